@@ -1,0 +1,166 @@
+"""Activation patterns: the affine map a pattern selects, its walls, and how patterns compare.
+
+The *pattern* q of an input says which hidden units are on, q[l] = (z[l] > 0), all
+layers side by side in one row of H bits.  With the pattern fixed a ReLU network is
+affine (T2), and so is each pre-activation: unit u's *wall* inside the cell of q is
+the hyperplane G_u . x + g_u = 0.  A *cell*, or activation region, is the set of
+inputs that share one pattern; it is convex, cut out by the walls of all units.
+
+    q       (n, H) bool     one pattern per row
+    A, c    f(x) = A x + c  on the cell of q
+    G, g    z(x) = G x + g  for all hidden units, on the cell of q
+
+The *Hamming distance* of two patterns counts the units in which they differ.  It is
+the paper's measure of how differently the network computes at two inputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relu_dynamics.mlp import MLP, Array, Bits, check_net, check_net_and_rows, row_blocks
+
+Words = NDArray[np.uint64]
+Indices = NDArray[np.intp]
+
+
+def pattern(net: MLP, x: ArrayLike) -> Bits:
+    """q, (n, H) bool: which hidden units are on (z > 0) at the rows of x, (n, m[0])."""
+    net, x = check_net_and_rows(net, x)
+    q = np.empty((len(x), hidden_units(net)), np.bool_)
+    for rows in row_blocks(len(x)):
+        h, at = x[rows], 0
+        for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+            z = h @ W.T + b
+            np.greater(z, 0, out=q[rows, at : at + len(b)])
+            at += len(b)
+            h = np.maximum(z, 0, out=z)
+    return q
+
+
+def hidden_units(net: MLP) -> int:
+    """H = m[1] + ... + m[L-1]."""
+    return sum(len(b) for b in net.biases[:-1])
+
+
+def split_layers(net: MLP, q: Bits) -> list[Bits]:
+    """q, (n, H), as one view (n, m[l]) per hidden layer."""
+    ends = np.cumsum([len(b) for b in net.biases[:-1]])
+    return np.split(q, ends[:-1], axis=1) if len(ends) else []
+
+
+def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
+    """A, (n, m[L], m[0]), and c, (n, m[L]): f(x) = A x + c on the cell of each pattern (T2).
+
+    A = W[L] diag(q[L-1]) W[L-1] ... diag(q[1]) W[1] is also the gradient of f there.
+    Computed from the output down, so the cost is m[L] rows per pattern, whatever m[0].
+    """
+    net = check_net(net)
+    q = check_pattern(net, q)
+    outputs = len(net.biases[-1])
+    A = np.empty((len(q), outputs, net.weights[0].shape[1]))
+    c = np.empty((len(q), outputs))
+    for rows in row_blocks(len(q), 1024):
+        masks = split_layers(net, q[rows])
+        D = np.broadcast_to(np.eye(outputs), (len(q[rows]), outputs, outputs))  # df/dz[l] while going down
+        constant = np.zeros((len(q[rows]), outputs))
+        for W, b, mask in zip(net.weights[::-1], net.biases[::-1], [*masks[::-1], None], strict=True):
+            constant += D @ b
+            D = D @ W
+            if mask is not None:
+                D = np.where(mask[:, None, :], D, 0.0)
+        A[rows], c[rows] = D, constant
+    return A, c
+
+
+def preactivation_maps(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
+    """G, (n, H, m[0]), and g, (n, H): z(x) = G x + g for every hidden unit on the cell of each pattern.
+
+    The bits of a unit's own layer and of later ones play no part in its map.  The walls
+    of the cell lie among the hyperplanes G_u . x + g_u = 0; a unit with G_u = 0 has none.
+    """
+    net = check_net(net)
+    q = check_pattern(net, q)
+    d = net.weights[0].shape[1]
+    maps = np.empty((len(q), d + 1, q.shape[1]))  # rows 0..d-1: the columns of G; row d: g
+    h = np.broadcast_to(np.eye(d + 1, d), (len(q), d + 1, d))
+    at = 0
+    for W, b, mask in zip(net.weights[:-1], net.biases[:-1], split_layers(net, q), strict=True):
+        z = h @ W.T
+        z[:, d] += b
+        maps[:, :, at : at + len(b)] = z
+        at += len(b)
+        h = np.where(mask[:, None, :], z, 0.0)
+    return maps[:, :d].swapaxes(1, 2), maps[:, d]
+
+
+def hamming(q1: ArrayLike, q2: ArrayLike) -> NDArray[np.int64]:
+    """The number of units in which each row of q1, (n1, H), differs from each row of q2, (n2, H): (n1, n2)."""
+    q1, q2 = _check_bits("q1", q1), _check_bits("q2", q2)
+    if q1.shape[1] != q2.shape[1]:
+        raise ValueError(f"q1 and q2 must have as many units as each other. Got shapes {q1.shape} and {q2.shape}.")
+    # |q1 xor q2| = |q1| + |q2| - 2 |q1 and q2|, and float32 products of bits are exact below 2**24 units
+    both = q1.astype(np.float32) @ q2.astype(np.float32).T
+    return q1.sum(axis=1)[:, None] + q2.sum(axis=1)[None, :] - 2 * both.astype(np.int64)  # type: ignore[no-any-return]
+
+
+def dead_units(q: ArrayLike) -> Bits:
+    """(H,) bool: the units that are off in every row of q, (n, H).  ValueError if q has no rows."""
+    q = _check_bits("q", q)
+    if len(q) == 0:
+        raise ValueError(f"q must have at least one row: without inputs no unit is dead. Got shape {q.shape}.")
+    return np.logical_not(q.any(axis=0))
+
+
+def pack(q: ArrayLike) -> Words:
+    """q, (n, H) bool, as (n, ceil(H / 64)) words: 64 units to a word, for comparing patterns fast."""
+    q = _check_bits("q", q)
+    packed = np.packbits(q, axis=1, bitorder="little")
+    padded = np.zeros((len(q), -(-q.shape[1] // 64) * 8), np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    return padded.view(np.uint64)
+
+
+def unique_patterns(q: ArrayLike) -> tuple[Indices, Indices]:
+    """rows, (k,), and inverse, (n,): q[rows] are the k different patterns of q and q[rows][inverse] == q.
+
+    rows holds the index of each pattern's first occurrence, in increasing order.
+    """
+    return unique_words(pack(q))
+
+
+def unique_words(words: Words) -> tuple[Indices, Indices]:
+    """The same for packed patterns, (n, w): first occurrences in increasing order, and the inverse.
+
+    Each row is sorted as one string of bytes, so nothing is hashed and the answer is exact.
+    """
+    if words.shape[1] == 0:  # no units: one pattern, if there are any rows
+        words = np.zeros((len(words), 1), np.uint64)
+    strings = np.ascontiguousarray(words).view(np.dtype((np.void, words.shape[1] * words.itemsize))).ravel()
+    _, rows, inverse = np.unique(strings, return_index=True, return_inverse=True)
+    order = np.argsort(rows)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return rows[order], rank[inverse]
+
+
+# ------------------------------------------------------------- the public door
+
+
+def check_pattern(net: MLP, q: ArrayLike) -> Bits:
+    """q as (n, H) bool, H the hidden units of net."""
+    q = _check_bits("q", q)
+    if q.shape[1] != hidden_units(net):
+        raise ValueError(f"q must be (n, {hidden_units(net)}): one column per hidden unit of the net. Got shape {q.shape}.")
+    return q
+
+
+def _check_bits(name: str, q: ArrayLike) -> Bits:
+    bits: NDArray[Any] = np.asarray(q)
+    if bits.dtype != np.bool_ or bits.ndim != 2:
+        hint = f" Zeros and ones become bits with {name}.astype(bool)." if bits.dtype.kind in "iuf" else ""
+        raise ValueError(f"{name} must be (n, H) bool: one pattern per row. Got dtype {bits.dtype}, shape {bits.shape}.{hint}")
+    return bits
