@@ -1,0 +1,171 @@
+"""What is fed to the network: plain coordinates, or sinusoids of them.
+
+Every encoding is a value, checked when it is made, and a function of unit
+coordinates: encoding(x) maps (n, d), meant to lie in [0, 1]^d, to (n, D).
+
+    Coordinates(low, high)           D = d        low + (high - low) x
+    PositionalEncoding(L)            D = 2 d L    sin(2^l pi x_j), cos(2^l pi x_j)       NeRF, the paper's
+    FourierFeatures(frequencies)     D = 2 k      sin(2 pi b.x), cos(2 pi b.x)           Tancik et al. 2020
+    SharedFrequencies(l, copies)     D = 2 d c    one frequency 2^l, repeated            the paper's appendix
+
+All but the first are sinusoidal: encoding.frequencies_in(d), (k, d), lists waves b in
+cycles per unit, and columns 2i and 2i + 1 are sin(2 pi b_i.x) and cos(2 pi b_i.x).
+So the positional encoding's 2^l pi x_j is the wave of 2^(l-1) cycles along axis j.
+
+A sinusoidal encoding puts the inputs on a torus: |encoding(x)|^2 = k, and
+encoding(x).encoding(x') = sum_i cos(2 pi b_i.(x - x')) depends on x - x' alone (T28).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from relu_dynamics.mlp import Array, as_real, check_count, check_rng
+
+MAX_LEVELS = 52  # 2^l x keeps no fractional bit of a float64 x near 1 beyond this
+
+
+class Encoding(Protocol):
+    """What every encoding can do."""
+
+    def __call__(self, x: ArrayLike) -> Array: ...
+
+    def columns(self, d: int) -> int: ...
+
+
+class _Sinusoids:
+    """sin and cos of 2 pi b.x for the waves b of frequencies_in(d)."""
+
+    def frequencies_in(self, d: int) -> Array:
+        raise NotImplementedError
+
+    def columns(self, d: int) -> int:
+        """D, the number of columns for inputs of d coordinates."""
+        return 2 * len(self.frequencies_in(d))
+
+    def __call__(self, x: ArrayLike) -> Array:
+        x = _unit_coordinates(x)
+        turns = x @ self.frequencies_in(x.shape[1]).T
+        half_turns = 2 * turns
+        angle = np.pi * (half_turns - 2 * np.round(half_turns / 2))  # reduced exactly, so high frequencies stay accurate
+        return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(x), -1)
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Unit coordinates stretched to [low, high]: (n, d) -> (n, d).  ValueError unless low < high, both finite."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        bounds = as_real("(low, high)", (self.low, self.high), (2,))
+        if not bounds[0] < bounds[1]:
+            raise ValueError(f"Coordinates(low, high) needs low < high. Got low={self.low!r}, high={self.high!r}.")
+
+    def columns(self, d: int) -> int:
+        """D = d."""
+        return d
+
+    def __call__(self, x: ArrayLike) -> Array:
+        return self.low + (self.high - self.low) * _unit_coordinates(x)
+
+
+@dataclass(frozen=True)
+class PositionalEncoding(_Sinusoids):
+    """The sinusoidal positional encoding of NeRF with L frequencies: (n, d) -> (n, 2 d L).
+
+    Columns for l = 0..L-1: sin(2^l pi x_1), cos(2^l pi x_1), sin(2^l pi x_2), cos(2^l pi x_2), ...
+    ValueError unless 1 <= L <= 52.
+    """
+
+    L: int
+
+    def __post_init__(self) -> None:
+        _check_level("L", self.L, 1)
+
+    def frequencies_in(self, d: int) -> Array:
+        """(L d, d) waves in cycles per unit: 2^(l-1) along each axis in turn."""
+        return np.kron(2.0 ** np.arange(-1, self.L - 1)[:, None], np.eye(d))
+
+    def distinct(self, n: int) -> int:
+        """How many of the 2 L columns of one coordinate differ, even up to sign, on the n points k/(n-1).
+
+        On that grid sin(2^l pi x) and cos(2^l pi x) depend on 2^l modulo 2(n-1) alone, and
+        residues r and -r give the same columns up to sign, so large frequencies are copies
+        of small ones: 20 of 32 columns differ for n = 512, L = 16.
+        """
+        period = 2 * (check_count("n", n, 2) - 1)
+        residues = {min(pow(2, l, period), -pow(2, l, period) % period) for l in range(self.L)}
+        silent = {r for r in residues if 2 * r % period == 0}  # sin(pi r k/(n-1)) is 0 on the whole grid
+        return len(residues) + len(residues - silent) + bool(silent)
+
+
+@dataclass(frozen=True, eq=False)
+class FourierFeatures(_Sinusoids):
+    """sin(2 pi b.x) and cos(2 pi b.x) for each row b of frequencies, (k, d) cycles per unit: (n, d) -> (n, 2 k)."""
+
+    frequencies: Any  # (k, d), kept as a read-only float64 copy
+
+    def __post_init__(self) -> None:
+        waves = as_real("frequencies", self.frequencies, (None, None), "one wave per row, in cycles per unit")
+        if 0 in waves.shape:
+            raise ValueError(f"frequencies must hold at least one wave of at least one coordinate. Got shape {waves.shape}.")
+        waves = waves.astype(np.float64)
+        waves.setflags(write=False)
+        object.__setattr__(self, "frequencies", waves)
+
+    def frequencies_in(self, d: int) -> Array:
+        """The frequencies themselves, (k, d)."""
+        waves: Array = self.frequencies
+        if d != waves.shape[1]:
+            raise ValueError(f"x must have {waves.shape[1]} columns, one per coordinate of the frequencies. Got {d}.")
+        return waves
+
+
+def gaussian_features(count: int, d: int, sigma: float, rng: np.random.Generator) -> FourierFeatures:
+    """FourierFeatures with count waves drawn from N(0, sigma^2 I), in cycles per unit.
+
+    Then E cos(2 pi b.(x - x')) = exp(-2 pi^2 sigma^2 |x - x'|^2) (T29).
+    """
+    check_rng(rng)
+    if not as_real("sigma", sigma, ()) > 0:
+        raise ValueError(f"sigma must be positive, in cycles per unit. Got {sigma!r}.")
+    return FourierFeatures(sigma * rng.standard_normal((check_count("count", count, 1), check_count("d", d, 1))))
+
+
+@dataclass(frozen=True)
+class SharedFrequencies(_Sinusoids):
+    """The single frequency 2^l in every column: (n, d) -> (n, 2 d copies).
+
+    However many columns, the inputs stay on one circle per coordinate (T30).  A copy with
+    another phase would be a rotation of its (sin, cos) pair, so plain copies lose nothing.
+    ValueError unless 0 <= l < 52 and copies >= 1.
+    """
+
+    l: int
+    copies: int
+
+    def __post_init__(self) -> None:
+        _check_level("l", self.l, 0)
+        check_count("copies", self.copies, 1)
+
+    def frequencies_in(self, d: int) -> Array:
+        """(copies d, d) waves in cycles per unit: 2^(l-1) along each axis, again and again."""
+        return np.tile(2.0 ** (self.l - 1) * np.eye(d), (self.copies, 1))
+
+
+def _check_level(name: str, value: int, least: int) -> None:
+    if check_count(name, value, least) >= MAX_LEVELS + least:
+        raise ValueError(f"{name} must be below {MAX_LEVELS + least}: higher frequencies than float64 can resolve. Got {value}.")
+
+
+def _unit_coordinates(x: ArrayLike) -> Array:
+    x = as_real("x", x, (None, None), "one sample per row, one unit coordinate per column")
+    if x.shape[1] == 0:
+        raise ValueError(f"x must have at least one coordinate. Got shape {x.shape}.")
+    return x.astype(np.float64, copy=False)
