@@ -52,7 +52,7 @@ class _Sinusoids:
         turns = x @ self.frequencies_in(x.shape[1]).T
         half_turns = 2 * turns
         angle = np.pi * (half_turns - 2 * np.round(half_turns / 2))  # reduced exactly, so high frequencies stay accurate
-        return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(x), -1)
+        return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(x), 2 * turns.shape[1])
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ batch: (0, m[0]) in, (0, m[L]) out.  What cannot be meant raises ValueError.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import zipfile
@@ -34,6 +35,7 @@ Array = NDArray[np.floating[Any]]
 Bits = NDArray[np.bool_]
 
 MAX_PARAMETERS = 2**28  # 2 GiB in float64; a typing slip should not exhaust the machine
+MAX_ENTRIES = 2**30     # 8 GiB in float64, for any one array a function returns
 
 
 class MLP(NamedTuple):
@@ -277,12 +279,12 @@ def check_net(net: MLP) -> MLP:
     return _one_dtype(MLP(tuple(weights), tuple(biases)))
 
 
-def check_net_and_rows(net: MLP, x: ArrayLike, name: str = "x") -> tuple[MLP, Array]:
-    """net and x, (n, m[0]), in their common dtype: float32 only if both are."""
+def check_net_and_rows(net: MLP, x: ArrayLike, name: str = "x", *, float64: bool = False) -> tuple[MLP, Array]:
+    """net and x, (n, m[0]), in their common dtype (float32 only if both are), or in float64 for analysis."""
     net = check_net(net)
     d = net.weights[0].shape[1]
     x = as_real(name, x, (None, d), "one sample per row, as many columns as the net has inputs")
-    dtype = common_dtype(x, *net.weights)
+    dtype = np.dtype(np.float64) if float64 else common_dtype(x, *net.weights)
     return _cast(net, dtype), x.astype(dtype, copy=False)
 
 
@@ -303,6 +305,12 @@ def check_count(name: str, value: Any, least: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{name} must be a whole number, at least {least}. Got {value!r}.")
     return int(value)
+
+
+def check_size(name: str, shape: tuple[int, ...], repair: str) -> None:
+    """Refuse to make an array of more than MAX_ENTRIES numbers."""
+    if (entries := math.prod(shape)) > MAX_ENTRIES:
+        raise ValueError(f"{name} would have shape {shape}, {entries} numbers, more than the {MAX_ENTRIES} allowed. {repair}")
 
 
 def common_dtype(*arrays: Array) -> np.dtype[Any]:

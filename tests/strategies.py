@@ -49,9 +49,9 @@ def with_layer(net, k, W, b):
 
 
 @st.composite
-def nets_with_changed_units(draw, change, **kwargs):
+def nets_with_changed_units(draw, change, hidden=st.integers(1, 3), **kwargs):
     """A lattice net in which change(draw, W, b) has altered one hidden layer in place."""
-    net = draw(lattice_nets(hidden=st.integers(1, 3), **kwargs))
+    net = draw(lattice_nets(hidden=hidden, **kwargs))
     k = draw(st.integers(0, len(net.weights) - 2))
     W, b = net.weights[k].copy(), net.biases[k].copy()
     change(draw, W, b)
@@ -112,7 +112,7 @@ def degenerate_nets(**kwargs):
         nets_with_duplicate_units(**kwargs),
         nets_with_opposite_units(**kwargs),
         nets_with_a_dead_layer(**kwargs),
-        lattice_nets(hidden=st.integers(1, 3), width=1, **kwargs),
+        lattice_nets(**{"hidden": st.integers(1, 3), **kwargs, "width": 1}),
         *([] if kwargs else [nets_with_walls_through().map(lambda drawn: drawn[0])]),
     )
 

@@ -1,0 +1,243 @@
+"""How parameters move outputs: tangent kernel, loss-gradient Gram matrix, gradient confusion.
+
+A small change of the parameters moves f(x) by J(x) dtheta, so the inputs x and x' move
+together as far as their Jacobians overlap: K(x, x') = J(x) J(x')^T, the *tangent kernel*
+of this very network (not of its infinite-width limit).  A layer's Jacobian is an outer
+product, D[l](x) = df/dz[l] times the layer's input h[l-1](x), so inner products of
+Jacobians are products of two small ones and no gradient is ever formed (T6):
+
+    K(x, x') = sum_l  D[l](x) D[l](x')^T  (h[l-1](x).h[l-1](x') + 1)
+                      \\__ units on at both __/  \\_ weights _/   biases
+
+The sum inside D D^T runs over the units that are on at both inputs: this is where
+activation patterns govern training (T11).  The same with the residuals in place of the
+outputs gives the Gram matrix of the per-example loss gradients (T7), for the loss
+
+    loss_i = |r_i|^2 / m[L],   r = f(x) - y,   delta[l] = d loss_i / d z[l] = D[l]^T (2/m[L]) r_i .
+
+*Gradient confusion* of a pair of examples is the cosine of their loss gradients, the
+paper's measure of how far descent on one undoes descent on the other.
+
+    n, n2    rows of x and x2; x2 = None means x2 = x
+    rows     how many rows of the result are computed at a time: memory beyond the
+             result itself stays within a few (rows, n2 m[L]) arrays
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relu_dynamics.mlp import (
+    MLP, Array, check_count, check_net_and_rows, check_size, check_targets, forward, row_blocks,
+)
+from relu_dynamics.pattern import hidden_units, pattern, split_layers
+
+
+def tangent_kernel(net: MLP, x: ArrayLike, x2: ArrayLike | None = None, *, rows: int = 1024) -> Array:
+    """K, (n, n2, m[L], m[L]): K[i, j, a, b] = grad f_a(x_i) . grad f_b(x2_j) over all parameters (T6).
+
+    Positive semidefinite as an (n m[L], n m[L]) matrix; costs O(n n2 sum_l m[l]).
+    """
+    net, x, x2 = _two_batches(net, x, x2)
+    m = len(net.biases[-1])
+    shape = (len(x), len(x2), m, m)
+    check_size("K", shape, "Pass fewer rows at a time.")
+    K = np.zeros(shape)
+    D2, h2 = output_sensitivities(net, x2)
+    for block in row_blocks(len(x), check_count("rows", rows, 1)):
+        for D, h, E, g in zip(*output_sensitivities(net, x[block]), D2, h2, strict=True):
+            K[block] += _pairs(D, E) * (h @ g.T + 1)[:, :, None, None]
+    return K
+
+
+def layer_kernels(net: MLP, x: ArrayLike, x2: ArrayLike | None = None) -> Array:
+    """(L, 2, n, n2, m[L], m[L]): the parts of K from each layer's weights ([l, 0]) and biases ([l, 1]); they sum to K."""
+    net, x, x2 = _two_batches(net, x, x2)
+    m = len(net.biases[-1])
+    shape = (len(net.weights), 2, len(x), len(x2), m, m)
+    check_size("layer_kernels", shape, "Pass fewer rows at a time.")
+    parts = np.empty(shape)
+    for part, D, h, E, g in zip(parts, *output_sensitivities(net, x), *output_sensitivities(net, x2), strict=True):
+        part[1] = _pairs(D, E)
+        part[0] = part[1] * (h @ g.T)[:, :, None, None]
+    return parts
+
+
+def unit_kernels(net: MLP, x: ArrayLike, x2: ArrayLike | None = None) -> Array:
+    """(H + m[L], n, n2, m[L], m[L]): the part of K from each unit's incoming weights and bias (T11).
+
+    Hidden units in layer order, then the outputs.  A hidden unit's part is zero for a
+    pair unless it is on at both inputs: only shared activity couples two inputs.
+    """
+    net, x, x2 = _two_batches(net, x, x2)
+    m = len(net.biases[-1])
+    shape = (hidden_units(net) + m, len(x), len(x2), m, m)
+    check_size("unit_kernels", shape, "Pass fewer rows at a time.")
+    parts, at = np.empty(shape), 0
+    for D, h, E, g in zip(*output_sensitivities(net, x), *output_sensitivities(net, x2), strict=True):
+        units = D.shape[2]
+        parts[at : at + units] = np.einsum("iau,jbu->uijab", D, E) * (h @ g.T + 1)[:, :, None, None]
+        at += units
+    return parts
+
+
+def path_kernel(net: MLP, x: ArrayLike, x2: ArrayLike | None = None) -> Array:
+    """(n, n2): (x.x') prod_l |S[l](x) & S[l](x')|, S[l] the units of layer l that are on (T12).
+
+    The inner product of the path activities of a network without biases, f(x) = sum over
+    paths of activity times value (Lakshminarayanan & Singh 2020).  ValueError if net has biases.
+    """
+    net, x, x2 = _two_batches(net, x, x2)
+    if any(b.any() for b in net.biases):
+        raise ValueError("path_kernel is defined for networks without biases: every bias must be 0.")
+    kernel = x @ x2.T
+    for q, q2 in zip(split_layers(net, pattern(net, x)), split_layers(net, pattern(net, x2)), strict=True):
+        kernel = kernel * (q.astype(np.float64) @ q2.astype(np.float64).T)
+    return kernel
+
+
+def example_gradients(net: MLP, x: ArrayLike) -> Array:
+    """J, (n, m[L], p): the Jacobian of every output in all parameters, in the order of flatten.
+
+    For small networks and for tests; everything else here gets by without it.
+    """
+    net, x = check_net_and_rows(net, x, float64=True)
+    p = sum(part.size for parts in net for part in parts)
+    check_size("example_gradients", (len(x), len(net.biases[-1]), p), "Pass fewer rows, or use tangent_kernel.")
+    parts = []
+    for D, h in zip(*output_sensitivities(net, x), strict=True):
+        parts += [(D[..., None] * h[:, None, None, :]).reshape(*D.shape[:2], D.shape[2] * h.shape[1]), D]
+    return np.concatenate(parts, axis=2)
+
+
+def loss_gradient_gram(net: MLP, x: ArrayLike, y: ArrayLike, *, rows: int = 512) -> Array:
+    """(n, n): inner products of the per-example loss gradients, <grad loss_i, grad loss_j> (T7).
+
+    Symmetric to the last bit.  Its smallest off-diagonal entry, negated, is the confusion
+    bound eta of Sankararaman et al. 2020.
+    """
+    net, x = check_net_and_rows(net, x, float64=True)
+    y = check_targets(net, x, y)
+    check_size("the Gram matrix", (len(x), len(x)), "Pass fewer rows.")
+    return _gram(*loss_sensitivities(net, x, y, unit_residuals=False), check_count("rows", rows, 1))
+
+
+def gradient_confusion(net: MLP, x: ArrayLike, y: ArrayLike, *, rows: int = 512) -> Array:
+    """(n, n): cosines of the per-example loss gradients, Lazzari & Liu's gradient confusion.
+
+    Diagonal 1, symmetric to the last bit, NaN in the rows and columns of examples that
+    are fitted exactly (r_i = 0, the only way for a gradient to vanish: the output bias
+    sees 2 r_i / m[L]).  For one output it is sign(r_i r_j) K_ij / sqrt(K_ii K_jj) (T8).
+    """
+    net, x = check_net_and_rows(net, x, float64=True)
+    y = check_targets(net, x, y)
+    check_size("the confusion matrix", (len(x), len(x)), "Pass fewer rows.")
+    cosines = _gram(*loss_sensitivities(net, x, y, unit_residuals=True), check_count("rows", rows, 1))
+    norms = np.sqrt(np.diagonal(cosines)).copy()
+    norms[norms == 0] = np.nan
+    for block in row_blocks(len(x), rows):
+        cosines[block] /= norms[block, None] * norms[None, :]
+        np.clip(cosines[block], -1, 1, out=cosines[block])
+    np.fill_diagonal(cosines, np.where(np.isnan(norms), np.nan, 1.0))
+    return cosines
+
+
+def confusion_of_pairs(net: MLP, x: ArrayLike, y: ArrayLike, i: ArrayLike, j: ArrayLike) -> Array:
+    """(k,): gradient_confusion[i, j] for k pairs of row indices only; costs O((n + k) sum_l m[l])."""
+    net, x = check_net_and_rows(net, x, float64=True)
+    y = check_targets(net, x, y)
+    i, j = _check_rows("i", i, len(x)), _check_rows("j", j, len(x))
+    if i.shape != j.shape:
+        raise ValueError(f"i and j must have one entry per pair each. Got shapes {i.shape} and {j.shape}.")
+    deltas, inputs = loss_sensitivities(net, x, y, unit_residuals=True)
+
+    def products(i: NDArray[np.intp], j: NDArray[np.intp]) -> Array:
+        total = np.zeros(len(i))
+        for delta, h in zip(deltas, inputs, strict=True):
+            total += np.vecdot(delta[i], delta[j]) * (np.vecdot(h[i], h[j]) + 1)
+        return total
+
+    every = np.arange(len(x))
+    norms = np.sqrt(products(every, every))
+    norms[norms == 0] = np.nan
+    cosines = np.empty(len(i))
+    for pairs in row_blocks(len(i)):
+        cosines[pairs] = products(i[pairs], j[pairs]) / (norms[i[pairs]] * norms[j[pairs]])
+    return np.clip(cosines, -1, 1)
+
+
+# ------------------------------------------------- the two factors of a gradient
+
+
+def output_sensitivities(net: MLP, x: Array) -> tuple[list[Array], list[Array]]:
+    """D[l] = df/dz[l], (n, m[L], m[l]), and h[l-1], (n, m[l-1]), for l = 1 .. L: layer l's Jacobian is D (x) h."""
+    m = len(net.biases[-1])
+    trace = forward(net, x)
+    D: Array = np.broadcast_to(np.eye(m), (len(x), m, m))
+    sensitivities = [D]
+    for W, q in zip(net.weights[:0:-1], trace.pattern[::-1], strict=True):
+        D = np.where(q[:, None, :], D @ W, 0.0)
+        sensitivities.append(D)
+    return sensitivities[::-1], trace.inputs
+
+
+def loss_sensitivities(net: MLP, x: Array, y: Array, *, unit_residuals: bool) -> tuple[list[Array], list[Array]]:
+    """delta[l] = d loss_i/dz[l], (n, m[l]), and h[l-1], (n, m[l-1]): layer l's gradient of example i is delta_i (x) h_i.
+
+    With unit_residuals each nonzero r_i is first scaled to length 1, which no cosine can
+    tell apart; for one output it becomes exactly +-1.
+    """
+    trace = forward(net, x)
+    r = trace.preacts[-1] - y
+    if unit_residuals:
+        for norm in (np.max, np.linalg.norm):  # the largest entry first, so that no square under- or overflows
+            size = norm(np.abs(r), axis=1, keepdims=True)
+            r = r / np.where(size > 0, size, 1.0)
+    delta = 2 / r.shape[1] * r
+    deltas = [delta]
+    for W, q in zip(net.weights[:0:-1], trace.pattern[::-1], strict=True):
+        delta = np.where(q, delta @ W, 0.0)
+        deltas.append(delta)
+    return deltas[::-1], trace.inputs
+
+
+def _gram(deltas: list[Array], inputs: list[Array], rows: int) -> Array:
+    """G_ij = sum_l (delta_i.delta_j) (h_i.h_j + 1): the upper triangle, mirrored."""
+    n = len(inputs[0])
+    G = np.zeros((n, n))
+    for block in row_blocks(n, rows):
+        upper = G[block, block.start :]
+        for delta, h in zip(deltas, inputs, strict=True):
+            part = h[block] @ h[block.start :].T
+            part += 1
+            part *= delta[block] @ delta[block.start :].T
+            upper += part
+        size = block.stop - block.start
+        corner = np.triu(upper[:, :size], 1)
+        upper[:, :size] = np.triu(upper[:, :size]) + corner.T
+        G[block.stop :, block] = upper[:, size:].T
+    return G
+
+
+def _pairs(D: Array, E: Array) -> Array:
+    """D_i E_j^T for all i, j: (n, m, k) and (n2, m, k) to (n, n2, m, m), as one matrix product."""
+    (n, m, k), n2 = D.shape, len(E)
+    return (D.reshape(n * m, k) @ E.reshape(n2 * m, k).T).reshape(n, m, n2, m).swapaxes(1, 2)
+
+
+# ------------------------------------------------------------- the public door
+
+
+def _two_batches(net: MLP, x: ArrayLike, x2: ArrayLike | None) -> tuple[MLP, Array, Array]:
+    checked, x = check_net_and_rows(net, x, float64=True)
+    return checked, x, x if x2 is None else check_net_and_rows(net, x2, "x2", float64=True)[1]
+
+
+def _check_rows(name: str, value: ArrayLike, n: int) -> NDArray[np.intp]:
+    rows = np.asarray(value)
+    if rows.size == 0:
+        rows = rows.astype(np.intp)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or (rows.size and not 0 <= rows.min() <= rows.max() < n):
+        raise ValueError(f"{name} must be a 1-D array of row indices between 0 and {n - 1}. Got {rows!r}.")
+    return rows.astype(np.intp)
