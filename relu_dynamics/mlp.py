@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.floating[Any]]
 Bits = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 
 MAX_PARAMETERS = 2**28  # 2 GiB in float64; a typing slip should not exhaust the machine
 MAX_ENTRIES = 2**30     # 8 GiB in float64, for any one array a function returns
@@ -305,6 +306,16 @@ def check_count(name: str, value: Any, least: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{name} must be a whole number, at least {least}. Got {value!r}.")
     return int(value)
+
+
+def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
+    """value as a 1-D array of row indices in range(n); negative indices are refused."""
+    rows = np.asarray(value)
+    if rows.size == 0:
+        rows = rows.astype(np.intp)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or (rows.size and not 0 <= rows.min() <= rows.max() < n):
+        raise ValueError(f"{name} must be a 1-D array of row indices, whole numbers from 0 to {n - 1}. Got {rows!r}.")
+    return rows.astype(np.intp)
 
 
 def check_size(name: str, shape: tuple[int, ...], repair: str) -> None:

@@ -21,10 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.mlp import MLP, Array, Bits, check_net, check_net_and_rows, row_blocks
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, check_net, check_net_and_rows, row_blocks
 
 Words = NDArray[np.uint64]
-Indices = NDArray[np.intp]
 
 
 def pattern(net: MLP, x: ArrayLike) -> Bits:

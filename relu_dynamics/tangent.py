@@ -26,10 +26,10 @@ paper's measure of how far descent on one undoes descent on the other.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from relu_dynamics.mlp import (
-    MLP, Array, check_count, check_net_and_rows, check_size, check_targets, forward, row_blocks,
+    MLP, Array, Indices, check_count, check_indices, check_net_and_rows, check_size, check_targets, forward, row_blocks,
 )
 from relu_dynamics.pattern import hidden_units, pattern, split_layers
 
@@ -147,12 +147,12 @@ def confusion_of_pairs(net: MLP, x: ArrayLike, y: ArrayLike, i: ArrayLike, j: Ar
     """(k,): gradient_confusion[i, j] for k pairs of row indices only; costs O((n + k) sum_l m[l])."""
     net, x = check_net_and_rows(net, x, float64=True)
     y = check_targets(net, x, y)
-    i, j = _check_rows("i", i, len(x)), _check_rows("j", j, len(x))
+    i, j = check_indices("i", i, len(x)), check_indices("j", j, len(x))
     if i.shape != j.shape:
         raise ValueError(f"i and j must have one entry per pair each. Got shapes {i.shape} and {j.shape}.")
     deltas, inputs = loss_sensitivities(net, x, y, unit_residuals=True)
 
-    def products(i: NDArray[np.intp], j: NDArray[np.intp]) -> Array:
+    def products(i: Indices, j: Indices) -> Array:
         total = np.zeros(len(i))
         for delta, h in zip(deltas, inputs, strict=True):
             total += np.vecdot(delta[i], delta[j]) * (np.vecdot(h[i], h[j]) + 1)
@@ -232,12 +232,3 @@ def _pairs(D: Array, E: Array) -> Array:
 def _two_batches(net: MLP, x: ArrayLike, x2: ArrayLike | None) -> tuple[MLP, Array, Array]:
     checked, x = check_net_and_rows(net, x, float64=True)
     return checked, x, x if x2 is None else check_net_and_rows(net, x2, "x2", float64=True)[1]
-
-
-def _check_rows(name: str, value: ArrayLike, n: int) -> NDArray[np.intp]:
-    rows = np.asarray(value)
-    if rows.size == 0:
-        rows = rows.astype(np.intp)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or (rows.size and not 0 <= rows.min() <= rows.max() < n):
-        raise ValueError(f"{name} must be a 1-D array of row indices between 0 and {n - 1}. Got {rows!r}.")
-    return rows.astype(np.intp)

@@ -1,0 +1,162 @@
+"""The paper's measured quantities, assembled from the modules before this one.
+
+Lazzari & Liu compare how a network computes at two inputs (Hamming distance of their
+activation patterns) with how training couples them (gradient confusion), for pairs of
+*neighbouring* samples and for pairs of *distant* ones:
+
+    local pairs     both in one small window of the signal (1-D) or patch of the image (2-D)
+    global pairs    in opposite halves (1-D) or diagonally opposite quadrants (2-D)
+
+A pair is two row indices into the samples of a signal of shape (n,) or (height, width),
+in row-major order.  By default the two samples of a pair are different ones.  The
+paper's own sampling draws with replacement, so that a sample may meet itself, and
+never draws the last sample of a range; paper=True does the same.
+
+    sampled_regions   how many activation regions the samples fall into
+    hamming_of_pairs  differing units per pair, by layer
+    dead_count        units that are off at every sample
+    time_to_half      when each frequency is half learned
+Confusion of pairs is tangent.confusion_of_pairs; errors per frequency are in spectrum.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relu_dynamics.mlp import (
+    MLP, Array, Indices, as_real, check_count, check_indices, check_net_and_rows, check_rng, row_blocks,
+)
+from relu_dynamics.pattern import dead_units, hidden_units, pack, pattern, split_layers, unique_words
+
+
+class Pairs(NamedTuple):
+    """k pairs of samples, as row indices."""
+
+    i: Indices  # (k,)
+    j: Indices  # (k,)
+
+
+def local_pairs(
+    shape: tuple[int, ...], rng: np.random.Generator, *, patches: int, side: int, pairs: int, paper: bool = False
+) -> Pairs:
+    """patches * pairs pairs of samples, each pair inside one patch of side samples per axis, placed uniformly.
+
+    The two samples of a pair differ.  paper=True: both indices are uniform over the patch
+    without its last sample, with replacement (catch: 2 % of the paper's 1-D pairs are one sample twice).
+    """
+    shape = _check_shape(shape)
+    check_rng(rng)
+    patches, pairs = check_count("patches", patches, 1), check_count("pairs", pairs, 1)
+    side = check_count("side", side, 2)
+    if side > min(shape):
+        raise ValueError(f"side must fit into the signal of shape {shape}. Got {side}.")
+    corners = [rng.integers(0, n - side + 1, (patches, 1)) for n in shape]
+    size = side ** len(shape)
+    if paper:
+        first, second = rng.integers(0, size - 1, (2, patches, pairs))
+    else:
+        first = rng.integers(0, size, (patches, pairs))
+        second = (first + rng.integers(1, size, (patches, pairs))) % size
+
+    def rows(inside: NDArray[np.int64]) -> Indices:
+        offsets = np.unravel_index(inside, (side,) * len(shape))
+        axes = tuple(corner + offset for corner, offset in zip(corners, offsets, strict=True))
+        return np.ravel_multi_index(axes, shape).ravel().astype(np.intp)
+
+    return Pairs(rows(first), rows(second))
+
+
+def global_pairs(shape: tuple[int, ...], rng: np.random.Generator, *, pairs: int, gap: int, paper: bool = False) -> Pairs:
+    """pairs pairs of samples from opposite ends: low along each axis for one, high for the other.
+
+    An axis of n samples has a low part [0, a) and a high part [n - a, n) with gap samples
+    between or, if n - gap is odd, one more.  In 2-D each pair lies in the two quadrants of
+    one diagonal, drawn at random.  paper=True never draws the last sample of an axis.
+    """
+    shape = _check_shape(shape)
+    check_rng(rng)
+    pairs, gap = check_count("pairs", pairs, 1), check_count("gap", gap, 0)
+    if (min(shape) - gap) // 2 <= paper:
+        raise ValueError(f"gap must leave samples on both sides of every axis of {shape}. Got {gap}.")
+    ends = rng.integers(0, 2, (len(shape), pairs)).astype(bool)  # is the first sample of the pair at the high end?
+
+    def rows(high: NDArray[np.bool_]) -> Indices:
+        axes = []
+        for n, up in zip(shape, high, strict=True):
+            a = (n - gap) // 2
+            at_low, at_high = rng.integers(0, a, pairs), rng.integers(n - a, n - paper, pairs)
+            axes.append(np.where(up, at_high, at_low))
+        return np.ravel_multi_index(tuple(axes), shape).astype(np.intp)
+
+    return Pairs(rows(ends), rows(~ends))
+
+
+def hamming_of_pairs(net: MLP, x: ArrayLike, pairs: Pairs) -> NDArray[np.int64]:
+    """(k, L-1): how many units of each hidden layer differ between the two samples of each pair.
+
+    The paper's Hamming distance is the sum over layers, not normalised.
+    """
+    net, x = check_net_and_rows(net, x)
+    i, j = (check_indices(f"pairs.{name}", rows, len(x)) for name, rows in zip("ij", pairs, strict=True))
+    counts = np.empty((len(i), len(net.weights) - 1), np.int64)
+    for block in row_blocks(len(i)):
+        differ = pattern(net, x[i[block]]) ^ pattern(net, x[j[block]])
+        for layer, bits in enumerate(split_layers(net, differ)):
+            counts[block, layer] = bits.sum(axis=1)
+    return counts
+
+
+def sampled_regions(net: MLP, x: ArrayLike) -> int:
+    """The number of different activation patterns at the rows of x, (n, m[0]).
+
+    A lower bound on the number of activation regions: a region that no sample hits is not
+    counted.  Patterns are kept packed, one bit a unit.
+    """
+    net, x = check_net_and_rows(net, x)
+    words = [pack(pattern(net, x[block])) for block in row_blocks(len(x))]
+    return len(unique_words(np.concatenate(words))[0]) if words else 0
+
+
+def dead_count(net: MLP, x: ArrayLike) -> int:
+    """How many hidden units are off at every row of x.  ValueError without rows: nothing is dead without inputs."""
+    net, x = check_net_and_rows(net, x)
+    if len(x) == 0:
+        raise ValueError("x must have at least one row: without inputs no unit is dead.")
+    alive = np.zeros(hidden_units(net), np.bool_)
+    for block in row_blocks(len(x)):
+        alive |= ~dead_units(pattern(net, x[block]))
+    return int(np.count_nonzero(~alive))
+
+
+def time_to_half(epochs: ArrayLike, errors: ArrayLike) -> Array:
+    """(k,): the epoch at which each relative error first falls below 1/2; inf if it never does (T35).
+
+    epochs is (c,), increasing; errors is (c, k), one column per frequency.  Between two
+    recorded epochs the crossing is placed linearly.  NaN where the error is NaN.
+    """
+    epochs = as_real("epochs", epochs, (None,))
+    table = np.asarray(errors, np.float64)
+    if table.ndim != 2 or len(table) != len(epochs) or len(table) == 0:
+        raise ValueError(f"errors must be ({len(epochs)}, k): one row per epoch, at least one. Got shape {table.shape}.")
+    if (np.diff(epochs) <= 0).any():
+        raise ValueError("epochs must increase.")
+    below = table < 0.5
+    after = below.argmax(axis=0)
+    before = np.maximum(after - 1, 0)
+    columns = np.arange(table.shape[1])
+    drop = table[before, columns] - table[after, columns]
+    share = np.divide(table[before, columns] - 0.5, drop, out=np.zeros_like(drop), where=drop > 0)
+    times = epochs[before] + share * (epochs[after] - epochs[before])
+    return np.where(np.isnan(table).any(axis=0), np.nan, np.where(below.any(axis=0), times, np.inf))
+
+
+# ------------------------------------------------------------- the public door
+
+
+def _check_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if not isinstance(shape, tuple) or len(shape) not in (1, 2):
+        raise ValueError(f"shape must be (n,) or (height, width). Got {shape!r}.")
+    return tuple(check_count(f"shape[{axis}]", n, 2) for axis, n in enumerate(shape))
