@@ -1,0 +1,213 @@
+"""How experiments are carried out: runs first, then measurements, claims and pictures.
+
+An experiment is a module of this folder with
+
+    TITLE                          one line
+    runs(settings)                 the training runs it needs
+    measure(settings, folder)      everything it plots, as named arrays, from their checkpoints
+    claims(data)                   the ledger rows, from those arrays alone
+    draw(data)                     a matplotlib Figure, from those arrays alone
+
+Runs and experiments are mapped over a concurrent.futures executor, a process pool unless
+told otherwise.  For an experiment NAME the folder --out receives NAME.npz (what is
+plotted), NAME.png and NAME.json (its claims; written last, so its presence means done).
+What is there already, with the same settings, is kept unless --force.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+
+import numpy as np
+
+from relu_dynamics.mlp import replacing
+from scripts import ledger
+from scripts import runs as training
+from scripts.runs import Run, Settings
+
+ALL = (
+    "e1_signal_fit",
+    "e2_signal_hamming",
+    "e3_signal_confusion",
+    "e4_region_growth",
+    "e5_image_hamming",
+    "e7_dead_units",
+    "e8_image_confusion",
+    "t35_frequencies",
+)
+
+
+def perform(name: str, settings: Settings, out: Path) -> list[dict[str, object]]:
+    """Measure, write NAME.npz, NAME.png and NAME.json under out, and return the ledger rows.  Runs must be there."""
+    module = importlib.import_module(f"scripts.{name}")
+    data = module.measure(settings, out / "runs")
+    with replacing(out / f"{name}.npz") as file:
+        np.savez(file, settings=repr(tuple(settings)), **data)
+    with replacing(out / f"{name}.png") as file:
+        module.draw(data).savefig(file, format="png", dpi=130, metadata={"Software": None})
+    rows = ledger.rows(module.claims(data))
+    ledger.write_json(out / f"{name}.json", {"title": module.TITLE, "settings": repr(tuple(settings)), "claims": rows})
+    return rows
+
+
+def done(name: str, settings: Settings, out: Path) -> list[dict[str, object]] | None:
+    """The ledger rows of an experiment that is complete under these settings, else None."""
+    files = [out / f"{name}.{ending}" for ending in ("json", "npz", "png")]
+    if not all(file.exists() for file in files):
+        return None
+    try:
+        record = json.loads(files[0].read_text())
+    except ValueError:
+        return None
+    return record["claims"] if record.get("settings") == repr(tuple(settings)) else None
+
+
+def carry_out(
+    names: Sequence[str], settings: Settings, out: Path, executor: Executor, *, force: bool = False
+) -> tuple[dict[str, list[dict[str, object]]], list[str]]:
+    """Ledger rows per experiment, in the given order, and the names of those that failed.
+
+    Each experiment starts as soon as its own runs are there.  A failure is printed and the others go on.
+    """
+    (out / "runs").mkdir(parents=True, exist_ok=True)
+    rows: dict[str, list[dict[str, object]]] = {}
+    failed: list[str] = []
+    for name in names:
+        if not force and (old := done(name, settings, out)) is not None:
+            print(f"{name}: already done, kept (--force repeats it)")
+            rows[name] = old
+    waiting = {name: set(importlib.import_module(f"scripts.{name}").runs(settings)) for name in names if name not in rows}
+    missing = [run for run in dict.fromkeys(run for name in waiting for run in sorted(waiting[name]))
+               if force or not (out / "runs" / run.name()).exists()]
+    waiting = {name: needs & set(missing) for name, needs in waiting.items()}
+    progress = Progress(missing, len(waiting))
+    jobs: dict[Future[object], Run | str] = {executor.submit(training.perform, run, out / "runs"): run for run in missing}
+
+    def start_ready() -> None:
+        for name in [name for name, needs in waiting.items() if not needs]:
+            del waiting[name]
+            jobs[executor.submit(perform, name, settings, out)] = name
+
+    start_ready()
+    while jobs:
+        for future in wait(jobs, return_when=FIRST_COMPLETED).done:
+            job = jobs.pop(future)
+            error = future.exception()
+            if error is not None:
+                progress.say(f"{job if isinstance(job, str) else job.name()}: FAILED\n"
+                             + "".join(traceback.format_exception(error)))
+            if isinstance(job, str):
+                if error is not None:
+                    failed.append(job)
+                else:
+                    rows[job] = future.result()  # type: ignore[assignment]
+                    progress.say(f"{job}: done\n" + "\n".join(ledger.lines(rows[job])))
+            else:
+                for name in [name for name, needs in waiting.items() if job in needs]:
+                    waiting[name].discard(job)
+                    if error is not None:
+                        del waiting[name]
+                        failed.append(name)
+            progress.finished(job)
+        start_ready()
+    progress.close()
+    return {name: rows[name] for name in names if name in rows}, failed
+
+
+class Progress:
+    """One line on a terminal that says what is left; nothing but results elsewhere."""
+
+    def __init__(self, runs: Sequence[Run], experiments: int) -> None:
+        self.work = {run: _work(run) for run in runs}
+        self.total, self.left, self.experiments = sum(self.work.values()), sum(self.work.values()), experiments
+        self.start, self.terminal = time.monotonic(), sys.stderr.isatty()
+        if runs:
+            self.say(f"{len(runs)} training runs, {experiments} experiments")
+
+    def finished(self, job: Run | str) -> None:
+        if isinstance(job, str):
+            self.experiments -= 1
+        else:
+            self.left -= self.work.pop(job)
+        if self.terminal:
+            share = 1 - self.left / self.total if self.total else 1.0
+            seconds = (time.monotonic() - self.start) * (1 / share - 1) if share else 0
+            left = f"about {seconds / 60:.0f} min of training left" if self.work else "measuring"
+            print(f"\r\x1b[K{len(self.work)} runs and {self.experiments} experiments to go, {left}", end="", file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        if self.terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        print(text, flush=True)
+
+    def close(self) -> None:
+        if self.terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _work(run: Run) -> float:
+    """Multiply-adds of a run, up to a constant: the larger hidden layers decide."""
+    samples = run.size ** (1 if run.signal == "tones" else 2)
+    return float(run.epochs * samples * (sum(a * b for a, b in zip(run.hidden[:-1], run.hidden[1:], strict=True)) + 10 * sum(run.hidden)))
+
+
+def arguments(description: str | None, argv: Sequence[str] | None, names: bool) -> argparse.Namespace:
+    """The command line every script shares."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if names:
+        parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help=f"which ones (default: all): {', '.join(ALL)}")
+    parser.add_argument("--quick", action="store_true", help="tiny networks, to see everything run; its verdicts mean little")
+    parser.add_argument("--scale", choices=("laptop", "paper"), default="laptop", help="sizes of the runs (default: laptop)")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")
+    parser.add_argument("--seeds", type=int, default=None, help="how many seeds (default: 5; 2 with --quick; 1 at paper scale)")
+    parser.add_argument("--epochs", type=int, default=None, help="train for this many epochs instead of the scale's own")
+    parser.add_argument("--grid", choices=training.GRIDS, default="half-open", help="sample positions (see scripts/runs.py)")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="where results go (default: out)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
+    parser.add_argument("--force", action="store_true", help="repeat what is already there")
+    options = parser.parse_args(argv)
+    if options.seed < 0 or (options.seeds is not None and options.seeds < 1) or options.workers < 1:
+        parser.error("--seed must not be negative; --seeds and --workers must be at least 1")
+    if options.epochs is not None and options.epochs < 1:
+        parser.error("--epochs must be at least 1")
+    if names and (unknown := set(options.experiments) - set(ALL)):
+        parser.error(f"unknown experiment {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    return options
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    scale = "quick" if options.quick else options.scale
+    count = options.seeds or {"quick": 2, "laptop": 5, "paper": 1}[scale]
+    return Settings(scale, tuple(range(options.seed, options.seed + count)), options.grid, options.epochs)
+
+
+def main(argv: Sequence[str] | None, description: str | None, only: str | None = None) -> int:
+    """Carry out the experiments the command line asks for; 0 unless something broke, whatever the verdicts."""
+    options = arguments(description, argv, names=only is None)
+    names = [only] if only else [name for name in ALL if name in options.experiments] or list(ALL)
+    settings, start = settings_of(options), time.monotonic()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as executor:
+        try:
+            rows, failed = carry_out(names, settings, options.out, executor, force=options.force)
+        except KeyboardInterrupt:
+            executor.shutdown(wait=False, cancel_futures=True)
+            print("interrupted; finished runs are kept, and the same command goes on from there", file=sys.stderr)
+            return 130
+    if only is None:
+        claims = [{"experiment": name, **row} for name in rows for row in rows[name]]
+        ledger.write_json(options.out / "claims.json", {"settings": settings._asdict(), "claims": claims})
+        ledger.write_text(options.out / "claims.md", ledger.markdown(claims, f"Claims at {settings.scale} scale, seeds {list(settings.seeds)}"))
+    print(f"{len(rows)} experiments in {time.monotonic() - start:.0f} s; results in {options.out}/"
+          + (f"; FAILED: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0

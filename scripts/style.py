@@ -1,0 +1,70 @@
+"""One look for every figure: the same input has the same colour everywhere.
+
+Colours are from the Okabe-Ito palette, which colour-blind readers can tell apart;
+coordinates are dashed, encodings solid, so that grey prints can be read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = {
+    "[0,1]": "#0072B2", "[-1,1]": "#56B4E9", "[-2,2]": "#009E73", "[-3,3]": "#7F7F7F",
+    "L=1": "#E69F00", "L=3": "#D55E00", "L=4": "#D55E00", "L=5": "#CC79A7", "L=6": "#CC79A7", "L=7": "#CC79A7",
+    "L=8": "#CC79A7", "L=16": "#332288",
+}
+
+
+def look(name: str) -> dict[str, object]:
+    """Line properties of an input."""
+    return {"color": COLOURS[name], "linestyle": "-" if name.startswith("L=") else "--", "label": label(name)}
+
+
+def label(name: str) -> str:
+    return f"encoding {name}" if name.startswith("L=") else f"coordinates {name}"
+
+
+def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.1) -> tuple[Figure, np.ndarray]:
+    """A figure of rows x columns axes, (rows, columns), without pyplot."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = np.array(figure.subplots(rows, columns, squeeze=False))
+    for ax in axes.flat:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def over_epochs(ax: Axes, epochs: np.ndarray, values: Mapping[str, np.ndarray], ylabel: str) -> None:
+    """Lines of mean over seeds with a band from the smallest to the largest seed; values[name] is (epochs, seeds)."""
+    for name, array in values.items():
+        ax.plot(epochs, array.mean(axis=1), marker=".", markersize=4, linewidth=1.4, **look(name))
+        ax.fill_between(epochs, array.min(axis=1), array.max(axis=1), color=COLOURS[name], alpha=0.18, linewidth=0)
+    ax.set_xscale("symlog", linthresh=1)
+    ax.set_xlim(0, epochs[-1])
+    ticks = [e for e in (0, 1, 10, 100, 1000) if e <= epochs[-1]]
+    ax.set_xticks(ticks, [str(e) for e in ticks])
+    ax.set_xlabel("epoch (0: before training)")
+    ax.set_ylabel(ylabel)
+
+
+def histogram(ax: Axes, edges: np.ndarray, counts: Mapping[str, np.ndarray], xlabel: str) -> None:
+    """Outlined densities; counts[name] is (bins,)."""
+    for name, count in counts.items():
+        density = count / (count.sum() * np.diff(edges))
+        ax.stairs(density, edges, linewidth=1.4, **look(name))
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel("density")
+    ax.set_yscale("log")
+
+
+def legend_below(figure: Figure, ax: Axes, note: str = "", columns: int = 5) -> None:
+    """One legend for the whole figure, under it, with a note on what bands mean."""
+    handles, labels = ax.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, title=note or None,
+                  fontsize="small", title_fontsize="small")
+
+
+BAND = "line: mean over seeds; band: smallest to largest seed"
