@@ -264,8 +264,9 @@ def _block_gradient(theta: _Parameters, x: Array, y: Array, weight: float, shard
     h = [x, *(array[:rows] for array in shard.hidden)]  # h[0] .. h[L-1], and f in place of h[L]
     q = [array[:rows] for array in shard.pattern]
 
+    # np.dot rather than matmul, which leaves products with one output to a slow loop
     for k in range(L):                                  # z = h W^T + b, h = q z
-        z = np.matmul(h[k], theta.weights[k].T, out=h[k + 1])
+        z = np.dot(h[k], theta.weights[k].T, out=h[k + 1])
         z += theta.biases[k]
         if k < L - 1:
             np.greater(z, 0, out=q[k])
@@ -276,10 +277,10 @@ def _block_gradient(theta: _Parameters, x: Array, y: Array, weight: float, shard
     g *= 2 * weight
 
     for k in reversed(range(L)):                        # dW = g^T h, db = sum g, g = q (g W)
-        np.matmul(g.T, h[k], out=into.weights[k])
+        np.dot(g.T, h[k], out=into.weights[k])
         g.sum(axis=0, out=into.biases[k])
         if k > 0:
-            g = np.matmul(g, theta.weights[k], out=h[k])  # h[k] has been used for the last time
+            g = np.dot(g, theta.weights[k], out=h[k])  # h[k] has been used for the last time
             g *= q[k - 1]
     return loss
 
