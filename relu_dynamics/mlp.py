@@ -202,7 +202,7 @@ def save(path: str | os.PathLike[str], net: MLP) -> None:
     net = check_net(net)
     parts = {}
     for k, (W, b) in enumerate(zip(*net, strict=True)):
-        parts[f"W{k}"], parts[f"b{k}"] = W, b
+        parts[f"W{k}"], parts[f"b{k}"] = np.ascontiguousarray(W), np.ascontiguousarray(b)
     with replacing(path) as file:
         np.savez(file, **parts)  # type: ignore[arg-type]
 
@@ -214,7 +214,7 @@ def load(path: str | os.PathLike[str]) -> MLP:
     """
     problem = f"{os.fspath(path)!r} is not a saved network: expected an .npz with arrays W0, b0, W1, b1, ..."
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             parts = {key: file[key] for key in file.files}
     except (ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         raise ValueError(f"{problem}. Reading it failed: {error}") from error
