@@ -58,11 +58,12 @@ def in_blocks(rows, shards=4):
 # ------------------------------------------------------------------ one step
 
 
-@given(with_rows(exact_nets(outputs=st.sampled_from([1, 2])), rows=st.sampled_from([1, 2, 4]), columns=1), st.integers(1, 5))
-def test_an_sgd_step_is_minus_rate_times_the_gradient_exactly(problem, block):
+@given(with_rows(exact_nets(outputs=st.sampled_from([1, 2])), rows=st.sampled_from([1, 2, 4]), columns=1),
+       st.integers(1, 5), st.sampled_from([1, 4]))
+def test_an_sgd_step_is_minus_rate_times_the_gradient_exactly(problem, block, shards):
     """Half-integers and a mean over a power of two round nothing, ties and dead layers included."""
     net, x, y = problem
-    with in_blocks(block):
+    with in_blocks(block, shards):
         stepped = one_step(net, x, y, 0.25)
     np.testing.assert_array_equal(flatten(stepped), flatten(net) - 0.25 * gradient(net, x, y))
 
