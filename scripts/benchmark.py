@@ -24,7 +24,10 @@ from concurrent.futures import ThreadPoolExecutor  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from relu_dynamics.mlp import MLP, Array, init  # noqa: E402
+from relu_dynamics.mlp import MLP, Array, backward, flatten, forward, init, row_blocks  # noqa: E402
+from relu_dynamics.pattern import pack, pattern, unique_words  # noqa: E402
+from relu_dynamics.signals import grid  # noqa: E402
+from relu_dynamics.tangent import gradient_confusion, loss_sensitivities  # noqa: E402
 from relu_dynamics.train import adam, train  # noqa: E402
 
 Burst = Callable[[], object]  # a function worth calling many times
@@ -142,14 +145,7 @@ def torch_steps(net: MLP, x: Array, y: Array, threads: int, steps: int, fused: b
     import torch
 
     torch.set_num_threads(threads)
-    layers: list[torch.nn.Module] = []
-    for W, b in zip(*net, strict=True):
-        layer = torch.nn.Linear(W.shape[1], W.shape[0])
-        with torch.no_grad():
-            layer.weight.copy_(torch.from_numpy(W))
-            layer.bias.copy_(torch.from_numpy(b))
-        layers += [layer, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])
+    model = torch_model(net)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
 
@@ -162,9 +158,109 @@ def torch_steps(net: MLP, x: Array, y: Array, threads: int, steps: int, fused: b
     return burst
 
 
+def torch_model(net: MLP) -> torch.nn.Sequential:
+    """net in PyTorch, in float32."""
+    import torch
+
+    layers: list[torch.nn.Module] = []
+    for W, b in zip(*net, strict=True):
+        layer = torch.nn.Linear(W.shape[1], W.shape[0])
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(W))
+            layer.bias.copy_(torch.from_numpy(b))
+        layers += [layer, torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+# ----------------------------------------------------------------- confusion
+
+
+def confusion(quick: bool) -> Iterator[str]:
+    """All-pairs gradient confusion, per pair, against two backward passes per pair and against its own products."""
+    widths, n, rounds = [2, 512, 512, 512, 512, 3], 2048, 3 if quick else 7
+    rng = np.random.default_rng(0)
+    net, x, y = init(widths, rng), rng.random((n, 2)), rng.random((n, 3))
+    ordered_pairs, some = n * (n - 1) // 2, 5
+    contestants: dict[str, tuple[Burst, int]] = {
+        "ours": (lambda: gradient_confusion(net, x, y), 1),
+        "products": (gram_products(net, x, y), 1),
+        "two passes": (lambda: [pair_by_two_passes(net, x, y, 2 * k, 2 * k + 1) for k in range(some)], some),
+    }
+    if importable("torch"):
+        contestants["PyTorch"] = (torch_pairs(net, x, y, some), some)
+    times = take_turns(contestants, rounds)
+    line = (f"confusion {str(widths):29} x {n:4}  ours {np.median(times['ours']):.2f} s for {ordered_pairs} pairs, "
+            f"{1e6 * np.median(times['ours']) / ordered_pairs:.2f} us a pair  ours/products {ratio(times['ours'], times['products']):.2f}")
+    for peer in ("two passes", "PyTorch"):
+        if peer in times:
+            line += (f"  {peer} {1e6 * np.median(times[peer]):.0f} us a pair, "
+                     f"{ratio(times[peer] * ordered_pairs, times['ours']):.0f} times (wanted 1000)")
+    yield line
+
+
+def pair_by_two_passes(net: MLP, x: Array, y: Array, i: int, j: int) -> float:
+    """The cosine of two loss gradients as the definition has it."""
+    gradients = []
+    for k in (i, j):
+        trace = forward(net, x[[k]])
+        gradients.append(flatten(backward(net, trace, 2 / y.shape[1] * (trace.preacts[-1] - y[[k]]))))
+    a, b = gradients
+    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+def gram_products(net: MLP, x: Array, y: Array, rows: int = 512) -> Burst:
+    """The matrix products of the Gram matrix's upper triangle, and nothing else."""
+    factors = [factor for side in loss_sensitivities(net, x, y, unit_residuals=True) for factor in side]
+    room = np.empty(rows * len(x))
+
+    def burst() -> None:
+        for block in row_blocks(len(x), rows):
+            out = room[: (block.stop - block.start) * (len(x) - block.start)].reshape(block.stop - block.start, -1)
+            for factor in factors:
+                np.matmul(factor[block], factor[block.start :].T, out=out)
+
+    return burst
+
+
+def torch_pairs(net: MLP, x: Array, y: Array, pairs: int) -> Burst:
+    """Two backward passes per pair in PyTorch, float32: the way of the paper's code."""
+    import torch
+
+    torch.set_num_threads(1)
+    model = torch_model(net)
+    inputs, targets = (torch.from_numpy(a.astype(np.float32)) for a in (x, y))
+
+    def gradient(k: int) -> torch.Tensor:
+        model.zero_grad()
+        torch.nn.functional.mse_loss(model(inputs[k : k + 1]), targets[k : k + 1]).backward()
+        return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+
+    def burst() -> None:
+        for k in range(pairs):
+            torch.nn.functional.cosine_similarity(gradient(2 * k), gradient(2 * k + 1), dim=0)
+
+    return burst
+
+
+# ------------------------------------------------------------------ patterns
+
+
+def patterns(quick: bool) -> Iterator[str]:
+    """Different patterns of 512 x 512 inputs in 2048 units, after the forward pass."""
+    side, widths = (128 if quick else 512), [2, 512, 512, 512, 512, 3]
+    net = init(widths, np.random.default_rng(0))
+    x = grid((side, side), "half-open")
+    start = time.perf_counter()
+    words = np.concatenate([pack(pattern(net, x[block])) for block in row_blocks(len(x))])
+    forward_seconds = time.perf_counter() - start
+    times = take_turns({"unique": (lambda: unique_words(words), 1)}, 3)["unique"]
+    yield (f"patterns  {str(widths):29} x {len(x)}  forward pass and packing {forward_seconds:.1f} s, "
+           f"unique patterns {np.median(times):.2f} s (wanted 5)")
+
+
 # ------------------------------------------------------------- the command line
 
-BENCHMARKS: dict[str, Callable[[bool], Iterator[str]]] = {"training": training}
+BENCHMARKS: dict[str, Callable[[bool], Iterator[str]]] = {"training": training, "confusion": confusion, "patterns": patterns}
 
 
 def setting() -> str:
