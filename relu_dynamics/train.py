@@ -419,8 +419,8 @@ def _check_positive(name: str, value: float) -> float:
 
 def _check_decay(name: str, value: float) -> float:
     if not (_is_finite_number(value) and 0 <= value < 1):
-        raise ValueError(f"{name}, the share of its past that a running mean keeps, must be a number at least 0 and below 1. "
-                         f"Got {value!r}.")
+        raise ValueError(f"{name}, the share of its past that a running mean keeps, must be a number "
+                         f"at least 0 and below 1. Got {value!r}.")
     return float(value)
 
 

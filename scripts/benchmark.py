@@ -80,7 +80,7 @@ def training(quick: bool) -> Iterator[str]:
             yield f"training  threads {threads}: skipped, this machine has one core"
             continue
         for widths, rows, wanted, steps in TRAINING:
-            yield training_line(widths, rows, threads, wanted[threads - 1], steps, rounds=3 if quick else 15)
+            yield training_line(widths, rows, threads, wanted[threads - 1], steps, rounds=3 if quick else 9)
 
 
 def training_line(widths: list[int], rows: int, threads: int, wanted: float, steps: int, rounds: int) -> str:
