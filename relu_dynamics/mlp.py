@@ -92,11 +92,15 @@ def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch")
 
 
 def predict(net: MLP, x: ArrayLike) -> Array:
-    """f(x), (n, m[L]), for the rows of x, (n, m[0])."""
-    net, h = check_net_and_rows(net, x)
-    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
-        h = np.maximum(h @ W.T + b, 0)
-    return h @ net.weights[-1].T + net.biases[-1]
+    """f(x), (n, m[L]), for the rows of x, (n, m[0]), a block of rows at a time."""
+    net, x = check_net_and_rows(net, x)
+    f = np.empty((len(x), len(net.biases[-1])), x.dtype)
+    for rows in row_blocks(len(x)):
+        h = x[rows]
+        for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+            h = np.maximum(h @ W.T + b, 0)
+        f[rows] = h @ net.weights[-1].T + net.biases[-1]
+    return f
 
 
 def forward(net: MLP, x: ArrayLike) -> Trace:

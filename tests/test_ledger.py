@@ -58,7 +58,14 @@ def test_a_claim_is_as_good_as_its_weakest_link(verdicts):
     claim = Claim("K", "statement", "measured", [Link(v, np.array(examples[v])) for v in verdicts])
     expected = FAILED if FAILED in verdicts else UNDECIDED if UNDECIDED in verdicts else REPRODUCED
     assert claim.verdict() == expected
-    assert claim.effect().startswith(expected)  # the link's own text: the first of the worst
+    assert claim.effect().startswith(expected)  # the link's own text
+
+
+def test_the_effect_shown_is_that_of_the_closest_call():
+    """Both links hold; the one nearer to failing is the one to show, whatever its unit."""
+    clear, close = Link("clear", np.array([1.0, 1.1, 1.2])), Link("close", np.array([100.0, 300.0, 200.0]))
+    for links in ([clear, close], [close, clear]):
+        assert Claim("K", "statement", "measured", links).effect().startswith("close")
 
 
 def test_ordering_links_every_neighbouring_pair_at_its_worst_epoch():
