@@ -165,8 +165,8 @@ def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REG
     """
     net, corners, max_regions = _check(net, window, max_regions)
     try:
-        _, sub, cycles, layers = _enumerate(net, corners, max_regions)
-        return _assemble(net, corners, sub, cycles, layers, 0.0, TOLERANCE * np.ptp(corners, axis=0).max())
+        found = _enumerate(net, corners, max_regions)
+        return _assemble(net, corners, found.complex, found.cycles, found.layers, 0.0, found.tolerance)
     except NotGeneric:
         return _unit_by_unit(net, corners, max_regions)
 
@@ -179,7 +179,7 @@ def count_regions(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS
     """
     net, corners, max_regions = _check(net, window, max_regions)
     try:
-        return _enumerate(net, corners, max_regions, count_only=True)[0]
+        return _enumerate(net, corners, max_regions, count_only=True).faces
     except NotGeneric:
         return len(_unit_by_unit(net, corners, max_regions))
 
@@ -237,9 +237,16 @@ class _Layer(NamedTuple):
     crossings: _Crossings
 
 
-def _enumerate(net: MLP, corners: Array, max_regions: int, count_only: bool = False
-               ) -> tuple[int, Subdivision, Cycles, list[tuple[Indices, Words]]]:
-    """The number of faces, the complex, its faces, and per hidden layer the face one layer up and the bits of every face.
+class _Found(NamedTuple):
+    faces: int
+    complex: Subdivision
+    cycles: Cycles
+    layers: list[tuple[Indices, Words]]  # per hidden layer: the face one layer up and the bits of every face
+    tolerance: float
+
+
+def _enumerate(net: MLP, corners: Array, max_regions: int, count_only: bool = False) -> _Found:
+    """Refine the window by one hidden layer after the other; to count, do not refine it by the last.
 
     Invariant: before layer l the complex has one face per pattern of the layers before,
     and Z holds the pre-activations of layer l at its vertices.
@@ -248,9 +255,11 @@ def _enumerate(net: MLP, corners: Array, max_regions: int, count_only: bool = Fa
     layers: list[tuple[Indices, Words]] = []
     Z = corners @ net.weights[0].T + net.biases[0]
     largest = float(np.abs(corners).max())  # of the layer's inputs
-    faces, unit = 1, 0
+    faces, unit, tolerance = 1, 0, TOLERANCE * float(np.ptp(corners, axis=0).max())
     for l, (W, b) in enumerate(zip(net.weights[:-1], net.biases[:-1], strict=True)):
-        layer = _meet(sub, faces, Z, _scale(W, b, largest), max_regions)
+        scale = _scale(W, b, largest)
+        layer = _meet(sub, faces, Z, scale, max_regions)
+        tolerance = max(tolerance, _uncertainty(sub, layer, scale))
         faces += len(layer.chords.face) + len(layer.crossings.first)
         last = l == len(net.weights) - 2
         if last and count_only:
@@ -261,7 +270,19 @@ def _enumerate(net: MLP, corners: Array, max_regions: int, count_only: bool = Fa
         if not last:
             Z, largest = _lift(Z, layer, net.weights[l + 1], net.biases[l + 1], len(refined.points))
         sub = refined
-    return faces, sub, cycles, layers
+    return _Found(faces, sub, cycles, layers, tolerance)
+
+
+def _uncertainty(sub: Subdivision, layer: _Layer, scale: Array) -> float:
+    """How narrow a region may become when its two walls move as far as rounding may have moved them.
+
+    A wall may be off by TOLERANCE in z divided by the slope of z, which in a face is at
+    least the slope along an edge that the wall cuts.
+    """
+    u, v = (sub.points.take(end.take(layer.edge_cuts.carrier), axis=0) for end in layer.edges.ends.T)
+    slope = np.abs(layer.edge_cuts.rate) / np.hypot(*(v - u).T)
+    steeper = np.maximum(slope.take(layer.chords.start), slope.take(layer.chords.end))
+    return 2 * float((TOLERANCE * scale.take(layer.chords.unit) / steeper).max(initial=0))
 
 
 def _meet(sub: Subdivision, faces: int, Z: Array, scale: Array, max_regions: int) -> _Layer:
@@ -738,14 +759,14 @@ def _unit_by_unit(net: MLP, corners: Array, max_regions: int) -> Regions:
     for level in LEVELS:
         try:
             sub, layers, tolerance = _cut_unit_by_unit(net, corners, level, max_regions)
-            if tolerance > WIDEST:
-                raise NotGeneric(f"rounding hides walls of regions as wide as {tolerance:.1g} of the window")
+            if tolerance > WIDEST * size:
+                raise NotGeneric(f"rounding hides walls of regions as wide as {tolerance:.1g}")
             first = np.empty(1 + int(sub.face.max()), np.intp)
             first[sub.face[sub.face >= 0]] = np.flatnonzero(sub.face >= 0)
             cycles = walk(sub.next, first)
             if cycles is None or len(cycles.half_edge) != np.count_nonzero(sub.face >= 0):
                 raise NotGeneric("the boundary of a face does not close")
-            regions = _assemble(net, corners, sub, cycles, layers, level, size * max(level, tolerance))
+            regions = _assemble(net, corners, sub, cycles, layers, level, max(level * size, tolerance))
             _check_patterns(regions)
             return regions
         except NotGeneric as problem:
@@ -756,33 +777,44 @@ def _unit_by_unit(net: MLP, corners: Array, max_regions: int) -> Regions:
 
 def _cut_unit_by_unit(net: MLP, corners: Array, level: float, max_regions: int
                       ) -> tuple[Subdivision, list[tuple[Indices, Words]], float]:
-    """The complex, the layers, and the width, as part of the window's, of the widest band that was taken for a wall."""
+    """The complex, the layers, and the tolerance: twice the widest band that was taken for a wall."""
     sub = window_subdivision(corners, SWEEP)
     faces, unit, widest = 1, 0, 0.0
     layers: list[tuple[Indices, Words]] = []
-    for l, width in enumerate(len(b) for b in net.biases[:-1]):
-        z, scale = _preactivations(net, sub.points, l)
-        Z, scale = np.array(z.T), np.broadcast_to(scale, width)
+    h = corners
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        threshold = level * _scale(W, b, float(np.abs(h).max(initial=0)))
+        Z = _preactivations(h, W, b).T.copy()
         history = []
-        for j in range(width):
+        for j in range(len(b)):
             z = Z[j, : len(sub.points)]
-            on_wall = np.abs(z) <= level * scale[j]
-            widest = max(widest, _band(sub, z, level * scale[j]))
-            cut = cut_by_signs(sub, faces, np.where(on_wall, 0.0, z), unit + j)
+            widest = max(widest, _band(sub, z, threshold[j]))
+            z[np.abs(z) <= threshold[j]] = 0
+            cut = cut_by_signs(sub, faces, z, unit + j)
             if cut is None:
                 raise NotGeneric("a wall does not cross a face in one chord")
-            Z = _append_crossings(Z, len(sub.points), cut[1])
-            Z[j, len(sub.points) : len(cut[0].points)] = 0
-            sub, faces = cut[0], len(cut[2])
-            history.append(cut[2:])
+            sub, crossings, parent, positive = cut
+            Z = _append_crossings(Z, len(z), crossings)
+            Z[j, len(z) : len(sub.points)] = 0
+            faces = len(parent)
+            history.append((parent, positive))
             _guard(faces, max_regions)
-        bits = np.empty((faces, width), np.bool_)
+        Z = Z[:, : len(sub.points)]
+        Z[np.abs(Z) <= threshold[:, None]] = 0  # also where later walls of the layer cross this one
+        h = np.maximum(Z.T, 0)
+        bits = np.empty((faces, len(b)), np.bool_)
         origin = np.arange(faces)
         for j, (parent, positive) in reversed(list(enumerate(history))):
             bits[:, j], origin = positive.take(origin), parent.take(origin)
         layers.append((origin, pack(bits)))
-        unit += width
-    return sub, layers, widest / float(np.ptp(corners, axis=0).max())
+        unit += len(b)
+    return sub, layers, 2 * widest  # a region has a wall on either side
+
+
+def _preactivations(h: Array, W: Array, b: Array) -> Array:
+    """z, (n, units), the same to the last bit for units with the same weights: a matrix product may round them differently."""
+    rows, which = np.unique(np.column_stack([W, b]), axis=0, return_inverse=True)
+    return (h @ rows[:, :-1].T + rows[:, -1]).take(which.ravel(), axis=1)  # type: ignore[no-any-return]
 
 
 def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
@@ -795,17 +827,21 @@ def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
 
 
 def _band(sub: Subdivision, z: Array, threshold: float) -> float:
-    """The widest part of a face in which 0 < |z| <= threshold, an upper bound: what rounding could hide there.
+    """The widest band |z| <= threshold in any face that it meets, an upper bound: what rounding could hide there.
 
-    The slope of z in a face is at least its range over the face's diameter.
+    The slope of z in a face is at least its range over the face's diameter.  Where z is
+    exactly 0 nothing was rounded.
     """
-    near = (z != 0) & (np.abs(z) <= threshold)
-    if not near.any():
-        return 0.0
     origin = sub.edges.ravel()
     inside = np.flatnonzero(sub.face >= 0)
-    touched = np.zeros(len(sub.face), np.bool_)
-    touched[sub.face[inside[near[origin[inside]]]]] = True
+    face, corner = sub.face[inside], z[origin[inside]]
+    touched, above, below = np.zeros((3, 1 + face.max()), np.bool_)
+    touched[face[(corner != 0) & (np.abs(corner) <= threshold)]] = True
+    above[face[corner > 0]] = below[face[corner < 0]] = True
+    touched |= above & below
+    half = inside[touched[face]]
+    if len(half) == 0:
+        return 0.0
     half = inside[touched[sub.face[inside]]]
     half = half[np.argsort(sub.face[half], kind="stable")]
     start = np.flatnonzero(np.diff(sub.face[half], prepend=-1))
@@ -819,27 +855,19 @@ def _band(sub: Subdivision, z: Array, threshold: float) -> float:
         return float(np.fmin(threshold * diameter / rise, 2 * np.abs(area) / diameter).max())
 
 
-def _preactivations(net: MLP, x: Array, layer: int) -> tuple[Array, Array]:
-    """z of one hidden layer at points, (n, m[l]), by a forward pass, and the size of the sums it comes from, (m[l],)."""
-    h = x
-    for W, b in zip(net.weights[:layer], net.biases[:layer], strict=True):
-        h = np.maximum(h @ W.T + b, 0)
-    W, b = net.weights[layer], net.biases[layer]
-    return h @ W.T + b, _scale(W, b, float(np.abs(h).max(initial=0)))
-
-
 def _check_patterns(regions: Regions) -> None:
     """Patterns are distinct, and the network has them at a point inside each region, up to the level."""
     if len(unique_words(regions.packed)[0]) < len(regions):
         raise NotGeneric("two regions have the same pattern")
-    inside = face_means(regions.vertices, regions.face_start, regions.face_vertex)
+    h = face_means(regions.vertices, regions.face_start, regions.face_vertex)
     at = 0
-    for l, width in enumerate(len(b) for b in regions.net.biases[:-1]):
-        z, scale = _preactivations(regions.net, inside, l)
-        wrong = (z > 0) != regions.pattern[:, at : at + width]
-        if (wrong & (np.abs(z) > regions.level * scale)).any():
+    for W, b in zip(regions.net.weights[:-1], regions.net.biases[:-1], strict=True):
+        z = h @ W.T + b
+        wrong = (z > 0) != regions.pattern[:, at : at + len(b)]
+        if (wrong & (np.abs(z) > regions.level * _scale(W, b, float(np.abs(h).max(initial=0))))).any():
             raise NotGeneric("a region's pattern is not the network's there")
-        at += width
+        h = np.maximum(z, 0)
+        at += len(b)
 
 
 # ------------------------------------------------------------------ the result
