@@ -176,7 +176,7 @@ def _affine_maps(regions: Regions) -> tuple[Array, Array]:
     children = np.argsort(parent, kind="stable")
     start = np.searchsorted(parent.take(children), np.arange(parents + 1))
     everywhere = np.bitwise_and.reduceat(bits.take(children, axis=0), start[:-1])
-    varying = np.bitwise_or.reduceat(bits.take(children, axis=0), start[:-1]) ^ everywhere
+    varying: Words = np.bitwise_or.reduceat(bits.take(children, axis=0), start[:-1]) ^ everywhere  # type: ignore[assignment]
     packed = _packed_patterns(above, parents)
     lower, last = [len(b) for b in net.biases[:-2]], [len(net.biases[-2])]
     for rows in row_blocks(parents, 1024):

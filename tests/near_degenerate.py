@@ -106,19 +106,21 @@ FAMILIES = (lattice, signs_and_zeros, concurrent, no_biases, duplicates, paralle
             identity, sparse, differences, through_a_vertex)
 
 
-def draw(rng):
-    """(name, net): one or two families, applied to a small random network, then perturbed."""
+def draw(rng, family=None):
+    """(name, net): one to three families, perhaps one of them given, applied to a small random network, then perturbed."""
     depth = rng.integers(2, 4)
     widths = [2, *rng.integers(2, 6, depth), 1]
     W = [rng.normal(size=(n, m)) for m, n in zip(widths[:-1], widths[1:], strict=True)]
     b = [rng.normal(size=n) / 2 for n in widths[1:]]
-    chosen = rng.choice(len(FAMILIES), rng.integers(1, 4), replace=False)
-    for k in chosen:
-        FAMILIES[k](rng, W, b)
+    chosen = [FAMILIES[k] for k in rng.choice(len(FAMILIES), rng.integers(1, 4), replace=False)]
+    if family is not None:
+        chosen[0] = family
+    for change in chosen:
+        change(rng, W, b)
     size = PERTURBATIONS[rng.integers(len(PERTURBATIONS))]
     for array in (*W, *b):
         array += size * rng.normal(size=array.shape)
-    return f"{'+'.join(FAMILIES[k].__name__ for k in chosen)} {size}", MLP(tuple(W), tuple(b))
+    return f"{'+'.join(change.__name__ for change in chosen)} {size}", MLP(tuple(W), tuple(b))
 
 
 def judge(net, window=BOX):
