@@ -147,8 +147,9 @@ def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, laye
 
         maximise rho   subject to   s_u (G_u . c + g_u) >= rho |G_u|,   low + rho <= c <= high - rho.
 
-    The radius returned is the one that fits at the centre returned, computed anew from
-    the constraints; it is 0 where the cell has no interior, which ties make possible.
+    The radius returned is the one that fits at the centre returned, computed anew from the
+    constraints, and within 1e-9 of the box's longest side of the largest; it is 0 where
+    the cell has no interior, which ties make possible.
     """
     net = check_net(net)
     d = net.weights[0].shape[1]

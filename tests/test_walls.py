@@ -264,6 +264,17 @@ def test_ball_has_radius_zero_where_the_cell_has_no_interior():
     assert_allclose(inscribed_ball(net, [0.25], -1, 1).radius, 0.5, rtol=1e-12)
 
 
+@given(st.integers(1, 60), st.integers(-7, 7), seeds)
+def test_ball_in_a_sliver_is_no_wider_than_it_and_no_worse_than_around_x(k, eighths, seed):
+    """|w.x| < 2^-k between two opposite units: below the solver's tolerance the answer must still be a true ball."""
+    w = np.random.default_rng(seed).normal(size=2)
+    width, w = 2.0**-k, w / np.linalg.norm(w)
+    net = MLP((np.array([w, -w]), np.ones((1, 2))), (np.array([-width, -width]), np.zeros(1)))
+    x = eighths / 8 * width * w
+    radius = inscribed_ball(net, x, -1, 1).radius
+    assert (1 - abs(eighths) / 8) * width * (1 - 1e-12) <= radius <= width * (1 + 1e-12)
+
+
 @pytest.mark.parametrize("net", [NO_WALL, MLP((np.ones((1, 2)),), (np.ones(1),))], ids=["zero rows", "affine"])
 @pytest.mark.parametrize("layers", [1, None])
 def test_without_walls_the_ball_fills_the_box(net, layers):
