@@ -1,0 +1,222 @@
+"""Convex polygons of the plane, and the one geometric tolerance of the package.
+
+    polygon   (k, 2)                     corners counter-clockwise, strictly convex
+    faces     start (F+1,), corner (c,)  face f has the corners points[corner[start[f]:start[f+1]]], counter-clockwise
+
+A *window* is the convex set in which regions are enumerated: a box ((x0, x1), (y0, y1))
+or a convex polygon.  Lengths are compared with the window's size, its longest side of
+the bounding box, and pre-activations with the size of the sums they are computed from;
+ratios below TOLERANCE are not distinguished from 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relu_dynamics.mlp import Array, Bits, as_real
+
+Indices = NDArray[np.intp]
+
+TOLERANCE = 1e-14  # about 45 roundings: sums of a few hundred products err by less, distinct walls differ by more
+
+
+def check_window(window: ArrayLike) -> Array:
+    """The corners of a window, (k, 2), counter-clockwise and strictly convex.
+
+    A clockwise polygon is turned round, and a corner in the middle of a side is
+    left out.  ValueError for a box whose sides do not increase and for a polygon
+    that is degenerate, not convex, crosses itself or repeats a corner.
+    """
+    given = as_real("window", window, (None, 2), "a box ((x0, x1), (y0, y1)) or the corners of a convex polygon, one per row")
+    corners = given.astype(np.float64)
+    if len(corners) == 2:
+        (x0, x1), (y0, y1) = corners
+        if not (x0 < x1 and y0 < y1):
+            raise ValueError(f"window must be a box ((x0, x1), (y0, y1)) with x0 < x1 and y0 < y1. Got {corners.tolist()}.")
+        corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+    if len(corners) < 3:
+        raise ValueError(f"window must have at least three corners, or be a box ((x0, x1), (y0, y1)). Got shape {given.shape}.")
+    if len(np.unique(corners, axis=0)) < len(corners):
+        raise ValueError("window must not repeat a corner; leave out the last corner if it closes the polygon. "
+                         f"Got {given.tolist()}.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.ptp(corners, axis=0)
+        area = polygon_area(corners)
+    if not (np.isfinite(area) and np.abs(area) > TOLERANCE * lengths.max() ** 2 > 0):
+        raise ValueError(f"window must have an area; its corners must not lie on one line. Got area {area}, sides {lengths.tolist()}.")
+    if area < 0:
+        corners = corners[::-1]
+    turn = _turns(corners)
+    corners = np.ascontiguousarray(corners[np.abs(turn) > TOLERANCE])
+    turn = _turns(corners)
+    if (turn < 0).any() or turn.sum() > 3 * np.pi:
+        raise ValueError("window must be convex, with its corners in order around it; its convex hull is one repair. "
+                         f"Got {given.tolist()}.")
+    return corners
+
+
+def _turns(corners: Array) -> Array:
+    """The angle, in (-pi, pi], by which the direction turns at each corner; one round of a convex polygon makes 2 pi."""
+    side = np.roll(corners, -1, axis=0) - corners
+    side = side / np.hypot(*side.T)[:, None]
+    back = np.roll(side, 1, axis=0)
+    return np.arctan2(cross(back, side), (back * side).sum(axis=1))  # type: ignore[no-any-return]
+
+
+def cross(a: Array, b: Array) -> Array:
+    """a x b for rows of (n, 2): positive where b points to the left of a."""
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]  # type: ignore[no-any-return]
+
+
+def polygon_area(corners: Array) -> Any:
+    """The signed area of a polygon, positive if counter-clockwise."""
+    arm = corners - corners[0]
+    return cross(arm[:-1], arm[1:]).sum() / 2
+
+
+def face_areas(points: Array, start: Indices, corner: Indices) -> Array:
+    """The signed area of every face, (F,).  Triangles are spanned from each face's first corner, so slivers keep their sign."""
+    degree = np.diff(start)
+    x, y = points[:, 0].take(corner), points[:, 1].take(corner)
+    x -= np.repeat(x.take(start[:-1]), degree)
+    y -= np.repeat(y.take(start[:-1]), degree)
+    triangle = np.zeros(len(corner))
+    triangle[:-1] = x[:-1] * y[1:] - y[:-1] * x[1:]
+    triangle[start[1:] - 1] = 0  # the last corner of a face and the first of the next span nothing
+    return np.add.reduceat(triangle, start[:-1]) / 2
+
+
+def face_means(points: Array, start: Indices, corner: Indices) -> Array:
+    """The mean of every face's corners, (F, 2): a point inside it."""
+    return np.add.reduceat(points.take(corner, axis=0), start[:-1], axis=0) / np.diff(start)[:, None]
+
+
+# ------------------------------------------------------------------ subdivisions
+
+
+class Subdivision(NamedTuple):
+    """A window cut into convex faces, as half-edges.
+
+    Edge e is the half-edges 2e, from edges[e, 0] to edges[e, 1], and 2e + 1, back.  The
+    face of a half-edge lies to its left and is -1 outside the window.
+    """
+
+    points: Array     # (v, 2)
+    edges: Indices    # (e, 2) vertices
+    next: Indices     # (2e,) the half-edge that follows around the face; of no meaning outside
+    face: Indices     # (2e,)
+    owner: Indices    # (e,) which wall the edge is part of, -1 for the window
+    rising: Bits      # (e,) does the line that the edge is part of go up?
+
+
+class Cycles(NamedTuple):
+    """The half-edges of face f, counter-clockwise: half_edge[start[f]:start[f+1]]."""
+
+    start: Indices
+    half_edge: Indices
+
+
+def window_subdivision(corners: Array, up: Array) -> Subdivision:
+    """The window as one face; up is the direction in which edges rise."""
+    k = len(corners)
+    i = np.arange(k)
+    edges = np.stack([i, (i + 1) % k], axis=1)
+    following = np.stack([2 * ((i + 1) % k), 2 * ((i - 1) % k) + 1], axis=1).ravel()
+    rising = (corners[edges[:, 1]] - corners) @ up > 0
+    return Subdivision(corners, edges, following, np.tile([0, -1], k), np.full(k, -1), rising)
+
+
+def walk(following: Indices, first: Indices) -> Cycles | None:
+    """The cycles of following through first[0], first[1], ...; None if they take more steps than there are half-edges.
+
+    All faces advance together, so there are as many rounds as the largest face has corners.
+    """
+    face, at = np.arange(len(first)), first
+    degree = np.zeros(len(first), np.intp)
+    rounds = []
+    steps = 0
+    while len(face):
+        rounds.append((face, at))
+        degree[face] += 1
+        steps += len(face)
+        if steps > len(following):
+            return None
+        at = following.take(at)
+        on = np.flatnonzero(at != first.take(face))
+        face, at = face.take(on), at.take(on)
+    start = np.zeros(len(first) + 1, np.intp)
+    np.cumsum(degree, out=start[1:])
+    half_edge = np.empty(steps, np.intp)
+    for k, (face, at) in enumerate(rounds):
+        half_edge[start.take(face) + k] = at
+    return Cycles(start, half_edge)
+
+
+def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int) -> tuple[Subdivision, Array, Indices, Bits] | None:
+    """The subdivision cut by a wall, given z at its vertices: exactly 0 on the wall, and of either sign beside it.
+
+    Returns (the refined subdivision, its crossings, parent, positive).  New vertices,
+    one per row (u, v, t) of crossings, lie at u + t (v - u).  Faces keep their number;
+    those with corners of both signs keep it for the negative part, and the positive
+    parts follow.  parent says which face each was, positive on which side it lies.
+    Signs decide everything, so vertices that nearly coincide do no harm.  None if some
+    face has more than one run of either sign, which no line does to a convex face.
+    """
+    sub, crossings, sign = _split_edges(sub, z)
+    origin = sub.edges.ravel()
+    here = sign.take(origin)
+    there = here.take(sub.next)
+    inside = sub.face >= 0
+    has = np.zeros((2, faces), np.bool_)
+    for row, side in enumerate((here > 0, here < 0)):
+        has[row, sub.face[inside & side]] = True
+    both = has[0] & has[1]
+    parents = np.flatnonzero(both)
+    cut = inside & both.take(sub.face)  # face -1 reads the last face, and inside removes it again
+    leaving, entering = np.flatnonzero(cut & (here > 0) & (there == 0)), np.flatnonzero(cut & (here == 0) & (there > 0))
+    before = np.empty(len(origin), np.intp)
+    before[sub.next] = np.arange(len(origin))
+    last_on, first_on = np.empty(faces, np.intp), np.empty(faces, np.intp)
+    last_on[sub.face[leaving]], first_on[sub.face[entering]] = leaving, entering
+    if not len(leaving) == len(entering) == len(parents):
+        return None
+    # The new half-edge runs from where the boundary leaves the positive side to where it enters it again.
+    last_on, first_on = last_on[parents], first_on[parents]
+    first_off, last_off = sub.next[last_on], before[first_on]
+    new = len(origin) + 2 * np.arange(len(parents))
+    following = np.concatenate([sub.next, np.stack([first_on, first_off], axis=1).ravel()])
+    following[last_on], following[last_off] = new, new + 1
+    number = np.arange(faces)
+    number[parents] = faces + np.arange(len(parents))
+    on = cut & ((here > 0) | (there > 0))
+    face = sub.face.copy()
+    face[on] = number[face[on]]
+    refined = Subdivision(
+        sub.points, np.concatenate([sub.edges, np.stack([origin[first_off], origin[first_on]], axis=1)]), following,
+        np.concatenate([face, np.stack([number[parents], parents], axis=1).ravel()]),
+        np.concatenate([sub.owner, np.full(len(parents), owner)]), np.concatenate([sub.rising, np.zeros(len(parents), np.bool_)]))
+    return refined, crossings, np.concatenate([np.arange(faces), parents]), np.concatenate([has[0] & ~both, both[parents]])
+
+
+def _split_edges(sub: Subdivision, z: Array) -> tuple[Subdivision, Array, Array]:
+    """Put a vertex on every edge with ends of opposite sign; returns also the rows (u, v, t), and all signs."""
+    u, v = sub.edges.T
+    e = np.flatnonzero(np.sign(z).take(u) * np.sign(z).take(v) < 0)
+    k, half = len(e), len(sub.next)
+    t = z[u[e]] / (z[u[e]] - z[v[e]])
+    points = np.concatenate([sub.points, sub.points[u[e]] + t[:, None] * (sub.points[v[e]] - sub.points[u[e]])])
+    x = len(sub.points) + np.arange(k)
+    edges = np.concatenate([sub.edges, np.stack([x, v[e]], axis=1)])
+    edges[e, 1] = x
+    second = half + 2 * np.arange(k)  # from the new vertex to v, and + 1 back
+    first_of, last_of = np.arange(half), np.arange(half)
+    first_of[2 * e + 1], last_of[2 * e] = second + 1, second
+    following = np.empty(half + 2 * k, np.intp)
+    following[last_of] = first_of[sub.next]
+    following[2 * e], following[second + 1] = second, 2 * e + 1
+    face = np.concatenate([sub.face, np.stack([sub.face[2 * e], sub.face[2 * e + 1]], axis=1).ravel()])
+    split = Subdivision(points, edges, following, face, *(np.concatenate([a, a[e]]) for a in (sub.owner, sub.rising)))
+    return split, np.stack([u[e], v[e], t], axis=1), np.concatenate([np.sign(z), np.zeros(k)])
