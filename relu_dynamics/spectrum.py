@@ -32,9 +32,10 @@ import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.mlp import Array, Indices, as_real, check_count, row_blocks
+from relu_dynamics.regions2d import Regions
 
 Complex = NDArray[np.complex128]
-Pieces = Regions = Any
+Pieces = Any
 
 BLOCK_ENTRIES = 2**18  # of the largest intermediate array: stays in cache
 
@@ -103,38 +104,50 @@ def window_transform(regions: Regions, k: ArrayLike) -> Complex:
 
 
 def _sum_of_edges(regions: Regions, k: Array) -> Complex:
-    """With D, mid, N the vector, midpoint and right-hand normal (of the same length) of an edge, g and [f] jumps left - right:
+    """The integrals of f (i k.N / |k|^2) exp(-i k.x) and of grad f . k (k.N / |k|^4) exp(-i k.x) along all faces, N outward.
 
-        i k.N/|k|^2 exp(-i k.mid) { [f_mid] j0 - (i/2) [rise] j1 - i k.g/|k|^2 j0 },   j0, j1 at k.D/2.
-
-    On inner edges [f] = 0 and g = N (g.N)/|N|^2.
+    An inner edge is met from both sides, and only the jump of grad f remains.
     """
-    out = regions.edge_faces[:, 0] < 0  # turned round, so that the face is on the left
-    ends = np.where(out[:, None], regions.edges[:, ::-1], regions.edges)
-    faces = np.where(out[:, None], regions.edge_faces[:, ::-1], regions.edge_faces)
+    reverse = regions.edge_faces[:, 0] < 0  # the window to the left of every edge
+    ends = np.where(reverse[:, None], regions.edges[:, ::-1], regions.edges)
+    left, right = np.where(reverse[:, None], regions.edge_faces[:, ::-1], regions.edge_faces).T
+    inner, side = np.flatnonzero(right >= 0), np.flatnonzero(right < 0)
     u, v = regions.vertices[ends[:, 0]], regions.vertices[ends[:, 1]]
-    D, mid = v - u, (u + v) / 2
-    N = np.stack([D[:, 1], -D[:, 0]], axis=1)
-    inner, side = (np.flatnonzero(pick) for pick in (faces[:, 1] >= 0, faces[:, 1] < 0))
-    g = regions.slope[faces[inner, 0]] - regions.slope[faces[inner, 1]]
-    bend = np.einsum("eja,ea->ej", g, N[inner]) / (N[inner] ** 2).sum(axis=1, keepdims=True)
-    g_side = regions.slope[faces[side, 0]]
-    f_mid = np.einsum("eja,ea->ej", g_side, mid[side]) + regions.offset[faces[side, 0]]
-    rise = np.einsum("eja,ea->ej", g_side, D[side])
+    jump = regions.slope[left[inner]] - regions.slope[right[inner]]
+    slope, offset = regions.slope[left[side]], regions.offset[left[side]]
     F = np.empty((len(k), regions.slope.shape[1]), np.complex128)
-    for rows in row_blocks(len(k), max(1, BLOCK_ENTRIES // len(D))):
-        q = k[rows]
-        square = (q**2).sum(axis=1, keepdims=True)
-        amplitude, phase = (q @ N[inner].T) ** 2 / square**2 * _j0(q @ D[inner].T / 2), q @ mid[inner].T
-        F[rows] = (amplitude * np.cos(phase)) @ bend - 1j * ((amplitude * np.sin(phase)) @ bend)
-        wave, y = 1j * (q @ N[side].T) / square * np.exp(-1j * (q @ mid[side].T)), q @ D[side].T / 2
-        F[rows] += (wave * _j0(y)) @ f_mid - 0.5j * (wave * _j1(y)) @ rise
-        F[rows] -= 1j / square * np.einsum("ke,eja,ka->kj", wave * _j0(y), g_side, q, optimize=True)
+    for rows in row_blocks(len(k), max(1, BLOCK_ENTRIES // len(ends))):
+        F[rows] = _inner_edges(u[inner], v[inner], jump, k[rows]) + _window_sides(u[side], v[side], slope, offset, k[rows])
     return F
 
 
+def _inner_edges(u: Array, v: Array, jump: Array, k: Array) -> Complex:
+    """Edges from u to v, (e, 2), where grad f changes by jump, (e, m, 2), a multiple of N: f itself is continuous."""
+    D, mid, N = v - u, (u + v) / 2, _right_normals(v - u)
+    bend = np.einsum("eja,ea->ej", jump, N) / (N**2).sum(axis=1, keepdims=True)
+    amplitude = (k @ N.T / (k**2).sum(axis=1, keepdims=True)) ** 2 * _j0(k @ D.T / 2)
+    phase = k @ mid.T
+    return np.asarray((amplitude * np.cos(phase)) @ bend - 1j * ((amplitude * np.sin(phase)) @ bend))
+
+
+def _window_sides(u: Array, v: Array, slope: Array, offset: Array, k: Array) -> Complex:
+    """Edges from u to v, (e, 2), with f = slope @ x + offset to the left and nothing to the right."""
+    D, mid = v - u, (u + v) / 2
+    f_mid, rise = np.einsum("eja,ea->ej", slope, mid) + offset, np.einsum("eja,ea->ej", slope, D)
+    square = (k**2).sum(axis=1, keepdims=True)
+    y = k @ D.T / 2
+    wave = 1j * (k @ _right_normals(D).T) / square * np.exp(-1j * (k @ mid.T))
+    flat = wave * _j0(y)
+    along_k = np.einsum("kja,ka->kj", (flat @ slope.reshape(len(D), -1)).reshape(len(k), -1, 2), k)
+    return np.asarray(flat @ f_mid - 0.5j * (wave * _j1(y)) @ rise - 1j / square * along_k)
+
+
+def _right_normals(D: Array) -> Array:
+    return np.stack([D[:, 1], -D[:, 0]], axis=1)
+
+
 def _sum_of_triangles(regions: Regions, k: Array) -> Complex:
-    """Six Gauss points per direction on each triangle of each face's fan: exact to rounding while |k| diameter < 1/2."""
+    """Six Gauss points per direction on each triangle of each face's fan; exact to rounding while |k| diameter < 1/2."""
     start, corner = regions.face_start, regions.face_vertex
     face = np.repeat(np.arange(len(start) - 1), np.diff(start))
     j = np.setdiff1d(np.arange(len(corner)), [start[:-1], start[1:] - 1])  # all corners but each face's first and last
@@ -179,7 +192,7 @@ def band_energy(coefficients: ArrayLike, cycles: ArrayLike) -> Array:
     if values.dtype.kind not in "biufc" or values.ndim != 2 or len(values) != len(cycles):
         raise ValueError(f"coefficients must be ({len(cycles)}, m) numbers: one row per frequency, one column per output. "
                          f"Got dtype {values.dtype}, shape {values.shape}.")
-    return np.bincount(radial_bands(cycles), (np.abs(values) ** 2).sum(axis=1))
+    return np.asarray(np.bincount(radial_bands(cycles), (np.abs(values) ** 2).sum(axis=1)), np.float64)
 
 
 def radial_bands(cycles: ArrayLike) -> Indices:
