@@ -1,4 +1,14 @@
-"""Errors of a fitted signal per frequency: globally, and patch by patch.
+"""Spectra: of the piecewise-linear function itself, exactly, and of the error of a fit, globally and locally.
+
+A ReLU network is affine on each of its cells, so its Fourier transform
+
+    F(k) = integral of f(x) exp(-i k.x) dx
+
+over a segment or a window is a finite sum over the pieces, with nothing sampled:
+
+    segment_transform   from the breakpoints of regions1d: decays like the slope's total variation / w^2 (T33)
+    window_transform    from the edges of regions2d
+    band_energy         energies pooled over radial bands, |k| rounded to a whole number
 
 For samples on a uniform grid the residual r = f - y has a discrete transform r_hat, and
 |r_hat_k| / |y_hat_k| says how much of frequency k is still missing: 1 before anything
@@ -7,18 +17,191 @@ is learned, 0 when it is fitted.  Spectral bias is that small k fall first (T35)
     frequency_error         discrete Fourier transform of the whole signal: *what* is missing
     patch_frequency_error   discrete cosine transform of each patch: also *where*
 
-In 2-D frequencies are grouped into radial bands, |k| rounded to a whole number.
+In 2-D frequencies are grouped into the same radial bands.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import product
+from typing import Any
 
 import numpy as np
 import scipy.fft
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.mlp import Array, as_real, check_count
+from relu_dynamics.mlp import Array, Indices, as_real, check_count, row_blocks
+from relu_dynamics.regions2d import Regions
+
+Complex = NDArray[np.complex128]
+Pieces = Any
+
+BLOCK_ENTRIES = 2**18  # of the largest intermediate array: stays in cache
+
+
+# ------------------------------------------------------ the function, exactly
+
+
+def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
+    """(K, m[L]): F(w) = integral over 0 <= t <= 1 of f(t) exp(-i w t) dt, for the angular frequencies w, (K,).
+
+    t is the parameter of x = a + t (b - a).  Per unit of length, with s = |b - a| t, the
+    transform at angular frequency v is |b - a| F(v |b - a|).  Any w will do, 0 included:
+    each is computed by whichever of two exact formulas rounds less there,
+
+        sum over pieces of d exp(-i w mid) [ f_mid j0(w d/2) - (i/2) rise j1(w d/2) ]
+        (i/w) [f exp(-i w t)] from t = 0 to 1  -  w^-2 sum over breakpoints of bend exp(-i w t)
+
+    with d, f_mid and rise the length, middle value and increase of a piece, j0 and j1 the
+    spherical Bessel functions, and bend the jump of the slope (which is 0 outside).  The
+    second makes the decay visible:
+    |F(w)| <= (|f(0)| + |f(1)|) / |w| + sum |bend| / w^2 (T33).
+    """
+    w = as_real("w", w, (None,), "one angular frequency per entry").astype(np.float64)
+    t, slope = pieces.t, pieces.slope
+    left, right = pieces.offset + slope * t[:-1, None], pieces.offset + slope * t[1:, None]
+    bend = np.diff(slope, axis=0, prepend=0, append=0)
+    size = (np.diff(t)[:, None] * np.maximum(np.abs(left), np.abs(right))).sum()
+    ends = np.abs(left[0]).sum() + np.abs(right[-1]).sum()
+    far = w**2 * size > np.abs(w) * ends + np.abs(bend).sum()  # where the second formula's terms are the smaller ones
+    F = np.empty((len(w), slope.shape[1]), np.complex128)
+    for rows in row_blocks(len(w), max(1, BLOCK_ENTRIES // len(t))):
+        near, beyond = (np.arange(rows.start, rows.stop)[pick] for pick in (~far[rows], far[rows]))
+        F[near] = _sum_of_pieces(t, left, right, w[near, None])
+        F[beyond] = _sum_of_bends(t, bend, left[0], right[-1], w[beyond, None])
+    return F
+
+
+def _sum_of_pieces(t: Array, left: Array, right: Array, w: Array) -> Complex:
+    d = np.diff(t)
+    phase = d * np.exp(-1j * w * (t[:-1] + d / 2))
+    return np.asarray((phase * _j0(w * d / 2)) @ ((left + right) / 2) - 0.5j * (phase * _j1(w * d / 2)) @ (right - left))
+
+
+def _sum_of_bends(t: Array, bend: Array, first: Array, last: Array, w: Array) -> Complex:
+    phase = np.exp(-1j * w * t)
+    return np.asarray(1j / w * (phase[:, -1:] * last - phase[:, :1] * first) - (phase @ bend) / w**2)
+
+
+def window_transform(regions: Regions, k: ArrayLike) -> Complex:
+    """(K, m[L]): F(k) = integral over the window of f(x) exp(-i k.x) dx, for the angular frequencies k, (K, 2).
+
+    exp(-i k.x) is the divergence of (i k/|k|^2) exp(-i k.x), so F is a sum over edges; twice
+    applied, it leaves of an inner edge only the jump of the gradient across it, which is
+    normal to the edge since f is continuous.  Any k will do: near 0, where the sum over
+    edges would cancel, Gauss quadrature of the regions is exact to rounding.  The
+    coefficients of f's Fourier series in a window of sides (p, q) are F / (p q) at
+    k = 2 pi (cycles_x / p, cycles_y / q); band_energy pools them.
+    """
+    k = as_real("k", k, (None, 2), "one angular frequency per row").astype(np.float64)
+    diameter = np.hypot(*np.ptp(regions.vertices, axis=0))
+    near = np.hypot(*k.T) * diameter < 0.5
+    F = np.empty((len(k), regions.slope.shape[1]), np.complex128)
+    F[near] = _sum_of_triangles(regions, k[near])
+    F[~near] = _sum_of_edges(regions, k[~near])
+    return F
+
+
+def _sum_of_edges(regions: Regions, k: Array) -> Complex:
+    """The integrals of f (i k.N / |k|^2) exp(-i k.x) and of grad f . k (k.N / |k|^4) exp(-i k.x) along all faces, N outward.
+
+    An inner edge is met from both sides, and only the jump of grad f remains.
+    """
+    reverse = regions.edge_faces[:, 0] < 0  # the window to the left of every edge
+    ends = np.where(reverse[:, None], regions.edges[:, ::-1], regions.edges)
+    left, right = np.where(reverse[:, None], regions.edge_faces[:, ::-1], regions.edge_faces).T
+    inner, side = np.flatnonzero(right >= 0), np.flatnonzero(right < 0)
+    u, v = regions.vertices[ends[:, 0]], regions.vertices[ends[:, 1]]
+    jump = regions.slope[left[inner]] - regions.slope[right[inner]]
+    slope, offset = regions.slope[left[side]], regions.offset[left[side]]
+    F = np.empty((len(k), regions.slope.shape[1]), np.complex128)
+    for rows in row_blocks(len(k), max(1, BLOCK_ENTRIES // len(ends))):
+        F[rows] = _inner_edges(u[inner], v[inner], jump, k[rows]) + _window_sides(u[side], v[side], slope, offset, k[rows])
+    return F
+
+
+def _inner_edges(u: Array, v: Array, jump: Array, k: Array) -> Complex:
+    """Edges from u to v, (e, 2), where grad f changes by jump, (e, m, 2), a multiple of N: f itself is continuous."""
+    D, mid, N = v - u, (u + v) / 2, _right_normals(v - u)
+    bend = np.einsum("eja,ea->ej", jump, N) / (N**2).sum(axis=1, keepdims=True)
+    amplitude = (k @ N.T / (k**2).sum(axis=1, keepdims=True)) ** 2 * _j0(k @ D.T / 2)
+    phase = k @ mid.T
+    return np.asarray((amplitude * np.cos(phase)) @ bend - 1j * ((amplitude * np.sin(phase)) @ bend))
+
+
+def _window_sides(u: Array, v: Array, slope: Array, offset: Array, k: Array) -> Complex:
+    """Edges from u to v, (e, 2), with f = slope @ x + offset to the left and nothing to the right."""
+    D, mid = v - u, (u + v) / 2
+    f_mid, rise = np.einsum("eja,ea->ej", slope, mid) + offset, np.einsum("eja,ea->ej", slope, D)
+    square = (k**2).sum(axis=1, keepdims=True)
+    y = k @ D.T / 2
+    wave = 1j * (k @ _right_normals(D).T) / square * np.exp(-1j * (k @ mid.T))
+    flat = wave * _j0(y)
+    along_k = np.einsum("kja,ka->kj", (flat @ slope.reshape(len(D), -1)).reshape(len(k), -1, 2), k)
+    return np.asarray(flat @ f_mid - 0.5j * (wave * _j1(y)) @ rise - 1j / square * along_k)
+
+
+def _right_normals(D: Array) -> Array:
+    return np.stack([D[:, 1], -D[:, 0]], axis=1)
+
+
+def _sum_of_triangles(regions: Regions, k: Array) -> Complex:
+    """Six Gauss points per direction on each triangle of each face's fan; exact to rounding while |k| diameter < 1/2."""
+    start, corner = regions.face_start, regions.face_vertex
+    face = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    j = np.setdiff1d(np.arange(len(corner)), [start[:-1], start[1:] - 1])  # all corners but each face's first and last
+    p, a, b = (regions.vertices[corner[i]] for i in (start[face[j]], j, j + 1))
+    a, b, face = a - p, b - p, face[j]
+    node, weight = np.polynomial.legendre.leggauss(6)
+    node, weight = (node + 1) / 2, weight / 2
+    double_area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    F = np.zeros((len(k), regions.slope.shape[1]), np.complex128)
+    for (s, ws), (r, wr) in product(zip(node, weight, strict=True), repeat=2) if len(k) else ():
+        x = p + s * ((1 - r) * a + r * b)
+        f = np.einsum("tja,ta->tj", regions.slope[face], x) + regions.offset[face]
+        F += np.exp(-1j * (k @ x.T)) @ ((ws * wr * s * double_area)[:, None] * f)
+    return F
+
+
+def _j0(y: Array) -> Array:
+    """sin(y) / y, the spherical Bessel function of order 0."""
+    y = np.where(y == 0, 1e-300, y)
+    return np.asarray(np.sin(y) / y)
+
+
+def _j1(y: Array) -> Array:
+    """(sin(y) / y - cos(y)) / y, the spherical Bessel function of order 1."""
+    small = np.abs(y) < 1  # where the difference cancels: sum over k of (-1)^k (2k + 2) / (2k + 3)! y^(2k+1)
+    z, series = np.where(small, y, 0.0) ** 2, np.zeros_like(y)
+    for k in range(9, -1, -1):
+        series = series * -z + (2 * k + 2) / math.factorial(2 * k + 3)
+    y_large = np.where(small, 1.0, y)
+    return np.asarray(np.where(small, y * series, (np.sin(y_large) / y_large - np.cos(y_large)) / y_large))
+
+
+def band_energy(coefficients: ArrayLike, cycles: ArrayLike) -> Array:
+    """(bands,): the sum of |coefficients|^2, (K, m), over the outputs and over the frequencies of each radial band.
+
+    cycles, (K, d), are the frequencies in whole cycles; band r holds |cycles| rounded to r.
+    With all coefficients of a Fourier series, or of a unitary discrete transform, the
+    energies add up to the signal's (Parseval).
+    """
+    cycles = as_real("cycles", cycles, (None, None), "one frequency per row")
+    values = np.asarray(coefficients)
+    if values.dtype.kind not in "biufc" or values.ndim != 2 or len(values) != len(cycles):
+        raise ValueError(f"coefficients must be ({len(cycles)}, m) numbers: one row per frequency, one column per output. "
+                         f"Got dtype {values.dtype}, shape {values.shape}.")
+    return np.asarray(np.bincount(radial_bands(cycles), (np.abs(values) ** 2).sum(axis=1)), np.float64)
+
+
+def radial_bands(cycles: ArrayLike) -> Indices:
+    """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d)."""
+    cycles = as_real("cycles", cycles, (None, None), "one frequency per row").astype(np.float64)
+    return np.asarray(np.rint(np.sqrt((cycles**2).sum(axis=1))).astype(np.intp))
+
+
+# ------------------------------------------------------- the error of a fit
 
 
 def frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> Array:
@@ -65,7 +248,7 @@ def _patches(signal: Array, patch: int) -> Array:
 
 def _relative(residual: Array, target: Array, cycles: Sequence[ArrayLike]) -> Array:
     """(p, *shape) energies to (p, bands) ratios of root energies, pooled over bands of equal rounded radius."""
-    band = np.rint(np.sqrt(sum(np.asarray(k, np.float64) ** 2 for k in cycles))).astype(np.intp).ravel()
+    band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
     pooled = [np.apply_along_axis(lambda e: np.bincount(band, e), 1, e.reshape(len(e), -1)) for e in (residual, target)]
     # energy below the rounding of the transform, (1e-12)^2 of the total, is not a component of the target
     present = pooled[1] > 1e-24 * pooled[1].sum(axis=1, keepdims=True)

@@ -92,3 +92,18 @@ def exact_width(polygon):
     """At least the width of a convex polygon and at most twice that, as a float: 2 area / diameter."""
     diameter = max(float((x - u) ** 2 + (y - v) ** 2) for x, y in polygon for u, v in polygon) ** 0.5
     return 2 * float(exact_area(polygon)) / diameter
+
+
+def exact_walls(net, point):
+    """(z_u, grad z_u) of every hidden unit at one point, in layer order: forward-mode derivatives in Fractions."""
+    h = [(value, [Fraction(i == j) for j in range(len(point))]) for i, value in enumerate(rational(point))]
+    walls = []
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        layer = []
+        for row, bias in zip(rational(W), rational(b), strict=True):
+            value = bias + sum(w * v for w, (v, _) in zip(row, h, strict=True))
+            gradient = [sum((w * g[j] for w, (_, g) in zip(row, h, strict=True)), Fraction(0)) for j in range(len(point))]
+            layer.append((value, gradient))
+        walls += layer
+        h = [(v, g) if v > 0 else (Fraction(0), [Fraction(0)] * len(point)) for v, g in layer]
+    return walls

@@ -1,14 +1,290 @@
-"""Errors per frequency, globally and per patch: T33-T35."""
+"""Exact Fourier transforms, and errors per frequency, globally and per patch: T33-T35."""
+
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy.spatial import Delaunay
 
-from relu_dynamics.spectrum import frequency_error, patch_frequency_error
+from relu_dynamics.mlp import predict
+from relu_dynamics.regions2d import regions_in_window
+from relu_dynamics.spectrum import (
+    band_energy,
+    frequency_error,
+    patch_frequency_error,
+    radial_bands,
+    segment_transform,
+    window_transform,
+)
+from tests.strategies import gaussian_nets
 
 seeds = st.integers(0, 2**32 - 1)
+
+
+# ------------------------------------------------------ functions on a segment
+
+
+class Line(NamedTuple):
+    """What segment_transform needs of the pieces on a segment: f = offset + slope t between consecutive t."""
+
+    t: np.ndarray
+    slope: np.ndarray
+    offset: np.ndarray
+    f: np.ndarray  # at t
+
+
+def line_through(t, f):
+    slope = np.diff(f, axis=0) / np.diff(t)[:, None]
+    return Line(t, slope, f[:-1] - slope * t[:-1, None], f)
+
+
+@st.composite
+def lines(draw, closed=False):
+    """A continuous piecewise-linear function with pieces of length 1e-6 to 1, two outputs."""
+    k = draw(st.integers(2 if closed else 1, 12))
+    rng = np.random.default_rng(draw(seeds))
+    lengths = 10.0 ** rng.uniform(-draw(st.sampled_from([0, 6])), 0, k)
+    t = np.concatenate([[0], np.cumsum(lengths) / lengths.sum()])
+    t[-1] = 1
+    f = rng.normal(size=(k + 1, 2))
+    if closed:
+        f[-1] = f[0]
+    return line_through(t, f)
+
+
+def integral(t, f, g, nodes=100):
+    """sum over pieces of the Gauss quadrature of f(x) g(x): f is (x) -> (n, m), g is (x) -> (K, n); gives (K, m)."""
+    node, weight = np.polynomial.legendre.leggauss(nodes)
+    return sum(
+        (g((a + b + (b - a) * node) / 2) * weight * (b - a) / 2) @ f((a + b + (b - a) * node) / 2)
+        for a, b in zip(t[:-1], t[1:], strict=True)
+    )
+
+
+def values(line, t):
+    return np.stack([np.interp(t, line.t, f) for f in line.f.T], axis=1)
+
+
+frequencies = st.lists(
+    st.one_of(st.sampled_from([0.0, 1e-300, -1e-9, 2 * np.pi]), st.floats(-150, 150), st.floats(-3, 3)), min_size=1, max_size=8
+).map(np.array)
+
+
+@given(lines(), frequencies)
+def test_segment_transform_is_the_integral(line, w):
+    """100 Gauss points per piece integrate the slower of these waves to rounding, whatever w."""
+    expected = integral(line.t, lambda t: values(line, t), lambda t: np.exp(-1j * np.outer(w, t)))
+    assert_allclose(segment_transform(line, w), expected, rtol=0, atol=1e-13 * np.abs(line.f).max())
+
+
+@given(lines(), st.floats(1, 1e7), seeds)
+def test_transform_decays_as_fast_as_the_slope_bends(line, w, seed):
+    """|F(w)| <= (|f(0)| + |f(1)|) / |w| + (total variation of the slope, 0 outside) / w^2 (T33), with no noise floor."""
+    f = line.f
+    variation = np.abs(np.diff(line.slope, axis=0, prepend=0, append=0)).sum(axis=0)
+    bound = (np.abs(f[0]) + np.abs(f[-1])) / w + variation / w**2
+    assert (np.abs(segment_transform(line, [w])[0]) <= bound * (1 + 1e-9)).all()
+
+
+@given(lines(), frequencies, seeds)
+def test_transform_does_not_see_breakpoints_without_a_bend(line, w, seed):
+    """Cutting pieces changes no function."""
+    t = np.sort(np.concatenate([line.t, np.random.default_rng(seed).uniform(size=5)]))
+    cut = Line(t, *(part[np.searchsorted(line.t, t[1:]) - 1] for part in (line.slope, line.offset)), values(line, t))
+    assert_allclose(segment_transform(cut, w), segment_transform(line, w), rtol=0, atol=1e-13 * np.abs(line.f).max())
+
+
+@given(lines(), frequencies, st.integers(1, 11))
+def test_transform_of_a_segment_is_that_of_its_parts_shifted_and_scaled(line, w, k):
+    """F(w) = c F1(c w) + (1 - c) exp(-i w c) F2((1 - c) w) for a cut at t = c."""
+    k = min(k, len(line.t) - 1)
+    f, c = line.f, line.t[k]
+    total = c * segment_transform(line_through(line.t[: k + 1] / c, f[: k + 1]), c * w)
+    if k < len(line.t) - 1:
+        second = segment_transform(line_through((line.t[k:] - c) / (1 - c), f[k:]), (1 - c) * w)
+        total = total + (1 - c) * np.exp(-1j * w * c)[:, None] * second
+    # a slope from coordinates that were subtracted: 1e-16 / (shortest piece, 1e-7) of the values
+    assert_allclose(segment_transform(line, w), total, rtol=0, atol=1e-9 * np.abs(f).max())
+
+
+@given(lines(closed=True))
+def test_series_coefficients_hold_the_energy_of_a_closed_signal(line):
+    """Parseval: sum |F(2 pi n)|^2 over |n| <= N is the integral of |f|^2, but for a tail that T33 bounds."""
+    N = 400
+    cycles = np.arange(-N, N + 1)[:, None]
+    energy = band_energy(segment_transform(line, 2 * np.pi * cycles[:, 0]), cycles)
+    total = integral(line.t, lambda t: (values(line, t) ** 2).sum(axis=1, keepdims=True), lambda t: np.ones((1, len(t))), 3)[0, 0]
+    variation = np.abs(np.diff(line.slope, axis=0, append=line.slope[:1])).sum(axis=0)
+    tail = 2 * (variation**2).sum() / (2 * np.pi) ** 4 / (3 * N**3)
+    assert energy.shape == (N + 1,)
+    assert -1e-12 * total <= total - energy.sum() <= tail + 1e-12 * total
+
+
+# ------------------------------------------------------- functions in a window
+
+
+class Mesh(NamedTuple):
+    """What window_transform needs of the regions in a window."""
+
+    vertices: np.ndarray
+    edges: np.ndarray
+    edge_faces: np.ndarray
+    face_start: np.ndarray
+    face_vertex: np.ndarray
+    slope: np.ndarray
+    offset: np.ndarray
+
+
+def mesh(points, f, flip):
+    """The piecewise-linear function with the values f, (v, m), at the points of a Delaunay triangulation."""
+    faces = Delaunay(points).simplices
+    p, a, b = (points[faces[:, i]] for i in range(3))
+    clockwise = (a - p)[:, 0] * (b - p)[:, 1] < (a - p)[:, 1] * (b - p)[:, 0]
+    faces = np.where(clockwise[:, None], faces[:, ::-1], faces)
+    left = {(int(face[i]), int(face[i - 2])): number for number, face in enumerate(faces) for i in range(3)}
+    edges = [(u, v) for u, v in left if (v, u) not in left or u < v]
+    edge_faces = np.array([(left[u, v], left.get((v, u), -1)) for u, v in edges])
+    flip = np.resize(flip, len(edges))[:, None]  # an edge may run either way
+    corners = np.concatenate([points[faces], np.ones((*faces.shape, 1))], axis=2)
+    affine = np.linalg.solve(corners, f[faces]).swapaxes(1, 2)
+    edges = np.array(edges)
+    return Mesh(points, np.where(flip, edges[:, ::-1], edges), np.where(flip, edge_faces[:, ::-1], edge_faces),
+                np.arange(0, 3 * len(faces) + 1, 3), faces.ravel(), affine[..., :2], affine[..., 2])
+
+
+@st.composite
+def meshes(draw):
+    """The unit square, its corners and up to a dozen points inside, random values at them, two outputs."""
+    rng = np.random.default_rng(draw(seeds))
+    points = np.concatenate([[[0, 0], [1, 0], [0, 1], [1, 1]], rng.uniform(size=(draw(st.integers(0, 12)), 2))])
+    return mesh(points, rng.normal(size=(len(points), 2)), rng.random(64) < 0.5)
+
+
+def window_integral(regions, f, k, nodes=24):
+    """Gauss quadrature of f(x) exp(-i k.x), f: (n, 2) -> (n, m), on the fan of every face; (K, m)."""
+    node, weight = np.polynomial.legendre.leggauss(nodes)
+    s, r = ((node + 1) / 2)[:, None], ((node + 1) / 2)[None, :]
+    w = np.outer(weight, weight) / 4 * s
+    total = 0
+    for start, end in zip(regions.face_start[:-1], regions.face_start[1:], strict=True):
+        corners = regions.vertices[regions.face_vertex[start:end]]
+        for a, b in zip(corners[1:-1] - corners[0], corners[2:] - corners[0], strict=True):
+            x = (corners[0] + (s * (1 - r))[..., None] * a + (s * r)[..., None] * b).reshape(-1, 2)
+            area = abs(a[0] * b[1] - a[1] * b[0])
+            total = total + (np.exp(-1j * k @ x.T) * w.ravel() * area) @ f(x)
+    return total
+
+
+def piecewise(regions):
+    """x -> f(x) on a mesh of the unit square, by the triangle that holds x best."""
+    p, a, b = (regions.vertices[regions.face_vertex[i::3]] for i in range(3))
+    inverse = np.linalg.inv(np.stack([a - p, b - p], axis=2))
+
+    def f(x):
+        st_ = np.einsum("tab,tnb->tna", inverse, x[None] - p[:, None])
+        face = np.argmax(np.minimum(st_.min(axis=2), 1 - st_.sum(axis=2)), axis=0)
+        return np.einsum("nja,na->nj", regions.slope[face], x) + regions.offset[face]
+
+    return f
+
+
+def along_edges(regions, rng):
+    """Frequencies that run along an edge, across it, and any way, of lengths 1e-12 to 30, and 0."""
+    D = np.diff(regions.vertices[regions.edges], axis=1)[:, 0]
+    D = D[rng.integers(len(D), size=4)]
+    k = np.concatenate([D[:2], D[2:, ::-1] * [1, -1], rng.normal(size=(4, 2))])
+    k *= (10.0 ** rng.choice([-12, -3, -0.5, 0.3, 1, 1.4], size=8) / np.linalg.norm(k, axis=1))[:, None]
+    return np.concatenate([k, [[0, 0], [4, 0], [0, -4]]])
+
+
+def close(actual, expected, regions, eps=1e-12):
+    """Rounding of terms of the size of the gradient's jumps; |k| is at least 1/3 where they are divided by |k|^2."""
+    assert_allclose(actual, expected, rtol=0, atol=eps * max(1, np.abs(regions.slope).max(), np.abs(regions.offset).max()))
+
+
+@given(meshes(), seeds)
+def test_window_transform_is_the_integral(regions, seed):
+    """24 by 24 Gauss points per triangle integrate waves of these lengths to rounding."""
+    k = along_edges(regions, np.random.default_rng(seed))
+    close(window_transform(regions, k), window_integral(regions, piecewise(regions), k), regions)
+
+
+@given(meshes(), seeds)
+def test_window_transform_does_not_jump_where_the_formula_changes(regions, seed):
+    """Edges are summed from |k| diameter = 1/2 on, below that triangles: both are the same integral."""
+    angle = np.random.default_rng(seed).uniform(0, 2 * np.pi)
+    k = 0.5 / np.sqrt(2) * np.outer([1 - 1e-9, 1 + 1e-9], [np.cos(angle), np.sin(angle)])
+    below, above = window_transform(regions, k)
+    assert np.abs(above - below).max() <= 1e-9 * max(1, np.abs(regions.slope).max(), np.abs(regions.offset).max())
+
+
+@given(meshes(), seeds, st.integers(-8, 8))
+def test_window_transform_shifts_and_scales(regions, seed, power):
+    """x -> s x + p turns F(k) into s^2 exp(-i k.p) F(s k)."""
+    rng = np.random.default_rng(seed)
+    s, p = 2.0**power, rng.normal(size=2)
+    k = along_edges(regions, rng)
+    moved = regions._replace(vertices=s * regions.vertices + p, slope=regions.slope / s,
+                             offset=regions.offset - regions.slope @ p / s)
+    phase = np.exp(-1j * k @ p / s)[:, None]
+    eps = 1e-11 * max(1, np.linalg.norm(p) / s) ** 2  # digits lost by moving a small window far away
+    close(window_transform(moved, k / s) / s**2, phase * window_transform(regions, k), regions, eps)
+
+
+@given(gaussian_nets(inputs=st.just(2), width=12), seeds)
+def test_transform_of_a_network_is_the_integral_of_its_outputs(net, seed):
+    """Region by region, with the network's own forward pass at the Gauss points."""
+    regions = regions_in_window(net, ((-1, 1), (-0.5, 1)))
+    k = np.random.default_rng(seed).normal(size=(5, 2)) * [[0], [0.01], [1], [3], [5]]
+    scale = np.abs(regions.slope).sum(axis=(1, 2)).max() + np.abs(regions.offset).max()
+    expected = window_integral(regions, lambda x: predict(net, x), k)
+    assert_allclose(window_transform(regions, k), expected, rtol=0, atol=1e-11 * max(1, scale))
+
+
+def test_constant_on_a_box_has_the_transform_of_a_box():
+    """The product of two sines over k, which vanishes at whole cycles."""
+    box = mesh(np.array([[0.0, 0], [2, 0], [0, 3], [2, 3]]), np.ones((4, 1)), [False])
+    x, y = np.meshgrid(np.arange(-3, 4) + 0.25, np.arange(-3, 4) + 0.5)
+    k = np.stack([np.pi * x.ravel(), 2 * np.pi / 3 * y.ravel()], axis=1)
+    expected = [6 * np.sinc(a / np.pi) * np.exp(-1j * a) * np.sinc(1.5 * b / np.pi) * np.exp(-1.5j * b) for a, b in k]
+    assert_allclose(window_transform(box, k)[:, 0], expected, rtol=0, atol=1e-14)
+
+
+@given(seeds)
+def test_bands_hold_the_energy_of_a_function_that_vanishes_on_the_window(seed):
+    """Parseval in 2-D: f continues periodically; what is left out has |k| >= 25 cycles, and sum |k|^2 |c_k|^2 is the gradient's energy."""
+    rng = np.random.default_rng(seed)
+    points = np.concatenate([[[0, 0], [1, 0], [0, 1], [1, 1]], rng.uniform(0.2, 0.8, size=(3, 2))])
+    regions = mesh(points, np.concatenate([np.zeros(4), rng.normal(size=3)])[:, None], [False])
+    cycles = np.stack(np.meshgrid(np.arange(-24, 25), np.arange(-24, 25)), axis=2).reshape(-1, 2)
+    energy = band_energy(window_transform(regions, 2 * np.pi * cycles), cycles)
+    f = piecewise(regions)
+    total = window_integral(regions, lambda x: f(x) ** 2, np.zeros((1, 2)), nodes=3)[0, 0].real
+    p, a, b = (regions.vertices[regions.face_vertex[i::3]] for i in range(3))
+    area = np.abs((a - p)[:, 0] * (b - p)[:, 1] - (a - p)[:, 1] * (b - p)[:, 0]) / 2
+    tail = (area * (regions.slope[:, 0] ** 2).sum(axis=1)).sum() / (2 * np.pi * 25) ** 2
+    assert len(energy) == 35  # the corner of the grid has radius 24 sqrt 2
+    assert -1e-12 * total <= total - energy.sum() <= tail
+
+
+@given(seeds, st.integers(1, 2))
+def test_band_energies_of_a_unitary_transform_add_up_to_the_signals(seed, d):
+    """Parseval on a grid, whatever the bands; and band r holds the radii that round to r."""
+    signal = np.random.default_rng(seed).normal(size=((7, 6)[:d] + (3,)))
+    transform = np.fft.fftn(signal, axes=range(d), norm="ortho").reshape(-1, 3)
+    cycles = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in signal.shape[:d]), indexing="ij"), axis=-1).reshape(-1, d)
+    energy = band_energy(transform, cycles)
+    assert_allclose(energy.sum(), (signal**2).sum(), rtol=1e-12)
+    for r, band in enumerate(energy):
+        ring = [(abs(c) ** 2).sum() for c, k in zip(transform, cycles, strict=True) if r - 0.5 < np.linalg.norm(k) < r + 0.5]
+        assert_allclose(band, sum(ring), rtol=1e-12, atol=1e-300)
+    assert radial_bands([[3, 4], [0, -1], [1, 1]]).tolist() == [5, 1, 1]
+
+
+# -------------------------------------------------------- the error of a fit
 
 
 @given(st.integers(2, 40), st.data())
@@ -76,6 +352,12 @@ def test_half_cycles_of_a_patch_are_cosines_at_half_sample_points():
 @pytest.mark.parametrize(
     "call, message",
     [
+        (lambda y: segment_transform(line_through(np.arange(2.0), y[:2]), [[1.0]]), "w must be"),
+        (lambda y: segment_transform(line_through(np.arange(2.0), y[:2]), [np.nan]), "Got nan"),
+        (lambda y: window_transform(mesh(np.eye(3)[:, :2], y[:3], [False]), [1.0, 2.0]), "A single row needs an axis"),
+        (lambda y: band_energy(y, y[:5]), "coefficients must be .5, m."),
+        (lambda y: band_energy(y, y[:, 0]), "cycles must be"),
+        (lambda y: radial_bands([["a"]]), "cycles must be"),
         (lambda y: frequency_error(y[:5], y, (6,)), "f must be .* shape"),
         (lambda y: frequency_error(y, y, (7,)), "y must be"),
         (lambda y: frequency_error(y, y, 6), "shape must be"),

@@ -1,0 +1,294 @@
+"""Walls: how far the nearest one is, how large a ball fits between them, how they lie, how many cells they can cut.
+
+The wall of a hidden unit u in the cell of x is the hyperplane where its pre-activation
+vanishes, z_u + grad z_u . (x' - x) = 0.  The cell is the intersection of the half-spaces
+on x's side of all walls, so the distance from x to the boundary of its cell is exactly
+
+    min over units u with grad z_u(x) != 0 of   |z_u(x)| / |grad z_u(x)|          (T36)
+
+A unit whose gradient is zero in the cell has no wall there.  Each quantity of the paper
+that stands in for geometry is here next to the geometric one:
+
+    distance_to_wall      T36, in input space        surrogate_distance   |z| / |w|, in each layer's input space
+    inscribed_ball        the largest ball in a cell, or in the first layer's arrangement (T37)
+    hyperplane_cosines    angles between walls, layer by layer            padded_cosines   across layers
+    spectral_norms        largest singular value of each layer; their product bounds the slope (T34)
+    count_bound           no network of these widths has more cells than this (T38)
+
+Everything is computed in float64.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import linprog
+
+from relu_dynamics.mlp import MLP, Array, as_real, check_count, check_net, check_net_and_rows, check_size, row_blocks
+from relu_dynamics.pattern import hidden_units, pattern, preactivation_maps
+
+BLOCK_ENTRIES = 2**19  # of the largest intermediate array: stays in cache
+
+
+class Ball(NamedTuple):
+    """A ball that no wall enters."""
+
+    radius: float
+    centre: Array  # (m[0],)
+
+
+# ------------------------------------------------------------------- distances
+
+
+def distance_to_wall(net: MLP, x: ArrayLike) -> Array:
+    """(n,): the distance from each row of x, (n, m[0]), to the boundary of its own activation region (T36).
+
+    0 on a wall, inf where no unit has a wall.  Moving by less never changes the pattern;
+    moving a little more in the worst direction does.
+    """
+    return _nearest(net, x, _to_walls)
+
+
+def wall_distances(net: MLP, x: ArrayLike) -> Array:
+    """(n, H): |z_u| / |grad z_u|, the distance from each row of x to the hyperplane that holds each unit's wall.
+
+    inf for a unit without a wall.  The row minimum is distance_to_wall; a larger entry
+    belongs to a hyperplane that may lie beyond the cell.
+    """
+    return _all(net, x, _to_walls)
+
+
+def surrogate_distance(net: MLP, x: ArrayLike) -> Array:
+    """(n,): min over hidden units of |z_u| / |w_u|, w_u the unit's own row of weights; the paper's region narrowness.
+
+    This is a distance in the input space of the unit's own layer.  It is the distance in
+    the space of x only for the first layer; deeper it ignores how the layers before
+    stretch space, and counts units whose gradient is zero in x's cell and so have no
+    wall there, as the paper does (catch C8).  A row of zero weights has no
+    hyperplane and is left out.
+    """
+    return _nearest(net, x, _to_own_hyperplanes)
+
+
+def surrogate_distances(net: MLP, x: ArrayLike) -> Array:
+    """(n, H): |z_u| / |w_u| for every unit; inf for a row of zero weights.
+
+    Never more than prod_{j<l} |W[j]|_2 times the distance to the wall of a unit of layer l (T36).
+    """
+    return _all(net, x, _to_own_hyperplanes)
+
+
+def _to_walls(net: MLP, x: Array) -> Iterator[Array]:
+    """|z| / |grad z|, (n, m[l]), for each hidden layer."""
+    (n, d), h = x.shape, x
+    J: Array = np.broadcast_to(np.eye(d), (n, d, d))  # J[i, :, u]: the gradient of h_u at x_i
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        z = h @ W.T + b
+        J = (J.reshape(n * d, W.shape[1]) @ W.T).reshape(n, d, len(b))  # one product for all rows
+        yield _ratio(z, np.sqrt(np.einsum("idu,idu->iu", J, J)))
+        J *= (z > 0)[:, None, :]
+        h = np.maximum(z, 0)
+
+
+def _to_own_hyperplanes(net: MLP, x: Array) -> Iterator[Array]:
+    """|z| / |w|, (n, m[l]), for each hidden layer."""
+    h = x
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        z = h @ W.T + b
+        yield _ratio(z, np.broadcast_to(np.linalg.norm(W, axis=1), z.shape))
+        h = np.maximum(z, 0)
+
+
+def _ratio(z: Array, norm: Array) -> Array:
+    return np.asarray(np.divide(np.abs(z), norm, out=np.full(z.shape, np.inf), where=norm > 0))
+
+
+def _nearest(net: MLP, x: ArrayLike, layers: Callable[[MLP, Array], Iterator[Array]]) -> Array:
+    """(n,): the smallest distance over all hidden units, for the distances that layers yields."""
+    net, x = check_net_and_rows(net, x, float64=True)
+    nearest = np.full(len(x), np.inf)
+    for rows in _blocks(net, len(x)):
+        for part in layers(net, x[rows]):
+            np.minimum(nearest[rows], part.min(axis=1, initial=np.inf), out=nearest[rows])
+    return nearest
+
+
+def _all(net: MLP, x: ArrayLike, layers: Callable[[MLP, Array], Iterator[Array]]) -> Array:
+    """(n, H): the distances that layers yields, side by side."""
+    net, x = check_net_and_rows(net, x, float64=True)
+    check_size("distances", (len(x), hidden_units(net)), "Pass fewer rows at a time.")
+    distances = np.empty((len(x), hidden_units(net)))
+    for rows in _blocks(net, len(x)):
+        np.concatenate([distances[rows, :0], *layers(net, x[rows])], axis=1, out=distances[rows])
+    return distances
+
+
+def _blocks(net: MLP, n: int) -> Iterator[slice]:
+    """Rows in blocks for which (rows, m[0], widest layer) has about BLOCK_ENTRIES entries."""
+    widest = max(W.shape[0] for W in net.weights) + net.weights[0].shape[1]
+    return row_blocks(n, max(1, BLOCK_ENTRIES // (widest * net.weights[0].shape[1])))
+
+
+# -------------------------------------------------------------- inscribed balls
+
+
+def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, layers: int | None = 1) -> Ball:
+    """The largest ball inside both x's cell and the box low <= x <= high (T37).
+
+    x is one point, (m[0],), of the box; low and high are numbers or (m[0],).  The cell is
+    that of the first `layers` hidden layers: 1 is the arrangement of the first layer's
+    hyperplanes (the paper's choice), None the cell of the whole network.  With
+    s_u = 1 where z_u(x) > 0, else -1, it is the linear programme
+
+        maximise rho   subject to   s_u (G_u . c + g_u) >= rho |G_u|,   low + rho <= c <= high - rho.
+
+    The radius returned is the one that fits at the centre returned, computed anew from the
+    constraints, and within 1e-9 of the box's longest side of the largest; it is 0 where
+    the cell has no interior, which ties make possible.
+    """
+    net = check_net(net)
+    d = net.weights[0].shape[1]
+    x = as_real("x", x, (d,), "one point, as many coordinates as the net has inputs").astype(np.float64)
+    low, high = _check_box(x, low, high)
+    A, slack = _constraints(net, x, low, high, _check_layers(net, layers))
+    # In units of the longest side, and from x: y = 0, rho = 0 is feasible and every number is of order one.
+    unit = float(np.max(high - low))
+    solution = linprog(
+        np.append(np.zeros(d), -1.0), np.column_stack([A, np.ones(len(A))]), slack / unit,
+        bounds=[*zip((low - x) / unit, (high - x) / unit, strict=True), (0, 1)], method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    if solution.x is None:
+        raise ArithmeticError(f"The linear programme for the inscribed ball was not solved: {solution.message}")
+    step = solution.x[:d] * unit
+    radius = float(np.min(slack - A @ step))
+    if radius < slack.min():  # rounding must not make it worse than the ball around x
+        return Ball(float(slack.min()), x.copy())
+    return Ball(radius, np.clip(x + step, low, high))
+
+
+def _constraints(net: MLP, x: Array, low: Array, high: Array, layers: int) -> tuple[Array, Array]:
+    """Unit rows A, (k, d), and slack, (k,) >= 0: the ball (c, rho) fits iff A (c - x) + rho <= slack."""
+    head = MLP(net.weights[: layers + 1], net.biases[: layers + 1])
+    q = pattern(head, x[None])
+    G, g = (part[0] for part in preactivation_maps(head, q))
+    norm = np.linalg.norm(G, axis=1)
+    walls = norm > 0
+    sign = np.where(q[0], 1.0, -1.0)[walls]
+    G, z, norm = G[walls], (G @ x + g)[walls], norm[walls]
+    eye = np.eye(len(x))
+    A = np.vstack([-(sign / norm)[:, None] * G, eye, -eye])
+    return A, np.maximum(np.concatenate([sign * z / norm, high - x, x - low]), 0.0)
+
+
+# --------------------------------------------------------------- how walls lie
+
+
+def hyperplane_cosines(net: MLP) -> tuple[Array, ...]:
+    """One (m[l], m[l]) matrix per hidden layer: cosines of the angles between the layer's rows of weights.
+
+    NaN in the rows and columns of zero weights, else diagonal 1.  Hyperplanes of one layer
+    lie in one space, so these are angles; biases, which only shift them, play no part.
+    """
+    net = check_net(net)
+    return tuple(_cosines(W) for W in net.weights[:-1])
+
+
+def padded_cosines(net: MLP) -> Array:
+    """(H, H): the same between all hidden units at once, rows of different lengths padded with zeros.
+
+    This is the paper's matrix.  Its diagonal blocks are hyperplane_cosines; its other blocks
+    compare coordinates of different spaces (input 3 with unit 3 of the layer before), so
+    they are no angles of anything (catch C11).
+    """
+    net = check_net(net)
+    widest = max((W.shape[1] for W in net.weights[:-1]), default=0)
+    rows = [np.pad(W, [(0, 0), (0, widest - W.shape[1])]) for W in net.weights[:-1]]
+    check_size("padded_cosines", (hidden_units(net),) * 2, "Use hyperplane_cosines.")
+    return _cosines(np.concatenate([np.empty((0, widest)), *rows]))
+
+
+def spectral_norms(net: MLP) -> Array:
+    """(L,): the largest singular value of each W[l], 0 for a layer without rows or columns."""
+    return np.array([np.linalg.norm(W.astype(np.float64), 2) if W.size else 0.0 for W in check_net(net).weights])
+
+
+def lipschitz_bound(net: MLP) -> float:
+    """prod_l |W[l]|_2, so that |f(x) - f(x')| <= lipschitz_bound(net) |x - x'| and |A_q|_2 <= it in every cell (T34)."""
+    return float(np.prod(spectral_norms(net)))
+
+
+def _cosines(rows: Array) -> Array:
+    rows = rows.astype(np.float64)
+    size = np.abs(rows).max(axis=1, initial=0)  # the largest entry first, so that no square under- or overflows
+    size[size == 0] = np.nan
+    rows = rows / size[:, None]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    cosines = np.clip(rows @ rows.T, -1, 1)
+    np.fill_diagonal(cosines, np.where(np.isnan(size), np.nan, 1.0))
+    return np.asarray(cosines)
+
+
+# --------------------------------------------------------------- how many cells
+
+
+def count_bound(net: MLP, dimension: int | None = None) -> int:
+    """The most activation regions with interior that a network of these widths can have in a convex window.
+
+    dimension is that of the window: 1 for a segment, 2 for a plane section, and m[0]
+    (None) for a window of the input space.  Theorem 1 of Serra, Tjandraatmadja &
+    Ramalingam 2018 ("Bounding and counting linear regions of deep neural networks"):
+
+        sum over j[1], ..., j[L-1] of prod_l C(m[l], j[l]),
+        0 <= j[l] <= min(dimension, m[1] - j[1], ..., m[l-1] - j[l-1], m[l]).
+
+    j[l] counts units of layer l that are off: after them the layer's image has at most
+    m[l] - j[l] dimensions left for later walls to cut.  One hidden layer of n units gives
+    sum_{j <= dimension} C(n, j), so 1 + n + C(n, 2) in the plane; a segment gives at most
+    prod_l (m[l] + 1), which holds since each unit bends each piece at most once.
+    """
+    widths = [len(b) for b in check_net(net).biases[:-1]]
+    inputs = net.weights[0].shape[1]
+    dimension = inputs if dimension is None else check_count("dimension", dimension, 0)
+    if dimension > inputs:
+        raise ValueError(f"dimension must be at most {inputs}, the number of inputs of the net. Got {dimension}.")
+
+    @functools.cache
+    def cells(layer: int, room: int) -> int:
+        """Cells that the layers from this one on can cut out of one cell whose image has room dimensions."""
+        if layer == len(widths):
+            return 1
+        m = widths[layer]
+        return sum(math.comb(m, j) * cells(layer + 1, min(room, m - j)) for j in range(min(room, m) + 1))
+
+    return cells(0, dimension)
+
+
+# ------------------------------------------------------------- the public door
+
+
+def _check_box(x: Array, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
+    ends = []
+    for name, value in (("low", low), ("high", high)):
+        end = as_real(name, value)
+        if end.shape not in ((), x.shape):
+            raise ValueError(f"{name} must be a number or of shape {x.shape}, one per input. Got shape {end.shape}.")
+        ends.append(np.broadcast_to(end.astype(np.float64), x.shape))
+    if not (ends[0] < ends[1]).all():
+        raise ValueError(f"low must be below high in every coordinate. Got low {low!r}, high {high!r}.")
+    if not ((ends[0] <= x) & (x <= ends[1])).all():
+        raise ValueError(f"x must lie in the box from low to high. Got x {x!r}, low {low!r}, high {high!r}.")
+    return ends[0], ends[1]
+
+
+def _check_layers(net: MLP, layers: int | None) -> int:
+    hidden = len(net.weights) - 1
+    layers = hidden if layers is None else check_count("layers", layers, 1)
+    if layers > max(hidden, 1):
+        raise ValueError(f"layers must be at most {hidden}, the number of hidden layers of the net. Got {layers}.")
+    return min(layers, hidden)
