@@ -40,9 +40,14 @@ ALL = (
     "e2_signal_hamming",
     "e3_signal_confusion",
     "e4_region_growth",
+    "e4_exact_regions",
     "e5_image_hamming",
     "e7_dead_units",
     "e8_image_confusion",
+    "e9_region_maps",
+    "e12_wall_distance",
+    "e13_inscribed_balls",
+    "e14_cross_sections",
     "t35_frequencies",
 )
 
