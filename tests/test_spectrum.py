@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial import Delaunay
 
+from relu_dynamics import spectrum
 from relu_dynamics.mlp import predict
 from relu_dynamics.regions2d import regions_in_window
 from relu_dynamics.spectrum import (
@@ -108,6 +109,29 @@ def test_transform_of_a_segment_is_that_of_its_parts_shifted_and_scaled(line, w,
         total = total + (1 - c) * np.exp(-1j * w * c)[:, None] * second
     # a slope from coordinates that were subtracted: 1e-16 / (shortest piece, 1e-7) of the values
     assert_allclose(segment_transform(line, w), total, rtol=0, atol=1e-9 * np.abs(f).max())
+
+
+@given(st.floats(-6, 6), seeds)
+def test_tent_keeps_its_digits_at_every_frequency(power, seed):
+    """relu-made, exact breakpoints: F = exp(-i w/2) sinc(w/4)^2 / 2 falls to 1e-11 and no sum of order 1 may drown it."""
+    w = 10.0**power * np.random.default_rng(seed).uniform(1, 2)
+    tent = line_through(np.array([0, 0.5, 1]), np.array([[0.0], [1], [0]]))
+    expected = np.exp(-0.5j * w) * np.sinc(w / 4 / np.pi) ** 2 / 2
+    # 8 / w^2 is the size of the terms, and the rounding of w t turns their phases
+    assert abs(segment_transform(tent, [w])[0, 0] - expected) <= 1e-15 * min(1, 8 / w**2) * (4 + w)
+
+
+def test_many_frequencies_are_computed_in_blocks_without_a_seam(monkeypatch):
+    """Even if a single row is more than a block."""
+    rng = np.random.default_rng(0)
+    line, w = line_through(np.linspace(0, 1, 9), rng.normal(size=(9, 2))), rng.normal(size=20) * 100
+    square, k = mesh(rng.uniform(size=(9, 2)), rng.normal(size=(9, 2)), [True, False]), rng.normal(size=(20, 2)) * 10
+    expected = segment_transform(line, w), window_transform(square, k)
+    assert segment_transform(line, []).shape == window_transform(square, np.zeros((0, 2))).shape == (0, 2)
+    for entries in (1, 64):
+        monkeypatch.setattr(spectrum, "BLOCK_ENTRIES", entries)
+        assert_allclose(segment_transform(line, w), expected[0], rtol=0, atol=1e-14)
+        assert_allclose(window_transform(square, k), expected[1], rtol=0, atol=1e-14)
 
 
 @given(lines(closed=True))
