@@ -279,7 +279,7 @@ def test_constant_on_a_box_has_the_transform_of_a_box():
 
 @given(seeds)
 def test_bands_hold_the_energy_of_a_function_that_vanishes_on_the_window(seed):
-    """Parseval in 2-D: f continues periodically; what is left out has |k| >= 25 cycles, and sum |k|^2 |c_k|^2 is the gradient's energy."""
+    """Parseval in 2-D: f continues periodically, what is left out has |k| >= 25 cycles, and sum |k c_k|^2 is grad f's energy."""
     rng = np.random.default_rng(seed)
     points = np.concatenate([[[0, 0], [1, 0], [0, 1], [1, 1]], rng.uniform(0.2, 0.8, size=(3, 2))])
     regions = mesh(points, np.concatenate([np.zeros(4), rng.normal(size=3)])[:, None], [False])
