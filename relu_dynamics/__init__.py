@@ -1,3 +1,32 @@
-"""relu_dynamics."""
+"""Why coordinate-based ReLU networks learn low frequencies first, taken apart exactly.
+
+A trained ReLU network is a list of affine pieces.  This package counts them, says how
+they couple the training of different inputs, and measures what is learned where.
+
+Read the modules in this order; each imports only modules before it:
+
+    mlp        the network, forward, backward; the legend of symbols
+    pattern    activation patterns and the affine map a pattern selects
+    encoding   what is fed to the network: coordinates, positional encoding, Fourier features
+    signals    what is learned: targets with known spectra, random and natural images
+    spectrum   errors per frequency, globally and patch by patch
+    tangent    how parameters move outputs: tangent kernel, loss-gradient Gram, confusion
+    train      SGD and Adam, full batch and mini-batch
+    measures   the paper's measured quantities, assembled from the above
+
+The network itself can be imported from here; everything else from its module.
+After each module, tests/test_<module>.py reads as the list of its theorems.
+
+Paper: J. Lazzari and X. Liu, Understanding the Spectral Bias of Coordinate Based MLPs Via
+Training Dynamics, arXiv 2301.05816.
+"""
+
+from relu_dynamics import encoding, measures, mlp, pattern, signals, spectrum, tangent, train
+from relu_dynamics.mlp import MLP, Gradient, Trace, backward, flatten, forward, init, load, predict, restrict, save, unflatten
+
+__all__ = [
+    "MLP", "Gradient", "Trace", "backward", "flatten", "forward", "init", "load", "predict", "restrict", "save", "unflatten",
+    "encoding", "measures", "mlp", "pattern", "signals", "spectrum", "tangent", "train",
+]
 
 __version__ = "0.1.0"

@@ -20,6 +20,7 @@ from relu_dynamics.mlp import Array, Bits, as_real
 
 Indices = NDArray[np.intp]
 
+SWEEP = np.array([0.6180339887498949, 0.7861513777574233])  # "up": a direction that no wall is likely to have
 TOLERANCE = 1e-14  # about 45 roundings: sums of a few hundred products err by less, distinct walls differ by more
 
 
@@ -68,7 +69,7 @@ def _turns(corners: Array) -> Array:
 
 def cross(a: Array, b: Array) -> Array:
     """a x b for rows of (n, 2): positive where b points to the left of a."""
-    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]  # type: ignore[no-any-return]
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
 def polygon_area(corners: Array) -> Any:
@@ -109,7 +110,7 @@ class Subdivision(NamedTuple):
     next: Indices     # (2e,) the half-edge that follows around the face; of no meaning outside
     face: Indices     # (2e,)
     owner: Indices    # (e,) which wall the edge is part of, -1 for the window
-    rising: Bits      # (e,) does the line that the edge is part of go up?
+    rising: Bits      # (e,) does the line that the edge is part of go up, along SWEEP?
 
 
 class Cycles(NamedTuple):
@@ -119,13 +120,13 @@ class Cycles(NamedTuple):
     half_edge: Indices
 
 
-def window_subdivision(corners: Array, up: Array) -> Subdivision:
-    """The window as one face; up is the direction in which edges rise."""
+def window_subdivision(corners: Array) -> Subdivision:
+    """The window as one face."""
     k = len(corners)
     i = np.arange(k)
     edges = np.stack([i, (i + 1) % k], axis=1)
     following = np.stack([2 * ((i + 1) % k), 2 * ((i - 1) % k) + 1], axis=1).ravel()
-    rising = (corners[edges[:, 1]] - corners) @ up > 0
+    rising = (corners[edges[:, 1]] - corners) @ SWEEP > 0
     return Subdivision(corners, edges, following, np.tile([0, -1], k), np.full(k, -1), rising)
 
 

@@ -102,8 +102,11 @@ def hamming_of_pairs(net: MLP, x: ArrayLike, pairs: Pairs) -> NDArray[np.int64]:
     net, x = check_net_and_rows(net, x)
     i, j = (check_indices(f"pairs.{name}", rows, len(x)) for name, rows in zip("ij", pairs, strict=True))
     counts = np.empty((len(i), len(net.weights) - 1), np.int64)
+    samples, place = np.unique(np.stack([i, j]), return_inverse=True)
+    i, j = place.reshape(2, -1)
+    q = pattern(net, x[samples])
     for block in row_blocks(len(i)):
-        differ = pattern(net, x[i[block]]) ^ pattern(net, x[j[block]])
+        differ = q[i[block]] ^ q[j[block]]
         for layer, bits in enumerate(split_layers(net, differ)):
             counts[block, layer] = bits.sum(axis=1)
     return counts

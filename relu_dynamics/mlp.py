@@ -92,11 +92,15 @@ def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch")
 
 
 def predict(net: MLP, x: ArrayLike) -> Array:
-    """f(x), (n, m[L]), for the rows of x, (n, m[0])."""
-    net, h = check_net_and_rows(net, x)
-    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
-        h = np.maximum(h @ W.T + b, 0)
-    return h @ net.weights[-1].T + net.biases[-1]
+    """f(x), (n, m[L]), for the rows of x, (n, m[0]), a block of rows at a time."""
+    net, x = check_net_and_rows(net, x)
+    f = np.empty((len(x), len(net.biases[-1])), x.dtype)
+    for rows in row_blocks(len(x)):
+        h = x[rows]
+        for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+            h = np.maximum(h @ W.T + b, 0)
+        f[rows] = h @ net.weights[-1].T + net.biases[-1]
+    return f
 
 
 def forward(net: MLP, x: ArrayLike) -> Trace:
@@ -202,7 +206,7 @@ def save(path: str | os.PathLike[str], net: MLP) -> None:
     net = check_net(net)
     parts = {}
     for k, (W, b) in enumerate(zip(*net, strict=True)):
-        parts[f"W{k}"], parts[f"b{k}"] = W, b
+        parts[f"W{k}"], parts[f"b{k}"] = np.ascontiguousarray(W), np.ascontiguousarray(b)
     with replacing(path) as file:
         np.savez(file, **parts)  # type: ignore[arg-type]
 
@@ -214,7 +218,7 @@ def load(path: str | os.PathLike[str]) -> MLP:
     """
     problem = f"{os.fspath(path)!r} is not a saved network: expected an .npz with arrays W0, b0, W1, b1, ..."
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             parts = {key: file[key] for key in file.files}
     except (ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         raise ValueError(f"{problem}. Reading it failed: {error}") from error

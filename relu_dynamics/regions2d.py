@@ -30,9 +30,9 @@ Floating point only places cuts along carriers; which cuts there are, which chor
 and how the faces connect is read from bits.  A wrong order of cuts shows as a chord
 crossed outside its ends, as two ways to one corner that give different bits, or in
 Euler's formula, and every decision must be clear of rounding by TOLERANCE.  When
-something fails the layer-at-a-time path refuses, and the network is enumerated unit by
-unit with signs -1, 0, 1, a pre-activation below a tolerance counting as 0 (the last
-section); the tolerance is then part of the answer.
+something fails the layer-at-a-time path refuses, and degenerate2d enumerates the network
+unit by unit with signs -1, 0, 1, a pre-activation below a tolerance counting as 0; the
+tolerance is then part of the answer.
 
     half-edge h   2e runs along edge e from its start to its end, 2e + 1 back; h ^ 1 is the
                   other one; the face of h lies to its left, -1 outside the window
@@ -46,113 +46,23 @@ f(x) = slope x + offset on each face.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
-from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
-from relu_dynamics.geometry import (TOLERANCE, Cycles, Subdivision, check_window, cross, cut_by_signs, face_areas, face_means,
-                                    polygon_area, walk, window_subdivision)
-from relu_dynamics.mlp import MLP, Array, Bits, as_real, check_count, check_net, row_blocks
-from relu_dynamics.pattern import Indices, Words, pack, unique_words
+from relu_dynamics.complex2d import (Certificate, Found, Neighbours, NotGeneric, Regions, assemble, blocks, draw, guard,
+                                     locate, neighbours, sums_size)
+from relu_dynamics.degenerate2d import unit_by_unit
+from relu_dynamics.geometry import SWEEP, TOLERANCE, Cycles, Subdivision, check_window, walk, window_subdivision
+from relu_dynamics.mlp import MLP, Array, Bits, check_count, check_net, row_blocks
+from relu_dynamics.pattern import Indices, Words
 
-SWEEP = np.array([0.6180339887498949, 0.7861513777574233])  # "up": any direction that no wall is likely to have
-ANCHOR = 16         # every so many cuts of one carrier, pre-activations are computed afresh
+__all__ = ["Certificate", "Neighbours", "Regions", "count_regions", "draw", "locate", "neighbours", "regions_in_window"]
+
+ANCHOR = 16          # every so many cuts of one carrier, pre-activations are computed afresh
 MAX_REGIONS = 2**21
-LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tolerances tried in turn where walls are not in general position
-WIDEST = 1e-3       # refuse an answer that is uncertain about regions wider than this part of the window
-
-
-class NotGeneric(Exception):
-    """Walls meet, touch or coincide within rounding; the layer-at-a-time path cannot tell how."""
-
-
-# ------------------------------------------------------------------ what is found
-
-
-class Certificate(NamedTuple):
-    """How far every decision was from being a rounding error, by one fresh forward pass at the vertices.
-
-    Pre-activations are compared with the size of the sums they come from.  They are
-    affine on every face, so if each vertex is surely on a wall or surely off it, no
-    wall is missing and none is there twice: by induction over the layers the regions
-    wider than the tolerance are exactly the ones listed.
-    """
-
-    on: float   # largest scaled |z| of a unit at a vertex of its own wall
-    off: float  # smallest scaled |z| of a unit at any other vertex
-    ok: bool    # off >= 1000 on
-    warning: str
-
-
-@dataclass(frozen=True, eq=False)
-class Regions:
-    """The linear regions of net in a window: a planar complex with F = len(regions) faces.
-
-    Face f has the vertices face_vertex[face_start[f]:face_start[f+1]], counter-clockwise.
-    pattern, slope, offset and certificate are computed when first asked for.
-    """
-
-    vertices: Array       # (v, 2)
-    edges: Indices        # (e, 2) vertex indices
-    edge_faces: Indices   # (e, 2) the faces to the left and to the right; -1 outside the window
-    edge_owner: Indices   # (e,) the hidden unit whose wall the edge is part of, -1 for a side of the window
-    face_start: Indices   # (F+1,)
-    face_vertex: Indices
-    area: Array           # (F,)
-    tolerance: float      # regions narrower than this (a length) may have been merged or misplaced
-    layers: list[tuple[Indices, Words]]  # per hidden layer: (face one layer up, bits) of every face
-    level: float          # scaled pre-activations up to this were taken for 0; 0 in general position
-    net: MLP
-
-    def __len__(self) -> int:
-        return len(self.area)
-
-    @cached_property
-    def packed(self) -> Words:
-        """(F, words): the pattern of every region, 64 units to a word; each layer starts a new word."""
-        return _packed_patterns(self.layers, len(self))
-
-    @cached_property
-    def pattern(self) -> Bits:
-        """(F, H) bool: the activation pattern of every region."""
-        return _unpacked(self.packed, [len(b) for b in self.net.biases[:-1]])
-
-    @property
-    def slope(self) -> Array:
-        """(F, m[L], 2): f(x) = slope @ x + offset on the region."""
-        return self._affine[0]
-
-    @property
-    def offset(self) -> Array:
-        """(F, m[L])"""
-        return self._affine[1]
-
-    @cached_property
-    def edge_layer(self) -> Indices:
-        """(e,) the hidden layer, counted from 0, of the unit that owns the edge; -1 for a side of the window."""
-        ends = np.cumsum([0, *(len(b) for b in self.net.biases[:-1])])
-        return np.searchsorted(ends, self.edge_owner, side="right") - 1
-
-    @cached_property
-    def certificate(self) -> Certificate:
-        return _certify(self)
-
-    @cached_property
-    def _affine(self) -> tuple[Array, Array]:
-        return _affine_maps(self)
-
-    @cached_property
-    def _index(self) -> tuple[NDArray[Any], Indices]:
-        strings = _strings(self.packed)
-        order = np.argsort(strings)
-        return strings[order], order
 
 
 def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS) -> Regions:
@@ -165,10 +75,10 @@ def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REG
     """
     net, corners, max_regions = _check(net, window, max_regions)
     try:
-        _, sub, cycles, layers = _enumerate(net, corners, max_regions)
-        return _assemble(net, corners, sub, cycles, layers, 0.0, TOLERANCE * np.ptp(corners, axis=0).max())
+        found = _enumerate(net, corners, max_regions)
+        return assemble(net, corners, found, 0.0)
     except NotGeneric:
-        return _unit_by_unit(net, corners, max_regions)
+        return unit_by_unit(net, corners, max_regions)
 
 
 def count_regions(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS) -> int:
@@ -179,9 +89,18 @@ def count_regions(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS
     """
     net, corners, max_regions = _check(net, window, max_regions)
     try:
-        return _enumerate(net, corners, max_regions, count_only=True)[0]
+        return _enumerate(net, corners, max_regions, count_only=True).faces
     except NotGeneric:
-        return len(_unit_by_unit(net, corners, max_regions))
+        return len(unit_by_unit(net, corners, max_regions))
+
+
+def _check(net: MLP, window: ArrayLike, max_regions: int) -> tuple[MLP, Array, int]:
+    net = check_net(net)
+    if net.weights[0].shape[1] != 2:
+        raise ValueError("net must have two inputs; restrict(net, origin, axes) takes a plane out of a larger input space. "
+                         f"Got {net.weights[0].shape[1]} inputs.")
+    net = MLP(*(tuple(np.asarray(part, np.float64) for part in parts) for parts in net))
+    return net, check_window(window), check_count("max_regions", max_regions, 1)
 
 
 # ---------------------------------------------------------- a layer at a time
@@ -237,20 +156,23 @@ class _Layer(NamedTuple):
     crossings: _Crossings
 
 
-def _enumerate(net: MLP, corners: Array, max_regions: int, count_only: bool = False
-               ) -> tuple[int, Subdivision, Cycles, list[tuple[Indices, Words]]]:
-    """The number of faces, the complex, its faces, and per hidden layer the face one layer up and the bits of every face.
+def _enumerate(net: MLP, corners: Array, max_regions: int, count_only: bool = False) -> Found:
+    """Refine the window by one hidden layer after the other; to count, do not refine it by the last.
 
     Invariant: before layer l the complex has one face per pattern of the layers before,
     and Z holds the pre-activations of layer l at its vertices.
     """
-    sub, cycles = window_subdivision(corners, SWEEP), Cycles(np.array([0, len(corners)]), 2 * np.arange(len(corners)))
+    sub, cycles = window_subdivision(corners), Cycles(np.array([0, len(corners)]), 2 * np.arange(len(corners)))
     layers: list[tuple[Indices, Words]] = []
-    Z = corners @ net.weights[0].T + net.biases[0]
+    scales = []
+    Z: Array = corners @ net.weights[0].T + net.biases[0]
     largest = float(np.abs(corners).max())  # of the layer's inputs
-    faces, unit = 1, 0
+    faces, unit, tolerance = 1, 0, TOLERANCE * float(np.ptp(corners, axis=0).max())
     for l, (W, b) in enumerate(zip(net.weights[:-1], net.biases[:-1], strict=True)):
-        layer = _meet(sub, faces, Z, _scale(W, b, largest), max_regions)
+        scale = sums_size(W, b, largest)
+        scales.append(scale)
+        layer = _meet(sub, faces, Z, scale, max_regions)
+        tolerance = max(tolerance, _uncertainty(sub, layer, scale))
         faces += len(layer.chords.face) + len(layer.crossings.first)
         last = l == len(net.weights) - 2
         if last and count_only:
@@ -261,7 +183,19 @@ def _enumerate(net: MLP, corners: Array, max_regions: int, count_only: bool = Fa
         if not last:
             Z, largest = _lift(Z, layer, net.weights[l + 1], net.biases[l + 1], len(refined.points))
         sub = refined
-    return faces, sub, cycles, layers
+    return Found(faces, sub, cycles, layers, scales, tolerance)
+
+
+def _uncertainty(sub: Subdivision, layer: _Layer, scale: Array) -> float:
+    """How narrow a region may become when its two walls move as far as rounding may have moved them.
+
+    A wall may be off by TOLERANCE in z divided by the slope of z, which in a face is at
+    least the slope along an edge that the wall cuts.
+    """
+    u, v = (sub.points.take(end.take(layer.edge_cuts.carrier), axis=0) for end in layer.edges.ends.T)
+    slope = np.abs(layer.edge_cuts.rate) / np.hypot(*(v - u).T)
+    steeper = np.maximum(slope.take(layer.chords.start), slope.take(layer.chords.end))
+    return 2 * float((TOLERANCE * scale.take(layer.chords.unit) / steeper).max(initial=0))
 
 
 def _meet(sub: Subdivision, faces: int, Z: Array, scale: Array, max_regions: int) -> _Layer:
@@ -389,7 +323,7 @@ def _crossing_pairs(chords: _Chords, carriers: _Carriers, faces: int, max_region
 
     Each pair is turned so that the second goes to the left of the first: it starts where the first's unit is off.
     """
-    _guard(faces, max_regions)
+    guard(faces, max_regions)
     i = np.arange(len(chords.face))
     later = np.searchsorted(chords.face, chords.face, side="right") - i - 1  # chords of a face are contiguous
     change = carriers.start ^ carriers.end
@@ -400,7 +334,7 @@ def _crossing_pairs(chords: _Chords, carriers: _Carriers, faces: int, max_region
         b = _ranges(i[rows] + 1, count)
         crossing = np.flatnonzero(_bits_at(change, a, chords.unit.take(b)))
         faces += len(crossing)
-        _guard(faces, max_regions)
+        guard(faces, max_regions)
         pairs.append((a.take(crossing), b.take(crossing)))
     a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
     to_the_right = _bits_at(carriers.start, b, chords.unit.take(a))
@@ -422,7 +356,7 @@ def _cut_chords(chords: _Chords, carriers: _Carriers, first: Indices, second: In
     def preactivation(cut: Indices) -> Array:
         edge = edge_cuts.carrier.take(cut)
         z0 = z.take(u.take(edge) * n + unit)
-        return z0 + edge_cuts.t.take(cut) * (z.take(v.take(edge) * n + unit) - z0)
+        return z0 + edge_cuts.t.take(cut) * (z.take(v.take(edge) * n + unit) - z0)  # type: ignore[no-any-return]
 
     z0 = preactivation(chords.start.take(carrier))
     rate = preactivation(chords.end.take(carrier)) - z0
@@ -595,9 +529,9 @@ def _lift(Z: Array, layer: _Layer, W: Array, b: Array, vertices: int) -> tuple[A
     chord_anchor = _anchors(layer.chord_cuts)
     anchored = chord_anchor.take(layer.crossings.first) | chord_anchor.take(layer.crossings.second)
     edge_anchor = _anchors(layer.edge_cuts)
-    for cut in _blocks(np.flatnonzero(edge_anchor)):
+    for cut in blocks(np.flatnonzero(edge_anchor)):
         dense(_on_edges(Z, layer, cut), layer.edge_cuts.vertex.take(cut))
-    for cut in _blocks(layer.crossings.first[anchored]):
+    for cut in blocks(layer.crossings.first[anchored]):
         dense(_on_chords(Z, layer, cut), layer.chord_cuts.vertex.take(cut))
     for rows in row_blocks(len(Z), 512):
         dense(Z[rows], rows)  # in place: the last time z is read
@@ -605,14 +539,14 @@ def _lift(Z: Array, layer: _Layer, W: Array, b: Array, vertices: int) -> tuple[A
         (layer.edges, layer.edge_cuts, edge_anchor, np.flatnonzero(~edge_anchor)),
         (layer.chord_carriers, layer.chord_cuts, chord_anchor, layer.crossings.first[~anchored]),
     ):
-        for cut in _blocks(which, 2048):
+        for cut in blocks(which, 2048):
             stack[n + cuts.vertex.take(cut)] = _between_anchors(carriers.ends, cuts, cut, n, len(stack)) @ stack
     return stack[n:], largest
 
 
 def _anchors(cuts: _Cuts) -> Bits:
     """Every ANCHOR-th cut along each carrier."""
-    return _rank(cuts) % ANCHOR == ANCHOR - 1
+    return _rank(cuts) % ANCHOR == ANCHOR - 1  # type: ignore[no-any-return]
 
 
 def _rank(cuts: _Cuts) -> Indices:
@@ -636,7 +570,7 @@ def _on_chords(Z: Array, layer: _Layer, cut: Indices) -> Array:
     z = u + layer.chord_cuts.t.take(cut)[:, None] * (v - u)
     for unit in (layer.chords.unit.take(chord), layer.chord_cuts.unit.take(cut)):
         z[np.arange(len(cut)), unit] = 0
-    return z  # type: ignore[no-any-return]
+    return z
 
 
 def _between_anchors(ends: Indices, cuts: _Cuts, cut: Indices, units: int, width: int) -> csr_matrix:
@@ -675,11 +609,6 @@ def _between_anchors(ends: Indices, cuts: _Cuts, cut: Indices, units: int, width
 # ------------------------------------------------------------- bits and blocks
 
 
-def _scale(W: Array, b: Array, largest: float) -> Array:
-    """The size of the sums that pre-activations come from: what |z| is compared with."""
-    return np.abs(W).sum(axis=1) * max(1.0, largest) + np.abs(b)  # type: ignore[no-any-return]
-
-
 def _signs(Z: Array, scale: Array) -> Words:
     """z > 0 for every vertex and unit, 64 units to a word.  NotGeneric if a sign may be a rounding error;
     an exact 0 is off, as everywhere."""
@@ -711,197 +640,4 @@ def _bits_at(words: Words, row: Indices, unit: Indices) -> Bits:
 
 def _ranges(start: Indices, count: Indices) -> Indices:
     """start[0], ..., start[0] + count[0] - 1, start[1], ... in one array."""
-    return np.arange(count.sum()) + np.repeat(start - (np.cumsum(count) - count), count)
-
-
-def _blocks(which: Indices, size: int = 512) -> Iterator[Indices]:
-    return (which[rows] for rows in row_blocks(len(which), size))
-
-
-def _guard(regions: int, max_regions: int) -> None:
-    if regions > max_regions:
-        raise ValueError(f"There are more than max_regions = {max_regions} linear regions in the window. "
-                         "Raise max_regions if there is memory for them, or take a smaller window.")
-
-
-# --------------------------------------------- not in general position: unit by unit
-
-
-def _unit_by_unit(net: MLP, corners: Array, max_regions: int) -> Regions:
-    """The regions of a network whose walls meet, touch or coincide, by cutting with one wall at a time.
-
-    A vertex is on a wall if |z| is at most level times the size of the sums z comes
-    from; the levels are tried until every check passes.  ValueError if none does.
-    """
-    size = float(np.ptp(corners, axis=0).max())
-    reason = ""
-    for level in LEVELS:
-        try:
-            sub, layers, tolerance = _cut_unit_by_unit(net, corners, level, max_regions)
-            if tolerance > WIDEST:
-                raise NotGeneric(f"rounding hides walls of regions as wide as {tolerance:.1g} of the window")
-            first = np.empty(1 + int(sub.face.max()), np.intp)
-            first[sub.face[sub.face >= 0]] = np.flatnonzero(sub.face >= 0)
-            cycles = walk(sub.next, first)
-            if cycles is None or len(cycles.half_edge) != np.count_nonzero(sub.face >= 0):
-                raise NotGeneric("the boundary of a face does not close")
-            regions = _assemble(net, corners, sub, cycles, layers, level, size * max(level, tolerance))
-            _check_patterns(regions)
-            return regions
-        except NotGeneric as problem:
-            reason = str(problem)
-    raise ValueError("The linear regions cannot be told apart in float64: walls coincide up to rounding but not exactly "
-                     f"({reason}). Move the window, or round the weights so that equal walls are exactly equal.")
-
-
-def _cut_unit_by_unit(net: MLP, corners: Array, level: float, max_regions: int
-                      ) -> tuple[Subdivision, list[tuple[Indices, Words]], float]:
-    """The complex, the layers, and the width, as part of the window's, of the widest band that was taken for a wall."""
-    sub = window_subdivision(corners, SWEEP)
-    faces, unit, widest = 1, 0, 0.0
-    layers: list[tuple[Indices, Words]] = []
-    for l, width in enumerate(len(b) for b in net.biases[:-1]):
-        z, scale = _preactivations(net, sub.points, l)
-        Z, scale = np.array(z.T), np.broadcast_to(scale, width)
-        history = []
-        for j in range(width):
-            z = Z[j, : len(sub.points)]
-            on_wall = np.abs(z) <= level * scale[j]
-            widest = max(widest, _band(sub, z, level * scale[j]))
-            cut = cut_by_signs(sub, faces, np.where(on_wall, 0.0, z), unit + j)
-            if cut is None:
-                raise NotGeneric("a wall does not cross a face in one chord")
-            Z = _append_crossings(Z, len(sub.points), cut[1])
-            Z[j, len(sub.points) : len(cut[0].points)] = 0
-            sub, faces = cut[0], len(cut[2])
-            history.append(cut[2:])
-            _guard(faces, max_regions)
-        bits = np.empty((faces, width), np.bool_)
-        origin = np.arange(faces)
-        for j, (parent, positive) in reversed(list(enumerate(history))):
-            bits[:, j], origin = positive.take(origin), parent.take(origin)
-        layers.append((origin, pack(bits)))
-        unit += width
-    return sub, layers, widest / float(np.ptp(corners, axis=0).max())
-
-
-def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
-    """Z, (units, vertices), with a column for every crossing (u, v, t), doubling its room when that is used up."""
-    if used + len(crossings) > Z.shape[1]:
-        Z = np.concatenate([Z, np.empty((len(Z), used + len(crossings)))], axis=1)
-    u, v = crossings[:, :2].astype(np.intp).T
-    Z[:, used : used + len(crossings)] = Z[:, u] + crossings[:, 2] * (Z[:, v] - Z[:, u])
-    return Z
-
-
-def _band(sub: Subdivision, z: Array, threshold: float) -> float:
-    """The widest part of a face in which 0 < |z| <= threshold, an upper bound: what rounding could hide there.
-
-    The slope of z in a face is at least its range over the face's diameter.
-    """
-    near = (z != 0) & (np.abs(z) <= threshold)
-    if not near.any():
-        return 0.0
-    origin = sub.edges.ravel()
-    inside = np.flatnonzero(sub.face >= 0)
-    touched = np.zeros(len(sub.face), np.bool_)
-    touched[sub.face[inside[near[origin[inside]]]]] = True
-    half = inside[touched[sub.face[inside]]]
-    half = half[np.argsort(sub.face[half], kind="stable")]
-    start = np.flatnonzero(np.diff(sub.face[half], prepend=-1))
-    p, q = sub.points[origin[half]], sub.points[origin[half ^ 1]]
-    base = np.repeat(p[start], np.diff(start, append=len(half)), axis=0)
-    area = np.add.reduceat(cross(p - base, q - base), start) / 2
-    diameter = np.hypot(*(np.maximum.reduceat(p, start) - np.minimum.reduceat(p, start)).T)
-    corner = z[origin[half]]
-    rise = np.maximum.reduceat(corner, start) - np.minimum.reduceat(corner, start)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return float(np.fmin(threshold * diameter / rise, 2 * np.abs(area) / diameter).max())
-
-
-def _preactivations(net: MLP, x: Array, layer: int) -> tuple[Array, Array]:
-    """z of one hidden layer at points, (n, m[l]), by a forward pass, and the size of the sums it comes from, (m[l],)."""
-    h = x
-    for W, b in zip(net.weights[:layer], net.biases[:layer], strict=True):
-        h = np.maximum(h @ W.T + b, 0)
-    W, b = net.weights[layer], net.biases[layer]
-    return h @ W.T + b, _scale(W, b, float(np.abs(h).max(initial=0)))
-
-
-def _check_patterns(regions: Regions) -> None:
-    """Patterns are distinct, and the network has them at a point inside each region, up to the level."""
-    if len(unique_words(regions.packed)[0]) < len(regions):
-        raise NotGeneric("two regions have the same pattern")
-    inside = face_means(regions.vertices, regions.face_start, regions.face_vertex)
-    at = 0
-    for l, width in enumerate(len(b) for b in regions.net.biases[:-1]):
-        z, scale = _preactivations(regions.net, inside, l)
-        wrong = (z > 0) != regions.pattern[:, at : at + width]
-        if (wrong & (np.abs(z) > regions.level * scale)).any():
-            raise NotGeneric("a region's pattern is not the network's there")
-        at += width
-
-
-# ------------------------------------------------------------------ the result
-
-
-def _check(net: MLP, window: ArrayLike, max_regions: int) -> tuple[MLP, Array, int]:
-    net = check_net(net)
-    if net.weights[0].shape[1] != 2:
-        raise ValueError("net must have two inputs; restrict(net, origin, axes) takes a plane out of a larger input space. "
-                         f"Got {net.weights[0].shape[1]} inputs.")
-    net = MLP(*(tuple(np.asarray(part, np.float64) for part in parts) for parts in net))
-    return net, check_window(window), check_count("max_regions", max_regions, 1)
-
-
-def _assemble(net: MLP, corners: Array, sub: Subdivision, cycles: Cycles, layers: list[tuple[Indices, Words]],
-              level: float, tolerance: float) -> Regions:
-    """The result, if every area is positive and they sum to the window's."""
-    corner = sub.edges.ravel().take(cycles.half_edge)
-    area = face_areas(sub.points, cycles.start, corner)
-    whole = polygon_area(corners)
-    if not (area > 0).all() or abs(area.sum() - whole) > 1e-12 * whole:
-        raise NotGeneric("areas are not positive, or do not sum to the window's")
-    return Regions(sub.points, sub.edges, sub.face.reshape(-1, 2), sub.owner, cycles.start, corner, area,
-                   tolerance, layers, level, net)
-
-
-def _packed_patterns(layers: list[tuple[Indices, Words]], faces: int) -> Words:
-    """The bits of all layers side by side, from the faces up through the faces they were cut from."""
-    columns = []
-    face = np.arange(faces)
-    for parent, bits in reversed(layers):
-        columns.insert(0, bits.take(face, axis=0))
-        face = parent.take(face)
-    return np.concatenate(columns, axis=1) if columns else np.zeros((faces, 0), np.uint64)
-
-
-def _unpacked(words: Words, widths: list[int]) -> Bits:
-    """(F, H) bool from words in which each layer of the given widths starts a new word."""
-    bits = np.empty((len(words), sum(widths)), np.bool_)
-    at = word = 0
-    for width in widths:
-        layer = np.ascontiguousarray(words[:, word : word + -(-width // 64)]).view(np.uint8)
-        bits[:, at : at + width] = np.unpackbits(layer, axis=1, count=width, bitorder="little") if width else 0
-        at, word = at + width, word + -(-width // 64)
-    return bits
-
-
-def _affine_maps(regions: Regions) -> tuple[Array, Array]:
-    net, q = regions.net, regions.pattern
-    from relu_dynamics.pattern import affine_map
-    return affine_map(net, q)
-
-
-def _certify(regions: Regions) -> Certificate:
-    """Scaled pre-activations at all vertices: large off the walls, rounding errors on them."""
-    net, points = regions.net, regions.vertices
-    scales = []
-    largest = np.abs(points).max()
-    on, off = 0.0, np.inf
-    owner_at, owner = np.repeat(regions.edge_owner, 2), regions.edges.ravel()
-    mine = owner_at >= 0
-    own = np.unique(np.stack([owner[mine], owner_at[mine]], axis=1), axis=0)
-    tops = [largest] + [0.0] * (len(net.weights) - 1)
-    ...
-    return Certificate(on, off, bool(off >= 1000 * on), "")
+    return np.arange(count.sum()) + np.repeat(start - (np.cumsum(count) - count), count)  # type: ignore[no-any-return]

@@ -144,26 +144,25 @@ def gradient_confusion(net: MLP, x: ArrayLike, y: ArrayLike, *, rows: int = 512)
 
 
 def confusion_of_pairs(net: MLP, x: ArrayLike, y: ArrayLike, i: ArrayLike, j: ArrayLike) -> Array:
-    """(k,): gradient_confusion[i, j] for k pairs of row indices only; costs O((n + k) sum_l m[l])."""
+    """(k,): gradient_confusion[i, j] for k pairs of row indices only.
+
+    Costs O(k sum_l m[l]) and a pass through the network of the rows that occur; pairs are
+    taken in blocks, so memory does not grow with their number.
+    """
     net, x = check_net_and_rows(net, x, float64=True)
     y = check_targets(net, x, y)
     i, j = check_indices("i", i, len(x)), check_indices("j", j, len(x))
     if i.shape != j.shape:
         raise ValueError(f"i and j must have one entry per pair each. Got shapes {i.shape} and {j.shape}.")
-    deltas, inputs = loss_sensitivities(net, x, y, unit_residuals=True)
-
-    def products(i: Indices, j: Indices) -> Array:
-        total = np.zeros(len(i))
-        for delta, h in zip(deltas, inputs, strict=True):
-            total += np.vecdot(delta[i], delta[j]) * (np.vecdot(h[i], h[j]) + 1)
-        return total
-
-    every = np.arange(len(x))
-    norms = np.sqrt(products(every, every))
-    norms[norms == 0] = np.nan
     cosines = np.empty(len(i))
     for pairs in row_blocks(len(i)):
-        cosines[pairs] = products(i[pairs], j[pairs]) / (norms[i[pairs]] * norms[j[pairs]])
+        rows, place = np.unique(np.stack([i[pairs], j[pairs]]), return_inverse=True)
+        deltas, inputs = loss_sensitivities(net, x[rows], y[rows], unit_residuals=True)
+        here, there = place.reshape(2, -1)
+        every = np.arange(len(rows))
+        norms = np.sqrt(_products(deltas, inputs, every, every))
+        norms[norms == 0] = np.nan
+        cosines[pairs] = _products(deltas, inputs, here, there) / (norms[here] * norms[there])
     return np.clip(cosines, -1, 1)
 
 
@@ -218,6 +217,14 @@ def _gram(deltas: list[Array], inputs: list[Array], rows: int) -> Array:
         upper[:, :size] = np.triu(upper[:, :size]) + corner.T
         G[block.stop :, block] = upper[:, size:].T
     return G
+
+
+def _products(deltas: list[Array], inputs: list[Array], i: Indices, j: Indices) -> Array:
+    """G_ij for the pairs of rows i, j, each (k,)."""
+    total = np.zeros(len(i))
+    for delta, h in zip(deltas, inputs, strict=True):
+        total += np.vecdot(delta[i], delta[j]) * (np.vecdot(h[i], h[j]) + 1)
+    return total
 
 
 def _pairs(D: Array, E: Array) -> Array:

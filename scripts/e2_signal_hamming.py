@@ -49,8 +49,8 @@ def measure(settings, folder):
 def claims(data):
     trained = data["epochs"] >= 1
     names = data["inputs"].tolist()
-    local = {name: data["hamming"][k, trained, :, 0] for k, name in enumerate(names)}
-    far = {name: data["hamming"][k, trained, :, 1] for k, name in enumerate(names)}
+    local = {name: data["hamming"][k, trained][..., 0] for k, name in enumerate(names)}
+    far = {name: data["hamming"][k, trained][..., 1] for k, name in enumerate(names)}
     first = {name: values[0] for name, values in far.items()}
     last = {name: values[-1] for name, values in far.items()}
     return [

@@ -169,7 +169,7 @@ def arguments(description: str | None, argv: Sequence[str] | None, names: bool) 
     parser.add_argument("--quick", action="store_true", help="tiny networks, to see everything run; its verdicts mean little")
     parser.add_argument("--scale", choices=("laptop", "paper"), default="laptop", help="sizes of the runs (default: laptop)")
     parser.add_argument("--seed", type=int, default=0, help="the first seed (default: 0)")
-    parser.add_argument("--seeds", type=int, default=None, help="how many seeds (default: 5; 2 with --quick; 1 at paper scale)")
+    parser.add_argument("--seeds", type=int, default=None, help="how many seeds (default: 5; 3 with --quick; 1 at paper scale)")
     parser.add_argument("--epochs", type=int, default=None, help="train for this many epochs instead of the scale's own")
     parser.add_argument("--grid", choices=training.GRIDS, default="half-open", help="sample positions (see scripts/runs.py)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="where results go (default: out)")
@@ -187,7 +187,7 @@ def arguments(description: str | None, argv: Sequence[str] | None, names: bool) 
 
 def settings_of(options: argparse.Namespace) -> Settings:
     scale = "quick" if options.quick else options.scale
-    count = options.seeds or {"quick": 2, "laptop": 5, "paper": 1}[scale]
+    count = options.seeds or {"quick": 3, "laptop": 5, "paper": 1}[scale]
     return Settings(scale, tuple(range(options.seed, options.seed + count)), options.grid, options.epochs)
 
 

@@ -63,9 +63,14 @@ class Claim(NamedTuple):
     links: Sequence[Link]
 
     def weakest(self) -> Link:
-        """The link that decides: the first of the worst verdict."""
+        """The link that decides: of the worst verdict, the one whose mean is smallest next to its interval."""
         worst = [FAILED, UNDECIDED, REPRODUCED]
-        return min(self.links, key=lambda link: worst.index(link.verdict()))
+
+        def strength(link: Link) -> tuple[int, float]:
+            mean, low, high = link.interval()
+            return worst.index(link.verdict()), mean / (high - low) if high > low else np.inf * np.sign(mean) if mean else 0.0
+
+        return min(self.links, key=strength)
 
     def verdict(self) -> str:
         return self.weakest().verdict()

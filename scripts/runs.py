@@ -198,3 +198,17 @@ def over_checkpoints(
             by_seed.append([quantity(trained, net) for net in trained.nets])
         table.append(np.array(by_seed).swapaxes(0, 1))
     return epochs, np.array(table)
+
+
+def over_images(
+    settings: Settings, folder: Path, quantity: Callable[[Trained, MLP], ArrayLike], inputs: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
+    """quantity(trained, net) for every image, input, checkpoint and seed, under "values": (images, inputs, c, seeds, ...)."""
+    wanted = image_runs(settings, wide=True)
+    inputs = IMAGE_INPUTS[settings.scale] if inputs is None else inputs
+    tables = []
+    for image in IMAGES:
+        epochs, table = over_checkpoints(
+            wanted, folder, lambda name, seed, image=image: (image, name, seed), inputs, settings.seeds, quantity)
+        tables.append(table)
+    return {"images": np.array(IMAGES), "inputs": np.array(inputs), "epochs": epochs, "values": np.array(tables)}

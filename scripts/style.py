@@ -37,11 +37,16 @@ def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.1) -> 
     return figure, axes
 
 
+def with_band(ax: Axes, x: np.ndarray, values: np.ndarray, name: str) -> None:
+    """A line of the mean over seeds with a band from the smallest to the largest seed; values is (points, seeds)."""
+    ax.plot(x, values.mean(axis=1), marker=".", markersize=3, linewidth=1.4, **look(name))
+    ax.fill_between(x, values.min(axis=1), values.max(axis=1), color=COLOURS[name], alpha=0.18, linewidth=0)
+
+
 def over_epochs(ax: Axes, epochs: np.ndarray, values: Mapping[str, np.ndarray], ylabel: str) -> None:
-    """Lines of mean over seeds with a band from the smallest to the largest seed; values[name] is (epochs, seeds)."""
+    """A line with its band per input; values[name] is (epochs, seeds)."""
     for name, array in values.items():
-        ax.plot(epochs, array.mean(axis=1), marker=".", markersize=4, linewidth=1.4, **look(name))
-        ax.fill_between(epochs, array.min(axis=1), array.max(axis=1), color=COLOURS[name], alpha=0.18, linewidth=0)
+        with_band(ax, epochs, array, name)
     ax.set_xscale("symlog", linthresh=1)
     ax.set_xlim(0, epochs[-1])
     ticks = [e for e in (0, 1, 10, 100, 1000) if e <= epochs[-1]]
@@ -64,7 +69,7 @@ def legend_below(figure: Figure, ax: Axes, note: str = "", columns: int = 5) -> 
     """One legend for the whole figure, under it, with a note on what bands mean."""
     handles, labels = ax.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, title=note or None,
-                  fontsize="small", title_fontsize="small")
+                  fontsize="small", title_fontsize="small", handlelength=3)
 
 
 BAND = "line: mean over seeds; band: smallest to largest seed"

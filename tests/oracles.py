@@ -33,6 +33,67 @@ def exact_pattern(net, point):
     return [v > 0 for z in exact_preactivations(net, point)[:-1] for v in z]
 
 
+# ------------------------------------------------- linear regions of the plane
+
+
+def exact_regions(net, corners):
+    """The linear regions of net inside a convex polygon, as {pattern: polygon}, in Fractions.
+
+    Polygons are cut by the wall of one unit at a time; a part without area is no region.
+    """
+    inputs = len(net.weights[0][0])
+    assert inputs == 2
+    identity = [[Fraction(1), Fraction(0), Fraction(0)], [Fraction(0), Fraction(1), Fraction(0)]]
+    regions = [((), [tuple(rational(corner)) for corner in corners], identity)]
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        W, b = rational(W), rational(b)
+        regions = [child for region in regions for child in _cut_by_layer(region, W, b)]
+    return {pattern: polygon for pattern, polygon, _ in regions}
+
+
+def _cut_by_layer(region, W, b):
+    pattern, polygon, maps = region  # maps: the layer's inputs as (x, y, 1) -> number, on this region
+    walls = [[sum((w * m[k] for w, m in zip(row, maps, strict=True)), Fraction(0)) + (bias if k == 2 else 0) for k in range(3)]
+             for row, bias in zip(W, b, strict=True)]
+    parts = [((), polygon)]
+    for wall in walls:
+        parts = [((*bits, side), piece) for bits, whole in parts for side, piece in _sides(whole, wall)]
+    return [(pattern + bits, piece, [wall if on else [Fraction(0)] * 3 for on, wall in zip(bits, walls, strict=True)])
+            for bits, piece in parts]
+
+
+def _sides(polygon, wall):
+    values = [wall[0] * x + wall[1] * y + wall[2] for x, y in polygon]
+    if max(values) <= 0:
+        return [(False, polygon)]
+    if min(values) >= 0:
+        return [(True, polygon)]
+    return [(True, _clip(polygon, values)), (False, _clip(polygon, [-v for v in values]))]
+
+
+def _clip(polygon, values):
+    """The part of a convex polygon where values, given at its corners, are not negative."""
+    part = []
+    for k, (p, v) in enumerate(zip(polygon, values, strict=True)):
+        q, w = polygon[k - 1], values[k - 1]
+        if v * w < 0:
+            part.append(tuple(a + (v / (v - w)) * (c - a) for a, c in zip(p, q, strict=True)))
+        if v >= 0:
+            part.append(p)
+    return part
+
+
+def exact_area(polygon):
+    (x0, y0), arms = polygon[0], polygon[1:]
+    return sum(((x - x0) * (v - y0) - (u - x0) * (y - y0) for (x, y), (u, v) in zip(arms, arms[1:])), Fraction(0)) / 2
+
+
+def exact_width(polygon):
+    """At least the width of a convex polygon and at most twice that, as a float: 2 area / diameter."""
+    diameter = max(float((x - u) ** 2 + (y - v) ** 2) for x, y in polygon for u, v in polygon) ** 0.5
+    return 2 * float(exact_area(polygon)) / diameter
+
+
 def exact_walls(net, point):
     """(z_u, grad z_u) of every hidden unit at one point, in layer order: forward-mode derivatives in Fractions."""
     h = [(value, [Fraction(i == j) for j in range(len(point))]) for i, value in enumerate(rational(point))]

@@ -141,8 +141,8 @@ def test_time_to_half_of_a_straight_decay_is_where_it_crosses(gaps, rate):
 
 
 def test_time_to_half_is_the_first_crossing_and_nan_without_a_target():
-    errors = np.array([[1.0, 0.2, np.nan], [0.4, 0.2, np.nan], [0.9, 0.9, np.nan], [0.1, 0.9, np.nan]])
-    assert_array_equal(time_to_half([0, 6, 7, 8], errors), [5.0, 0.0, np.nan])
+    errors = np.array([[1.0, 0.2, np.nan], [0.4375, 0.2, np.nan], [0.9, 0.9, np.nan], [0.1, 0.9, np.nan]])
+    assert_array_equal(time_to_half([0, 9, 10, 11], errors), [8.0, 0.0, np.nan])
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,8 @@ def test_kernel_is_the_product_of_jacobians_exactly(drawn, data):
     K = np.einsum("iap,jbp->ijab", example_gradients(net, x), example_gradients(net, x2))
     assert_array_equal(tangent_kernel(net, x, x2), K)
     assert_array_equal(tangent_kernel(net, x, x2, rows=1), K)
+    assert_array_equal(layer_kernels(net, x, x2).sum(axis=(0, 1)), K)
+    assert_array_equal(unit_kernels(net, x, x2).sum(axis=0), K)
     assert_array_equal(tangent_kernel(net, x2), tangent_kernel(net, x2, x2))
 
 

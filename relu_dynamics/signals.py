@@ -1,0 +1,183 @@
+"""What is learned: targets with known spectra, random images, and real data that needs no download.
+
+A *signal* is an array of samples on a uniform grid: (n, 1) in one dimension, or
+(height, width, channels).  grid(shape, convention) lists the positions of the samples,
+one row per sample in row-major order, so that
+
+    x = grid((height, width), "half-open")      y = image.reshape(height * width, channels)
+
+line up.  The paper's code uses two grids, its coordinates k/n and its encodings
+k/(n-1); the convention is an argument here so that they are never mixed unnoticed.
+
+    tones          the paper's sum of sines                     amplitude 1 each
+    random_image   its uniform random image                     [0, 1]
+    photograph     a portrait of Grace Hopper, 600 x 512        [0, 1], 8-bit values / 255
+    elevation      terrain around Jacksboro or the Salish Sea   [0, 1] from lowest to highest
+    brain          a slice of a magnetic-resonance scan         [0, 1] from lowest to highest
+    eeg            one of four channels, 800 samples            largest magnitude 1
+
+The last four are sample data that matplotlib ships.  Images are cropped about the
+centre to the aspect ratio asked for, so that pixels stay square, and reduced by
+averaging over areas (area_average), never by skipping samples, which would alias.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import cbook
+from matplotlib.image import imread
+from numpy.typing import ArrayLike
+
+from relu_dynamics.mlp import MAX_ENTRIES, Array, as_real, check_count, check_rng
+
+PAPER_TONES = tuple(range(5, 71, 5))  # cycles per signal
+
+
+def grid(shape: int | tuple[int, ...], convention: str) -> Array:
+    """Unit coordinates of the samples of a signal, (samples, d), one row per sample in row-major order.
+
+    shape is n (or (n,)), d = 1, or (height, width), d = 2 with columns x (along the width)
+    and y (along the height).  convention "half-open": k/n, which never reaches 1;
+    "closed": k/(n-1), both ends included, at least two samples per axis.
+    """
+    sizes = _check_shape(shape, (1, 2))
+    if convention not in ("half-open", "closed"):
+        raise ValueError(f"convention must be 'half-open' (k/n) or 'closed' (k/(n-1)). Got {convention!r}.")
+    if convention == "closed" and min(sizes) < 2:
+        raise ValueError(f"a closed grid needs at least two samples per axis. Got shape {shape!r}.")
+    axes = [np.arange(n) / (n if convention == "half-open" else n - 1) for n in sizes]
+    return np.stack([axis.ravel() for axis in reversed(np.meshgrid(*axes, indexing="ij"))], axis=1)
+
+
+def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:
+    """y(t) = sum_i sin(2 pi (frequencies_i t + phases_i)), (n, 1), at the times t, (n,) or (n, 1).
+
+    frequencies are in cycles per unit of t and phases in cycles, one per frequency.  On a
+    half-open grid of the unit interval, distinct whole frequencies below n/2 are
+    orthogonal: the mean square is half their number.
+    """
+    times = as_real("t", np.reshape(as_real("t", t), -1) if np.ndim(t) == 2 and np.shape(t)[1] == 1 else t, (None,),
+                    "sample times, or one column of them")
+    frequencies = as_real("frequencies", frequencies, (None,), "in cycles per unit of t")
+    phases = as_real("phases", phases, frequencies.shape, "in cycles, one per frequency")
+    turns = times[:, None] * frequencies + phases
+    return np.asarray(np.sin(2 * np.pi * turns).sum(axis=1, keepdims=True))
+
+
+def random_image(shape: int | tuple[int, int], rng: np.random.Generator) -> Array:
+    """(height, width, 3) independent values k/255, k uniform on 0..254: the paper's random image.
+
+    Its code draws with an exclusive upper bound of 255, so 1 never occurs.
+    """
+    check_rng(rng)
+    return rng.integers(0, 255, (*_check_image_shape(shape), 3)) / 255
+
+
+def photograph(shape: int | tuple[int, int]) -> Array:
+    """(height, width, 3) in [0, 1]: a colour portrait with flat background, sharp edges and fine insignia.
+
+    8-bit values / 255.  At most 600 x 512 pixels.
+    """
+    return _fit(imread(_sample("grace_hopper.jpg")) / 255, shape)
+
+
+def elevation(shape: int | tuple[int, int], place: str = "jacksboro") -> Array:
+    """(height, width, 1) in [0, 1]: terrain heights, the lowest 0 and the highest 1 after averaging.
+
+    place "jacksboro": a fault in Tennessee, 236 to 1076 m, at most 344 x 403 samples;
+    "salish": land and sea floor around the Salish Sea, -1437 to 2205 m, at most 91 x 120.
+    """
+    sources = {"jacksboro": ("jacksboro_fault_dem.npz", "elevation"), "salish": ("topobathy.npz", "topo")}
+    if place not in sources:
+        raise ValueError(f"place must be one of {', '.join(map(repr, sources))}. Got {place!r}.")
+    name, key = sources[place]
+    with np.load(_sample(name)) as file:
+        heights = np.asarray(file[key], np.float64)
+    return _stretched(_fit(heights[:, :, None], shape))
+
+
+def brain(shape: int | tuple[int, int]) -> Array:
+    """(height, width, 1) in [0, 1]: a slice of a magnetic-resonance scan, at most 256 x 256.
+
+    Stored as big-endian 16-bit values; the lowest is 0 and the highest 1 after averaging.
+    """
+    with gzip.open(_sample("s1045.ima.gz")) as file:
+        values = np.frombuffer(file.read(), ">u2").astype(np.float64)
+    return _stretched(_fit(values.reshape(256, 256, 1), shape))
+
+
+def eeg(channel: int, n: int = 800) -> Array:
+    """(n, 1): one channel, 0 to 3, of an electroencephalogram of 800 samples, averaged down to n; largest magnitude 1."""
+    if check_count("channel", channel, 0) > 3:
+        raise ValueError(f"channel must be 0, 1, 2 or 3. Got {channel}.")
+    samples = np.fromfile(_sample("eeg.dat"), "<f8").reshape(800, 4)[:, [channel]]
+    signal = area_average(samples, (check_count("n", n, 1),))
+    return np.asarray(signal / np.abs(signal).max())
+
+
+def area_average(signal: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """signal, (n, channels) or (height, width, channels), reduced to fewer samples per axis.
+
+    Every new sample is the mean of the old ones over its own area, old samples on the
+    boundary counting by the share that lies inside; the mean of the whole is kept.
+    ValueError if an axis would grow.
+    """
+    signal = as_real("signal", signal).astype(np.float64)
+    sizes = _check_shape(shape, (signal.ndim - 1,))
+    for axis, n in enumerate(sizes):
+        if n > signal.shape[axis]:
+            raise ValueError(f"shape must not exceed the signal's {signal.shape[:-1]}: averaging cannot add samples. Got {shape}.")
+        signal = np.moveaxis(np.tensordot(_overlaps(signal.shape[axis], n), signal, axes=(1, axis)), 0, axis)
+    return signal
+
+
+def _sample(name: str) -> str:
+    """The path of one of matplotlib's sample files."""
+    return str(cbook.get_sample_data(name, asfileobj=False))
+
+
+def _overlaps(old: int, new: int) -> Array:
+    """(new, old): the share of each new sample's interval that each old sample covers; rows sum to 1."""
+    edges = np.arange(new + 1) * old / new
+    low = np.maximum(edges[:-1, None], np.arange(old))
+    high = np.minimum(edges[1:, None], np.arange(1, old + 1))
+    return np.asarray(np.maximum(high - low, 0) * (new / old))
+
+
+def _fit(image: Array, shape: int | tuple[int, int]) -> Array:
+    """The largest centred part of image with the aspect ratio of shape, averaged down to shape."""
+    height, width = _check_image_shape(shape)
+    scale = min(image.shape[0] / height, image.shape[1] / width)
+    if scale < 1:
+        raise ValueError(f"shape must not exceed the image's {image.shape[:2]}. Got {shape!r}.")
+    size = [int(scale * height), int(scale * width)]
+    corner = [(full - part) // 2 for full, part in zip(image.shape[:2], size, strict=True)]
+    return area_average(image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]], (height, width))
+
+
+def _stretched(image: Array) -> Array:
+    """image moved and scaled to [0, 1]; a constant image becomes 0."""
+    low, high = image.min(), image.max()
+    return np.asarray((image - low) / (high - low if high > low else 1.0))
+
+
+# ------------------------------------------------------------- the public door
+
+
+def _check_image_shape(shape: int | tuple[int, int]) -> tuple[int, ...]:
+    """A single number means a square."""
+    return _check_shape((shape, shape) if isinstance(shape, (int, np.integer)) else shape, (2,))
+
+
+def _check_shape(shape: int | Sequence[int], axes: tuple[int, ...]) -> tuple[int, ...]:
+    sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    if not isinstance(sizes, (tuple, list)) or len(sizes) not in axes:
+        wanted = " or ".join({1: "n", 2: "(height, width)"}.get(k, f"{k} numbers") for k in axes)
+        raise ValueError(f"shape must be {wanted}. Got {shape!r}.")
+    counts = tuple(check_count("each axis of shape", n, 1) for n in sizes)
+    if np.prod(counts, dtype=float) > MAX_ENTRIES // 4:
+        raise ValueError(f"shape {shape!r} has more than {MAX_ENTRIES // 4} samples.")
+    return counts

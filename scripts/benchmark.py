@@ -1,0 +1,289 @@
+"""How fast is the package, next to its peers and to its own matrix products?
+
+    python -m scripts.benchmark                     # everything, a few minutes
+    python -m scripts.benchmark training --quick    # one part, fewer repetitions
+
+Prints one line per measurement: medians in milliseconds, and ratios of contestants
+that took turns in this very run.  Peers that cannot be imported are skipped with a
+line saying so.  NumPy's BLAS has one thread throughout; where a line says threads 2,
+the package shards the rows over two, and PyTorch is given two.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read once, when numpy is first imported
+
+import argparse  # noqa: E402
+import importlib.util  # noqa: E402
+import platform  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
+from concurrent.futures import ThreadPoolExecutor  # noqa: E402
+
+import numpy as np  # noqa: E402
+
+from relu_dynamics.mlp import MLP, Array, backward, flatten, forward, init, row_blocks  # noqa: E402
+from relu_dynamics.pattern import pack, pattern, unique_words  # noqa: E402
+from relu_dynamics.signals import grid  # noqa: E402
+from relu_dynamics.tangent import gradient_confusion, loss_sensitivities  # noqa: E402
+from relu_dynamics.train import adam, train  # noqa: E402
+
+Burst = Callable[[], object]  # a function worth calling many times
+
+
+# ----------------------------------------------------------------- measuring
+
+
+def take_turns(contestants: dict[str, tuple[Burst, int]], rounds: int) -> dict[str, Array]:
+    """Seconds per step, (rounds,), of each (burst, steps in it): every round runs every contestant once.
+
+    One unmeasured round goes first.  The pause lets threads that spin after their work
+    (OpenMP's do) go to sleep before the next contestant starts.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds + 1):
+        for name, (burst, steps) in contestants.items():
+            time.sleep(0.05)
+            start = time.perf_counter()
+            burst()
+            seconds[name].append((time.perf_counter() - start) / steps)
+    return {name: np.array(measured[1:]) for name, measured in seconds.items()}
+
+
+def ratio(slow: Array, fast: Array) -> float:
+    """How many times as long slow takes as fast: the median over rounds."""
+    return float(np.median(slow / fast))
+
+
+def importable(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+# ------------------------------------------------------------------ training
+
+# (widths, rows, the ratios to PyTorch wanted with 1 and with 2 threads, steps in a burst)
+TRAINING = [
+    ([2, 64, 64, 1], 256, (2.0, 1.3), 300),
+    ([2, 256, 256, 3], 4096, (1.2, 1.3), 12),
+    ([2, 512, 512, 512, 512, 3], 8192, (1.1, 1.3), 2),
+]
+
+
+def training(quick: bool) -> Iterator[str]:
+    """One full-batch Adam step in float32, against PyTorch and against the step's own matrix products."""
+    if not importable("torch"):
+        yield "training  PyTorch cannot be imported: skipped"
+    for threads in (1, 2):
+        if threads > (os.cpu_count() or 1):
+            yield f"training  threads {threads}: skipped, this machine has one core"
+            continue
+        for widths, rows, wanted, steps in TRAINING:
+            yield training_line(widths, rows, threads, wanted[threads - 1], steps, rounds=3 if quick else 9)
+
+
+def training_line(widths: list[int], rows: int, threads: int, wanted: float, steps: int, rounds: int) -> str:
+    rng = np.random.default_rng(0)
+    net = init(widths, rng)
+    x = rng.random((rows, widths[0]), np.float32)
+    y = rng.random((rows, widths[-1]), np.float32)
+
+    def ours() -> object:
+        return train(net, x, y, optimiser=adam(1e-3), epochs=steps, rng=None, dtype=np.float32, threads=threads, progress=False)
+
+    with ThreadPoolExecutor(threads) as pool:
+        contestants: dict[str, tuple[Burst, int]] = {"ours": (ours, steps)}
+        contestants["products"] = (products(widths, rows, threads, steps, pool), steps)
+        if importable("torch"):
+            contestants["PyTorch"] = (torch_steps(net, x, y, threads, steps, fused=False), steps)
+            contestants["fused"] = (torch_steps(net, x, y, threads, steps, fused=True), steps)
+        times = take_turns(contestants, rounds)
+
+    line = f"training  {str(widths):29} x {rows:4}  threads {threads}  ours {1e3 * np.median(times['ours']):8.3f} ms  "
+    line += f"products {1e3 * np.median(times['products']):8.3f} ms  ours/products {ratio(times['ours'], times['products']):4.2f}"
+    for peer, note in ("PyTorch", f" (wanted {wanted:.1f})"), ("fused", ""):
+        if peer in times:
+            line += f"  {peer} {1e3 * np.median(times[peer]):8.3f} ms  {peer}/ours {ratio(times[peer], times['ours']):4.2f}{note}"
+    return line
+
+
+def products(widths: list[int], rows: int, threads: int, steps: int, pool: ThreadPoolExecutor) -> Burst:
+    """The matrix products of a step and nothing else, into arrays made before, the rows split over threads."""
+    rng = np.random.default_rng(0)
+
+    def part() -> Burst:
+        W = [rng.random((b, a), np.float32) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+        h = [rng.random((rows // threads, w), np.float32) for w in widths]
+        g = [np.empty_like(z) for z in h]
+        dW = [np.empty_like(w) for w in W]
+
+        def run() -> None:
+            for k in range(len(W)):
+                np.dot(h[k], W[k].T, out=g[k + 1])
+            for k in reversed(range(len(W))):
+                np.dot(g[k + 1].T, h[k], out=dW[k])
+                if k > 0:
+                    np.dot(g[k + 1], W[k], out=g[k])
+
+        return run
+
+    parts = [part() for _ in range(threads)]
+
+    def burst() -> None:
+        for _ in range(steps):
+            if threads == 1:
+                parts[0]()
+            else:
+                list(pool.map(lambda run: run(), parts))
+
+    return burst
+
+
+def torch_steps(net: MLP, x: Array, y: Array, threads: int, steps: int, fused: bool) -> Burst:
+    """The same steps as they are written in PyTorch; fused is its option for a faster Adam."""
+    import torch
+
+    torch.set_num_threads(threads)
+    model = torch_model(net)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
+    inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
+
+    def burst() -> None:
+        for _ in range(steps):
+            optimiser.zero_grad()
+            torch.nn.functional.mse_loss(model(inputs), targets).backward()
+            optimiser.step()
+
+    return burst
+
+
+def torch_model(net: MLP) -> torch.nn.Sequential:
+    """net in PyTorch, in float32."""
+    import torch
+
+    layers: list[torch.nn.Module] = []
+    for W, b in zip(*net, strict=True):
+        layer = torch.nn.Linear(W.shape[1], W.shape[0])
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(W))
+            layer.bias.copy_(torch.from_numpy(b))
+        layers += [layer, torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+# ----------------------------------------------------------------- confusion
+
+
+def confusion(quick: bool) -> Iterator[str]:
+    """All-pairs gradient confusion, per pair, against two backward passes per pair and against its own products."""
+    widths, n, rounds = [2, 512, 512, 512, 512, 3], 2048, 3 if quick else 7
+    rng = np.random.default_rng(0)
+    net, x, y = init(widths, rng), rng.random((n, 2)), rng.random((n, 3))
+    ordered_pairs, some = n * (n - 1) // 2, 5
+    contestants: dict[str, tuple[Burst, int]] = {
+        "ours": (lambda: gradient_confusion(net, x, y), 1),
+        "products": (gram_products(net, x, y), 1),
+        "two passes": (lambda: [pair_by_two_passes(net, x, y, 2 * k, 2 * k + 1) for k in range(some)], some),
+    }
+    if importable("torch"):
+        contestants["PyTorch"] = (torch_pairs(net, x, y, some), some)
+    times = take_turns(contestants, rounds)
+    line = (f"confusion {str(widths):29} x {n:4}  ours {np.median(times['ours']):.2f} s for {ordered_pairs} pairs, "
+            f"{1e6 * np.median(times['ours']) / ordered_pairs:.2f} us a pair  ours/products {ratio(times['ours'], times['products']):.2f}")
+    for peer in ("two passes", "PyTorch"):
+        if peer in times:
+            line += (f"  {peer} {1e6 * np.median(times[peer]):.0f} us a pair, "
+                     f"{ratio(times[peer] * ordered_pairs, times['ours']):.0f} times (wanted 1000)")
+    yield line
+
+
+def pair_by_two_passes(net: MLP, x: Array, y: Array, i: int, j: int) -> float:
+    """The cosine of two loss gradients as the definition has it."""
+    gradients = []
+    for k in (i, j):
+        trace = forward(net, x[[k]])
+        gradients.append(flatten(backward(net, trace, 2 / y.shape[1] * (trace.preacts[-1] - y[[k]]))))
+    a, b = gradients
+    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+def gram_products(net: MLP, x: Array, y: Array, rows: int = 512) -> Burst:
+    """The matrix products of the Gram matrix's upper triangle, and nothing else."""
+    factors = [factor for side in loss_sensitivities(net, x, y, unit_residuals=True) for factor in side]
+    room = np.empty(rows * len(x))
+
+    def burst() -> None:
+        for block in row_blocks(len(x), rows):
+            out = room[: (block.stop - block.start) * (len(x) - block.start)].reshape(block.stop - block.start, -1)
+            for factor in factors:
+                np.matmul(factor[block], factor[block.start :].T, out=out)
+
+    return burst
+
+
+def torch_pairs(net: MLP, x: Array, y: Array, pairs: int) -> Burst:
+    """Two backward passes per pair in PyTorch, float32: the way of the paper's code."""
+    import torch
+
+    torch.set_num_threads(1)
+    model = torch_model(net)
+    inputs, targets = (torch.from_numpy(a.astype(np.float32)) for a in (x, y))
+
+    def gradient(k: int) -> torch.Tensor:
+        model.zero_grad()
+        torch.nn.functional.mse_loss(model(inputs[k : k + 1]), targets[k : k + 1]).backward()
+        return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+
+    def burst() -> None:
+        for k in range(pairs):
+            torch.nn.functional.cosine_similarity(gradient(2 * k), gradient(2 * k + 1), dim=0)
+
+    return burst
+
+
+# ------------------------------------------------------------------ patterns
+
+
+def patterns(quick: bool) -> Iterator[str]:
+    """Different patterns of 512 x 512 inputs in 2048 units, after the forward pass."""
+    side, widths = (128 if quick else 512), [2, 512, 512, 512, 512, 3]
+    net = init(widths, np.random.default_rng(0))
+    x = grid((side, side), "half-open")
+    start = time.perf_counter()
+    words = np.concatenate([pack(pattern(net, x[block])) for block in row_blocks(len(x))])
+    forward_seconds = time.perf_counter() - start
+    times = take_turns({"unique": (lambda: unique_words(words), 1)}, 3)["unique"]
+    yield (f"patterns  {str(widths):29} x {len(x)}  forward pass and packing {forward_seconds:.1f} s, "
+           f"unique patterns {np.median(times):.2f} s (wanted 5)")
+
+
+# ------------------------------------------------------------- the command line
+
+BENCHMARKS: dict[str, Callable[[bool], Iterator[str]]] = {"training": training, "confusion": confusion, "patterns": patterns}
+
+
+def setting() -> str:
+    """One line on the machine, so that numbers kept from different ones are not mixed."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    core = os.environ.get("OPENBLAS_CORETYPE", "as detected")
+    return (f"numpy {np.__version__}, {blas['name']} {blas['version']}, one BLAS thread, kernels {core}; "
+            f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"which parts: {', '.join(BENCHMARKS)}; all if none is named")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    args = parser.parse_args(argv)
+    unknown = [name for name in args.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    print(setting(), flush=True)
+    for name in args.names or BENCHMARKS:
+        for line in BENCHMARKS[name](args.quick):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

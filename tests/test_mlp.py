@@ -1,0 +1,419 @@
+"""Forward and backward passes, parameters as a vector, networks on disk: T1, T3, T4, T5, T39.
+
+Within one activation region a network is affine in its inputs and in any one layer's
+parameters, so a difference quotient along a segment whose two ends have equal patterns
+is exact: no step size to choose, and == on networks that round nothing.
+"""
+
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from relu_dynamics.mlp import (
+    MLP, Gradient, backward, flatten, forward, init, load, predict, replacing, restrict, save, unflatten,
+)
+from tests.oracles import exact_output, exact_preactivations
+from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, with_layer, with_rows
+
+
+def step_inside_cell(pattern_at):
+    """The largest signed power of two t with the same pattern at 0 and at t; tries -t too, which keeps ties usable."""
+    here = pattern_at(0.0)
+    for k in range(20):
+        for t in (2.0**-k, -(2.0**-k)):
+            if all(np.array_equal(p, q) for p, q in zip(here, pattern_at(t), strict=True)):
+                return t
+    assume(False)
+
+
+# --------------------------------------------------------------------- forward
+
+
+@given(with_rows(exact_nets()))
+def test_forward_is_the_definition_in_rational_arithmetic(drawn):
+    """Every pre-activation, layer by layer; ties are off."""
+    net, x = drawn
+    trace = forward(net, x)
+    for i, point in enumerate(x):
+        exact = exact_preactivations(net, point)
+        assert all(z[i].tolist() == layer for z, layer in zip(trace.preacts, exact, strict=True))
+        assert all(q[i].tolist() == [v > 0 for v in layer] for q, layer in zip(trace.pattern, exact, strict=False))
+        for h, layer in zip(trace.inputs[1:], exact, strict=False):
+            assert h[i].tolist() == [max(v, 0) for v in layer]
+        event("a tie" if any(v == 0 for layer in exact[:-1] for v in layer) else "no tie")
+    assert len(trace.pattern) == len(net.weights) - 1
+
+
+@given(with_rows(st.one_of(exact_nets(), gaussian_nets())))
+def test_predict_is_the_last_preactivation_of_forward(drawn):
+    assert_array_equal(predict(*drawn), forward(*drawn).preacts[-1])
+
+
+@given(with_rows(exact_nets()))
+def test_output_is_the_rational_output(drawn):
+    net, x = drawn
+    assert predict(net, x).tolist() == [exact_output(net, point) for point in x]
+
+
+@given(with_rows(exact_nets()), st.integers(-3, 3))
+def test_scaling_by_a_power_of_two_changes_no_pattern_and_no_bit(drawn, power):
+    """T5: W[l] -> a W[l], b[l] -> a^l b[l] gives f -> a^L f."""
+    net, x = drawn
+    a = 2.0**power
+    scaled = MLP(tuple(a * W for W in net.weights), tuple(a ** (k + 1) * b for k, b in enumerate(net.biases)))
+    before, after = forward(net, x), forward(scaled, x)
+    assert_array_equal(after.preacts[-1], a ** len(net.weights) * before.preacts[-1])
+    assert all(np.array_equal(p, q) for p, q in zip(before.pattern, after.pattern, strict=True))
+
+
+@given(with_rows(exact_nets(hidden=st.integers(1, 3))), st.data())
+def test_rescaling_or_permuting_hidden_units_leaves_the_function_alone(drawn, data):
+    """T39: w_in, b -> s w_in, s b and w_out -> w_out / s, with s a power of two; and any order of units."""
+    net, x = drawn
+    k = data.draw(st.integers(0, len(net.weights) - 2))
+    units = len(net.biases[k])
+    order = np.array(data.draw(st.permutations(range(units))))
+    s = 2.0 ** np.array(data.draw(st.lists(st.integers(-3, 3), min_size=units, max_size=units)))
+    other = with_layer(net, k, (s[:, None] * net.weights[k])[order], (s * net.biases[k])[order])
+    other = with_layer(other, k + 1, (net.weights[k + 1] / s)[:, order], net.biases[k + 1])
+    assert_array_equal(predict(other, x), predict(net, x))
+
+
+# -------------------------------------------------------------------- backward
+
+
+@given(with_rows(exact_nets(), rows=st.integers(1, 3), columns=1), st.data())
+def test_parameter_gradient_is_the_difference_quotient_exactly(drawn, data):
+    """T3: f is affine in one layer's parameters while the pattern holds, so <df, rise> = t <gradient, direction>."""
+    net, x, df = drawn
+    k = data.draw(st.integers(0, len(net.weights) - 1))
+    V, v = data.draw(halves(net.weights[k].shape)), data.draw(halves(net.biases[k].shape))
+
+    def run(t):
+        return forward(with_layer(net, k, net.weights[k] + t * V, net.biases[k] + t * v), x)
+
+    t = step_inside_cell(lambda t: run(t).pattern)
+    gradient = backward(net, run(0.0), df)
+    rise = np.sum(df * (run(t).preacts[-1] - run(0.0).preacts[-1]))
+    assert rise == t * (np.sum(gradient.weights[k] * V) + np.sum(gradient.biases[k] * v))
+
+
+@given(with_rows(exact_nets(), rows=st.integers(1, 3), columns=1), st.data())
+def test_input_gradient_is_the_difference_quotient_exactly(drawn, data):
+    """f is affine in x inside a cell; one row of Gradient.x per sample."""
+    net, x, df = drawn
+    u = data.draw(halves(x.shape))
+    i = data.draw(st.integers(0, len(x) - 1))
+    t = step_inside_cell(lambda t: [q[i] for q in forward(net, x + t * u).pattern])
+    rise = np.sum(df[i] * (predict(net, x + t * u) - predict(net, x))[i])
+    assert rise == t * np.sum(backward(net, forward(net, x), df).x[i] * u[i])
+
+
+@given(with_rows(gaussian_nets(), rows=st.integers(1, 4), columns=1), st.integers(0, 2**32 - 1))
+def test_gradients_at_realistic_widths_are_difference_quotients(drawn, seed):
+    """The same in general position; the quotient of a step of 2^-12 loses 2^12 of 2^53."""
+    net, x, df = drawn
+    rng = np.random.default_rng(seed)
+    k = rng.integers(len(net.weights))
+    V, v = rng.normal(size=net.weights[k].shape), rng.normal(size=net.biases[k].shape)
+    moved = with_layer(net, k, net.weights[k] + 2.0**-12 * V, net.biases[k] + 2.0**-12 * v)
+    before, after = forward(net, x), forward(moved, x)
+    assume(all(np.array_equal(p, q) for p, q in zip(before.pattern, after.pattern, strict=True)))
+    gradient = backward(net, before, df)
+    rise = df * (after.preacts[-1] - before.preacts[-1]) * 2.0**12
+    slope = np.sum(gradient.weights[k] * V) + np.sum(gradient.biases[k] * v)
+    scale = np.abs(df * after.preacts[-1]).sum() + np.abs(gradient.weights[k] * V).sum()
+    assert_allclose(rise.sum(), slope, rtol=0, atol=1e-10 * max(1, scale))
+
+
+@given(with_rows(exact_nets(), rows=st.integers(0, 4), columns=1), st.data())
+def test_backward_is_the_adjoint_of_a_forward_derivative(drawn, data):
+    """T1: <df, (df/dparameters)[V] + (df/dx)[u]> = <backward(df), (V, u)>, the tangent pushed forward by hand."""
+    net, x, df = drawn
+    V = [data.draw(halves(W.shape)) for W in net.weights]
+    v = [data.draw(halves(b.shape)) for b in net.biases]
+    dh = u = data.draw(halves(x.shape))
+    trace = forward(net, x)
+    for k, W in enumerate(net.weights):
+        dz = dh @ W.T + trace.inputs[k] @ V[k].T + v[k]
+        dh = dz * (trace.preacts[k] > 0)
+    gradient = backward(net, trace, df)
+    pairing = sum(np.sum(a * b) for a, b in zip([*gradient.weights, *gradient.biases, gradient.x], [*V, *v, u], strict=True))
+    assert np.sum(df * dz) == pairing
+
+
+@given(with_rows(exact_nets(outputs=st.just(1)), rows=st.integers(1, 1)))
+def test_output_is_recovered_from_the_gradient_of_any_layer(drawn):
+    """T4 (Euler): f = <W[l], df/dW[l]> + sum over k >= l of <b[k], df/db[k]>, for every l."""
+    net, x = drawn
+    gradient = backward(net, forward(net, x), [[1.0]])
+    for k in range(len(net.weights)):
+        rest = sum(np.sum(b * g) for b, g in zip(net.biases[k:], gradient.biases[k:], strict=True))
+        assert np.sum(net.weights[k] * gradient.weights[k]) + rest == predict(net, x)[0, 0]
+
+
+@given(with_rows(exact_nets(), rows=st.integers(0, 5), columns=1))
+def test_gradient_of_a_batch_is_the_sum_over_its_rows(drawn):
+    net, x, df = drawn
+    whole = backward(net, forward(net, x), df)
+    rows = [backward(net, forward(net, x[[i]]), df[[i]]) for i in range(len(x))]
+    assert_array_equal(flatten(whole), sum((flatten(row) for row in rows), np.zeros(flatten(whole).size)))
+    assert_array_equal(whole.x, np.concatenate([row.x for row in rows] or [x]))
+
+
+# ------------------------------------------------------- degenerate architectures
+
+
+def test_a_tie_is_off_in_value_and_in_gradient():
+    """One unit at z = 0 exactly: f = 0 there, and nothing flows back."""
+    net = MLP((np.array([[1.0]]), np.array([[1.0]])), (np.array([-1.0]), np.zeros(1)))
+    trace = forward(net, [[1.0]])
+    assert trace.preacts[0].tolist() == [[0.0]] and trace.pattern[0].tolist() == [[False]]
+    gradient = backward(net, trace, [[1.0]])
+    assert [g.tolist() for g in gradient.weights] == [[[0.0]], [[0.0]]] and gradient.x.tolist() == [[0.0]]
+
+
+def test_no_hidden_layer_is_an_affine_map():
+    net = init([3, 2], np.random.default_rng(0))
+    x = np.random.default_rng(1).normal(size=(5, 3))
+    assert_allclose(predict(net, x), x @ net.weights[0].T + net.biases[0], rtol=1e-15)
+    assert forward(net, x).pattern == []
+
+
+@pytest.mark.parametrize("scheme", ["torch", "he"])
+def test_a_hidden_layer_of_width_zero_makes_a_constant(scheme):
+    net = init([2, 3, 0, 2], np.random.default_rng(0), scheme)
+    x = np.random.default_rng(1).normal(size=(4, 2))
+    trace = forward(net, x)
+    assert_array_equal(trace.preacts[-1], np.tile(net.biases[-1], (4, 1)))
+    gradient = backward(net, trace, np.ones((4, 2)))
+    assert [g.shape for g in gradient.weights] == [(3, 2), (0, 3), (2, 0)]
+    assert not gradient.x.any() and gradient.biases[-1].tolist() == [4, 4]
+
+
+def test_a_batch_of_no_rows_is_a_batch():
+    net = init([2, 3, 2], np.random.default_rng(0))
+    x = np.zeros((0, 2))
+    gradient = backward(net, forward(net, x), np.zeros((0, 2)))
+    assert predict(net, x).shape == (0, 2) and gradient.x.shape == (0, 2) and not flatten(gradient).any()
+
+
+# -------------------------------------------------------------- initialisation
+
+
+def test_torch_scheme_is_uniform_within_one_over_root_fan_in():
+    """Bounds respected and nearly reached, mean 0 and variance bound^2/3 within four standard errors, biases too."""
+    net = init([50, 200, 1], np.random.default_rng(0))
+    for sample, bound in ((net.weights[0], 50**-0.5), (net.biases[0], 50**-0.5), (net.weights[1], 200**-0.5)):
+        assert 0.97 * bound < np.abs(sample).max() <= bound
+        assert abs(sample.mean()) < 4 * bound / np.sqrt(3 * sample.size)
+        assert abs(np.mean(sample**2) * 3 / bound**2 - 1) < 4 * np.sqrt(0.8 / sample.size)
+
+
+def test_he_scheme_is_gaussian_with_variance_two_over_fan_in_and_zero_biases():
+    net = init([50, 400, 1], np.random.default_rng(0), scheme="he")
+    assert abs(net.weights[0].var() * 50 / 2 - 1) < 4 * np.sqrt(2 / net.weights[0].size)
+    assert abs(net.weights[0].mean()) < 4 * np.sqrt(2 / 50 / net.weights[0].size)
+    assert not any(b.any() for b in net.biases)
+
+
+def test_equal_generators_make_equal_networks():
+    a, b, c = (flatten(init([2, 5, 1], np.random.default_rng(seed))) for seed in (3, 3, 4))
+    assert_array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+# ----------------------------------------------------------- vectors, subspaces
+
+
+@given(lattice_nets())
+def test_flatten_lists_weights_then_biases_layer_by_layer_row_by_row(net):
+    expected = []
+    for W, b in zip(net.weights, net.biases, strict=True):
+        expected += [value for row in W.tolist() for value in row] + b.tolist()
+    assert flatten(net).tolist() == expected
+    assert flatten(Gradient(net.weights, net.biases, np.zeros((1, 1)))).tolist() == expected
+
+
+@given(gaussian_nets())
+def test_unflatten_undoes_flatten_and_shares_no_memory(net):
+    vector = flatten(net)
+    back = unflatten(vector, net)
+    vector[:] = 0
+    for ours, theirs in zip([*back.weights, *back.biases], [*net.weights, *net.biases], strict=True):
+        assert_array_equal(ours, theirs)
+
+
+@given(with_rows(exact_nets(inputs=st.integers(1, 3))), st.data())
+def test_restriction_is_composition_with_the_affine_map(drawn, data):
+    """f(origin + s @ axes), exactly; the patterns are those of the points themselves."""
+    net, x = drawn
+    k = data.draw(st.integers(1, 3))
+    axes, origin = data.draw(halves((k, x.shape[1]), 2)), data.draw(halves((x.shape[1],)))
+    s = data.draw(halves((3, k)))
+    here, there = forward(restrict(net, origin, axes), s), forward(net, origin + s @ axes)
+    for a, b in zip(here.preacts, there.preacts, strict=True):
+        assert_array_equal(a, b)
+
+
+# --------------------------------------------------------------------- on disk
+
+
+@given(st.one_of(lattice_nets(), gaussian_nets()))
+def test_load_undoes_save_and_equal_networks_make_equal_files(tmp_path_factory, net):
+    folder = tmp_path_factory.mktemp("nets")
+    save(folder / "a.npz", net)
+    save(folder / "b.npz", MLP(*(tuple(part.copy(order="F") for part in parts) for parts in net)))
+    back = load(folder / "a.npz")
+    for ours, theirs in zip([*back.weights, *back.biases], [*net.weights, *net.biases], strict=True):
+        assert_array_equal(ours, theirs)
+    with np.load(folder / "a.npz") as file:
+        assert file.files == [f"{kind}{k}" for k in range(len(net.weights)) for kind in "Wb"]
+    assert (folder / "a.npz").read_bytes() == (folder / "b.npz").read_bytes()
+    assert sorted(path.name for path in folder.iterdir()) == ["a.npz", "b.npz"]
+
+
+def test_float32_networks_stay_float32_on_disk(tmp_path):
+    net = init([2, 3, 1], np.random.default_rng(0))
+    save(tmp_path / "net.npz", MLP(*(tuple(part.astype(np.float32) for part in parts) for parts in net)))
+    assert load(tmp_path / "net.npz").weights[0].dtype == np.float32
+
+
+def corrupt(content):
+    return lambda path: path.write_bytes(content(path.read_bytes()))
+
+
+def zip_of_text(path):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("W0", "text")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        corrupt(lambda old: old[: len(old) // 2]),
+        corrupt(lambda old: b""),
+        corrupt(lambda old: b"not a zip file"),
+        corrupt(lambda old: old.replace(b"NUMPY", b"NUMBY")),
+        lambda path: np.savez(path, W0=np.eye(2)),
+        lambda path: np.savez(path, W1=np.eye(2), b1=np.zeros(2)),
+        lambda path: np.savez(path, W0=np.eye(2), b0=np.zeros(3)),
+        lambda path: np.savez(path, W0=np.eye(2), b0=np.array([0, np.nan])),
+        lambda path: np.savez(path, W0=np.eye(2), b0=np.array([None, None]), allow_pickle=True),
+        lambda path: np.savez(path, W0=np.array(["a"]), b0=np.zeros(1)),
+        corrupt(lambda old: np.lib.format.magic(1, 0)),
+        zip_of_text,
+    ],
+)
+def test_what_is_not_a_saved_network_is_refused(tmp_path, damage):
+    path = tmp_path / "net.npz"
+    save(path, init([2, 3, 1], np.random.default_rng(0)))
+    damage(path)
+    with pytest.raises(ValueError, match="not a saved network|net\\."):
+        load(path)
+
+
+def test_a_plain_array_file_is_not_a_network(tmp_path):
+    np.save(tmp_path / "x.npy", np.eye(2))
+    with pytest.raises(ValueError, match="not a saved network"):
+        load(tmp_path / "x.npy")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "result"
+    path.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), replacing(path) as file:
+        file.write(b"half of the new")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+    with replacing(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
+
+
+# ------------------------------------------------------------------- odd inputs
+
+
+@given(with_rows(exact_nets(), rows=st.integers(1, 4), columns=1))
+def test_any_real_dtype_and_any_memory_order_gives_the_float64_result(drawn):
+    """float32, integer, Fortran-ordered, strided, read-only: what counts is the values, and nothing is modified."""
+    net, x, df = drawn
+    reference = flatten(backward(net, forward(net, x), df))
+    strided = np.repeat(x, 2, axis=0)[::2]
+    frozen = np.asfortranarray(x)
+    frozen.setflags(write=False)
+    for same in (x.astype(np.float32), strided, frozen, x.tolist()):
+        assert_array_equal(flatten(backward(net, forward(net, same), df.astype(np.float32))), reference)
+    assert_array_equal(predict(net, np.rint(x).astype(np.int8)), predict(net, np.rint(x)))
+    assert_array_equal(predict(net, x > 0), predict(net, (x > 0).astype(float)))
+    frozen_net = MLP(*(tuple(np.asfortranarray(part) for part in parts) for parts in net))
+    assert_array_equal(predict(frozen_net, x), predict(net, x))
+
+
+def test_float32_stays_float32_only_if_everything_is():
+    net = init([2, 3, 1], np.random.default_rng(0))
+    single = MLP(*(tuple(part.astype(np.float32) for part in parts) for parts in net))
+    x, x32 = np.ones((2, 2)), np.ones((2, 2), np.float32)
+    trace = forward(single, x32)
+    gradient = backward(single, trace, np.ones((2, 1)))
+    assert {a.dtype for a in [predict(single, x32), *trace.inputs, *trace.preacts]} == {np.dtype(np.float32)}
+    assert {a.dtype for a in [*gradient.weights, *gradient.biases, gradient.x]} == {np.dtype(np.float32)}
+    assert predict(single, x).dtype == predict(net, x32).dtype == np.float64
+    assert_array_equal(predict(single, x), predict(unflatten(flatten(single).astype(float), net), x))
+
+
+NET = MLP((np.eye(2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))
+X = np.ones((3, 2))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: predict(NET, X[0]), r"x must be .* shape \(n, 2\).*Got shape \(2,\). .*x\[None, :\]"),
+        (lambda: predict(NET, np.ones((2, 3))), r"Got shape \(2, 3\)"),
+        (lambda: predict(NET, 1.0), r"Got shape \(\)"),
+        (lambda: predict(NET, [[1, np.nan]]), r"Got nan at index \(0, 1\)"),
+        (lambda: forward(NET, [[np.inf, 1]]), r"Got inf at index \(0, 0\)"),
+        (lambda: predict(NET, [[1, 2], [3]]), "could not be read as an array"),
+        (lambda: predict(NET, X.astype(complex)), "Got dtype complex128"),
+        (lambda: predict(NET, X.astype(object)), "Got dtype object"),
+        (lambda: predict(NET, [["a", "b"]]), "Got dtype <U1"),
+        (lambda: predict(None, X), "net must be an MLP"),
+        (lambda: predict(MLP((), ()), X), "at least one"),
+        (lambda: predict(MLP((np.eye(2),), ()), X), "as many biases as weights"),
+        (lambda: predict(MLP((np.eye(2), np.ones((1, 3))), NET.biases), X), r"net.weights\[1\] must be .* \(n, 2\)"),
+        (lambda: predict(MLP(NET.weights, (np.zeros(3), np.zeros(1))), X), r"net.biases\[0\]"),
+        (lambda: predict(MLP((np.ones((1, 0)),), (np.zeros(1),)), np.ones((1, 0))), "at least one input"),
+        (lambda: predict(MLP((np.ones((0, 2)),), (np.zeros(0),)), X), "at least one input and one output"),
+        (lambda: predict(MLP((np.full((1, 2), np.inf),), (np.zeros(1),)), X), r"net.weights\[0\]"),
+        (lambda: backward(NET, forward(NET, X), np.ones((2, 1))), "df must be"),
+        (lambda: backward(NET, forward(NET, X), np.ones(3)), r"df\[:, None\]"),
+        (lambda: backward(NET, forward(MLP(NET.weights[1:], NET.biases[1:]), X), np.ones((3, 1))), "trace must come from"),
+        (lambda: init([2], np.random.default_rng(0)), "widths must list"),
+        (lambda: init("23", np.random.default_rng(0)), "widths must list"),
+        (lambda: init([2, -3, 1], np.random.default_rng(0)), r"widths\[1\] must be a whole number, at least 0. Got -3"),
+        (lambda: init([0, 3, 1], np.random.default_rng(0)), r"widths\[0\]"),
+        (lambda: init([2, 3, 0], np.random.default_rng(0)), r"widths\[2\]"),
+        (lambda: init([2, 2.5, 1], np.random.default_rng(0)), r"widths\[1\]"),
+        (lambda: init([2, True, 1], np.random.default_rng(0)), r"widths\[1\]"),
+        (lambda: init([10**6, 10**6, 1], np.random.default_rng(0)), "parameters, more than"),
+        (lambda: init([2, 3, 1], 0), "numpy.random.Generator"),
+        (lambda: init([2, 3, 1], np.random.default_rng(0), "xavier"), "'torch' or 'he'"),
+        (lambda: unflatten(np.ones(3), NET), "one number per parameter"),
+        (lambda: restrict(NET, [0, 0, 0], [[1, 0]]), "origin must be"),
+        (lambda: restrict(NET, [0, 0], [1, 0]), r"axes\[None, :\]"),
+        (lambda: restrict(NET, [0, 0], np.zeros((0, 2))), "at least one direction"),
+    ],
+)
+def test_bad_input_gives_one_clear_error(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_missing_file_is_reported_as_such(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "nothing.npz")

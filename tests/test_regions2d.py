@@ -1,0 +1,408 @@
+"""Linear regions in a window of the plane: T2, T38, T39, and agreement with exact rational arithmetic.
+
+HYPOTHESIS_PROFILE=deep tries more networks; python -m tests.near_degenerate 2000 is the longest run.
+"""
+
+import dataclasses
+import sys
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from relu_dynamics.complex2d import NotGeneric
+from relu_dynamics.degenerate2d import unit_by_unit
+from relu_dynamics.geometry import check_window, face_means, polygon_area
+from relu_dynamics.mlp import MLP, init, predict
+from relu_dynamics.pattern import pattern
+from relu_dynamics.regions2d import (MAX_REGIONS, _enumerate, count_regions, draw, locate, neighbours, regions_in_window)
+from tests.near_degenerate import FAMILIES, draw as draw_near_degenerate, judge
+from tests.oracles import exact_area, exact_regions
+from tests.strategies import exact_nets, gaussian_nets, halves
+
+BOX = ((-1.0, 1.0), (-1.0, 1.0))
+TRIANGLE = [(-1.0, -1.0), (1.5, -0.5), (0.0, 1.25)]
+planar = {"inputs": st.just(2)}
+
+
+def planar_nets(width=48):
+    return gaussian_nets(width=width, **planar)
+
+
+def corners_of(regions, f):
+    return regions.vertices[regions.face_vertex[regions.face_start[f] : regions.face_start[f + 1]]]
+
+
+def inside_of(regions):
+    return face_means(regions.vertices, regions.face_start, regions.face_vertex)
+
+
+def areas_by_pattern(regions):
+    return {tuple(map(bool, q)): area for q, area in zip(regions.pattern, regions.area, strict=True)}
+
+
+# ------------------------------------------------------- against exact arithmetic
+
+
+@given(exact_nets(**planar), st.sampled_from([BOX, TRIANGLE, ((0.0, 3.0), (-2.0, 0.5))]))
+def test_the_regions_of_a_lattice_net_are_those_of_rational_arithmetic(net, window):
+    """Ties, equal walls, zero units and dead layers included: the same patterns with the same areas."""
+    found = regions_in_window(net, window)
+    note(f"level {found.level}")
+    truth = {q: float(exact_area(polygon)) for q, polygon in exact_regions(net, check_window(window)).items()}
+    areas = areas_by_pattern(found)
+    assert areas.keys() == truth.keys()
+    # a wall is placed to within the tolerance, and no region has a perimeter over 12
+    np.testing.assert_allclose([areas[q] for q in truth], list(truth.values()), rtol=0, atol=12 * found.tolerance)
+
+
+@given(planar_nets(width=6))
+def test_the_regions_in_general_position_are_those_of_rational_arithmetic(net):
+    """The weights of a float network are rational, so the truth is computable."""
+    found = regions_in_window(net, BOX)
+    truth = {q: float(exact_area(polygon)) for q, polygon in exact_regions(net, check_window(BOX)).items()}
+    areas = areas_by_pattern(found)
+    assert areas.keys() == truth.keys()
+    np.testing.assert_allclose([areas[q] for q in truth], list(truth.values()), rtol=0, atol=8 * found.tolerance)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+def test_an_answer_about_nearly_coincident_walls_is_right_or_refused(family):
+    """Wherever the answer claims a region wider than its tolerance, rational arithmetic has it too, and conversely."""
+    for k in range(max(10, settings.default.max_examples // 5)):
+        name, net = draw_near_degenerate(np.random.default_rng([k, FAMILIES.index(family)]), family)
+        problem, _, _ = judge(net, BOX)
+        assert problem is None, (k, name, problem)
+
+
+def test_most_degenerate_networks_are_answered():
+    """Refusing everything would pass the test above."""
+    outcomes = [judge(draw_near_degenerate(np.random.default_rng([7, k]))[1])[1] for k in range(60)]
+    assert outcomes.count("generic") > 20 and outcomes.count("degenerate") > 5 and outcomes.count("refused") < 20
+
+
+# ---------------------------------------------------------------- the complex
+
+
+@given(planar_nets(), st.sampled_from([BOX, TRIANGLE]))
+def test_the_regions_tile_the_window(net, window):
+    """Areas are positive and sum to the window's, and V - E + F = 1."""
+    found = regions_in_window(net, window)
+    assert (found.area > 0).all()
+    np.testing.assert_allclose(found.area.sum(), polygon_area(check_window(window)), rtol=1e-13)
+    assert len(found.vertices) - len(found.edges) + len(found) == 1
+
+
+@given(planar_nets())
+def test_patterns_are_distinct_and_are_the_networks_inside_each_region(net):
+    """The mean of a convex polygon's corners lies inside it (T2)."""
+    found = regions_in_window(net, BOX)
+    assert len(np.unique(found.pattern, axis=0)) == len(found)
+    assert np.array_equal(found.pattern, pattern(net, inside_of(found)))
+
+
+@given(planar_nets())
+def test_neighbours_differ_exactly_in_the_unit_that_owns_their_edge(net):
+    """In general position one unit changes sign across a wall, and no deeper unit with it (T38)."""
+    found = regions_in_window(net, BOX)
+    pairs, edge = neighbours(found)
+    differ = found.pattern[pairs[:, 0]] != found.pattern[pairs[:, 1]]
+    assert (differ.sum(axis=1) == 1).all()
+    assert np.array_equal(differ.argmax(axis=1), found.edge_owner[edge])
+    assert (found.edge_owner == -1).sum() == (found.edge_faces == -1).sum()
+    starts = np.cumsum([0, *(len(b) for b in net.biases[:-1])])
+    for owner, layer in zip(found.edge_owner, found.edge_layer, strict=True):
+        assert layer == -1 if owner < 0 else starts[layer] <= owner < starts[layer + 1]
+
+
+@given(st.one_of(planar_nets(width=16), exact_nets(**planar)))
+def test_faces_are_convex_and_bounded_by_the_edges_that_name_them(net):
+    """Around each face, counter-clockwise, consecutive corners are an edge with that face to its left."""
+    found = regions_in_window(net, BOX)
+    left = {(int(u), int(v)): int(f) for (u, v), (f, _) in zip(found.edges, found.edge_faces, strict=True)}
+    left |= {(int(v), int(u)): int(f) for (u, v), (_, f) in zip(found.edges, found.edge_faces, strict=True)}
+    sides = 0
+    for f in range(len(found)):
+        loop = found.face_vertex[found.face_start[f] : found.face_start[f + 1]].tolist()
+        assert all(left[u, v] == f for u, v in zip(loop, loop[1:] + loop[:1], strict=True))
+        sides += len(loop)
+        side = np.roll(corners_of(found, f), -1, axis=0) - corners_of(found, f)
+        turn = side[:, 0] * np.roll(side, -1, axis=0)[:, 1] - side[:, 1] * np.roll(side, -1, axis=0)[:, 0]
+        assert (turn > -1e-13).all()
+    assert sides == (found.edge_faces >= 0).sum()
+
+
+@given(st.one_of(planar_nets(), exact_nets(**planar)))
+def test_the_affine_map_of_a_region_is_the_network_on_it(net):
+    """f(x) = slope x + offset on the whole region, and at its corners by continuity (T2)."""
+    found = regions_in_window(net, BOX)
+    face = np.repeat(np.arange(len(found)), np.diff(found.face_start))
+    x = found.vertices[found.face_vertex]
+    f = np.einsum("nij,nj->ni", found.slope[face], x) + found.offset[face]
+    size = np.prod([np.abs(W).sum(axis=1).max() + np.abs(b).max() + 1 for W, b in zip(*net, strict=True)])
+    np.testing.assert_allclose(f, predict(net, x), rtol=0, atol=64 * np.finfo(float).eps * size + 8 * found.tolerance * size)
+
+
+# ------------------------------------------------------------------- counting
+
+
+@given(st.one_of(planar_nets(), exact_nets(**planar)), st.sampled_from([BOX, TRIANGLE]))
+def test_counting_is_enumerating(net, window):
+    """F = faces before + chords + crossings, without building them."""
+    assert count_regions(net, window) == len(regions_in_window(net, window))
+
+
+@given(gaussian_nets(hidden=st.just(1), **planar))
+def test_one_layer_makes_one_region_more_than_walls_and_crossings_in_the_window(net):
+    """T38, with walls and crossings counted line by line."""
+    W, b = net.weights[0], net.biases[0]
+    ends = np.array([(x, y) for x in (-1, 1) for y in (-1, 1)])
+    z = W @ ends.T + b[:, None]
+    walls = int(((z.max(axis=1) > 0) & (z.min(axis=1) < 0)).sum())
+    i, j = np.triu_indices(len(W), 1)
+    meet = np.linalg.solve(np.stack([W[i], W[j]], axis=1), -np.stack([b[i], b[j]], axis=1)[..., None])[..., 0]
+    crossings = int((np.abs(meet) < 1).all(axis=1).sum())
+    assert count_regions(net, BOX) == 1 + walls + crossings <= 1 + len(W) + comb(len(W), 2)
+
+
+@given(gaussian_nets(width=6, **planar))
+def test_every_layer_multiplies_the_count_by_at_most_the_lines_bound(net):
+    """In each region of the layers before, n units make at most 1 + n + C(n, 2) regions (T38)."""
+    bound = 1
+    for b in net.biases[:-1]:
+        bound *= 1 + len(b) + comb(len(b), 2)
+    assert count_regions(net, BOX) <= bound
+
+
+@pytest.mark.parametrize("widths, regions", [([64] * 3, 5058), ([128] * 2, 9976), ([256] * 3, 90756)])
+def test_counts_that_float32_gets_wrong_are_certified(widths, regions):
+    """For the last one float32 finds 90757; every vertex is a million times clearer of other walls than of its own."""
+    found = regions_in_window(init([2, *widths, 1], np.random.default_rng(0)), BOX)
+    assert len(found) == regions
+    assert found.certificate.ok and found.certificate.warning == "" and found.certificate.on < 1e-15
+    assert found.certificate.off > 1e5 * found.certificate.on
+
+
+# ----------------------------------------------------------------- invariance
+
+
+@given(planar_nets(), st.integers(0, 2**32 - 1))
+def test_scaling_units_by_powers_of_two_changes_no_bit(net, seed):
+    """In by s, out by 1/s leaves every wall where it is (T39); a power of two rounds nothing."""
+    rng = np.random.default_rng(seed)
+    weights, biases = [np.array(W) for W in net.weights], [np.array(b) for b in net.biases]
+    for k in range(len(weights) - 1):
+        s = 2.0 ** rng.integers(-2, 3, len(biases[k]))
+        weights[k] *= s[:, None]
+        biases[k] *= s
+        weights[k + 1] /= s
+    found, scaled = regions_in_window(net, BOX), regions_in_window(MLP(tuple(weights), tuple(biases)), BOX)
+    assert np.array_equal(found.pattern, scaled.pattern) and np.array_equal(found.edges, scaled.edges)
+    np.testing.assert_allclose(found.area, scaled.area, rtol=0, atol=8 * found.tolerance)
+    np.testing.assert_allclose(found.slope, scaled.slope, rtol=1e-9, atol=1e-12)
+
+
+@given(planar_nets(width=24), st.integers(0, 2**32 - 1))
+def test_permuting_units_permutes_patterns(net, seed):
+    """The same regions with the same areas, their bits in the new order (T39)."""
+    rng = np.random.default_rng(seed)
+    weights, biases, order, at = list(net.weights), list(net.biases), [], 0
+    for k in range(len(weights) - 1):
+        p = rng.permutation(len(biases[k]))
+        weights[k], biases[k], weights[k + 1] = weights[k][p], biases[k][p], weights[k + 1][:, p]
+        order.append(at + p)
+        at += len(p)
+    found, permuted = regions_in_window(net, BOX), regions_in_window(MLP(tuple(weights), tuple(biases)), BOX)
+    expected = {tuple(map(bool, q[np.concatenate(order)])): area for q, area in zip(found.pattern, found.area, strict=True)}
+    areas = areas_by_pattern(permuted)
+    assert areas.keys() == expected.keys()
+    np.testing.assert_allclose([areas[q] for q in expected], list(expected.values()), rtol=0, atol=16 * found.tolerance)
+
+
+@given(planar_nets(width=24))
+def test_the_regions_of_a_window_are_those_of_its_halves_put_together(net):
+    """A pattern's area in the box is the sum of its areas left and right of a cut."""
+    whole = areas_by_pattern(regions_in_window(net, BOX))
+    halves_ = [areas_by_pattern(regions_in_window(net, half)) for half in (((-1, 0.1), (-1, 1)), ((0.1, 1), (-1, 1)))]
+    assert whole.keys() == halves_[0].keys() | halves_[1].keys()
+    for q, area in whole.items():
+        np.testing.assert_allclose(sum(half.get(q, 0.0) for half in halves_), area, rtol=0, atol=1e-10)
+
+
+@given(planar_nets(width=20))
+def test_cutting_unit_by_unit_finds_the_same_regions(net):
+    """The path for walls not in general position shares no step with the other."""
+    found = regions_in_window(net, BOX)
+    slow = unit_by_unit(net, check_window(BOX), MAX_REGIONS)
+    areas = areas_by_pattern(slow)
+    expected = areas_by_pattern(found)
+    assert areas.keys() == expected.keys()
+    np.testing.assert_allclose([areas[q] for q in expected], list(expected.values()), rtol=0, atol=16 * slow.tolerance)
+    np.testing.assert_array_equal(np.sort(slow.edge_owner)[-1:], np.sort(found.edge_owner)[-1:])
+
+
+# ------------------------------------------------------------------- location
+
+
+@given(planar_nets(), st.sampled_from([BOX, TRIANGLE]), st.integers(0, 2**32 - 1))
+def test_a_sampled_point_lies_in_the_region_that_has_its_pattern(net, window, seed):
+    """Sampling never finds a pattern that enumeration has missed, and the polygon located contains the point."""
+    found = regions_in_window(net, window)
+    x = np.random.default_rng(seed).uniform(-1.2, 1.6, (300, 2))
+    face = locate(found, x)
+    side = np.roll(found.window, -1, axis=0) - found.window
+    arm = x[:, None] - found.window
+    assert np.array_equal(face >= 0, (side[:, 0] * arm[..., 1] - side[:, 1] * arm[..., 0] > 0).all(axis=1))
+    inside = face >= 0
+    assert np.array_equal(found.pattern[face[inside]], pattern(net, x[inside]))
+    for point, f in zip(x[inside][:40], face[inside][:40], strict=True):
+        corners = corners_of(found, f)
+        side = np.roll(corners, -1, axis=0) - corners
+        assert (side[:, 0] * (point - corners)[:, 1] - side[:, 1] * (point - corners)[:, 0] > -1e-12).all()
+
+
+@given(exact_nets(**planar), halves((6, 2), largest=1))
+def test_a_point_on_walls_belongs_to_a_region_that_touches_it(net, x):
+    """Also a point on the window's side, and one whose pattern, all ties off, no region has."""
+    found = regions_in_window(net, BOX)
+    for point, f in zip(x, locate(found, x), strict=True):
+        corners = corners_of(found, f)
+        side = np.roll(corners, -1, axis=0) - corners
+        distance = (side[:, 0] * (point - corners)[:, 1] - side[:, 1] * (point - corners)[:, 0]) / np.hypot(*side.T)
+        assert f >= 0 and distance.min() > -1e-11
+
+
+# -------------------------------------------------------------- special networks
+
+
+def test_a_network_without_hidden_units_has_one_region():
+    """An affine function; also when a hidden layer is empty, and then the function is constant."""
+    affine = init([2, 3], np.random.default_rng(0))
+    empty = init([2, 5, 0, 2], np.random.default_rng(0))
+    found = regions_in_window(affine, TRIANGLE)
+    assert len(found) == count_regions(affine, TRIANGLE) == 1
+    assert np.array_equal(found.slope[0], affine.weights[0]) and np.array_equal(found.offset[0], affine.biases[0])
+    assert found.pattern.shape == (1, 0) and locate(found, [(0.0, 0.0), (5.0, 5.0)]).tolist() == [0, -1]
+    assert found.certificate.ok
+    found = regions_in_window(empty, BOX)
+    assert len(found) == count_regions(empty, BOX) == count_regions(MLP(empty.weights[:1] + (np.ones((1, 5)),),
+                                                                        empty.biases[:1] + (np.ones(1),)), BOX)
+    assert not found.slope.any() and (found.offset == empty.biases[-1]).all()
+
+
+def test_without_biases_all_first_walls_meet_at_the_origin():
+    """n lines through the centre make 2n regions, and n wedges between them at a corner."""
+    net = init([2, 7, 1], np.random.default_rng(3), scheme="he")
+    found = regions_in_window(net, BOX)
+    assert len(found) == 14 and found.level > 0 and found.certificate.ok
+    origin = np.flatnonzero((np.abs(found.vertices) < 1e-12).all(axis=1))
+    assert len(origin) == 1 and (found.edges == origin[0]).any(axis=1).sum() == 14
+
+
+def test_equal_walls_are_cut_once():
+    """A scaled copy and a mirror image switch at the same wall: two regions, which differ in all three units."""
+    w = np.array([0.3, -0.7])
+    net = MLP((np.array([w, 2 * w, -3 * w]), np.ones((1, 3))), (np.array([0.1, 0.2, -0.3]), np.zeros(1)))
+    found = regions_in_window(net, BOX)
+    assert len(found) == count_regions(net, BOX) == 2
+    assert (found.pattern[0] != found.pattern[1]).all()
+
+
+def test_float32_networks_are_enumerated_in_float64_and_left_alone():
+    """float32 values are float64 values."""
+    net = init([2, 8, 8, 1], np.random.default_rng(0))
+    single = MLP(*(tuple(part.astype(np.float32) for part in parts) for parts in net))
+    double = MLP(*(tuple(part.astype(np.float64) for part in parts) for parts in single))
+    before = [part.copy() for parts in single for part in parts]
+    assert areas_by_pattern(regions_in_window(single, BOX)) == areas_by_pattern(regions_in_window(double, BOX))
+    assert all(np.array_equal(a, b) for a, b in zip(before, [part for parts in single for part in parts], strict=True))
+
+
+# ------------------------------------------------------- refusals and warnings
+
+
+def test_more_regions_than_allowed_are_refused():
+    """The guard counts before it builds."""
+    net = init([2, 16, 16, 1], np.random.default_rng(0))
+    regions = count_regions(net, BOX)
+    assert len(regions_in_window(net, BOX, max_regions=regions)) == regions
+    for function in (count_regions, regions_in_window):
+        with pytest.raises(ValueError, match="max_regions = "):
+            function(net, BOX, max_regions=regions - 1)
+    with pytest.raises(ValueError, match="max_regions = 10"):
+        regions_in_window(init([2, 4, 4, 1], np.random.default_rng(0), scheme="he"), BOX, max_regions=10)
+
+
+@pytest.mark.parametrize("arguments, problem", [
+    ((init([3, 4, 1], np.random.default_rng(0)), BOX), "two inputs"),
+    ((init([2, 4, 1], np.random.default_rng(0)), ((0, 0), (1, 2))), "window must"),
+    (((np.zeros((1, 2)),), BOX), "net must"),
+])
+def test_what_cannot_be_meant_is_refused(arguments, problem):
+    """At the door, by name."""
+    for function in (count_regions, regions_in_window):
+        with pytest.raises(ValueError, match=problem):
+            function(*arguments)
+    with pytest.raises(ValueError, match="max_regions must"):
+        count_regions(init([2, 4, 1], np.random.default_rng(0)), BOX, max_regions=0)
+
+
+def test_a_difference_below_rounding_is_refused():
+    """Where a unit is the difference of two that agree to 1e-15, no float64 computation knows its sign."""
+    W = np.array([[0.3, 0.7], [0.3, 0.7 + 1e-15], [0.5, -0.2]])
+    b = np.array([1.5, 1.5 + 4e-16, 0.1])
+    net = MLP((W, np.array([[1.0, -1.0, 0.0]]), np.ones((1, 1))), (b, np.zeros(1), np.zeros(1)))
+    with pytest.raises(ValueError, match="float64"):
+        regions_in_window(net, BOX)
+
+
+def test_the_certificate_of_another_network_does_not_hold():
+    """Moving the weights by 1e-9 moves pre-activations on the walls off 0 by as much."""
+    net = init([2, 16, 16, 1], np.random.default_rng(0))
+    found = regions_in_window(net, BOX)
+    moved = MLP((net.weights[0] + 1e-9, *net.weights[1:]), net.biases)
+    other = dataclasses.replace(found, net=moved)
+    assert found.certificate.ok and not other.certificate.ok
+    assert "scaled pre-activations" in other.certificate.warning
+
+
+def test_walls_not_in_general_position_are_noticed():
+    """The fast path refuses a wall through a corner of the window, rather than guess."""
+    net = MLP((np.array([[1.0, 1.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
+    with pytest.raises(NotGeneric):
+        _enumerate(net, check_window(BOX), MAX_REGIONS)
+    assert len(regions_in_window(net, BOX)) == 2
+
+
+# -------------------------------------------------------------------- pictures
+
+
+@pytest.mark.parametrize("colour", ["pattern", "slope", "values", "colours"])
+def test_pictures_fill_every_region(colour):
+    """One polygon per region, lines for the walls, and the axes fitted to the window."""
+    found = regions_in_window(init([2, 12, 12, 2], np.random.default_rng(0)), TRIANGLE)
+    given_colour = {"values": found.area, "colours": np.full((len(found), 3), 0.5)}.get(colour, colour)
+    ax = Figure().subplots()
+    assert len(draw(ax, found, given_colour).get_paths()) == len(found)
+    assert len(ax.collections) == 3 and ax.get_xlim() == (-1.0, 1.5)
+    assert sum(len(lines.get_paths()) for lines in ax.collections[1:]) == (found.edge_owner >= 0).sum()
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("colour", ["patterns", np.zeros(3), np.zeros((2, 2, 2))])
+def test_colours_that_do_not_fit_are_refused(colour):
+    """One per region, or a name."""
+    found = regions_in_window(init([2, 4, 1], np.random.default_rng(0)), BOX)
+    with pytest.raises(ValueError, match="colour must"):
+        draw(Figure().subplots(), found, colour)
+
+
+def test_nothing_here_imports_pyplot():
+    """Importing the package must not choose a display."""
+    import subprocess
+
+    code = "import sys, relu_dynamics.regions2d; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

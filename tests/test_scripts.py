@@ -1,0 +1,212 @@
+"""The scripts as their users run them: every experiment, twice, with equal bytes; interruptions; README."""
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from relu_dynamics.encoding import Coordinates, PositionalEncoding
+from scripts import benchmark, experiment, reproduce, runs
+from scripts.experiment import ALL, carry_out
+from scripts.ledger import FAILED, REPRODUCED, UNDECIDED
+from scripts.runs import Run, Settings, image_runs, signal_runs
+
+ROOT = Path(__file__).parent.parent
+TINY = Settings("quick", (0, 1), "half-open", epochs=2)
+RUN = Run("tones", 32, "L=2", "half-open", (8, 8), 3, None, (0, 1, 3), 0)
+
+
+def results(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.*"))}
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory):
+    """Every experiment, tiny, in this process."""
+    out = tmp_path_factory.mktemp("reproduced")
+    with ThreadPoolExecutor(1) as executor:
+        rows, failed = carry_out(ALL, TINY, out, executor)
+    assert not failed
+    return out, rows
+
+
+# ------------------------------------------------------------------------ runs
+
+
+def test_a_run_is_a_pure_function_of_its_description(tmp_path):
+    """Same description, same bytes; and what is read back is what was trained."""
+    first, second = runs.perform(RUN, tmp_path / "a"), runs.perform(RUN, tmp_path / "b")
+    assert first.name == second.name == RUN.name() and first.read_bytes() == second.read_bytes()
+    trained = runs.read(RUN, tmp_path / "a")
+    assert trained.epochs.tolist() == [0, 1, 3] and trained.loss.shape == (3,) and trained.x.shape == (32, 4)
+    start = runs.init([4, 8, 8, 1], runs.stream(RUN, "weights"))
+    np.testing.assert_array_equal(trained.nets[0].weights[1], start.weights[1].astype(np.float32))
+
+
+@pytest.mark.parametrize("change", [
+    {"signal": "photograph"}, {"size": 16}, {"input": "L=3"}, {"grid": "closed"}, {"hidden": (8,)}, {"epochs": 4},
+    {"batch": 8}, {"checkpoints": (0, 3)}, {"seed": 1}, {"rate": 1e-2}])
+def test_runs_that_differ_in_anything_have_different_files(change):
+    assert RUN._replace(**change).name() != RUN.name()
+
+
+@pytest.mark.parametrize("name, expected", [("[0,1]", Coordinates(0, 1)), ("[-3,3]", Coordinates(-3, 3)), ("L=7", PositionalEncoding(7))])
+def test_input_names_mean_encodings(name, expected):
+    assert runs.encoding(name) == expected
+
+
+def test_inputs_of_one_seed_share_signal_and_pairs_and_grids_are_as_named():
+    x, y = {}, {}
+    for grid in ("half-open", "closed", "paper"):
+        for name in ("[0,1]", "L=1"):
+            _, x[grid, name], y[grid, name] = runs.problem(RUN._replace(input=name, grid=grid))
+    assert all(np.array_equal(values, y["paper", "L=1"]) for values in y.values())
+    assert x["half-open", "[0,1]"].max() == 31 / 32 and x["closed", "[0,1]"].max() == 1
+    assert np.array_equal(x["paper", "[0,1]"], x["half-open", "[0,1]"])
+    assert np.array_equal(x["paper", "L=1"], x["closed", "L=1"])
+    assert not np.array_equal(x["half-open", "L=1"], x["closed", "L=1"])
+
+
+@pytest.mark.parametrize("scale", ["quick", "laptop", "paper"])
+def test_every_scale_has_its_runs(scale):
+    settings = Settings(scale, (0, 1))
+    assert len(signal_runs(settings)) == 4 * 2
+    assert len(image_runs(settings, wide=True)) == 2 * 7 * 2
+    for run in [*signal_runs(settings).values(), *image_runs(settings).values()]:
+        assert run.checkpoints[0] == 0 and run.checkpoints[-1] == run.epochs
+
+
+# ----------------------------------------------------------------- experiments
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_experiment_writes_its_numbers_its_picture_and_its_claims(reproduced, name):
+    out, rows = reproduced
+    assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    with np.load(out / f"{name}.npz", allow_pickle=False) as data:
+        assert len(data.files) > 2
+    assert json.loads((out / f"{name}.json").read_text())["claims"] == rows[name]
+    for row in rows[name]:
+        assert row["verdict"] in (REPRODUCED, FAILED, UNDECIDED) and row["measured"] and row["effect"]
+
+
+def test_claims_and_picture_follow_from_the_saved_numbers_alone(reproduced):
+    """The .npz holds everything plotted."""
+    out, rows = reproduced
+    for name in ALL:
+        module = importlib.import_module(f"scripts.{name}")
+        with np.load(out / f"{name}.npz", allow_pickle=False) as file:
+            data = dict(file)
+        assert experiment.ledger.rows(module.claims(data)) == rows[name]
+        assert module.draw(data).axes
+
+
+def test_keys_of_claims_are_unique(reproduced):
+    keys = [row["key"] for rows in reproduced[1].values() for row in rows]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_second_run_writes_the_same_bytes(reproduced, tmp_path):
+    """In another folder, experiments in reverse order."""
+    with ThreadPoolExecutor(1) as executor:
+        carry_out(ALL[::-1], TINY, tmp_path, executor)
+    assert results(tmp_path) == results(reproduced[0])
+    assert results(tmp_path / "runs") == results(reproduced[0] / "runs")
+
+
+def test_what_is_done_is_kept_and_what_is_missing_is_redone(reproduced, monkeypatch):
+    out, rows = reproduced
+    before = results(out)
+    (out / "e4_region_growth.png").unlink()
+    with ThreadPoolExecutor(1) as executor:
+        monkeypatch.setattr(runs, "perform", lambda *_: pytest.fail("a run was repeated"))
+        again, failed = carry_out(ALL, TINY, out, executor)
+    assert not failed and again == rows and results(out) == before
+
+
+def test_other_settings_do_not_pass_for_done(reproduced):
+    out, _ = reproduced
+    assert experiment.done("e1_signal_fit", TINY, out) is not None
+    assert experiment.done("e1_signal_fit", TINY._replace(seeds=(0,)), out) is None
+
+
+def test_a_failing_experiment_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+    module = importlib.import_module("scripts.e3_signal_confusion")
+    monkeypatch.setattr(module, "measure", lambda *_: 1 / 0)
+    with ThreadPoolExecutor(1) as executor:
+        rows, failed = carry_out(["e1_signal_fit", "e3_signal_confusion"], TINY, tmp_path, executor)
+    assert failed == ["e3_signal_confusion"] and list(rows) == ["e1_signal_fit"]
+    assert "ZeroDivisionError" in capsys.readouterr().out
+    assert not list(tmp_path.glob("e3*"))
+
+
+def test_a_failing_run_fails_the_experiments_that_need_it(tmp_path, monkeypatch):
+    perform = runs.perform
+
+    def breaks_on_l7(run, folder):
+        return 1 / 0 if run.input == "L=7" else perform(run, folder)
+
+    monkeypatch.setattr(runs, "perform", breaks_on_l7)
+    with ThreadPoolExecutor(1) as executor:
+        rows, failed = carry_out(["e1_signal_fit", "e4_region_growth"], TINY, tmp_path, executor)
+    assert failed == ["e1_signal_fit"] and list(rows) == ["e4_region_growth"]
+
+
+def test_exit_status_says_whether_everything_ran(tmp_path, monkeypatch, capsys):
+    """Not whether the paper was right; and the ledger is written either way."""
+    row = {"key": "K", "claim": "c", "measured": "m", "effect": "e", "verdict": FAILED, "links": []}
+    for failed, status in (([], 0), (["e5_image_hamming"], 1)):
+        monkeypatch.setattr(experiment, "carry_out", lambda *_, failed=failed, **__: ({"e1_signal_fit": [row]}, failed))
+        assert reproduce.main(["--quick", "--out", str(tmp_path)]) == status
+        assert json.loads((tmp_path / "claims.json").read_text())["claims"][0]["verdict"] == FAILED
+        assert "0 reproduced, 1 not reproduced" in (tmp_path / "claims.md").read_text()
+
+
+def test_the_command_line_runs_one_script_in_processes_of_its_own(tmp_path):
+    """As a user would, with a process pool; a second call has nothing to do."""
+    command = [sys.executable, "-m", "scripts.e1_signal_fit", "--quick", "--seeds", "2", "--epochs", "2", "--out", str(tmp_path)]
+    first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "E1" in first.stdout and first.stderr == ""
+    assert "already done" in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("argv", [["--seeds", "0"], ["--seed", "-1"], ["--epochs", "0"], ["--workers", "0"], ["e99"], ["--scale", "huge"]])
+def test_bad_command_lines_are_refused(argv, capsys):
+    with pytest.raises(SystemExit) as stop:
+        reproduce.main(argv)
+    assert stop.value.code == 2 and capsys.readouterr().err
+
+
+def test_the_benchmark_refuses_parts_it_does_not_have(capsys):
+    with pytest.raises(SystemExit):
+        benchmark.main(["nothing"])
+    assert "no part is called nothing" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------- README
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readme_example_runs_as_printed():
+    """It ends in its own finite-difference check."""
+    example = re.search(r"```python\n(import numpy.*?)```", README, re.DOTALL).group(1)
+    assert example.rstrip().splitlines()[-1].startswith("assert")
+    exec(compile(example, "README.md", "exec"), {})
+
+
+def test_continuous_integration_runs_the_readmes_test_command():
+    commands = re.findall(r"^python3 -m venv .*$", README, re.MULTILINE)
+    assert len(commands) == 2
+    assert commands[1] in (ROOT / ".ci/run").read_text().splitlines()
+
+
+def test_pictures_of_the_readme_exist():
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert pictures and all((ROOT / picture).is_file() for picture in pictures)
