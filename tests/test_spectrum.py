@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy.spatial import Delaunay
 
 from relu_dynamics import spectrum
-from relu_dynamics.mlp import predict
+from relu_dynamics.mlp import MLP, predict
 from relu_dynamics.regions2d import regions_in_window
 from relu_dynamics.spectrum import (
     band_energy,
@@ -125,13 +125,40 @@ def test_many_frequencies_are_computed_in_blocks_without_a_seam(monkeypatch):
     """Even if a single row is more than a block."""
     rng = np.random.default_rng(0)
     line, w = line_through(np.linspace(0, 1, 9), rng.normal(size=(9, 2))), rng.normal(size=20) * 100
-    square, k = mesh(rng.uniform(size=(9, 2)), rng.normal(size=(9, 2)), [True, False]), rng.normal(size=(20, 2)) * 10
+    square = mesh(rng.uniform(size=(9, 2)), rng.normal(size=(9, 2)), [True, False])
+    k = rng.normal(size=(20, 2)) * 10.0 ** rng.integers(-2, 2, (20, 1))
     expected = segment_transform(line, w), window_transform(square, k)
     assert segment_transform(line, []).shape == window_transform(square, np.zeros((0, 2))).shape == (0, 2)
     for entries in (1, 64):
         monkeypatch.setattr(spectrum, "BLOCK_ENTRIES", entries)
         assert_allclose(segment_transform(line, w), expected[0], rtol=0, atol=1e-14)
         assert_allclose(window_transform(square, k), expected[1], rtol=0, atol=1e-14)
+
+
+@given(gaussian_nets(width=12), seeds)
+def test_transform_along_a_segment_is_the_integral_of_the_networks_outputs(net, seed):
+    """Piece by piece, with the network's own forward pass at the Gauss points."""
+    regions1d = pytest.importorskip("relu_dynamics.regions1d")
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(2, net.weights[0].shape[1]))
+    w = rng.normal(size=5) * [0, 0.01, 1, 10, 40]
+    pieces = regions1d.regions_on_segment(net, a, b)
+    expected = integral(pieces.t, lambda t: predict(net, a + t[:, None] * (b - a)), lambda t: np.exp(-1j * np.outer(w, t)))
+    size = np.abs(predict(net, a + pieces.t[:, None] * (b - a))).max()
+    assert_allclose(segment_transform(pieces, w), expected, rtol=0, atol=1e-12 * max(1, size))
+
+
+@given(gaussian_nets(inputs=st.just(2), width=12), seeds)
+def test_transform_of_a_ridge_is_that_of_its_profile(net, seed):
+    """f(x, y) = f(x) on the unit square: F(k) is the transform along x times that of the constant 1 along y."""
+    regions1d = pytest.importorskip("relu_dynamics.regions1d")
+    ridge = MLP((net.weights[0] * [1.0, 0.0], *net.weights[1:]), net.biases)
+    k = np.random.default_rng(seed).normal(size=(6, 2)) * [[0], [0.1], [1], [1], [10], [10]]
+    profile = segment_transform(regions1d.regions_on_segment(ridge, [0.0, 0], [1, 0]), k[:, 0])
+    constant = np.exp(-0.5j * k[:, 1:]) * np.sinc(k[:, 1:] / 2 / np.pi)
+    regions = regions_in_window(ridge, ((0, 1), (0, 1)))
+    scale = np.abs(regions.slope).sum(axis=(1, 2)).max() + np.abs(regions.offset).max()
+    assert_allclose(window_transform(regions, k), profile * constant, rtol=0, atol=1e-11 * max(1, scale))
 
 
 @given(lines(closed=True))
