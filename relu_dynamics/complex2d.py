@@ -29,6 +29,9 @@ from relu_dynamics.mlp import MLP, Array, Bits, as_real, row_blocks
 from relu_dynamics.pattern import Indices, Words, pack, pattern, split_layers
 
 
+HEAD = 8  # every so many faces, sums over units are computed afresh
+
+
 class NotGeneric(Exception):
     """Walls meet, touch or coincide within rounding; the layer-at-a-time path cannot tell how."""
 
@@ -179,39 +182,54 @@ def _affine_maps(regions: Regions) -> tuple[Array, Array]:
     varying: Words = np.bitwise_or.reduceat(bits.take(children, axis=0), start[:-1]) ^ everywhere  # type: ignore[assignment]
     packed = _packed_patterns(above, parents)
     lower, last = [len(b) for b in net.biases[:-2]], [len(net.biases[-2])]
-    for rows in row_blocks(parents, 1024):
-        common, cutting = _unpacked(everywhere[rows], last), _unpacked(varying[rows], last)
-        of, unit = np.nonzero(cutting)
-        base, cut = _parent_maps(net, _unpacked(packed[rows], lower), common, of, unit)
+    for rows in row_blocks(parents, 512):
+        of, unit = bits_set(varying[rows])
+        base, cut = _parent_maps(net, _unpacked(packed[rows], lower), everywhere[rows], of, unit)
         jump = (net.weights[-1].T.take(unit, axis=0)[:, :, None] * cut[:, None, :]).reshape(len(unit), 3 * outputs)
-        number = np.zeros(cutting.shape, np.intp)
+        number = np.empty((rows.stop - rows.start, 64 * varying.shape[1]), np.intp)
         number[of, unit] = np.arange(len(unit))
         inside = children[start[rows.start] : start[rows.stop]]
         for child in blocks(inside, 4096):
             at = parent.take(child) - rows.start
-            row, j = np.nonzero(_unpacked(bits.take(child, axis=0) & varying[rows].take(at, axis=0), last))
+            row, j = bits_set(bits.take(child, axis=0) & varying[rows].take(at, axis=0))
             on = csr_matrix((np.ones(len(row)), (row, number[at.take(row), j])), shape=(len(child), len(unit)))
             maps[child] = base.take(at, axis=0) + (on @ jump).reshape(-1, outputs, 3)
     return maps[..., :2], maps[..., 2]
 
 
-def _parent_maps(net: MLP, lower: Bits, common: Bits, of: Indices, unit: Indices) -> tuple[Array, Array]:
+def _parent_maps(net: MLP, lower: Bits, common: Words, of: Indices, unit: Indices) -> tuple[Array, Array]:
     """On each parent p with the lower pattern: the output of the units common[p], (p, m[L], 3), and z of
     unit[i] of the last hidden layer on parent of[i], (i, 3), as rows (slope, offset)."""
-    W, b = net.weights[-2], net.biases[-2]
     parents, outputs = len(common), len(net.biases[-1])
-    through = (common[:, None, :] * net.weights[-1]).reshape(parents * outputs, -1)
-    D = np.concatenate([through @ W, W.take(unit, axis=0)])  # one row per map: its derivative by the layer below
-    constant = np.concatenate([np.tile(net.biases[-1], parents) + through @ b, b.take(unit)])
+    W = np.column_stack([net.weights[-2], net.biases[-2]])
+    through = _rows_on(common, net.weights[-1], W)
+    through[:, -1] += np.tile(net.biases[-1], parents)
+    D = np.concatenate([through, W.take(unit, axis=0)])  # one row per map: its derivative by the layer below, its constant
     of = np.concatenate([np.repeat(np.arange(parents), outputs), of])
     at = lower.shape[1]
-    for W, b in zip(net.weights[-3::-1], net.biases[-3::-1], strict=True):
+    for V, b in zip(net.weights[-3::-1], net.biases[-3::-1], strict=True):
         at -= len(b)
-        D *= lower[:, at : at + len(b)].take(of, axis=0)
-        constant += D @ b
-        D = D @ W
-    maps = np.column_stack([D, constant])
-    return maps[: parents * outputs].reshape(parents, outputs, 3), maps[parents * outputs :]
+        constant = D[:, -1]
+        D = (D[:, :-1] * lower[:, at : at + len(b)].take(of, axis=0)) @ np.column_stack([V, b])
+        D[:, -1] += constant
+    return D[: parents * outputs].reshape(parents, outputs, 3), D[parents * outputs :]
+
+
+def _rows_on(on: Words, v: Array, W: Array) -> Array:
+    """sum over the units j in on[p] of v[o, j] W[j], for every p and o in turn: (p * outputs, columns of W).
+
+    Consecutive faces lie side by side and differ in few units, so every HEAD-th row is
+    summed in full, and the others by what differs.
+    """
+    outputs, n = v.shape
+    head = np.arange(len(on)) // HEAD
+    heads = on[::HEAD]
+    full = (_unpacked(heads, [n])[:, None, :] * v).reshape(len(heads) * outputs, n) @ W
+    row, j = bits_set(on ^ heads.take(head, axis=0))
+    sign = np.where(bits_at(on, row, j), 1.0, -1.0)
+    at = (outputs * row[:, None] + np.arange(outputs)).ravel()
+    change = csr_matrix(((sign * v[:, j]).T.ravel(), (at, np.repeat(j, outputs))), shape=(len(on) * outputs, n))
+    return full.reshape(-1, outputs, W.shape[1]).take(head, axis=0).reshape(-1, W.shape[1]) + change @ W  # type: ignore[no-any-return]
 
 
 def _certify(regions: Regions) -> Certificate:
@@ -377,3 +395,17 @@ def guard(regions: int, max_regions: int) -> None:
 
 def blocks(which: Indices, size: int = 512) -> Iterator[Indices]:
     return (which[rows] for rows in row_blocks(len(which), size))
+
+
+def bits_set(words: Words) -> tuple[Indices, Indices]:
+    """Row and unit of every bit that is set in rows of words, row by row.  Words are mostly 0, so empty bytes are skipped first."""
+    flat = words.view(np.uint8).ravel()
+    byte = np.flatnonzero(flat != 0)
+    bit = np.flatnonzero(np.unpackbits(flat.take(byte), bitorder="little"))
+    row, unit = np.divmod(8 * byte.take(bit >> 3) + (bit & 7), max(1, 64 * words.shape[1]))
+    return row, unit
+
+
+def bits_at(words: Words, row: Indices, unit: Indices) -> Bits:
+    word = words.reshape(-1).take(row * words.shape[1] + (unit >> 6))
+    return (word >> (unit & 63).astype(np.uint64)) & np.uint64(1) != 0  # type: ignore[no-any-return]

@@ -52,8 +52,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
-from relu_dynamics.complex2d import (Certificate, Found, Neighbours, NotGeneric, Regions, assemble, blocks, draw, guard,
-                                     locate, neighbours, sums_size)
+from relu_dynamics.complex2d import (Certificate, Found, Neighbours, NotGeneric, Regions, assemble, bits_at, bits_set,
+                                     blocks, draw, guard, locate, neighbours, sums_size)
 from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import SWEEP, TOLERANCE, Cycles, Subdivision, check_window, walk, window_subdivision
 from relu_dynamics.mlp import MLP, Array, Bits, check_count, check_net, row_blocks
@@ -214,10 +214,7 @@ def _meet(sub: Subdivision, faces: int, Z: Array, scale: Array, max_regions: int
 
 def _cut_edges(edges: _Carriers, Z: Array, scale: Array) -> _Cuts:
     """Step 1.  A unit's wall cuts an edge if and only if its sign differs at the edge's ends."""
-    change = (edges.start ^ edges.end).view(np.uint8).ravel()
-    byte = np.flatnonzero(change != 0)
-    bit = np.flatnonzero(np.unpackbits(change.take(byte), bitorder="little"))
-    carrier, unit = np.divmod(8 * byte.take(bit >> 3) + (bit & 7), max(1, 64 * edges.start.shape[1]))
+    carrier, unit = bits_set(edges.start ^ edges.end)
     z, n = Z.ravel(), Z.shape[1]
     z0 = z.take(edges.ends[:, 0].take(carrier) * n + unit)
     rate = z.take(edges.ends[:, 1].take(carrier) * n + unit) - z0
@@ -332,12 +329,12 @@ def _crossing_pairs(chords: _Chords, carriers: _Carriers, faces: int, max_region
         count = later[rows]
         a = np.repeat(i[rows], count)
         b = _ranges(i[rows] + 1, count)
-        crossing = np.flatnonzero(_bits_at(change, a, chords.unit.take(b)))
+        crossing = np.flatnonzero(bits_at(change, a, chords.unit.take(b)))
         faces += len(crossing)
         guard(faces, max_regions)
         pairs.append((a.take(crossing), b.take(crossing)))
     a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    to_the_right = _bits_at(carriers.start, b, chords.unit.take(a))
+    to_the_right = bits_at(carriers.start, b, chords.unit.take(a))
     return np.where(to_the_right, b, a), np.where(to_the_right, a, b)
 
 
@@ -631,11 +628,6 @@ def _one_hot(unit: Indices, width: int) -> Words:
     words = np.zeros((len(unit), width), np.uint64)
     _set_bits(words, np.arange(len(unit)), unit)
     return words
-
-
-def _bits_at(words: Words, row: Indices, unit: Indices) -> Bits:
-    word = words.reshape(-1).take(row * words.shape[1] + (unit >> 6))
-    return (word >> (unit & 63).astype(np.uint64)) & np.uint64(1) != 0  # type: ignore[no-any-return]
 
 
 def _ranges(start: Indices, count: Indices) -> Indices:

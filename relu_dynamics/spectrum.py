@@ -35,7 +35,7 @@ from relu_dynamics.mlp import Array, Indices, as_real, check_count, row_blocks
 from relu_dynamics.regions2d import Regions
 
 Complex = NDArray[np.complex128]
-Pieces = Any
+Pieces = Any  # regions1d.Pieces, or anything with its t (k+1,), slope (k, m[L]) and offset (k, m[L])
 
 BLOCK_ENTRIES = 2**18  # of the largest intermediate array: stays in cache
 
@@ -98,8 +98,10 @@ def window_transform(regions: Regions, k: ArrayLike) -> Complex:
     diameter = np.hypot(*np.ptp(regions.vertices, axis=0))
     near = np.hypot(*k.T) * diameter < 0.5
     F = np.empty((len(k), regions.slope.shape[1]), np.complex128)
-    F[near] = _sum_of_triangles(regions, k[near])
     F[~near] = _sum_of_edges(regions, k[~near])
+    close = np.flatnonzero(near)
+    for rows in row_blocks(len(close), max(1, BLOCK_ENTRIES // len(regions.face_vertex))):
+        F[close[rows]] = _sum_of_triangles(regions, k[close[rows]])
     return F
 
 
@@ -157,7 +159,7 @@ def _sum_of_triangles(regions: Regions, k: Array) -> Complex:
     node, weight = (node + 1) / 2, weight / 2
     double_area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
     F = np.zeros((len(k), regions.slope.shape[1]), np.complex128)
-    for (s, ws), (r, wr) in product(zip(node, weight, strict=True), repeat=2) if len(k) else ():
+    for (s, ws), (r, wr) in product(zip(node, weight, strict=True), repeat=2):
         x = p + s * ((1 - r) * a + r * b)
         f = np.einsum("tja,ta->tj", regions.slope[face], x) + regions.offset[face]
         F += np.exp(-1j * (k @ x.T)) @ ((ws * wr * s * double_area)[:, None] * f)

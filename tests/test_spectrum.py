@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial import Delaunay
 
-from relu_dynamics.mlp import predict
+from relu_dynamics import spectrum
+from relu_dynamics.mlp import MLP, predict
 from relu_dynamics.regions2d import regions_in_window
 from relu_dynamics.spectrum import (
     band_energy,
@@ -108,6 +109,56 @@ def test_transform_of_a_segment_is_that_of_its_parts_shifted_and_scaled(line, w,
         total = total + (1 - c) * np.exp(-1j * w * c)[:, None] * second
     # a slope from coordinates that were subtracted: 1e-16 / (shortest piece, 1e-7) of the values
     assert_allclose(segment_transform(line, w), total, rtol=0, atol=1e-9 * np.abs(f).max())
+
+
+@given(st.floats(-6, 6), seeds)
+def test_tent_keeps_its_digits_at_every_frequency(power, seed):
+    """relu-made, exact breakpoints: F = exp(-i w/2) sinc(w/4)^2 / 2 falls to 1e-11 and no sum of order 1 may drown it."""
+    w = 10.0**power * np.random.default_rng(seed).uniform(1, 2)
+    tent = line_through(np.array([0, 0.5, 1]), np.array([[0.0], [1], [0]]))
+    expected = np.exp(-0.5j * w) * np.sinc(w / 4 / np.pi) ** 2 / 2
+    # 8 / w^2 is the size of the terms, and the rounding of w t turns their phases
+    assert abs(segment_transform(tent, [w])[0, 0] - expected) <= 1e-15 * min(1, 8 / w**2) * (4 + w)
+
+
+def test_many_frequencies_are_computed_in_blocks_without_a_seam(monkeypatch):
+    """Even if a single row is more than a block."""
+    rng = np.random.default_rng(0)
+    line, w = line_through(np.linspace(0, 1, 9), rng.normal(size=(9, 2))), rng.normal(size=20) * 100
+    square = mesh(rng.uniform(size=(9, 2)), rng.normal(size=(9, 2)), [True, False])
+    k = rng.normal(size=(20, 2)) * 10.0 ** rng.integers(-2, 2, (20, 1))
+    expected = segment_transform(line, w), window_transform(square, k)
+    assert segment_transform(line, []).shape == window_transform(square, np.zeros((0, 2))).shape == (0, 2)
+    for entries in (1, 64):
+        monkeypatch.setattr(spectrum, "BLOCK_ENTRIES", entries)
+        assert_allclose(segment_transform(line, w), expected[0], rtol=0, atol=1e-14)
+        assert_allclose(window_transform(square, k), expected[1], rtol=0, atol=1e-14)
+
+
+@given(gaussian_nets(width=12), seeds)
+def test_transform_along_a_segment_is_the_integral_of_the_networks_outputs(net, seed):
+    """Piece by piece, with the network's own forward pass at the Gauss points."""
+    regions1d = pytest.importorskip("relu_dynamics.regions1d")
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(2, net.weights[0].shape[1]))
+    w = rng.normal(size=5) * [0, 0.01, 1, 10, 40]
+    pieces = regions1d.regions_on_segment(net, a, b)
+    expected = integral(pieces.t, lambda t: predict(net, a + t[:, None] * (b - a)), lambda t: np.exp(-1j * np.outer(w, t)))
+    size = np.abs(predict(net, a + pieces.t[:, None] * (b - a))).max()
+    assert_allclose(segment_transform(pieces, w), expected, rtol=0, atol=1e-12 * max(1, size))
+
+
+@given(gaussian_nets(inputs=st.just(2), width=12), seeds)
+def test_transform_of_a_ridge_is_that_of_its_profile(net, seed):
+    """f(x, y) = f(x) on the unit square: F(k) is the transform along x times that of the constant 1 along y."""
+    regions1d = pytest.importorskip("relu_dynamics.regions1d")
+    ridge = MLP((net.weights[0] * [1.0, 0.0], *net.weights[1:]), net.biases)
+    k = np.random.default_rng(seed).normal(size=(6, 2)) * [[0], [0.1], [1], [1], [10], [10]]
+    profile = segment_transform(regions1d.regions_on_segment(ridge, [0.0, 0], [1, 0]), k[:, 0])
+    constant = np.exp(-0.5j * k[:, 1:]) * np.sinc(k[:, 1:] / 2 / np.pi)
+    regions = regions_in_window(ridge, ((0, 1), (0, 1)))
+    scale = np.abs(regions.slope).sum(axis=(1, 2)).max() + np.abs(regions.offset).max()
+    assert_allclose(window_transform(regions, k), profile * constant, rtol=0, atol=1e-11 * max(1, scale))
 
 
 @given(lines(closed=True))
@@ -255,7 +306,7 @@ def test_constant_on_a_box_has_the_transform_of_a_box():
 
 @given(seeds)
 def test_bands_hold_the_energy_of_a_function_that_vanishes_on_the_window(seed):
-    """Parseval in 2-D: f continues periodically; what is left out has |k| >= 25 cycles, and sum |k|^2 |c_k|^2 is the gradient's energy."""
+    """Parseval in 2-D: f continues periodically, what is left out has |k| >= 25 cycles, and sum |k c_k|^2 is grad f's energy."""
     rng = np.random.default_rng(seed)
     points = np.concatenate([[[0, 0], [1, 0], [0, 1], [1, 1]], rng.uniform(0.2, 0.8, size=(3, 2))])
     regions = mesh(points, np.concatenate([np.zeros(4), rng.normal(size=3)])[:, None], [False])

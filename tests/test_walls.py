@@ -10,6 +10,7 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from relu_dynamics import walls
 from relu_dynamics.mlp import MLP, predict
 from relu_dynamics.pattern import affine_map, pattern
 from relu_dynamics.walls import (
@@ -82,8 +83,8 @@ def test_ball_of_the_distance_is_the_largest_that_keeps_its_pattern(drawn, seed)
     here = exact_pattern(net, x)
     rays = np.random.default_rng(seed).normal(size=(256, len(x)))
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    walls = [(float(z), np.array(g, float)) for z, g in exact_walls(net, x) if any(g)]
-    steepest = np.array([-np.sign(z) * g / np.linalg.norm(g) for z, g in walls]).reshape(-1, len(x))
+    pairs = [(float(z), np.array(g, float)) for z, g in exact_walls(net, x) if any(g)]
+    steepest = np.array([-np.sign(z) * g / np.linalg.norm(g) for z, g in pairs]).reshape(-1, len(x))
     rays = np.concatenate([rays, steepest])
     if distance == inf:
         assert len(steepest) == 0
@@ -131,9 +132,9 @@ def test_surrogate_is_exact_in_the_first_layer_and_bounded_by_norms_in_the_other
     stretch = np.repeat(stretch, [len(b) for b in net.biases[:-1]])
     first = len(net.biases[0]) if len(net.weights) > 1 else 0
     assert_allclose(surrogate[:, :first], true[:, :first], rtol=8 * EPS)
-    walls = np.isfinite(true)
-    limit = true * np.where(walls, stretch, 1)
-    assert (surrogate[walls] <= limit[walls] * (1 + 1e-12)).all()
+    real = np.isfinite(true)
+    limit = true * np.where(real, stretch, 1)
+    assert (surrogate[real] <= limit[real] * (1 + 1e-12)).all()
 
 
 @given(with_rows(exact_nets(hidden=st.integers(1, 3))))
@@ -147,15 +148,18 @@ def test_surrogate_is_preactivation_over_row_norm(drawn):
             assert_allclose(row, np.where(square > 0, abs(z) / np.sqrt(square), inf), rtol=4 * EPS)
 
 
-def test_many_rows_are_computed_in_blocks_without_a_seam():
-    """Lattice arithmetic is exact, so any cut of the batch gives the same bits."""
+@pytest.mark.parametrize("entries", [1, 500, walls.BLOCK_ENTRIES])
+def test_many_rows_are_computed_in_blocks_without_a_seam(entries, monkeypatch):
+    """Lattice arithmetic is exact, so any cut of the batch gives the same bits, even if one row is more than a block."""
     rng = np.random.default_rng(0)
-    net = MLP(tuple(rng.integers(-2, 3, s) / 2 for s in ((128, 2), (128, 128), (1, 128))),
-              tuple(rng.integers(-2, 3, s) / 2 for s in (128, 128, 1)))
-    x = rng.integers(-8, 9, (5000, 2)) / 4
+    net = MLP(tuple(rng.integers(-2, 3, s) / 2 for s in ((32, 2), (32, 32), (1, 32))),
+              tuple(rng.integers(-2, 3, s) / 2 for s in (32, 32, 1)))
+    x = rng.integers(-8, 9, (100, 2)) / 4
     for distance in (distance_to_wall, surrogate_distance, wall_distances, surrogate_distances):
-        pieces = [distance(net, x[rows]) for rows in np.split(np.arange(5000), [1, 700, 4999])]
-        assert_array_equal(distance(net, x), np.concatenate(pieces))
+        single = np.concatenate([distance(net, point[None]) for point in x])
+        monkeypatch.setattr(walls, "BLOCK_ENTRIES", entries)
+        assert_array_equal(distance(net, x), single)
+        monkeypatch.undo()
 
 
 # -------------------------------------------------------------- inscribed balls

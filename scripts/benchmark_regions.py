@@ -1,0 +1,174 @@
+"""How fast are the exact regions in a window, and how much memory do they take?
+
+    python -m scripts.benchmark_regions                # all sizes, a minute or two
+    python -m scripts.benchmark_regions --quick        # the small ones, a few seconds
+
+Side by side in one process, medians of repeated runs: regions_in_window with packed
+patterns, then with affine maps, then with the certificate; one forward pass at the
+vertices of the result, in blocks of rows; count_regions; and, when it can be imported,
+regioncam (Rust, float32).  Peak memory is that of a fresh process each.  Networks are
+init([2, ..., 1], default_rng(0)) in [-1, 1]^2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import importlib.util
+import multiprocessing
+import pstats
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relu_dynamics.mlp import MLP, init, predict, row_blocks
+from relu_dynamics.regions2d import count_regions, regions_in_window
+
+SIZES = {"[16]2": [16] * 2, "[32]3": [32] * 3, "[64]3": [64] * 3, "[128]2": [128] * 2, "[128]3": [128] * 3,
+         "[256]2": [256] * 2, "[256]3": [256] * 3, "[512]2": [512] * 2}
+QUICK = ("[16]2", "[32]3", "[64]3", "[128]2")
+BOX = ((-1.0, 1.0), (-1.0, 1.0))
+STEPS = ("_cut_edges", "_find_chords", "_crossing_pairs", "_cut_chords", "_scan", "_link", "_trace", "_face_bits", "_refine",
+         "_signs", "_lift", "assemble")
+MUST = {"[64]3": (4, 3), "[128]3": (5, 3), "[256]2": (None, 5), "[256]3": (9, 5), "[512]2": (15, 5)}  # complex, with maps
+
+
+def network(name: str) -> MLP:
+    return init([2, *SIZES[name], 1], np.random.default_rng(0))
+
+
+def regioncam_available() -> bool:
+    return importlib.util.find_spec("regioncam") is not None
+
+
+def run_regioncam(net: MLP) -> int:
+    """The number of faces that regioncam finds in [-1, 1]^2."""
+    import regioncam
+
+    camera = regioncam.Regioncam(size=1)
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        camera.linear(np.ascontiguousarray(W.T, np.float32), b.astype(np.float32))
+        camera.relu()
+    return int(camera.num_faces)
+
+
+def forward_in_blocks(net: MLP, x: Any) -> None:
+    for rows in row_blocks(len(x), 1024):
+        predict(net, x[rows])
+
+
+def seconds(function: Callable[[], Any], repeats: int) -> float:
+    """The median time of repeated calls."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def measure(name: str, repeats: int) -> dict[str, float]:
+    """Seconds for each kind of work on one network, and what was found."""
+    net = network(name)
+    found = regions_in_window(net, BOX)
+    row = {
+        "regions": len(found),
+        "complex": seconds(lambda: regions_in_window(net, BOX).packed, repeats),
+        "maps": seconds(lambda: regions_in_window(net, BOX).slope, repeats),
+        "all": seconds(lambda: [(r.slope, r.certificate) for r in [regions_in_window(net, BOX)]], repeats),
+        "count": seconds(lambda: count_regions(net, BOX), repeats),
+        "forward": seconds(lambda: forward_in_blocks(net, found.vertices), repeats),
+        "on": found.certificate.on, "off": found.certificate.off,
+    }
+    if regioncam_available():
+        row["regioncam regions"] = run_regioncam(net)
+        row["regioncam"] = seconds(lambda: run_regioncam(net), 1 if row["regions"] > 30_000 else min(3, repeats))
+    return row
+
+
+def steps(name: str) -> dict[str, float]:
+    """Seconds per step, each with all that it calls."""
+    net = network(name)
+    regions_in_window(net, BOX)
+    profile = cProfile.Profile()
+    profile.runcall(regions_in_window, net, BOX)
+    stats: Any = pstats.Stats(profile)
+    spent = {function: values[3] for (_, _, function), values in stats.stats.items()}
+    return {step.strip("_"): spent.get(step, 0.0) for step in STEPS}
+
+
+def high_water() -> float:
+    """The most memory that this process has held, in MiB; NaN where the system does not say."""
+    status = Path("/proc/self/status")  # getrusage would include the process that started this one
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), float("nan"))
+
+
+def _peak(name: str, tool: str) -> float:
+    """MiB by which this process grew to enumerate the regions."""
+    net = network(name)
+    before = high_water()
+    if tool == "regioncam":
+        run_regioncam(net)
+    else:
+        regions_in_window(net, BOX).packed
+    return high_water() - before
+
+
+def peak_memory(name: str, tool: str) -> float:
+    """The same in a fresh process."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak, (name, tool))
+
+
+def largest_network() -> tuple[int, float, float]:
+    """[512]4 on [0, 1]^2: regions, seconds, and MiB by which this process grew."""
+    net = init([2, 512, 512, 512, 512, 1], np.random.default_rng(0))
+    before = high_water()
+    start = time.perf_counter()
+    found = len(regions_in_window(net, ((0, 1), (0, 1))).packed)
+    return found, time.perf_counter() - start, high_water() - before
+
+
+def table(names: list[str], repeats: int) -> Iterator[str]:
+    """One line per network."""
+    if not regioncam_available():
+        yield "regioncam is not installed: its columns are skipped"
+    yield ("net     regions    complex     maps      all    count  forward | us/region: complex  maps | all/forward"
+           " | regioncam: regions  seconds  x complex (must)  x maps (must)  memory ours/theirs MiB | off/on")
+    for name in names:
+        row = measure(name, repeats)
+        text = f"{name:7s} {row['regions']:7.0f} " + " ".join(f"{row[k]:8.4f}s" for k in ("complex", "maps", "all", "count", "forward"))
+        text += f" | {1e6 * row['complex'] / row['regions']:5.2f} {1e6 * row['maps'] / row['regions']:5.2f}"
+        text += f" | {row['all'] / row['forward']:5.2f}"
+        if "regioncam" in row:
+            must = MUST.get(name, (None, None))
+            text += f" | {row['regioncam regions']:7.0f} {row['regioncam']:8.4f}s"
+            for k, least in zip(("complex", "maps"), must, strict=True):
+                text += f" {row['regioncam'] / row[k]:6.1f}x ({'-' if least is None else least})"
+            text += f" {peak_memory(name, 'ours'):6.0f}/{peak_memory(name, 'regioncam'):.0f}"
+        yield text + f" | {row['off'] / row['on']:.1g}"
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small networks only")
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args(argv)
+    names = list(QUICK if args.quick else SIZES)
+    for line in table(names, args.repeats):
+        print(line, flush=True)
+    for name in names[-2:]:
+        per_region = 1e6 / len(regions_in_window(network(name), BOX))
+        print(f"{name} us/region by step:", ", ".join(f"{step} {per_region * s:.3f}" for step, s in steps(name).items()))
+    if not args.quick:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            regions, spent, memory = pool.apply(largest_network)
+        print(f"[512]4 on [0, 1]^2: {regions} regions in {spent:.2f} s, {memory:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
