@@ -68,7 +68,7 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
         constant = np.zeros((len(q[rows]), outputs))
         for W, b, mask in zip(net.weights[::-1], net.biases[::-1], [*masks[::-1], None], strict=True):
             constant += D @ b
-            D = D @ W
+            D = rows_times(D, W)
             if mask is not None:
                 D = np.where(mask[:, None, :], D, 0.0)
         A[rows], c[rows] = D, constant
@@ -88,12 +88,18 @@ def preactivation_maps(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     h = np.broadcast_to(np.eye(d + 1, d), (len(q), d + 1, d))
     at = 0
     for W, b, mask in zip(net.weights[:-1], net.biases[:-1], split_layers(net, q), strict=True):
-        z = h @ W.T
+        z = rows_times(h, W.T)
         z[:, d] += b
         maps[:, :, at : at + len(b)] = z
         at += len(b)
         h = np.where(mask[:, None, :], z, 0.0)
     return maps[:, :d].swapaxes(1, 2), maps[:, d]
+
+
+def rows_times(stack: Array, W: Array) -> Array:
+    """stack @ W for a stack of small matrices, (n, r, k) by (k, m), as one large product instead of n small ones."""
+    n, r, k = stack.shape
+    return (stack.reshape(n * r, k) @ W).reshape(n, r, W.shape[1])
 
 
 def hamming(q1: ArrayLike, q2: ArrayLike) -> NDArray[np.int64]:

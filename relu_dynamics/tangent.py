@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike
 from relu_dynamics.mlp import (
     MLP, Array, Indices, check_count, check_indices, check_net_and_rows, check_size, check_targets, forward, row_blocks,
 )
-from relu_dynamics.pattern import hidden_units, pattern, split_layers
+from relu_dynamics.pattern import hidden_units, pattern, rows_times, split_layers
 
 
 def tangent_kernel(net: MLP, x: ArrayLike, x2: ArrayLike | None = None, *, rows: int = 1024) -> Array:
@@ -176,7 +176,7 @@ def output_sensitivities(net: MLP, x: Array) -> tuple[list[Array], list[Array]]:
     D: Array = np.broadcast_to(np.eye(m), (len(x), m, m))
     sensitivities = [D]
     for W, q in zip(net.weights[:0:-1], trace.pattern[::-1], strict=True):
-        D = np.where(q[:, None, :], D @ W, 0.0)
+        D = np.where(q[:, None, :], rows_times(D, W), 0.0)
         sensitivities.append(D)
     return sensitivities[::-1], trace.inputs
 
