@@ -9,8 +9,13 @@ Read the modules in this order; each imports only modules before it:
     pattern    activation patterns and the affine map a pattern selects
     encoding   what is fed to the network: coordinates, positional encoding, Fourier features
     signals    what is learned: targets with known spectra, random and natural images
-    spectrum   errors per frequency, globally and patch by patch
+    regions1d  exact regions along a segment, and along a segment of encoded inputs
+    geometry, complex2d, degenerate2d, regions2d
+               exact regions in a convex window of the plane
+    walls      distances to the nearest wall, inscribed balls, angles, norms, bounds on counts
     tangent    how parameters move outputs: tangent kernel, loss-gradient Gram, confusion
+    infinite   the infinite-width kernels, the baseline the real network leaves behind
+    spectrum   exact Fourier transforms of the pieces; errors per frequency, globally and patch by patch
     train      SGD and Adam, full batch and mini-batch
     measures   the paper's measured quantities, assembled from the above
 
@@ -21,12 +26,15 @@ Paper: J. Lazzari and X. Liu, Understanding the Spectral Bias of Coordinate Base
 Training Dynamics, arXiv 2301.05816.
 """
 
-from relu_dynamics import encoding, measures, mlp, pattern, signals, spectrum, tangent, train
+from relu_dynamics import (
+    encoding, infinite, measures, mlp, pattern, regions1d, regions2d, signals, spectrum, tangent, train, walls,
+)
 from relu_dynamics.mlp import MLP, Gradient, Trace, backward, flatten, forward, init, load, predict, restrict, save, unflatten
 
 __all__ = [
     "MLP", "Gradient", "Trace", "backward", "flatten", "forward", "init", "load", "predict", "restrict", "save", "unflatten",
-    "encoding", "measures", "mlp", "pattern", "signals", "spectrum", "tangent", "train",
+    "encoding", "infinite", "measures", "mlp", "pattern", "regions1d", "regions2d", "signals", "spectrum", "tangent",
+    "train", "walls",
 ]
 
 __version__ = "0.1.0"

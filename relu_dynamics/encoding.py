@@ -37,7 +37,7 @@ class Encoding(Protocol):
     def columns(self, d: int) -> int: ...
 
 
-class _Sinusoids:
+class Sinusoids:
     """sin and cos of 2 pi b.x for the waves b of frequencies_in(d)."""
 
     def frequencies_in(self, d: int) -> Array:
@@ -76,7 +76,7 @@ class Coordinates:
 
 
 @dataclass(frozen=True)
-class PositionalEncoding(_Sinusoids):
+class PositionalEncoding(Sinusoids):
     """The sinusoidal positional encoding of NeRF with L frequencies: (n, d) -> (n, 2 d L).
 
     Columns for l = 0..L-1: sin(2^l pi x_1), cos(2^l pi x_1), sin(2^l pi x_2), cos(2^l pi x_2), ...
@@ -106,7 +106,7 @@ class PositionalEncoding(_Sinusoids):
 
 
 @dataclass(frozen=True, eq=False)
-class FourierFeatures(_Sinusoids):
+class FourierFeatures(Sinusoids):
     """sin(2 pi b.x) and cos(2 pi b.x) for each row b of frequencies, (k, d) cycles per unit: (n, d) -> (n, 2 k)."""
 
     frequencies: Any  # (k, d), kept as a read-only float64 copy
@@ -139,7 +139,7 @@ def gaussian_features(count: int, d: int, sigma: float, rng: np.random.Generator
 
 
 @dataclass(frozen=True)
-class SharedFrequencies(_Sinusoids):
+class SharedFrequencies(Sinusoids):
     """The single frequency 2^l in every column: (n, d) -> (n, 2 d copies).
 
     However many columns, the inputs stay on one circle per coordinate (T30).  A copy with

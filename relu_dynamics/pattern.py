@@ -64,7 +64,7 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     c = np.empty((len(q), outputs))
     for rows in row_blocks(len(q), 1024):
         masks = split_layers(net, q[rows])
-        D = np.broadcast_to(np.eye(outputs), (len(q[rows]), outputs, outputs))  # df/dz[l] while going down
+        D: Array = np.broadcast_to(np.eye(outputs), (len(q[rows]), outputs, outputs))  # df/dz[l] while going down
         constant = np.zeros((len(q[rows]), outputs))
         for W, b, mask in zip(net.weights[::-1], net.biases[::-1], [*masks[::-1], None], strict=True):
             constant += D @ b

@@ -32,10 +32,10 @@ import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.mlp import Array, Indices, as_real, check_count, row_blocks
+from relu_dynamics.regions1d import Pieces
 from relu_dynamics.regions2d import Regions
 
 Complex = NDArray[np.complex128]
-Pieces = Any  # regions1d.Pieces, or anything with its t (k+1,), slope (k, m[L]) and offset (k, m[L])
 
 BLOCK_ENTRIES = 2**18  # of the largest intermediate array: stays in cache
 

@@ -107,3 +107,30 @@ def exact_walls(net, point):
         walls += layer
         h = [(v, g) if v > 0 else (Fraction(0), [Fraction(0)] * len(point)) for v, g in layer]
     return walls
+
+
+# ------------------------------------------------- linear regions of a segment
+
+
+def exact_pieces(net, a, b):
+    """The pieces of net on the segment from a to b, in order, as (start, end, pattern) in Fractions of its length.
+
+    On each piece every unit of the next layer is c + s t; its zero, if inside, cuts the piece.
+    """
+    start, stop = rational(a), rational(b)
+    pieces = [(Fraction(0), Fraction(1), (), [(p, q - p) for p, q in zip(start, stop, strict=True)])]
+    for W, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        W, bias = rational(W), rational(bias)
+        pieces = [part for piece in pieces for part in _parts(piece, W, bias)]
+    return [(low, high, pattern) for low, high, pattern, _ in pieces]
+
+
+def _parts(piece, W, bias):
+    low, high, pattern, inputs = piece
+    z = [(c + sum((w * p for w, (p, _) in zip(row, inputs, strict=True)), Fraction(0)),
+          sum((w * s for w, (_, s) in zip(row, inputs, strict=True)), Fraction(0))) for row, c in zip(W, bias, strict=True)]
+    zeros = {-c / s for c, s in z if s}
+    ends = [low, *sorted(zero for zero in zeros if low < zero < high), high]
+    for left, right in zip(ends, ends[1:]):
+        on = [c + s * (left + right) / 2 > 0 for c, s in z]
+        yield left, right, (*pattern, *on), [f if bit else (Fraction(0), Fraction(0)) for f, bit in zip(z, on, strict=True)]

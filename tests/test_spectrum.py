@@ -11,6 +11,7 @@ from scipy.spatial import Delaunay
 
 from relu_dynamics import spectrum
 from relu_dynamics.mlp import MLP, predict
+from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import regions_in_window
 from relu_dynamics.spectrum import (
     band_energy,
@@ -138,11 +139,10 @@ def test_many_frequencies_are_computed_in_blocks_without_a_seam(monkeypatch):
 @given(gaussian_nets(width=12), seeds)
 def test_transform_along_a_segment_is_the_integral_of_the_networks_outputs(net, seed):
     """Piece by piece, with the network's own forward pass at the Gauss points."""
-    regions1d = pytest.importorskip("relu_dynamics.regions1d")
     rng = np.random.default_rng(seed)
     a, b = rng.normal(size=(2, net.weights[0].shape[1]))
     w = rng.normal(size=5) * [0, 0.01, 1, 10, 40]
-    pieces = regions1d.regions_on_segment(net, a, b)
+    pieces = regions_on_segment(net, a, b)
     expected = integral(pieces.t, lambda t: predict(net, a + t[:, None] * (b - a)), lambda t: np.exp(-1j * np.outer(w, t)))
     size = np.abs(predict(net, a + pieces.t[:, None] * (b - a))).max()
     assert_allclose(segment_transform(pieces, w), expected, rtol=0, atol=1e-12 * max(1, size))
@@ -151,10 +151,9 @@ def test_transform_along_a_segment_is_the_integral_of_the_networks_outputs(net, 
 @given(gaussian_nets(inputs=st.just(2), width=12), seeds)
 def test_transform_of_a_ridge_is_that_of_its_profile(net, seed):
     """f(x, y) = f(x) on the unit square: F(k) is the transform along x times that of the constant 1 along y."""
-    regions1d = pytest.importorskip("relu_dynamics.regions1d")
     ridge = MLP((net.weights[0] * [1.0, 0.0], *net.weights[1:]), net.biases)
     k = np.random.default_rng(seed).normal(size=(6, 2)) * [[0], [0.1], [1], [1], [10], [10]]
-    profile = segment_transform(regions1d.regions_on_segment(ridge, [0.0, 0], [1, 0]), k[:, 0])
+    profile = segment_transform(regions_on_segment(ridge, [0.0, 0], [1, 0]), k[:, 0])
     constant = np.exp(-0.5j * k[:, 1:]) * np.sinc(k[:, 1:] / 2 / np.pi)
     regions = regions_in_window(ridge, ((0, 1), (0, 1)))
     scale = np.abs(regions.slope).sum(axis=(1, 2)).max() + np.abs(regions.offset).max()

@@ -1,0 +1,463 @@
+"""Exact linear regions along a segment, and along a segment of encoded inputs.
+
+Along x(t) = a + t (b - a), 0 <= t <= 1, a ReLU network is piecewise affine in t, and fed
+by sinusoids of x it is piecewise a sum of sinusoids in t.  Its pieces are the intervals
+of constant activation pattern.  Both enumerations go layer by layer: on every piece that
+the layers before have made, each pre-activation of the next layer is one affine (or
+trigonometric) function of t, whose zeros cut the piece.
+
+    1. cut     the zeros of all units on all pieces, at once
+    2. split   sort them along the segment; zeros within TOLERANCE become one breakpoint
+    3. scan    the bits at the start of a piece, then one flip per zero: a running exclusive
+               or gives the layer's pattern on every new piece, and no sign is ever
+               computed next to a zero
+    4. chain   the coefficients of the next layer's pre-activations on the new pieces
+
+An affine function has its zero inside a piece if and only if the bits just after the
+start and just before the end differ; a value at an end that rounding cannot tell from 0
+counts as 0, and the bit there is that of the other end.  Zeros of trigonometric
+functions are isolated by bounds on derivatives (see _isolate); an interval in which a
+zero can be neither confirmed nor excluded is reported in uncertified, never guessed.
+
+    k   pieces         v = k + 1 breakpoints, both ends of the segment included
+    K   coefficients of a trigonometric function: 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from relu_dynamics.encoding import Coordinates, Sinusoids
+from relu_dynamics.geometry import TOLERANCE
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, check_size, restrict
+from relu_dynamics.pattern import rows_times
+
+MAX_REGIONS = 2**21
+NARROWEST = 2.0**-46  # cells of t are not halved below this
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+class Pieces(NamedTuple):
+    """The pieces of a network along a segment, in order: x = a + t (b - a), f = offset + slope t."""
+
+    t: Array         # (k+1,) from 0 to 1, increasing
+    pattern: Bits    # (k, H); neighbours differ
+    slope: Array     # (k, m[L]) df/dt
+    offset: Array    # (k, m[L])
+    owner: Indices   # (k-1,) a hidden unit that switches at each inner breakpoint, the first if several do
+    tolerance: float  # in t: pieces narrower than this may have been merged or misplaced
+
+
+class EncodedPieces(NamedTuple):
+    """The pieces along a segment of encoded inputs: f = coefficients . (1, sin 2 pi nu_1 t, cos 2 pi nu_1 t, ...)."""
+
+    t: Array             # (k+1,)
+    pattern: Bits        # (k, H)
+    frequencies: Array   # (q,) the nu, in cycles per unit of t, positive and increasing
+    coefficients: Array  # (k, m[L], K), K = 2 q + 1
+    owner: Indices       # (k-1,)
+    tolerance: float     # in t: zeros closer than this were taken for one
+    uncertified: Array   # (u, 2) intervals of t in which a zero could be neither confirmed nor excluded
+    uncertified_unit: Indices  # (u,) and the hidden unit in question
+
+
+# ----------------------------------------------------------- along a segment
+
+
+def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int = MAX_REGIONS) -> Pieces:
+    """The pieces of net on the segment from a to b, both (m[0],) (T2, T38).
+
+    ValueError if a equals b or there are more than max_regions pieces.
+    """
+    net = check_net(net)
+    a, b = _check_ends(a, b, net.weights[0].shape[1], "as many coordinates as the net has inputs")
+    line = restrict(MLP(*(tuple(part.astype(np.float64) for part in parts) for parts in net)), a, (b - a)[None])
+    limit = check_count("max_regions", max_regions, 1)
+
+    t: Array = np.array([0.0, 1.0])
+    owner: Indices = np.zeros(0, np.intp)
+    tolerance, units = TOLERANCE, 0
+    h, rate = t[:, None], line.weights[0]  # (v, m[l-1]) the layer's inputs; (m[l], k) slopes of its pre-activations
+    layers: list[tuple[Indices, Bits]] = []
+    for W, bias, W_next in zip(line.weights[:-1], line.biases[:-1], line.weights[1:], strict=True):
+        z = h @ W.T + bias
+        scale = np.abs(W) @ np.abs(h).max(axis=0) + np.abs(bias)
+        start, end = _end_bits(z, scale)
+        piece, unit, at, share, narrow = _cut(t, z, rate, scale, start, end)
+        split = _split(t, piece, unit, at, limit)
+        tolerance = max(tolerance, narrow)
+        bits = _scan(split, start, end)
+        layers.append((split.parent, bits))
+
+        before = piece[split.first]
+        z_new = z[before] + share[split.first, None] * (z[before + 1] - z[before])
+        z_new[split.group, split.unit] = 0
+        h, rate = np.maximum(_insert(split, z, z_new), 0), _chain_rates(split, rate, start, bits, W_next)
+        owner = _insert_owner(split, owner, units)
+        t, units = split.t, units + len(bias)
+    slope = np.ascontiguousarray(rate.T)
+    offset = h[:-1] @ line.weights[-1].T + line.biases[-1] - slope * t[:-1, None]
+    return Pieces(t, _patterns(layers, len(t) - 1), slope, offset, owner, tolerance)
+
+
+def _end_bits(z: Array, scale: Array) -> tuple[Bits, Bits]:
+    """(k, m) bits just after the start and just before the end of every piece, from z, (v, m), at the breakpoints.
+
+    Where z may be rounding it counts as 0, and the piece has the sign of its other end.
+    """
+    on, off = z > TOLERANCE * scale, z < -TOLERANCE * scale
+    start = on[:-1] | (~off[:-1] & on[1:])
+    end = on[1:] | (~off[1:] & on[:-1])
+    return start, end
+
+
+def _cut(
+    t: Array, z: Array, rate: Array, scale: Array, start: Bits, end: Bits
+) -> tuple[Indices, Indices, Array, Array, float]:
+    """Step 1.  (piece, unit, place, share of the piece) of every zero, and how narrow a piece may have been overlooked.
+
+    A zero within TOLERANCE of a breakpoint is left to that breakpoint: start or end is changed to say so.
+    """
+    piece, unit = np.nonzero(start ^ end)
+    share = z[piece, unit] / (z[piece, unit] - z[piece + 1, unit])
+    at = t[piece] + share * (t[piece + 1] - t[piece])
+    early, late = at - t[piece] <= TOLERANCE, t[piece + 1] - at <= TOLERANCE
+    start[piece[early], unit[early]] ^= True
+    end[piece[late & ~early], unit[late & ~early]] ^= True
+    # a wall may be off by TOLERANCE in z, hence by that over its slope; where z was taken for 0 as well
+    vanished = (np.abs(z) <= TOLERANCE * scale) & (z != 0)
+    of, by = np.nonzero(vanished[:-1] | vanished[1:])
+    slope = np.abs(rate[np.append(unit, by), np.append(piece, of)])
+    with np.errstate(divide="ignore"):
+        width = np.minimum(2 * TOLERANCE * (scale[np.append(unit, by)] / slope + 1), np.diff(t)[np.append(piece, of)])
+    inside = ~early & ~late
+    return piece[inside], unit[inside], at[inside], share[inside], float(width.max(initial=0))
+
+
+def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) -> Array:
+    """Step 4.  (m', k') slopes of W max(z, 0) on the new pieces, from rate, (m, k), those of z on the old ones.
+
+    On the first part of each old piece by one product; from there a unit that switches on or
+    off adds or takes away its own slope times its column of W, which costs no product.
+    """
+    base = W @ (rate * start.T)
+    at = split.place[split.group]
+    switched = np.where(bits[at, split.unit], 1.0, -1.0) * rate[split.unit, split.parent[at]]
+    steps = np.zeros((len(W), len(split.parent)))
+    if len(at):
+        steps[:, split.place] = np.add.reduceat(W[:, split.unit] * switched, split.first_sorted, axis=1)
+    np.cumsum(steps, axis=1, out=steps)
+    base -= steps[:, np.searchsorted(split.parent, np.arange(base.shape[1]))]
+    steps += base[:, split.parent]
+    return steps
+
+
+# ------------------------------------------------- splitting and scanning, shared
+
+
+class _Split(NamedTuple):
+    """Zeros sorted along the segment and grouped into breakpoints; the pieces they make."""
+
+    t: Array              # (k'+1,) old and new breakpoints
+    parent: Indices       # (k',) the piece each new piece is part of
+    place: Indices        # (g,) position of each new breakpoint in t, which is also the piece it starts
+    unit: Indices         # (c,) the unit of each zero, sorted
+    group: Indices        # (c,) which new breakpoint it belongs to
+    first: Indices        # (g,) the first zero of each new breakpoint, as an index into the zeros as given
+    first_sorted: Indices  # (g,) and as an index into the sorted ones
+
+
+def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int) -> _Split:
+    """Step 2.  Cut the pieces between the breakpoints t by zeros of units at the given places inside them."""
+    order = np.lexsort((unit, at, piece))
+    piece, unit, at = piece[order], unit[order], at[order]
+    new = np.ones(len(at), np.bool_)
+    new[1:] = (np.diff(piece) > 0) | (np.diff(at) > TOLERANCE)
+    first = np.flatnonzero(new)
+    if len(t) - 1 + len(first) > max_regions:
+        raise ValueError(f"there are at least {len(t) - 1 + len(first)} pieces, more than max_regions = {max_regions}. "
+                         "Shorten the segment, or allow more.")
+    place = piece[first] + 1 + np.arange(len(first))
+    parent = np.repeat(np.arange(len(t) - 1), 1 + np.bincount(piece[first], minlength=len(t) - 1))
+    split = np.empty(len(t) + len(first))
+    split[place] = at[first]
+    result = _Split(split, parent, place, unit, np.cumsum(new) - 1, order[first], first)
+    split[_old(result)] = t
+    return result
+
+
+def _insert(split: _Split, old: Array, new: Array) -> Array:
+    """Rows for all breakpoints from those of the old ones and of the new ones."""
+    rows = np.empty((len(split.t), old.shape[1]))
+    rows[_old(split)], rows[split.place] = old, new
+    return rows
+
+
+def _insert_owner(split: _Split, owner: Indices, units: int) -> Indices:
+    """(k'-1,) the owner of every inner breakpoint; units counts those of the layers before."""
+    owners = np.full(len(split.t), -1, np.intp)
+    owners[_old(split)[1:-1]], owners[split.place] = owner, units + split.unit[split.first_sorted]
+    return owners[1:-1]
+
+
+def _old(split: _Split) -> Indices:
+    """Where the old breakpoints stand among all."""
+    return np.setdiff1d(np.arange(len(split.t)), split.place, assume_unique=True)
+
+
+def _scan(split: _Split, start: Bits, end: Bits) -> Bits:
+    """Step 3.  (k', m) the layer's bits on every new piece, from those at the two ends of the old ones.
+
+    Consecutive rows differ by the units that switch between them, or from the end of one
+    old piece to the start of the next, so one running exclusive or serves all pieces.
+    """
+    flips = np.zeros((len(split.parent), start.shape[1]), np.bool_)
+    flips[split.place[split.group], split.unit] = True
+    first = np.flatnonzero(np.diff(split.parent, prepend=-1))
+    flips[first] = start
+    flips[first[1:]] ^= end[:-1]
+    return np.asarray(np.logical_xor.accumulate(flips, axis=0))
+
+
+def _patterns(layers: list[tuple[Indices, Bits]], k: int) -> Bits:
+    """(k, H) from each layer's bits, walking up from the last pieces through the pieces they are part of."""
+    columns: list[Bits] = []
+    piece = np.arange(k)
+    for parent, bits in reversed(layers):
+        columns.insert(0, bits[piece])
+        piece = parent[piece]
+    return np.concatenate([np.zeros((k, 0), np.bool_), *columns], axis=1)
+
+
+# ------------------------------------------------- along a segment of encoded inputs
+
+
+def regions_on_encoded_segment(
+    net: MLP, encoding: Sinusoids | Coordinates, a: ArrayLike, b: ArrayLike, *, max_regions: int = MAX_REGIONS
+) -> EncodedPieces | Pieces:
+    """The pieces of t -> f(encoding(a + t (b - a))) between two points of unit coordinates, both (d,).
+
+    Exact for every sinusoidal encoding; coordinates only stretch the segment, and give Pieces.
+    ValueError if a equals b, the encoding does not fit the net, or there are more than max_regions pieces.
+    """
+    net = check_net(net)
+    if not isinstance(encoding, (Sinusoids, Coordinates)):
+        raise ValueError(f"encoding must be Coordinates or a sinusoidal encoding. Got {encoding!r}.")
+    a, b = _check_ends(a, b, None, "unit coordinates")
+    if encoding.columns(len(a)) != net.weights[0].shape[1]:
+        raise ValueError(f"encoding makes {encoding.columns(len(a))} columns of {len(a)} coordinates, "
+                         f"but the net has {net.weights[0].shape[1]} inputs.")
+    if isinstance(encoding, Coordinates):
+        ends = encoding(np.stack([a, b]))
+        return regions_on_segment(net, ends[0], ends[1], max_regions=max_regions)
+    limit = check_count("max_regions", max_regions, 1)
+
+    nu, features = _waves(encoding.frequencies_in(len(a)), a, b - a)
+    t: Array = np.array([0.0, 1.0])
+    owner: Indices = np.zeros(0, np.intp)
+    units = 0
+    h = features[None]  # (k, K, m) coefficients of the layer's inputs on the pieces
+    layers: list[tuple[Indices, Bits]] = []
+    doubts: list[tuple[Array, Indices]] = []
+    for W, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        check_size("the coefficients", (len(h), h.shape[1], len(bias)), "Shorten the segment.")
+        z = rows_times(h, W.T)
+        z[:, 0] += bias
+        piece, unit, at, open_cells, open_unit = _isolate(t, z, nu)
+        doubts.append((open_cells, units + open_unit))
+        split = _split(t, piece, unit, at, limit)
+        start, end = _bits_beside_zeros(split, z, nu)
+        bits = _scan(split, start, end)
+        layers.append((split.parent, bits))
+        owner = _insert_owner(split, owner, units)
+        t, units = split.t, units + len(bias)
+        h = z[split.parent]
+        h *= bits[:, None, :]
+    f = rows_times(h, net.weights[-1].T)
+    f[:, 0] += net.biases[-1]
+    return EncodedPieces(t, _patterns(layers, len(t) - 1), nu, f.swapaxes(1, 2), owner, TOLERANCE,
+                         np.concatenate([np.zeros((0, 2)), *(cells for cells, _ in doubts)]),
+                         np.concatenate([np.zeros(0, np.intp), *(unit for _, unit in doubts)]))
+
+
+def evaluate(pieces: Pieces | EncodedPieces, t: ArrayLike) -> Array:
+    """(n, m[L]): f at the places t, (n,), in [0, 1], from the piece that each lies in."""
+    t = as_real("t", t, (None,), "places on the segment, from 0 to 1").astype(np.float64)
+    if len(t) and not (t.min() >= 0 and t.max() <= 1):
+        raise ValueError(f"t must lie in [0, 1]. Got values from {t.min()} to {t.max()}.")
+    piece = np.clip(np.searchsorted(pieces.t, t, side="right") - 1, 0, len(pieces.t) - 2)
+    if isinstance(pieces, Pieces):
+        return np.asarray(pieces.offset[piece] + pieces.slope[piece] * t[:, None])
+    return np.asarray(np.einsum("nmk,nk->nm", pieces.coefficients[piece], _basis(t, pieces.frequencies)))
+
+
+def _waves(frequencies: Array, a: Array, direction: Array) -> tuple[Array, Array]:
+    """nu (q,) > 0, the different frequencies along the line, and the encoding's columns as coefficients, (K, D).
+
+    Wave i is sin and cos of 2 pi (rate_i t + phase_i), and by the addition theorem a
+    combination of those of |rate_i| t.
+    """
+    rate, phase = frequencies @ direction, frequencies @ a
+    phase = 2 * np.pi * (phase - np.round(phase))
+    nu = np.unique(np.abs(rate[rate != 0]))
+    columns = np.zeros((2 * len(nu) + 1, 2 * len(rate)))
+    for i, (r, p) in enumerate(zip(rate, phase, strict=True)):
+        if r == 0:
+            columns[0, 2 * i], columns[0, 2 * i + 1] = np.sin(p), np.cos(p)
+        else:
+            sine = 1 + 2 * int(np.searchsorted(nu, abs(r)))
+            columns[sine, 2 * i], columns[sine + 1, 2 * i] = np.sign(r) * np.cos(p), np.sin(p)
+            columns[sine, 2 * i + 1], columns[sine + 1, 2 * i + 1] = -np.sign(r) * np.sin(p), np.cos(p)
+    return nu, columns
+
+
+def _basis(t: Array, nu: Array) -> Array:
+    """(n, K): 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...; whole turns are taken off exactly first."""
+    turns = t[:, None] * nu
+    angle = 2 * np.pi * (turns - np.round(turns))
+    basis = np.ones((len(t), 2 * len(nu) + 1))
+    basis[:, 1::2], basis[:, 2::2] = np.sin(angle), np.cos(angle)
+    return basis
+
+
+def _derivative(c: Array, nu: Array) -> Array:
+    """The coefficients of p' from those of p along the last axis: sin -> w cos, cos -> -w sin."""
+    d = np.zeros_like(c)
+    d[..., 1::2], d[..., 2::2] = -2 * np.pi * nu * c[..., 2::2], 2 * np.pi * nu * c[..., 1::2]
+    return d
+
+
+class _Candidates(NamedTuple):
+    """Cells of t, each with a trigonometric function that may have zeros there."""
+
+    piece: Indices
+    unit: Indices
+    low: Array
+    high: Array
+
+
+def _isolate(t: Array, z: Array, nu: Array) -> tuple[Indices, Indices, Array, Array, Indices]:
+    """Step 1.  All zeros inside the pieces: (piece, unit, place), and what stayed open: cells (u, 2) and units.
+
+    z is (k, K, m).  On a cell with midpoint m and half width r, with |p''| <= B and rounding e,
+
+        p has no zero      if |p(m)| > |p'(m)| r + B r^2 / 2 + e
+        p is monotone      if |p'(m)| > B r + e w_max, and then has a zero iff its signs at the ends differ;
+
+    otherwise the cell is halved.  B is the smaller of sum_i w_i^2 rho_i and |p''(m)| + r sum_i w_i^3 rho_i,
+    where rho_i is the amplitude of wave i.
+    """
+    w = 2 * np.pi * nu
+    amplitude = np.sqrt(z[:, 1::2] ** 2 + z[:, 2::2] ** 2)
+    second, third, total = (np.einsum("kqm,q->km", amplitude, weight) for weight in (w**2, w**3, w**0))
+    rounding = (z.shape[1] + 3) * EPSILON * (np.abs(z[:, 0]) + np.sqrt(2) * total)  # of a sum of all the terms
+    none = np.zeros(0, np.intp)
+    found: list[tuple[Indices, Indices, Array]] = [(none, none, np.zeros(0))]
+    left_open = [_Candidates(none, none, np.zeros(0), np.zeros(0))]
+    for active in _screen(t, z, nu, second, rounding):
+        while len(active.piece):
+            piece, unit, low, high = active
+            c = z[piece, :, unit]
+            middle, r = (low + high) / 2, (high - low) / 2
+            basis = _basis(middle, nu)
+            d = _derivative(c, nu)
+            p, p1, p2 = (np.vecdot(basis, x) for x in (c, d, _derivative(d, nu)))
+            e, M2 = rounding[piece, unit], second[piece, unit]
+            B = np.minimum(M2, np.abs(p2) + third[piece, unit] * r)
+            empty = np.abs(p) > np.abs(p1) * r + B * r**2 / 2 + e
+            monotone = ~empty & (np.abs(p1) > B * r + e * w.max(initial=0))
+            found.append(_zeros(_Candidates(*(part[monotone] for part in active)), t, c[monotone], d[monotone], nu, e[monotone]))
+            rest = ~empty & ~monotone
+            narrow = rest & (2 * r < NARROWEST)
+            left_open.append(_Candidates(*(part[narrow] for part in active)))
+            halve = rest & ~narrow
+            active = _Candidates(np.tile(piece[halve], 2), np.tile(unit[halve], 2),
+                                 np.concatenate([low[halve], middle[halve]]), np.concatenate([middle[halve], high[halve]]))
+    piece, unit, at = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    open_cells = _Candidates(*(np.concatenate(parts) for parts in zip(*left_open, strict=True)))
+    return piece, unit, at, np.stack([open_cells.low, open_cells.high], axis=1), open_cells.unit
+
+
+def _screen(t: Array, z: Array, nu: Array, second: Array, rounding: Array) -> list[_Candidates]:
+    """The (cell, unit) pairs that the first test of _isolate does not exclude, in blocks of cells.
+
+    Cells are pieces, cut so that none is longer than an eighth of the shortest wave.
+    """
+    parts = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0)).astype(np.intp))
+    piece = np.repeat(np.arange(len(parts)), parts)
+    step = np.arange(len(piece)) - np.repeat(np.cumsum(parts) - parts, parts)
+    width = (np.diff(t) / parts)[piece]
+    low, high = t[piece] + step * width, np.where(step + 1 == parts[piece], t[piece + 1], t[piece] + (step + 1) * width)
+    candidates = []
+    size = max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))
+    for start in range(0, len(piece), size):
+        cells = slice(start, start + size)
+        of, r = piece[cells], (high[cells] - low[cells])[:, None] / 2
+        basis = _basis((low[cells] + high[cells]) / 2, nu)
+        values = np.matmul(np.stack([basis, _slope_basis(basis, nu)], axis=1), z[of])  # (cells, 2, m): p and p' at the midpoints
+        maybe = np.abs(values[:, 0]) <= np.abs(values[:, 1]) * r + second[of] * r**2 / 2 + rounding[of]
+        cell, unit = np.nonzero(maybe)
+        candidates.append(_Candidates(of[cell], unit, low[cells][cell], high[cells][cell]))
+    return candidates
+
+
+def _slope_basis(basis: Array, nu: Array) -> Array:
+    """(n, K): the derivatives of the basis functions."""
+    slope = np.zeros_like(basis)
+    slope[:, 1::2], slope[:, 2::2] = 2 * np.pi * nu * basis[:, 2::2], -2 * np.pi * nu * basis[:, 1::2]
+    return slope
+
+
+def _zeros(cells: _Candidates, t: Array, c: Array, d: Array, nu: Array, e: Array) -> tuple[Indices, Indices, Array]:
+    """The zeros of monotone functions: (piece, unit, place), one per cell whose ends differ in sign.
+
+    Neighbouring cells of a piece compute the same value at their common end, so exactly one of
+    them has a zero that lies there.  At the ends of a piece a value within rounding of 0, or a zero
+    within TOLERANCE, is left to the breakpoint that is there already.
+    """
+    def value(at: Array, coefficients: Array) -> Array:
+        return np.asarray(np.vecdot(_basis(at, nu), coefficients))
+
+    piece, unit, low, high = cells
+    at_low, at_high = value(low, c), value(high, c)
+    doubt = e + TOLERANCE * np.abs(value((low + high) / 2, d))
+    outer = ((low == t[piece]) & (np.abs(at_low) <= doubt)) | ((high == t[piece + 1]) & (np.abs(at_high) <= doubt))
+    keep = ((at_low > 0) != (at_high > 0)) & ~outer
+    piece, unit, low, high, c, d, e, rises = (x[keep] for x in (piece, unit, low, high, c, d, e, at_high > 0))
+    at = (low + high) / 2
+    for _ in range(60):  # Newton's steps, halving where one leaves the bracket
+        p = value(at, c)
+        above = (p > 0) == rises
+        low, high = np.where(above, low, at), np.where(above, at, high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = value(at, d)
+            step = at - p / slope
+        best = np.where((step >= low) & (step <= high), step, (low + high) / 2)
+        if (np.abs(best - at) <= EPSILON + e / np.abs(slope)).all():  # nearer to the zero than p can tell
+            break
+        at = best
+    return piece, unit, at
+
+
+def _bits_beside_zeros(split: _Split, z: Array, nu: Array) -> tuple[Bits, Bits]:
+    """(k, m) bits at the start and at the end of every old piece: signs in the middle of its first and of its last part."""
+    k = len(z)
+    first = np.searchsorted(split.parent, np.arange(k))
+    last = np.append(first[1:], len(split.parent)) - 1
+    middle = (split.t[:-1] + split.t[1:]) / 2
+    start, end = (np.matmul(_basis(middle[part], nu)[:, None, :], z)[:, 0] > 0 for part in (first, last))
+    return start, end
+
+
+# ------------------------------------------------------------- the public door
+
+
+def _check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple[Array, Array]:
+    a = as_real("a", a, (d,), meaning).astype(np.float64)
+    b = as_real("b", b, a.shape, meaning).astype(np.float64)
+    if np.array_equal(a, b):
+        raise ValueError(f"a and b must differ: a segment needs two ends. Got {a} twice.")
+    return a, b

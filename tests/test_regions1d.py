@@ -1,0 +1,283 @@
+"""Pieces of a network along a segment and along a segment of encoded inputs: T2, T38, T39."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from relu_dynamics.encoding import Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies
+from relu_dynamics.mlp import MLP, flatten, init, predict, unflatten
+from relu_dynamics.pattern import hidden_units, pattern
+from relu_dynamics.regions1d import evaluate, regions_on_encoded_segment, regions_on_segment
+from tests.oracles import exact_pieces
+from tests.strategies import exact_nets, gaussian_nets, halves, nets_with_walls_through, with_layer
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def with_segment(draw, nets):
+    """(net, a, b): two different half-integer points of the input space."""
+    net = draw(nets)
+    d = net.weights[0].shape[1]
+    a, b = draw(halves((d,))), draw(halves((d,)))
+    if np.array_equal(a, b):
+        b = a + 1
+    return net, a, b
+
+
+def middles(pieces):
+    return (pieces.t[:-1] + pieces.t[1:]) / 2
+
+
+# ------------------------------------------------------------- along a segment
+
+
+@given(with_segment(exact_nets()))
+def test_pieces_are_the_rational_pieces(drawn):
+    """Number, order and patterns exactly; breakpoints to rounding: ties, walls through the ends, dead layers included."""
+    net, a, b = drawn
+    pieces, exact = regions_on_segment(net, a, b), exact_pieces(net, a, b)
+    event(f"{min(len(exact), 5)} pieces")
+    assert [tuple(q) for q in pieces.pattern.tolist()] == [pattern for _, _, pattern in exact]
+    assert_allclose(pieces.t, [0.0, *(float(end) for _, end, _ in exact)], rtol=0, atol=1e-12)
+    assert pieces.t[0] == 0 and pieces.t[-1] == 1
+
+
+@given(nets_with_walls_through(units=4), st.data())
+def test_walls_through_one_point_make_one_breakpoint(drawn, data):
+    """However many units switch there, the segment through the point has one breakpoint at it."""
+    net, p = drawn
+    direction = data.draw(halves((2,)))
+    assume(direction.any())
+    pieces = regions_on_segment(net, p - direction, p + direction)
+    switching = (net.weights[0] @ direction != 0).any()
+    assert pieces.t.tolist() == ([0, 0.5, 1] if switching else [0, 1])
+
+
+@given(with_segment(exact_nets(hidden=st.integers(1, 3))), st.integers(7, 16), seeds)
+def test_near_degenerate_networks_are_right_on_pieces_wider_than_the_tolerance(drawn, digits, seed):
+    """Perturbed by 10^-digits, walls nearly coincide; what is wider than the reported tolerance has its rational pattern."""
+    net, a, b = drawn
+    noise = np.random.default_rng(seed).normal(size=flatten(net).size) * 10.0**-digits
+    net = unflatten(flatten(net) + noise, net)
+    pieces = regions_on_segment(net, a, b)
+    for low, high, exact in exact_pieces(net, a, b):
+        if high - low > 4 * pieces.tolerance + 1e-12:
+            found = pieces.pattern[np.searchsorted(pieces.t, float((low + high) / 2)) - 1]
+            assert tuple(found.tolist()) == exact
+
+
+@given(with_segment(st.one_of(exact_nets(), gaussian_nets())))
+def test_network_is_affine_on_every_piece_with_that_slope_and_offset(drawn):
+    """At the ends of every piece, so that neighbouring pieces also meet: f is continuous."""
+    net, a, b = drawn
+    pieces = regions_on_segment(net, a, b)
+    f = predict(net, a + pieces.t[:, None] * (b - a))
+    left = pieces.offset + pieces.slope * pieces.t[:-1, None]
+    right = pieces.offset + pieces.slope * pieces.t[1:, None]
+    size = 1e-12 * (1 + np.abs(f).max() + np.abs(pieces.slope).max())
+    assert_allclose(left, f[:-1], rtol=0, atol=size)
+    assert_allclose(right, f[1:], rtol=0, atol=size)
+    assert_allclose(evaluate(pieces, pieces.t), f, rtol=0, atol=size)
+
+
+@given(with_segment(gaussian_nets()))
+def test_patterns_are_those_of_the_midpoints_and_neighbours_differ_in_their_wall(drawn):
+    """In general position exactly one unit of the first differing layer switches at a breakpoint: its owner."""
+    net, a, b = drawn
+    pieces = regions_on_segment(net, a, b)
+    assert_array_equal(pieces.pattern, pattern(net, a + middles(pieces)[:, None] * (b - a)))
+    differ = pieces.pattern[1:] ^ pieces.pattern[:-1]
+    assert (np.diff(pieces.t) > 0).all() and (differ.sum(axis=1) == 1).all()
+    assert_array_equal(np.flatnonzero(differ.any(axis=1)), np.arange(len(pieces.owner)))
+    assert_array_equal(differ.argmax(axis=1), pieces.owner) if len(differ) else None
+
+
+@given(with_segment(st.one_of(exact_nets(), gaussian_nets())), seeds)
+def test_no_sample_finds_a_piece_that_is_not_listed(drawn, seed):
+    net, a, b = drawn
+    pieces = regions_on_segment(net, a, b)
+    t = np.random.default_rng(seed).uniform(size=500)
+    t = t[np.abs(t[:, None] - pieces.t).min(axis=1) > 4 * pieces.tolerance + 1e-12]
+    listed = pieces.pattern[np.searchsorted(pieces.t, t) - 1]
+    assert_array_equal(listed, pattern(net, a + t[:, None] * (b - a)))
+
+
+@given(with_segment(gaussian_nets()))
+def test_there_are_at_most_product_of_widths_plus_one_pieces(drawn):
+    """T38: each unit bends each piece at most once."""
+    net, a, b = drawn
+    assert len(regions_on_segment(net, a, b).pattern) <= np.prod([len(b) + 1 for b in net.biases[:-1]])
+
+
+@given(with_segment(exact_nets(hidden=st.integers(1, 3))), st.data())
+def test_pieces_do_not_see_the_order_or_the_scale_of_units(drawn, data):
+    """T39."""
+    net, a, b = drawn
+    k = data.draw(st.integers(0, len(net.weights) - 2))
+    units = len(net.biases[k])
+    order = np.array(data.draw(st.permutations(range(units))))
+    s = 2.0 ** np.array(data.draw(st.lists(st.integers(-3, 3), min_size=units, max_size=units)))
+    other = with_layer(net, k, (s[:, None] * net.weights[k])[order], (s * net.biases[k])[order])
+    other = with_layer(other, k + 1, (net.weights[k + 1] / s)[:, order], net.biases[k + 1])
+    ours, theirs = regions_on_segment(net, a, b), regions_on_segment(other, a, b)
+    assert_allclose(ours.t, theirs.t, rtol=0, atol=1e-12)
+    assert_allclose(ours.slope, theirs.slope, rtol=0, atol=1e-11)
+
+
+@given(with_segment(st.one_of(exact_nets(), gaussian_nets())))
+def test_the_segment_reversed_has_the_pieces_reversed(drawn):
+    net, a, b = drawn
+    there, back = regions_on_segment(net, a, b), regions_on_segment(net, b, a)
+    assert_allclose(back.t, 1 - there.t[::-1], rtol=0, atol=1e-11)
+    assert_array_equal(back.pattern, there.pattern[::-1])
+    assert_allclose(back.slope, -there.slope[::-1], rtol=0, atol=1e-10 * (1 + np.abs(there.slope).max()))
+
+
+@given(with_segment(exact_nets()), st.integers(1, 7))
+def test_the_two_parts_of_a_segment_have_its_pieces(drawn, eighths):
+    """Cut anywhere, also at a breakpoint: the patterns follow one another, the cut one twice."""
+    net, a, b = drawn
+    middle = a + eighths / 8 * (b - a)
+    first, second = regions_on_segment(net, a, middle), regions_on_segment(net, middle, b)
+    joined = [*first.pattern.tolist(), *second.pattern.tolist()]
+    if first.pattern[-1].tolist() == second.pattern[0].tolist():
+        del joined[len(first.pattern)]
+    assert joined == regions_on_segment(net, a, b).pattern.tolist()
+
+
+@pytest.mark.parametrize("widths", [[2, 3, 0, 2], [1, 2]])
+def test_no_hidden_units_left_is_one_piece(widths):
+    """A layer of width zero makes f constant, however many walls lie before it."""
+    net = init(widths, np.random.default_rng(0))
+    pieces = regions_on_segment(net, np.zeros(widths[0]), np.full(widths[0], 9.0))
+    if 0 in widths:
+        assert not pieces.slope.any()
+    else:
+        assert len(pieces.pattern) == 1 and pieces.pattern.shape == (1, 0)
+        assert_allclose(pieces.slope[0], net.weights[0] @ [9.0], rtol=1e-15)
+
+
+# ------------------------------------------- along a segment of encoded inputs
+
+encodings = st.one_of(
+    st.integers(1, 5).map(PositionalEncoding),
+    st.builds(SharedFrequencies, st.integers(0, 3), st.integers(1, 2)),
+)
+
+
+@st.composite
+def encoded(draw, d=st.integers(1, 2)):
+    """(net, encoding, a, b): a general network on an encoding of a line in 1-D or 2-D, along an axis, a diagonal or neither."""
+    encoding, dimension = draw(encodings), draw(d)
+    rng = np.random.default_rng(draw(seeds))
+    widths = [encoding.columns(dimension), *(draw(st.integers(1, 12)) for _ in range(draw(st.integers(1, 2)))), 2]
+    net = init(widths, rng)
+    a, b = rng.uniform(size=(2, dimension))
+    if draw(st.booleans()):
+        a, b = np.zeros(dimension), np.eye(dimension)[0]
+    elif draw(st.booleans()):
+        a, b = np.zeros(dimension), np.ones(dimension)
+    return net, encoding, a, b
+
+
+@given(encoded())
+def test_encoded_pieces_have_the_patterns_of_their_midpoints(drawn):
+    net, encoding, a, b = drawn
+    pieces = regions_on_encoded_segment(net, encoding, a, b)
+    assert len(pieces.uncertified) == 0 and (np.diff(pieces.t) > 0).all()
+    wide = np.diff(pieces.t) > 1e-10  # narrower ones are within rounding of their ends
+    t = middles(pieces)[wide]
+    assert_array_equal(pieces.pattern[wide], pattern(net, encoding(a + t[:, None] * (b - a))))
+    assert (pieces.pattern[1:] != pieces.pattern[:-1]).any(axis=1).all()
+
+
+@given(encoded())
+def test_samples_find_no_encoded_piece_that_is_not_listed(drawn):
+    net, encoding, a, b = drawn
+    pieces = regions_on_encoded_segment(net, encoding, a, b)
+    t = (np.arange(2**12) + 0.5) / 2**12
+    t = t[np.abs(t[:, None] - pieces.t).min(axis=1) > 1e-9]
+    assert_array_equal(pieces.pattern[np.searchsorted(pieces.t, t) - 1], pattern(net, encoding(a + t[:, None] * (b - a))))
+
+
+@given(encoded(), seeds)
+def test_coefficients_of_a_piece_give_the_network(drawn, seed):
+    net, encoding, a, b = drawn
+    pieces = regions_on_encoded_segment(net, encoding, a, b)
+    t = np.random.default_rng(seed).uniform(size=200)
+    assert pieces.coefficients.shape == (len(pieces.pattern), 2, 1 + 2 * len(pieces.frequencies))
+    assert_allclose(evaluate(pieces, t), predict(net, encoding(a + t[:, None] * (b - a))), rtol=0, atol=1e-12)
+
+
+def test_every_breakpoint_that_fine_sampling_finds_is_found():
+    """L = 6, 24 x 24: the changes of pattern between 2^16 samples lie one by one at listed breakpoints."""
+    encoding, net = PositionalEncoding(6), init([12, 24, 24, 1], np.random.default_rng(0))
+    pieces = regions_on_encoded_segment(net, encoding, [0.0], [1.0])
+    t = np.arange(2**16) / 2**16
+    q = pattern(net, encoding(t[:, None]))
+    changed = np.flatnonzero((q[1:] != q[:-1]).any(axis=1))
+    inside = np.searchsorted(pieces.t, t)
+    assert len(changed) > 300 and (inside[changed + 1] > inside[changed]).all()
+    assert len(pieces.uncertified) == 0
+
+
+def test_a_tangency_is_reported_and_not_guessed():
+    """z = sin(2 pi t) - 1 touches 0 at t = 1/4 without a sign change that rounding could confirm or exclude."""
+    net = MLP((np.array([[1.0, 0.0]]), np.ones((1, 1))), (np.array([-1.0]), np.zeros(1)))
+    pieces = regions_on_encoded_segment(net, FourierFeatures([[1.0]]), [0.0], [1.0])
+    assert len(pieces.uncertified) >= 1 and (pieces.uncertified_unit == 0).all()
+    assert (np.abs(pieces.uncertified - 0.25) < 1e-6).all()
+
+
+def test_zeros_of_a_known_sinusoid():
+    """sin(6 pi t) is positive on three of six equal pieces."""
+    net = MLP((np.array([[1.0, 0.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
+    pieces = regions_on_encoded_segment(net, FourierFeatures([[3.0]]), [0.0], [1.0])
+    assert_allclose(pieces.t, np.arange(7) / 6, rtol=0, atol=1e-15)
+    assert pieces.pattern[:, 0].tolist() == [True, False] * 3
+    assert pieces.frequencies.tolist() == [3.0]
+    assert_allclose(pieces.coefficients[:2, 0], [[0, 1, 0], [0, 0, 0]], atol=1e-15)
+
+
+@given(with_segment(exact_nets(inputs=st.just(1))))
+def test_coordinates_only_stretch_the_segment(drawn):
+    net, a, b = drawn
+    encoded = regions_on_encoded_segment(net, Coordinates(-2, 2), (a + 2) / 4, (b + 2) / 4)
+    plain = regions_on_segment(net, a, b)
+    for ours, theirs in zip(encoded, plain, strict=True):
+        assert_array_equal(ours, theirs)
+
+
+# ------------------------------------------------------------------- odd inputs
+
+NET = MLP((np.eye(2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: regions_on_segment(NET, [0, 0], [0, 0]), "a and b must differ"),
+        (lambda: regions_on_segment(NET, [0, 0, 0], [1, 1, 1]), "a must be"),
+        (lambda: regions_on_segment(NET, [0, 0], [1]), "b must be"),
+        (lambda: regions_on_segment(NET, [0, np.nan], [1, 1]), "Got nan"),
+        (lambda: regions_on_segment(NET, [-1, -1], [1, 2], max_regions=1), "more than max_regions = 1"),
+        (lambda: regions_on_segment(NET, [-1, -1], [1, 2], max_regions=0), "max_regions must be"),
+        (lambda: regions_on_encoded_segment(NET, PositionalEncoding(2), [0.0], [1.0]), "4 columns .* 2 inputs"),
+        (lambda: regions_on_encoded_segment(NET, np.sin, [0.0], [1.0]), "encoding must be"),
+        (lambda: regions_on_encoded_segment(NET, PositionalEncoding(1), [0.5], [0.5]), "a and b must differ"),
+        (lambda: regions_on_encoded_segment(NET, PositionalEncoding(1), [0.0], [9.0], max_regions=3), "more than max_regions"),
+        (lambda: evaluate(regions_on_segment(NET, [0, 0], [1, 1]), [1.5]), r"t must lie in \[0, 1\]"),
+    ],
+)
+def test_bad_input_gives_one_clear_error(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_patterns_have_one_column_per_hidden_unit():
+    net = init([3, 5, 4, 2], np.random.default_rng(0))
+    pieces = regions_on_segment(net, np.zeros(3), np.ones(3))
+    assert pieces.pattern.shape == (len(pieces.t) - 1, hidden_units(net))
