@@ -332,7 +332,7 @@ def draw(ax: Axes, regions: Regions, colour: str | ArrayLike = "pattern", *, wal
     per region, (F,), mapped by cmap, or one RGB or RGBA colour per region, (F, 3 or 4).
     """
     corners = np.split(regions.vertices[regions.face_vertex], regions.face_start[1:-1])
-    faces = PolyCollection(corners, linewidths=0.2, antialiaseds=False, rasterized=True)
+    faces = PolyCollection(corners, linewidths=0.3, rasterized=True)
     if isinstance(colour, str):
         if colour not in ("pattern", "slope"):
             raise ValueError(f"colour must be 'pattern', 'slope', or one value or colour per region. Got {colour!r}.")
@@ -361,14 +361,14 @@ def _draw_walls(ax: Axes, regions: Regions, linewidth: float) -> None:
     depth = len(regions.net.weights) - 1
     for layer in reversed(range(depth)):
         lines = regions.vertices[regions.edges[regions.edge_layer == layer]]
-        ax.add_collection(LineCollection(list(lines), colors=[(0.0, 0.0, 0.0, 0.9 - 0.6 * layer / depth)],
-                                         linewidths=linewidth * 2 * (1 - 0.6 * layer / depth), capstyle="round"))
+        ax.add_collection(LineCollection(list(lines), colors=[(0.0, 0.0, 0.0, 0.75 - 0.5 * layer / depth)],
+                                         linewidths=linewidth * (1.5 - layer / depth), capstyle="round"))
 
 
 def _pattern_colours(q: Bits) -> Array:
     """(F, 3): the bits in a fixed random direction for each of red, green and blue; near patterns, near colours."""
     mixed = (q - q.mean(axis=0)) @ np.random.default_rng(0).normal(size=(q.shape[1], 3))
-    return 0.55 + 0.4 * np.tanh(mixed / (mixed.std(axis=0) + 1e-300))  # type: ignore[no-any-return]
+    return 0.6 + 0.32 * np.tanh(mixed / (mixed.std(axis=0) + 1e-300))  # type: ignore[no-any-return]
 
 
 def _slope_colours(gradient: Array) -> Array:
