@@ -607,13 +607,12 @@ def _between_anchors(ends: Indices, cuts: _Cuts, cut: Indices, units: int, width
 
 
 def _signs(Z: Array, scale: Array) -> Words:
-    """z > 0 for every vertex and unit, 64 units to a word.  NotGeneric if a sign may be a rounding error;
-    an exact 0 is off, as everywhere."""
+    """z > 0 for every vertex and unit, 64 units to a word.  NotGeneric if a sign may be a rounding error.
+    A unit whose weights are all 0 is off without a doubt."""
     words = np.zeros((len(Z), -(-Z.shape[1] // 64)), np.uint64)
     for rows in row_blocks(len(Z), 512):
         z = Z[rows]
-        size = np.abs(z)
-        if ((size < TOLERANCE * scale) & (size > 0)).any():
+        if (np.abs(z) < TOLERANCE * scale).any():
             raise NotGeneric("a wall passes a vertex within rounding errors")
         packed = np.packbits(z > 0, axis=1, bitorder="little")
         words[rows].view(np.uint8)[:, : packed.shape[1]] = packed
