@@ -27,11 +27,12 @@ That one sentence is used twice:
                               column of the weights per unit that switches on it
 
 Floating point only places cuts along carriers; which cuts there are, which chords meet
-and how the faces connect is read from bits.  A wrong order of cuts shows as a chord
-crossed outside its ends, as two ways to one corner that give different bits, or in
-Euler's formula, and every decision must be clear of rounding by TOLERANCE.  When
-something fails the layer-at-a-time path refuses, and degenerate2d enumerates the network
-unit by unit with signs -1, 0, 1, a pre-activation below a tolerance counting as 0; the
+and how the faces connect is read from bits.  Every sign and every order must be clear
+of rounding by TOLERANCE.  Beyond that, a wrong order along a chord shows as two ways to
+one corner that give different bits, a wrong order along an edge mostly as a chord
+crossed outside its ends or as a negative area, and a lost chord in Euler's formula.
+When a check fails this path refuses, and degenerate2d enumerates the network unit by
+unit with signs -1, 0, 1, a pre-activation below a tolerance counting as 0; the
 tolerance is then part of the answer.
 
     half-edge h   2e runs along edge e from its start to its end, 2e + 1 back; h ^ 1 is the

@@ -13,6 +13,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from relu_dynamics import regions2d
 from relu_dynamics.complex2d import NotGeneric, _below_edge
 from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import check_window, face_means, polygon_area
@@ -393,6 +394,34 @@ def test_the_certificate_of_another_network_does_not_hold():
     other = dataclasses.replace(found, net=moved)
     assert found.certificate.ok and not other.certificate.ok
     assert "scaled pre-activations" in other.certificate.warning
+
+
+@pytest.mark.parametrize("place", ["edge of the window", "chord", "edge", "second chord"])
+@pytest.mark.parametrize("seed", range(5))
+def test_two_cuts_in_the_wrong_order_are_noticed(place, seed, monkeypatch):
+    """Along chords by the bits alone, without looking at the distances between cuts; along edges by those.
+
+    (Walls bend at edges, so swapped cuts of an edge can make another arrangement without contradiction.)
+    """
+    calls = ["edge of the window", "chord", "edge", "second chord"].index(place)
+    rng, order_along = np.random.default_rng(seed), regions2d._order_along
+    waiting = calls
+
+    def swapping(carrier, t):
+        nonlocal waiting
+        order = order_along(carrier, t)
+        if waiting == 0:
+            i = rng.choice(np.flatnonzero(np.diff(carrier[order]) == 0))
+            order[[i, i + 1]] = order[[i + 1, i]]
+        waiting -= 1
+        return order
+
+    monkeypatch.setattr(regions2d, "_order_along", swapping)
+    if "chord" in place:
+        monkeypatch.setattr(regions2d, "_checked", lambda cuts, scale: cuts)
+    with pytest.raises(NotGeneric):
+        _enumerate(init([2, 20, 20, 1], rng), check_window(BOX), MAX_REGIONS)
+    assert waiting < 0
 
 
 @pytest.mark.parametrize("seed", range(10))
