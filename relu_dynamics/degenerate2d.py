@@ -55,7 +55,7 @@ def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Fou
     for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         scales.append(sums_size(W, b, float(np.abs(h).max(initial=0))))
         threshold = level * scales[-1]
-        Z = _preactivations(h, W, b).T.copy()
+        Z = np.ascontiguousarray((h @ W.T + b).T)
         widest = max(widest, _widest_band(net, sub, Z, threshold, layers))
         history = []
         for j in range(len(b)):
@@ -87,12 +87,6 @@ def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Fou
         raise NotGeneric("the boundary of a face does not close")
     tolerance = max(level * float(np.ptp(corners, axis=0).max()), 2 * widest)  # a region has a wall on either side
     return Found(faces, sub, cycles, layers, scales, tolerance)
-
-
-def _preactivations(h: Array, W: Array, b: Array) -> Array:
-    """z, (n, units), the same to the last bit for units with the same weights: a matrix product may round them differently."""
-    rows, which = np.unique(np.column_stack([W, b]), axis=0, return_inverse=True)
-    return (h @ rows[:, :-1].T + rows[:, -1]).take(which.ravel(), axis=1)  # type: ignore[no-any-return]
 
 
 def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
