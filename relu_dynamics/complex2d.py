@@ -88,12 +88,12 @@ class Regions:
     @cached_property
     def packed(self) -> Words:
         """(F, words): the pattern of every region, 64 units to a word; each layer starts a new word."""
-        return _packed_patterns(self.layers, len(self))
+        return packed_patterns(self.layers, len(self))
 
     @cached_property
     def pattern(self) -> Bits:
         """(F, H) bool: the activation pattern of every region."""
-        return _unpacked(self.packed, [len(b) for b in self.net.biases[:-1]])
+        return unpacked(self.packed, [len(b) for b in self.net.biases[:-1]])
 
     @property
     def slope(self) -> Array:
@@ -141,7 +141,7 @@ def assemble(net: MLP, corners: Array, found: Found, level: float) -> Regions:
                    found.tolerance, found.layers, found.scales, level, corners, net)
 
 
-def _packed_patterns(layers: list[tuple[Indices, Words]], faces: int) -> Words:
+def packed_patterns(layers: list[tuple[Indices, Words]], faces: int) -> Words:
     """The bits of all layers side by side, from the faces up through the faces they were cut from."""
     columns: list[Words] = []
     face = np.arange(faces)
@@ -151,7 +151,7 @@ def _packed_patterns(layers: list[tuple[Indices, Words]], faces: int) -> Words:
     return np.concatenate(columns, axis=1) if columns else np.zeros((faces, 0), np.uint64)
 
 
-def _unpacked(words: Words, widths: list[int]) -> Bits:
+def unpacked(words: Words, widths: list[int]) -> Bits:
     """(F, H) bool from words in which each layer of the given widths starts a new word."""
     bits = np.empty((len(words), sum(widths)), np.bool_)
     at = word = 0
@@ -180,11 +180,11 @@ def _affine_maps(regions: Regions) -> tuple[Array, Array]:
     start = np.searchsorted(parent.take(children), np.arange(parents + 1))
     everywhere = np.bitwise_and.reduceat(bits.take(children, axis=0), start[:-1])
     varying: Words = np.bitwise_or.reduceat(bits.take(children, axis=0), start[:-1]) ^ everywhere  # type: ignore[assignment]
-    packed = _packed_patterns(above, parents)
+    packed = packed_patterns(above, parents)
     lower, last = [len(b) for b in net.biases[:-2]], [len(net.biases[-2])]
     for rows in row_blocks(parents, 512):
         of, unit = bits_set(varying[rows])
-        base, cut = _parent_maps(net, _unpacked(packed[rows], lower), everywhere[rows], of, unit)
+        base, cut = _parent_maps(net, unpacked(packed[rows], lower), everywhere[rows], of, unit)
         jump = (net.weights[-1].T.take(unit, axis=0)[:, :, None] * cut[:, None, :]).reshape(len(unit), 3 * outputs)
         number = np.empty((rows.stop - rows.start, 64 * varying.shape[1]), np.intp)
         number[of, unit] = np.arange(len(unit))
@@ -224,7 +224,7 @@ def _rows_on(on: Words, v: Array, W: Array) -> Array:
     outputs, n = v.shape
     head = np.arange(len(on)) // HEAD
     heads = on[::HEAD]
-    full = (_unpacked(heads, [n])[:, None, :] * v).reshape(len(heads) * outputs, n) @ W
+    full = (unpacked(heads, [n])[:, None, :] * v).reshape(len(heads) * outputs, n) @ W
     row, j = bits_set(on ^ heads.take(head, axis=0))
     sign = np.where(bits_at(on, row, j), 1.0, -1.0)
     at = (outputs * row[:, None] + np.arange(outputs)).ravel()
@@ -332,7 +332,7 @@ def draw(ax: Axes, regions: Regions, colour: str | ArrayLike = "pattern", *, wal
     per region, (F,), mapped by cmap, or one RGB or RGBA colour per region, (F, 3 or 4).
     """
     corners = np.split(regions.vertices[regions.face_vertex], regions.face_start[1:-1])
-    faces = PolyCollection(corners, linewidths=0.2, antialiaseds=False, rasterized=True)
+    faces = PolyCollection(corners, linewidths=0.3, rasterized=True)
     if isinstance(colour, str):
         if colour not in ("pattern", "slope"):
             raise ValueError(f"colour must be 'pattern', 'slope', or one value or colour per region. Got {colour!r}.")
@@ -361,14 +361,14 @@ def _draw_walls(ax: Axes, regions: Regions, linewidth: float) -> None:
     depth = len(regions.net.weights) - 1
     for layer in reversed(range(depth)):
         lines = regions.vertices[regions.edges[regions.edge_layer == layer]]
-        ax.add_collection(LineCollection(list(lines), colors=[(0.0, 0.0, 0.0, 0.9 - 0.6 * layer / depth)],
-                                         linewidths=linewidth * 2 * (1 - 0.6 * layer / depth), capstyle="round"))
+        ax.add_collection(LineCollection(list(lines), colors=[(0.0, 0.0, 0.0, 0.75 - 0.5 * layer / depth)],
+                                         linewidths=linewidth * (1.5 - layer / depth), capstyle="round"))
 
 
 def _pattern_colours(q: Bits) -> Array:
     """(F, 3): the bits in a fixed random direction for each of red, green and blue; near patterns, near colours."""
     mixed = (q - q.mean(axis=0)) @ np.random.default_rng(0).normal(size=(q.shape[1], 3))
-    return 0.55 + 0.4 * np.tanh(mixed / (mixed.std(axis=0) + 1e-300))  # type: ignore[no-any-return]
+    return 0.6 + 0.32 * np.tanh(mixed / (mixed.std(axis=0) + 1e-300))  # type: ignore[no-any-return]
 
 
 def _slope_colours(gradient: Array) -> Array:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from relu_dynamics.complex2d import Found, NotGeneric, Regions, assemble, guard, sums_size
+from relu_dynamics.complex2d import Found, NotGeneric, Regions, assemble, guard, packed_patterns, sums_size, unpacked
 from relu_dynamics.geometry import Subdivision, cross, cut_by_signs, face_means, walk, window_subdivision
-from relu_dynamics.mlp import MLP, Array
+from relu_dynamics.mlp import MLP, Array, Bits
 from relu_dynamics.pattern import Indices, Words, pack, unique_words
 
 LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tried in turn
@@ -55,11 +55,11 @@ def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Fou
     for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         scales.append(sums_size(W, b, float(np.abs(h).max(initial=0))))
         threshold = level * scales[-1]
-        Z = _preactivations(h, W, b).T.copy()
+        Z = np.ascontiguousarray((h @ W.T + b).T)
+        widest = max(widest, _widest_band(net, sub, Z, threshold, layers))
         history = []
         for j in range(len(b)):
             z = Z[j, : len(sub.points)]
-            widest = max(widest, _band(sub, z, threshold[j]))
             z[np.abs(z) <= threshold[j]] = 0
             cut = cut_by_signs(sub, faces, z, unit + j)
             if cut is None:
@@ -89,12 +89,6 @@ def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Fou
     return Found(faces, sub, cycles, layers, scales, tolerance)
 
 
-def _preactivations(h: Array, W: Array, b: Array) -> Array:
-    """z, (n, units), the same to the last bit for units with the same weights: a matrix product may round them differently."""
-    rows, which = np.unique(np.column_stack([W, b]), axis=0, return_inverse=True)
-    return (h @ rows[:, :-1].T + rows[:, -1]).take(which.ravel(), axis=1)  # type: ignore[no-any-return]
-
-
 def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
     """Z, (units, vertices), with a column for every crossing (u, v, t), doubling its room when that is used up."""
     if used + len(crossings) > Z.shape[1]:
@@ -104,33 +98,53 @@ def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
     return Z
 
 
-def _band(sub: Subdivision, z: Array, threshold: float) -> float:
-    """The widest band |z| <= threshold in any face that it meets, an upper bound: what rounding could hide there.
+def _widest_band(net: MLP, sub: Subdivision, Z: Array, threshold: Array, layers: list[tuple[Indices, Words]]) -> float:
+    """The width of the widest part of a face in which rounding hides the sign of a unit, an upper bound.
 
-    The slope of z in a face is at least its range over the face's diameter.  Where z is
-    exactly 0 nothing was rounded.
+    That is the band |z| <= threshold; the slope of z in a face is at least its range
+    over the face's diameter.  Where all corners are that close to 0 there is either no
+    wall, if z is exactly 0 as an affine function, or it could be anywhere in the face.
     """
-    origin = sub.edges.ravel()
     inside = np.flatnonzero(sub.face >= 0)
-    face, corner = sub.face[inside], z[origin[inside]]
-    touched, above, below = np.zeros((3, 1 + face.max()), np.bool_)
-    touched[face[(corner != 0) & (np.abs(corner) <= threshold)]] = True
-    above[face[corner > 0]] = below[face[corner < 0]] = True
-    touched |= above & below
-    half = inside[touched[face]]
-    if len(half) == 0:
-        return 0.0
-    half = inside[touched[sub.face[inside]]]
-    half = half[np.argsort(sub.face[half], kind="stable")]
+    half = inside[np.argsort(sub.face[inside], kind="stable")]
     start = np.flatnonzero(np.diff(sub.face[half], prepend=-1))
-    p, q = sub.points[origin[half]], sub.points[origin[half ^ 1]]
+    p, q = (sub.points[sub.edges.ravel()[h]] for h in (half, half ^ 1))
     base = np.repeat(p[start], np.diff(start, append=len(half)), axis=0)
-    area = np.add.reduceat(cross(p - base, q - base), start) / 2
     diameter = np.hypot(*(np.maximum.reduceat(p, start) - np.minimum.reduceat(p, start)).T)
-    corner = z[origin[half]]
-    rise = np.maximum.reduceat(corner, start) - np.minimum.reduceat(corner, start)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return float(np.fmin(threshold * diameter / rise, 2 * np.abs(area) / diameter).max())
+    width = np.abs(np.add.reduceat(cross(p - base, q - base), start)) / diameter  # twice the area over the diameter
+    widest = 0.0
+    for unit, limit in enumerate(threshold):
+        corner = Z[unit].take(sub.edges.ravel()[half])
+        high, low = np.maximum.reduceat(corner, start), np.minimum.reduceat(corner, start)
+        flat = np.flatnonzero((high <= limit) & (low >= -limit))
+        met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))
+        flat = flat[~_is_zero(net, layers, flat, unit)] if len(flat) and limit > 0 else flat[:0]
+        widest = max(widest, width[flat].max(initial=0),
+                     np.minimum(limit * diameter[met] / (high - low)[met], width[met]).max(initial=0))
+    return widest
+
+
+def _is_zero(net: MLP, layers: list[tuple[Indices, Words]], faces: Indices, unit: int) -> Bits:
+    """Is the unit of the next layer the zero function on each of these faces?
+
+    Weights that differ at all differ by 1e-16 of their size, and its three coefficients
+    are sums of products of weights: extended precision tells 0 from rounding.
+    """
+    depth = len(layers)
+    q = unpacked(packed_patterns(layers, 1 + int(faces.max())).take(faces, axis=0) if depth else np.zeros((len(faces), 0), np.uint64),
+                 [len(b) for b in net.biases[:depth]])
+    W, b = net.weights[depth][unit].astype(np.longdouble), net.biases[depth][unit].astype(np.longdouble)
+    D, constant = np.tile(W, (len(faces), 1)), np.full(len(faces), b)
+    D_size, constant_size = np.abs(D), np.abs(constant)
+    at = q.shape[1]
+    for V, b in zip(net.weights[:depth][::-1], net.biases[:depth][::-1], strict=True):
+        at -= len(b)
+        D, D_size = (rows * q[:, at : at + len(b)] for rows in (D, D_size))
+        V, b = V.astype(np.longdouble), b.astype(np.longdouble)
+        constant, constant_size = constant + D @ b, constant_size + D_size @ np.abs(b)
+        D, D_size = D @ V, D_size @ np.abs(V)
+    noise = 64 * np.finfo(np.longdouble).eps
+    return (np.abs(D) <= noise * D_size).all(axis=1) & (np.abs(constant) <= noise * constant_size)  # type: ignore[no-any-return]
 
 
 def _check_patterns(regions: Regions) -> None:

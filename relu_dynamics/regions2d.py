@@ -27,11 +27,12 @@ That one sentence is used twice:
                               column of the weights per unit that switches on it
 
 Floating point only places cuts along carriers; which cuts there are, which chords meet
-and how the faces connect is read from bits.  A wrong order of cuts shows as a chord
-crossed outside its ends, as two ways to one corner that give different bits, or in
-Euler's formula, and every decision must be clear of rounding by TOLERANCE.  When
-something fails the layer-at-a-time path refuses, and degenerate2d enumerates the network
-unit by unit with signs -1, 0, 1, a pre-activation below a tolerance counting as 0; the
+and how the faces connect is read from bits.  Every sign and every order must be clear
+of rounding by TOLERANCE.  Beyond that, a wrong order along a chord shows as two ways to
+one corner that give different bits, a wrong order along an edge mostly as a chord
+crossed outside its ends or as a negative area, and a lost chord in Euler's formula.
+When a check fails this path refuses, and degenerate2d enumerates the network unit by
+unit with signs -1, 0, 1, a pre-activation below a tolerance counting as 0; the
 tolerance is then part of the answer.
 
     half-edge h   2e runs along edge e from its start to its end, 2e + 1 back; h ^ 1 is the
@@ -607,13 +608,12 @@ def _between_anchors(ends: Indices, cuts: _Cuts, cut: Indices, units: int, width
 
 
 def _signs(Z: Array, scale: Array) -> Words:
-    """z > 0 for every vertex and unit, 64 units to a word.  NotGeneric if a sign may be a rounding error;
-    an exact 0 is off, as everywhere."""
+    """z > 0 for every vertex and unit, 64 units to a word.  NotGeneric if a sign may be a rounding error.
+    A unit whose weights are all 0 is off without a doubt."""
     words = np.zeros((len(Z), -(-Z.shape[1] // 64)), np.uint64)
     for rows in row_blocks(len(Z), 512):
         z = Z[rows]
-        size = np.abs(z)
-        if ((size < TOLERANCE * scale) & (size > 0)).any():
+        if (np.abs(z) < TOLERANCE * scale).any():
             raise NotGeneric("a wall passes a vertex within rounding errors")
         packed = np.packbits(z > 0, axis=1, bitorder="little")
         words[rows].view(np.uint8)[:, : packed.shape[1]] = packed

@@ -13,7 +13,8 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from relu_dynamics.complex2d import NotGeneric
+from relu_dynamics import regions2d
+from relu_dynamics.complex2d import NotGeneric, _below_edge
 from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import check_window, face_means, polygon_area
 from relu_dynamics.mlp import MLP, init, predict
@@ -264,6 +265,14 @@ def test_a_sampled_point_lies_in_the_region_that_has_its_pattern(net, window, se
         assert (side[:, 0] * (point - corners)[:, 1] - side[:, 1] * (point - corners)[:, 0] > -1e-12).all()
 
 
+@given(planar_nets(width=16), st.integers(0, 2**32 - 1))
+def test_location_by_geometry_is_location_by_pattern(net, seed):
+    """The region below the first edge above a point is the one with the point's pattern."""
+    found = regions_in_window(net, BOX)
+    x = np.random.default_rng(seed).uniform(-1, 1, (100, 2))
+    assert np.array_equal(_below_edge(found, x), locate(found, x))
+
+
 @given(exact_nets(**planar), halves((6, 2), largest=1))
 def test_a_point_on_walls_belongs_to_a_region_that_touches_it(net, x):
     """Also a point on the window's side, and one whose pattern, all ties off, no region has."""
@@ -359,6 +368,24 @@ def test_a_difference_below_rounding_is_refused():
         regions_in_window(net, BOX)
 
 
+def test_a_wall_that_float64_rounds_away_is_not_overlooked():
+    """Two units differ by one bit of one weight.  Their difference, 1e-16 y, rounds to 0 at every corner, but its wall is y = 0."""
+    W = np.array([[0.25, 0.75], [0.25, np.nextafter(0.75, 1)]])
+    net = MLP((W, np.array([[1.0, -1.0]]), np.ones((1, 1))), (np.full(2, 1.5), np.zeros(1), np.zeros(1)))
+    assert not (predict(MLP(net.weights[:2], net.biases[:2]), [(x, y) for x in (-1, 1) for y in (-1, 1)]) > 1e-15).any()
+    with pytest.raises(ValueError, match="float64"):
+        regions_in_window(net, BOX)
+
+
+def test_a_difference_that_is_exactly_nothing_has_no_wall():
+    """The same with equal weights: 0 everywhere, whatever the size of the units that cancel."""
+    W = np.array([[0.3, 0.7], [0.1, -0.9], [0.3, 0.7]])
+    net = MLP((W, np.array([[1.0, 0.0, -1.0]]), np.ones((1, 1))), (np.array([0.5, 0.2, 0.5]), np.zeros(1), np.zeros(1)))
+    found = regions_in_window(net, BOX)
+    assert len(found) == len(exact_regions(net, check_window(BOX))) and not found.pattern[:, 3].any()
+    assert found.tolerance < 1e-12
+
+
 def test_the_certificate_of_another_network_does_not_hold():
     """Moving the weights by 1e-9 moves pre-activations on the walls off 0 by as much."""
     net = init([2, 16, 16, 1], np.random.default_rng(0))
@@ -367,6 +394,42 @@ def test_the_certificate_of_another_network_does_not_hold():
     other = dataclasses.replace(found, net=moved)
     assert found.certificate.ok and not other.certificate.ok
     assert "scaled pre-activations" in other.certificate.warning
+
+
+@pytest.mark.parametrize("place", ["edge of the window", "chord", "edge", "second chord"])
+@pytest.mark.parametrize("seed", range(5))
+def test_two_cuts_in_the_wrong_order_are_noticed(place, seed, monkeypatch):
+    """Along chords by the bits alone, without looking at the distances between cuts; along edges by those.
+
+    (Walls bend at edges, so swapped cuts of an edge can make another arrangement without contradiction.)
+    """
+    calls = ["edge of the window", "chord", "edge", "second chord"].index(place)
+    rng, order_along = np.random.default_rng(seed), regions2d._order_along
+    waiting = calls
+
+    def swapping(carrier, t):
+        nonlocal waiting
+        order = order_along(carrier, t)
+        if waiting == 0:
+            i = rng.choice(np.flatnonzero(np.diff(carrier[order]) == 0))
+            order[[i, i + 1]] = order[[i + 1, i]]
+        waiting -= 1
+        return order
+
+    monkeypatch.setattr(regions2d, "_order_along", swapping)
+    if "chord" in place:
+        monkeypatch.setattr(regions2d, "_checked", lambda cuts, scale: cuts)
+    with pytest.raises(NotGeneric):
+        _enumerate(init([2, 20, 20, 1], rng), check_window(BOX), MAX_REGIONS)
+    assert waiting < 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_walls_in_general_position_take_the_fast_path(seed):
+    """It refuses what it cannot decide, and the other path would hide that it refuses too much."""
+    net = init([2, 24, 40, 24, 1], np.random.default_rng(seed))
+    assert _enumerate(net, check_window(BOX), MAX_REGIONS).faces == len(regions_in_window(net, BOX))
+    assert regions_in_window(net, BOX).level == 0
 
 
 def test_walls_not_in_general_position_are_noticed():
