@@ -22,11 +22,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import hsv_to_rgb
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+from scipy.sparse import csr_matrix
 
 from relu_dynamics.geometry import TOLERANCE, Cycles, Subdivision, cross, face_areas, polygon_area
-from relu_dynamics.mlp import MLP, Array, Bits, as_real, row_blocks
-from relu_dynamics.pattern import Indices, Words, pack, pattern, split_layers
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, row_blocks
+from relu_dynamics.pattern import Words, pack, pattern, split_layers
 
 
 HEAD = 8  # every so many faces, sums over units are computed afresh

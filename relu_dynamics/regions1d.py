@@ -74,7 +74,7 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
     """
     net = check_net(net)
     a, b = _check_ends(a, b, net.weights[0].shape[1], "as many coordinates as the net has inputs")
-    line = restrict(MLP(*(tuple(part.astype(np.float64) for part in parts) for parts in net)), a, (b - a)[None])
+    line = restrict(net, a, (b - a)[None])
     limit = check_count("max_regions", max_regions, 1)
 
     t: Array = np.array([0.0, 1.0])
@@ -92,8 +92,11 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
         bits = _scan(split, start, end)
         layers.append((split.parent, bits))
 
-        before = piece[split.first]
-        z_new = z[before] + share[split.first, None] * (z[before + 1] - z[before])
+        left = z.take(piece[split.first], axis=0)
+        z_new = z.take(piece[split.first] + 1, axis=0)
+        z_new -= left
+        z_new *= share[split.first, None]
+        z_new += left
         z_new[split.group, split.unit] = 0
         h, rate = np.maximum(_insert(split, z, z_new), 0), _chain_rates(split, rate, start, bits, W_next)
         owner = _insert_owner(split, owner, units)
@@ -146,9 +149,11 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
     base = W @ (rate * start.T)
     at = split.place[split.group]
     switched = np.where(bits[at, split.unit], 1.0, -1.0) * rate[split.unit, split.parent[at]]
+    jumps = W.take(split.unit, axis=1) * switched
+    if len(split.place) < len(at):  # several zeros at one breakpoint
+        jumps = np.add.reduceat(jumps, split.first_sorted, axis=1)
     steps = np.zeros((len(W), len(split.parent)))
-    if len(at):
-        steps[:, split.place] = np.add.reduceat(W[:, split.unit] * switched, split.first_sorted, axis=1)
+    steps[:, split.place] = jumps
     np.cumsum(steps, axis=1, out=steps)
     base -= steps[:, np.searchsorted(split.parent, np.arange(base.shape[1]))]
     steps += base[:, split.parent]

@@ -51,14 +51,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+from scipy.sparse import csr_matrix
 
 from relu_dynamics.complex2d import (Certificate, Found, Neighbours, NotGeneric, Regions, assemble, bits_at, bits_set,
                                      blocks, draw, guard, locate, neighbours, sums_size)
 from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import SWEEP, TOLERANCE, Cycles, Subdivision, check_window, walk, window_subdivision
-from relu_dynamics.mlp import MLP, Array, Bits, check_count, check_net, row_blocks
-from relu_dynamics.pattern import Indices, Words
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, check_count, check_net, row_blocks
+from relu_dynamics.pattern import Words
 
 __all__ = ["Certificate", "Neighbours", "Regions", "count_regions", "draw", "locate", "neighbours", "regions_in_window"]
 
