@@ -55,7 +55,7 @@ def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Fou
     for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         scales.append(sums_size(W, b, float(np.abs(h).max(initial=0))))
         threshold = level * scales[-1]
-        Z = np.ascontiguousarray((h @ W.T + b).T)
+        Z: Array = np.ascontiguousarray((h @ W.T + b).T)
         widest = max(widest, _widest_band(net, sub, Z, threshold, layers))
         history = []
         for j in range(len(b)):

@@ -124,7 +124,7 @@ def draw(rng, family=None):
 
 
 def judge(net, window=BOX):
-    """None if the answer is right or refused; else what is wrong.  Second: "generic", "degenerate" or "refused".
+    """(what is wrong or None, "generic", "degenerate" or "refused", the tolerance); a refusal is not wrong.
 
     Every region of the truth wider than the tolerance must be there, with its area up to
     the tolerance times its perimeter; every listed region that wide must be true.
