@@ -5,7 +5,9 @@
 Above: the exact regions of a network on coordinates [0,1] before training, after one
 epoch and at the end, filled with the colour the network gives them (before training:
 with a colour per pattern).  Below: the patterns sampled at the pixels, one random colour
-each, for coordinates and encodings after one epoch, as in the paper's maps.
+each, for coordinates and encodings after one epoch, as in the paper's maps.  Under an
+encoding walls are curves and the map in the plane can only be sampled, but along a line it
+is exact: the pieces along the middle row, from (0, 1/2) to (1, 1/2), are counted exactly.
 
 Writes e9_region_maps.npz, .png and .json (claims).
 """
@@ -19,11 +21,12 @@ from scipy.sparse.csgraph import connected_components
 
 from relu_dynamics.mlp import MLP, flatten, predict, unflatten
 from relu_dynamics.pattern import pattern, unique_patterns
+from relu_dynamics.regions1d import EncodedPieces, regions_on_encoded_segment
 from relu_dynamics.regions2d import draw as draw_regions
 from relu_dynamics.regions2d import regions_in_window
 from scripts import experiment, style
-from scripts.ledger import Claim, Link, means
-from scripts.runs import IMAGE_INPUTS, image_runs, read
+from scripts.ledger import Claim, Link, means, ordering
+from scripts.runs import IMAGE_INPUTS, encoding, image_runs, read
 
 TITLE = "Maps of activation regions"
 COORDINATES = "[0,1]"
@@ -40,22 +43,33 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """share (inputs, 2, seeds): patterns per pixel after one epoch and at the end; pieces (2, seeds): 4-connected
+    """along (inputs, 2, seeds): pieces along the middle row after one epoch and at the end, exactly; share (inputs, 2,
+    seeds): patterns per pixel, likewise; pieces (2, seeds): 4-connected
     pieces per pattern for coordinates, likewise; maps (inputs, height, width): the first seed's patterns after one
     epoch, numbered; parameters (stages, p) and widths of the first seed's network on coordinates."""
-    wanted, share, pieces, maps = image_runs(settings), [], [], []
+    wanted, share, pieces, maps, along = image_runs(settings), [], [], [], []
     for name in shown(settings):
         trained = [read(wanted["photograph", name, seed], folder) for seed in settings.seeds]
         numbered = [[unique_patterns(pattern(one.nets[c], one.x))[1].reshape(one.shape) for one in trained]
                     for c in (trained[0].epochs.tolist().index(1), -1)]
+        along.append([[pieces_along_the_middle(one, one.nets[c]) for one in trained]
+                      for c in (trained[0].epochs.tolist().index(1), -1)])
         share.append([[(ids.max() + 1) / ids.size for ids in stage] for stage in numbered])
         maps.append(numbered[0][0])
         if name == COORDINATES:
             pieces = [[connected_pieces(ids) / (ids.max() + 1) for ids in stage] for stage in numbered]
             nets = [trained[0].nets[c] for c in (0, trained[0].epochs.tolist().index(1), -1)]
-    return {"inputs": np.array(shown(settings)), "share": np.array(share), "pieces": np.array(pieces), "maps": np.array(maps),
+    return {"inputs": np.array(shown(settings)), "along": np.array(along), "share": np.array(share), "pieces": np.array(pieces), "maps": np.array(maps),
             "parameters": np.array([flatten(net) for net in nets]),
             "widths": np.array([W.shape[1] for W in nets[0].weights] + [len(nets[0].biases[-1])])}
+
+
+def pieces_along_the_middle(trained, net):
+    """The number of activation regions that the middle row of the image passes through, exactly."""
+    pieces = regions_on_encoded_segment(net, encoding(trained.run.input), [0.0, 0.5], [1.0, 0.5])
+    if isinstance(pieces, EncodedPieces) and len(pieces.uncertified):
+        raise ArithmeticError(f"{len(pieces.uncertified)} zeros along the middle row could not be certified")
+    return len(pieces.pattern)
 
 
 def connected_pieces(ids):
@@ -77,6 +91,9 @@ def claims(data):
               means({high: share[-1]}), [Link(f"patterns per pixel > 0.99, {high}", (share[-1] - 0.99).min(axis=0))]),
         Claim("E9c", "coordinates: patterns lie in connected patches of pixels (fewer than 1.5 pieces each)",
               means({COORDINATES: data["pieces"]}), [Link("1.5 > pieces per pattern", (1.5 - data["pieces"]).min(axis=0))]),
+        Claim("E9d", "regions along the middle row, exactly: " + " > ".join(reversed(names)) + ", after one epoch and at the end",
+              means(dict(zip(names, data["along"], strict=True)), "{:.0f}"),
+              ordering(dict(zip(names, data["along"], strict=True)), *reversed(names))),
     ]
 
 
@@ -93,10 +110,12 @@ def draw(data):
         draw_regions(ax, regions, colour, linewidth=0.12)
         ax.invert_yaxis()
         ax.set_title(f"{COORDINATES} {stage}:\n{len(regions)} regions, exactly", loc="left", fontsize="small")
-    for ax, name, ids in zip(axes[1], data["inputs"].tolist(), data["maps"], strict=True):
+    for ax, name, ids, along in zip(axes[1], data["inputs"].tolist(), data["maps"], data["along"], strict=True):
         colours = np.random.default_rng(0).uniform(0.1, 0.95, (ids.max() + 1, 3))
         ax.imshow(colours[ids], extent=(0, 1, 1, 0), interpolation="nearest")
-        ax.set_title(f"{style.label(name)} after one epoch:\n{ids.max() + 1} patterns at {ids.size} pixels", loc="left", fontsize="small")
+        ax.axhline(0.5, color="white", linewidth=0.8)
+        ax.set_title(f"{style.label(name)} after one epoch:\n{ids.max() + 1} patterns at {ids.size} pixels,\n"
+                     f"{along[0, 0]} regions along the white line, exactly", loc="left", fontsize="small")
     for ax in axes.flat:
         ax.set_xticks([0, 1])
         ax.set_yticks([0, 1])
