@@ -24,11 +24,14 @@ from concurrent.futures import ThreadPoolExecutor  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from relu_dynamics.mlp import MLP, Array, backward, flatten, forward, init, row_blocks  # noqa: E402
+from relu_dynamics.encoding import PositionalEncoding  # noqa: E402
+from relu_dynamics.mlp import MLP, Array, backward, flatten, forward, init, predict, row_blocks  # noqa: E402
 from relu_dynamics.pattern import pack, pattern, unique_words  # noqa: E402
+from relu_dynamics.regions1d import regions_on_encoded_segment, regions_on_segment  # noqa: E402
 from relu_dynamics.signals import grid  # noqa: E402
 from relu_dynamics.tangent import gradient_confusion, loss_sensitivities  # noqa: E402
 from relu_dynamics.train import adam, train  # noqa: E402
+from scripts import benchmark_regions  # noqa: E402
 
 Burst = Callable[[], object]  # a function worth calling many times
 
@@ -258,9 +261,37 @@ def patterns(quick: bool) -> Iterator[str]:
            f"unique patterns {np.median(times):.2f} s (wanted 5)")
 
 
+# ------------------------------------------------------------------ segments
+
+
+def segments(quick: bool) -> Iterator[str]:
+    """Pieces with slopes along a segment, against one forward pass at the breakpoints; then along encoded segments."""
+    for widths in ([1, 512, 512, 1], [2, 512, 512, 1], [2, 512, 512, 512, 1]):
+        net = init(widths, np.random.default_rng(0))
+        a, b = -np.ones(widths[0]), np.ones(widths[0])
+        t = regions_on_segment(net, a, b).t
+        contestants: dict[str, tuple[Burst, int]] = {
+            "ours": (lambda: regions_on_segment(net, a, b), 1),
+            "forward": (lambda: predict(net, a + t[:, None] * (b - a)), 1),
+        }
+        times = take_turns(contestants, 5 if quick else 25)
+        yield (f"segments  {str(widths):29} {len(t) - 1:6} pieces  {1e3 * np.median(times['ours']):8.2f} ms  "
+               f"ours/forward {ratio(times['ours'], times['forward']):.2f} (wanted 1.2)")
+    for L, hidden in ((8, [64, 64]), (8, [128, 128, 128])):
+        net = init([2 * L, *hidden, 1], np.random.default_rng(0))
+        pieces = regions_on_encoded_segment(net, PositionalEncoding(L), [0.0], [1.0])
+        burst = lambda net=net, L=L: regions_on_encoded_segment(net, PositionalEncoding(L), [0.0], [1.0])
+        seconds = np.median(take_turns({"ours": (burst, 1)}, 3)["ours"])
+        yield (f"segments  encoded L={L} {str(hidden):18} {len(pieces.pattern):6} pieces  {1e3 * seconds:8.2f} ms  "
+               f"{1e6 * seconds / len(pieces.pattern):.1f} us a piece (wanted 50)")
+
+
 # ------------------------------------------------------------- the command line
 
-BENCHMARKS: dict[str, Callable[[bool], Iterator[str]]] = {"training": training, "confusion": confusion, "patterns": patterns}
+BENCHMARKS: dict[str, Callable[[bool], Iterator[str]]] = {
+    "training": training, "confusion": confusion, "patterns": patterns, "segments": segments,
+    "regions": benchmark_regions.lines,
+}
 
 
 def setting() -> str:

@@ -1,7 +1,7 @@
 """How fast are the exact regions in a window, and how much memory do they take?
 
-    python -m scripts.benchmark_regions                # all sizes, a minute or two
-    python -m scripts.benchmark_regions --quick        # the small ones, a few seconds
+    python -m scripts.benchmark regions                # all sizes, a minute or two
+    python -m scripts.benchmark regions --quick        # the small ones, a few seconds
 
 Side by side in one process, medians of repeated runs: regions_in_window with packed
 patterns, then with affine maps, then with the certificate; one forward pass at the
@@ -12,7 +12,6 @@ init([2, ..., 1], default_rng(0)) in [-1, 1]^2.
 
 from __future__ import annotations
 
-import argparse
 import cProfile
 import importlib.util
 import multiprocessing
@@ -153,22 +152,14 @@ def table(names: list[str], repeats: int) -> Iterator[str]:
         yield text + f" | {row['off'] / row['on']:.1g}"
 
 
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="small networks only")
-    parser.add_argument("--repeats", type=int, default=5)
-    args = parser.parse_args(argv)
-    names = list(QUICK if args.quick else SIZES)
-    for line in table(names, args.repeats):
-        print(line, flush=True)
+def lines(quick: bool) -> Iterator[str]:
+    """The table, the steps of the two largest networks, and the largest network of all."""
+    names = list(QUICK if quick else SIZES)
+    yield from table(names, 3 if quick else 5)
     for name in names[-2:]:
         per_region = 1e6 / len(regions_in_window(network(name), BOX))
-        print(f"{name} us/region by step:", ", ".join(f"{step} {per_region * s:.3f}" for step, s in steps(name).items()))
-    if not args.quick:
+        yield f"{name} us/region by step: " + ", ".join(f"{step} {per_region * s:.3f}" for step, s in steps(name).items())
+    if not quick:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             regions, spent, memory = pool.apply(largest_network)
-        print(f"[512]4 on [0, 1]^2: {regions} regions in {spent:.2f} s, {memory:.0f} MiB")
-
-
-if __name__ == "__main__":
-    main()
+        yield f"[512]4 on [0, 1]^2: {regions} regions in {spent:.2f} s, {memory:.0f} MiB"

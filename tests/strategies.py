@@ -129,3 +129,19 @@ def with_rows(draw, nets, rows=st.integers(0, 4), columns=0):
     n = draw(rows)
     x = draw(halves((n, net.weights[0].shape[1])))
     return (net, x, *(draw(halves((n, len(net.biases[-1])))) for _ in range(columns)))
+
+
+@st.composite
+def twins(draw, net, largest_power=3):
+    """(other, order): the same function with every hidden layer's units permuted, and scaled by powers of two that the
+    next layer undoes; unit i of other is unit order[i] of net (T39)."""
+    weights, biases, order = list(net.weights), list(net.biases), []
+    for k in range(len(weights) - 1):
+        m = len(biases[k])
+        shuffle = np.array(draw(st.permutations(range(m))), int)
+        powers = st.integers(-largest_power, largest_power)
+        scale = 2.0 ** np.array(draw(st.lists(powers, min_size=m, max_size=m)))
+        weights[k], biases[k] = (scale[:, None] * weights[k])[shuffle], (scale * biases[k])[shuffle]
+        weights[k + 1] = (weights[k + 1] / scale)[:, shuffle]
+        order.append(shuffle + sum(len(part) for part in order))
+    return MLP(tuple(weights), tuple(biases)), np.concatenate([np.zeros(0, int), *order])

@@ -17,7 +17,7 @@ from relu_dynamics.mlp import (
     MLP, Gradient, backward, flatten, forward, init, load, predict, replacing, restrict, save, unflatten,
 )
 from tests.oracles import exact_output, exact_preactivations
-from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, with_layer, with_rows
+from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, twins, with_layer, with_rows
 
 
 def step_inside_cell(pattern_at):
@@ -74,12 +74,7 @@ def test_scaling_by_a_power_of_two_changes_no_pattern_and_no_bit(drawn, power):
 def test_rescaling_or_permuting_hidden_units_leaves_the_function_alone(drawn, data):
     """T39: w_in, b -> s w_in, s b and w_out -> w_out / s, with s a power of two; and any order of units."""
     net, x = drawn
-    k = data.draw(st.integers(0, len(net.weights) - 2))
-    units = len(net.biases[k])
-    order = np.array(data.draw(st.permutations(range(units))))
-    s = 2.0 ** np.array(data.draw(st.lists(st.integers(-3, 3), min_size=units, max_size=units)))
-    other = with_layer(net, k, (s[:, None] * net.weights[k])[order], (s * net.biases[k])[order])
-    other = with_layer(other, k + 1, (net.weights[k + 1] / s)[:, order], net.biases[k + 1])
+    other, _ = data.draw(twins(net))
     assert_array_equal(predict(other, x), predict(net, x))
 
 

@@ -11,7 +11,7 @@ from relu_dynamics.mlp import MLP, flatten, init, predict, unflatten
 from relu_dynamics.pattern import hidden_units, pattern
 from relu_dynamics.regions1d import evaluate, regions_on_encoded_segment, regions_on_segment
 from tests.oracles import exact_pieces
-from tests.strategies import exact_nets, gaussian_nets, halves, nets_with_walls_through, with_layer
+from tests.strategies import exact_nets, gaussian_nets, halves, nets_with_walls_through, twins
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -116,12 +116,7 @@ def test_there_are_at_most_product_of_widths_plus_one_pieces(drawn):
 def test_pieces_do_not_see_the_order_or_the_scale_of_units(drawn, data):
     """T39."""
     net, a, b = drawn
-    k = data.draw(st.integers(0, len(net.weights) - 2))
-    units = len(net.biases[k])
-    order = np.array(data.draw(st.permutations(range(units))))
-    s = 2.0 ** np.array(data.draw(st.lists(st.integers(-3, 3), min_size=units, max_size=units)))
-    other = with_layer(net, k, (s[:, None] * net.weights[k])[order], (s * net.biases[k])[order])
-    other = with_layer(other, k + 1, (net.weights[k + 1] / s)[:, order], net.biases[k + 1])
+    other, _ = data.draw(twins(net))
     ours, theirs = regions_on_segment(net, a, b), regions_on_segment(other, a, b)
     assert_allclose(ours.t, theirs.t, rtol=0, atol=1e-12)
     assert_allclose(ours.slope, theirs.slope, rtol=0, atol=1e-11)

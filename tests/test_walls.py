@@ -26,7 +26,7 @@ from relu_dynamics.walls import (
     wall_distances,
 )
 from tests.oracles import exact_pattern, exact_walls, rational
-from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, nets_with_walls_through, with_rows
+from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, nets_with_walls_through, twins, with_rows
 
 seeds = st.integers(0, 2**32 - 1)
 EPS = np.finfo(float).eps
@@ -39,20 +39,6 @@ def nets_in_a_box(draw, nets, high=2):
     net = draw(nets)
     rng = np.random.default_rng(draw(seeds))
     return net, rng.uniform(-high, high, net.weights[0].shape[1])
-
-
-@st.composite
-def rescaled_and_shuffled(draw, net):
-    """The same function: hidden units permuted, and scaled by powers of two that the next layer undoes (T39)."""
-    weights, biases, order = list(net.weights), list(net.biases), []
-    for k in range(len(weights) - 1):
-        m = len(biases[k])
-        shuffle = np.array(draw(st.permutations(range(m))), int)
-        scale = 2.0 ** np.array(draw(st.lists(st.integers(-3, 3), min_size=m, max_size=m)))
-        weights[k], biases[k] = (scale[:, None] * weights[k])[shuffle], (scale * biases[k])[shuffle]
-        weights[k + 1] = (weights[k + 1] / scale)[:, shuffle]
-        order.append(shuffle + sum(len(s) for s in order))
-    return MLP(tuple(weights), tuple(biases)), np.concatenate([np.zeros(0, int), *order])
 
 
 # ------------------------------------------------------------------- distances
@@ -115,7 +101,7 @@ def test_nothing_is_near_without_walls():
 def test_distances_do_not_see_scale_and_order_of_units(drawn, data):
     """T39, to the last bit: lattice sums are exact in any order and powers of two round nothing."""
     net, x = drawn
-    same, order = data.draw(rescaled_and_shuffled(net))
+    same, order = data.draw(twins(net))
     assert_array_equal(distance_to_wall(same, x), distance_to_wall(net, x))
     assert_array_equal(wall_distances(same, x), wall_distances(net, x)[:, order])
     first = len(net.biases[0])
