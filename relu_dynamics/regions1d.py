@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, check_size, restrict
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, check_size, predict, restrict
 from relu_dynamics.pattern import rows_times
 
 MAX_REGIONS = 2**21
@@ -82,7 +82,7 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
     tolerance, units = TOLERANCE, 0
     h, rate = t[:, None], line.weights[0]  # (v, m[l-1]) the layer's inputs; (m[l], k) slopes of its pre-activations
     layers: list[tuple[Indices, Bits]] = []
-    for W, bias, W_next in zip(line.weights[:-1], line.biases[:-1], line.weights[1:], strict=True):
+    for l, (W, bias) in enumerate(zip(line.weights[:-1], line.biases[:-1], strict=True)):
         z = h @ W.T + bias
         scale = np.abs(W) @ np.abs(h).max(axis=0) + np.abs(bias)
         start, end = _end_bits(z, scale)
@@ -92,18 +92,26 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
         bits = _scan(split, start, end)
         layers.append((split.parent, bits))
 
-        left = z.take(piece[split.first], axis=0)
-        z_new = z.take(piece[split.first] + 1, axis=0)
-        z_new -= left
-        z_new *= share[split.first, None]
-        z_new += left
-        z_new[split.group, split.unit] = 0
-        h, rate = np.maximum(_insert(split, z, z_new), 0), _chain_rates(split, rate, start, bits, W_next)
         owner = _insert_owner(split, owner, units)
+        rate = _chain_rates(split, rate, start, bits, line.weights[l + 1])
         t, units = split.t, units + len(bias)
+        if l < len(line.weights) - 2:  # another hidden layer needs its inputs at the breakpoints
+            h = _relu_at_breakpoints(split, z, piece, share)
     slope = np.ascontiguousarray(rate.T)
-    offset = h[:-1] @ line.weights[-1].T + line.biases[-1] - slope * t[:-1, None]
+    offset = predict(line, [[0.0]]) - np.cumsum(np.diff(slope, axis=0, prepend=slope[:1]) * t[:-1, None], axis=0)  # f is continuous
     return Pieces(t, _patterns(layers, len(t) - 1), slope, offset, owner, tolerance)
+
+
+def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) -> Array:
+    """(v', m) max(z, 0) at old and new breakpoints; at the new ones z is interpolated, and 0 exactly for the units that switch."""
+    left = z.take(piece[split.first], axis=0)
+    new = z.take(piece[split.first] + 1, axis=0)
+    new -= left
+    new *= share[split.first, None]
+    new += left
+    new[split.group, split.unit] = 0
+    rows = _insert(split, z, new)
+    return np.asarray(np.maximum(rows, 0, out=rows))
 
 
 def _end_bits(z: Array, scale: Array) -> tuple[Bits, Bits]:
@@ -156,7 +164,7 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
     steps[:, split.place] = jumps
     np.cumsum(steps, axis=1, out=steps)
     base -= steps[:, np.searchsorted(split.parent, np.arange(base.shape[1]))]
-    steps += base[:, split.parent]
+    steps += base.take(split.parent, axis=1)
     return steps
 
 

@@ -19,6 +19,7 @@ from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import check_window, face_means, polygon_area
 from relu_dynamics.mlp import MLP, init, predict
 from relu_dynamics.pattern import pattern
+from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import (MAX_REGIONS, _enumerate, count_regions, draw, locate, neighbours, regions_in_window)
 from tests.near_degenerate import FAMILIES, draw as draw_near_degenerate, judge
 from tests.oracles import exact_area, exact_regions
@@ -469,3 +470,19 @@ def test_nothing_here_imports_pyplot():
 
     code = "import sys, relu_dynamics.regions2d; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ------------------------------------------------------------ on lines through it
+
+
+@given(planar_nets(), st.integers(0, 2**32 - 1))
+def test_a_chord_passes_through_the_regions_that_it_has_as_pieces(net, seed):
+    """The enumeration along a segment and the one in the window share no code and give the same patterns, slopes and cuts."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.uniform(-1, 1, (2, 2))
+    regions, pieces = regions_in_window(net, BOX), regions_on_segment(net, a, b)
+    wide = np.diff(pieces.t) > 1e3 * (pieces.tolerance + regions.tolerance)
+    face = locate(regions, a + ((pieces.t[:-1] + pieces.t[1:]) / 2)[wide, None] * (b - a))
+    np.testing.assert_array_equal(regions.pattern[face], pieces.pattern[wide])
+    slope = regions.slope[face] @ (b - a)
+    np.testing.assert_allclose(slope, pieces.slope[wide], rtol=0, atol=1e-11 * (1 + np.abs(slope).max(initial=0)))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from relu_dynamics.encoding import Coordinates, PositionalEncoding
+from relu_dynamics.mlp import MLP, predict
 from scripts import benchmark, experiment, reproduce, runs
 from scripts.experiment import ALL, carry_out
 from scripts.ledger import FAILED, REPRODUCED, UNDECIDED
@@ -194,11 +195,26 @@ def test_the_benchmark_refuses_parts_it_does_not_have(capsys):
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_readme_example_runs_as_printed():
-    """It ends in its own finite-difference check."""
-    example = re.search(r"```python\n(import numpy.*?)```", README, re.DOTALL).group(1)
-    assert example.rstrip().splitlines()[-1].startswith("assert")
-    exec(compile(example, "README.md", "exec"), {})
+def test_the_readme_examples_run_as_printed():
+    """The first ends in its own finite-difference check, the last goes on from it; the one between needs PyTorch's names."""
+    first, bridge, tour = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(first.strip().splitlines()) <= 12 and first.rstrip().splitlines()[-1].startswith("assert")
+    names = {}
+    exec(compile(first, "README.md", "exec"), names)
+    exec(compile(tour, "README.md", "exec"), names)
+    assert len(names["regions"]) > 1 and names["features"].shape == (100, 24)
+
+    class Model:  # stands for torch.nn.Sequential(Linear(2, 3), ReLU(), Linear(3, 1))
+        def state_dict(self):
+            return {"0.weight": Tensor((3, 2)), "0.bias": Tensor((3,)), "2.weight": Tensor((1, 3)), "2.bias": Tensor((1,))}
+
+    class Tensor:
+        def __init__(self, shape):
+            self.numpy = lambda: np.ones(shape, np.float32)
+
+    brought = {"model": Model(), "MLP": MLP}
+    exec(compile(bridge, "README.md", "exec"), brought)
+    assert predict(brought["net"], [[1.0, 1.0]]).tolist() == [[10.0]]
 
 
 def test_continuous_integration_runs_the_readmes_test_command():
