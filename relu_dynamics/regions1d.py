@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, check_size, predict, restrict
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, check_size, predict
 from relu_dynamics.pattern import rows_times
 
 MAX_REGIONS = 2**21
@@ -74,7 +74,8 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
     """
     net = check_net(net)
     a, b = _check_ends(a, b, net.weights[0].shape[1], "as many coordinates as the net has inputs")
-    line = restrict(net, a, (b - a)[None])
+    first = net.weights[0].astype(np.float64, copy=False)
+    line = MLP((first @ (b - a)[:, None], *net.weights[1:]), (first @ a + net.biases[0], *net.biases[1:]))  # of t alone
     limit = check_count("max_regions", max_regions, 1)
 
     t: Array = np.array([0.0, 1.0])
@@ -84,9 +85,9 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
     layers: list[tuple[Indices, Bits]] = []
     for l, (W, bias) in enumerate(zip(line.weights[:-1], line.biases[:-1], strict=True)):
         z = h @ W.T + bias
-        scale = np.abs(W) @ np.abs(h).max(axis=0) + np.abs(bias)
-        start, end = _end_bits(z, scale)
-        piece, unit, at, share, narrow = _cut(t, z, rate, scale, start, end)
+        # the sums that make z are at most |W_u| |h| + |b_u|, and their rounding in proportion
+        scale = np.sqrt(np.vecdot(W, W)) * np.linalg.norm(np.maximum(h.max(axis=0), -h.min(axis=0))) + np.abs(bias)
+        start, end, piece, unit, at, share, narrow = _cut(t, z, rate, scale)
         split = _split(t, piece, unit, at, limit)
         tolerance = max(tolerance, narrow)
         bits = _scan(split, start, end)
@@ -114,38 +115,33 @@ def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) 
     return np.asarray(np.maximum(rows, 0, out=rows))
 
 
-def _end_bits(z: Array, scale: Array) -> tuple[Bits, Bits]:
-    """(k, m) bits just after the start and just before the end of every piece, from z, (v, m), at the breakpoints.
+def _cut(t: Array, z: Array, rate: Array, scale: Array) -> tuple[Bits, Bits, Indices, Indices, Array, Array, float]:
+    """Step 1.  (k, m) bits just after the start and just before the end of every piece; where they differ, the zero:
+    piece, unit, place and share of the piece; and how narrow a piece may have been overlooked.
 
-    Where z may be rounding it counts as 0, and the piece has the sign of its other end.
+    z, (v, m), at a breakpoint counts as 0 where it may be rounding; the piece then has the sign of its other
+    end.  A zero within TOLERANCE of a breakpoint is left to that breakpoint.
     """
-    on, off = z > TOLERANCE * scale, z < -TOLERANCE * scale
-    start = on[:-1] | (~off[:-1] & on[1:])
-    end = on[1:] | (~off[1:] & on[:-1])
-    return start, end
-
-
-def _cut(
-    t: Array, z: Array, rate: Array, scale: Array, start: Bits, end: Bits
-) -> tuple[Indices, Indices, Array, Array, float]:
-    """Step 1.  (piece, unit, place, share of the piece) of every zero, and how narrow a piece may have been overlooked.
-
-    A zero within TOLERANCE of a breakpoint is left to that breakpoint: start or end is changed to say so.
-    """
-    piece, unit = np.nonzero(start ^ end)
+    doubt = TOLERANCE * scale
+    on, off = z > doubt, z < -doubt
+    start, end = on[:-1] | (on[1:] & ~off[:-1]), on[1:] | (on[:-1] & ~off[1:])
+    piece, unit = np.divmod(np.flatnonzero(start ^ end), max(1, z.shape[1]))
     share = z[piece, unit] / (z[piece, unit] - z[piece + 1, unit])
     at = t[piece] + share * (t[piece + 1] - t[piece])
     early, late = at - t[piece] <= TOLERANCE, t[piece + 1] - at <= TOLERANCE
     start[piece[early], unit[early]] ^= True
     end[piece[late & ~early], unit[late & ~early]] ^= True
-    # a wall may be off by TOLERANCE in z, hence by that over its slope; where z was taken for 0 as well
-    vanished = (np.abs(z) <= TOLERANCE * scale) & (z != 0)
-    of, by = np.nonzero(vanished[:-1] | vanished[1:])
-    slope = np.abs(rate[np.append(unit, by), np.append(piece, of)])
+
+    # a wall may be off by TOLERANCE in z, hence by that over its slope; so where z was taken for 0, on both sides
+    vertex, by = np.divmod(np.flatnonzero(~(on | off)), max(1, z.shape[1]))
+    vertex, by = vertex[z[vertex, by] != 0], by[z[vertex, by] != 0]
+    beside = [piece, np.maximum(vertex - 1, 0), np.minimum(vertex, len(t) - 2)]
+    walls = np.concatenate([unit, by, by])
     with np.errstate(divide="ignore"):
-        width = np.minimum(2 * TOLERANCE * (scale[np.append(unit, by)] / slope + 1), np.diff(t)[np.append(piece, of)])
+        width = 2 * TOLERANCE * (scale[walls] / np.abs(rate[walls, np.concatenate(beside)]) + 1)
+    width = np.minimum(width, np.diff(t)[np.concatenate(beside)])
     inside = ~early & ~late
-    return piece[inside], unit[inside], at[inside], share[inside], float(width.max(initial=0))
+    return start, end, piece[inside], unit[inside], at[inside], share[inside], float(width.max(initial=0))
 
 
 def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) -> Array:
