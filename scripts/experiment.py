@@ -21,12 +21,14 @@ import importlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -196,19 +198,37 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return Settings(scale, tuple(range(options.seed, options.seed + count)), options.grid, options.epochs)
 
 
+def _leave_interrupts_to_the_parent() -> None:
+    """In a worker: Ctrl-C reaches every process of a terminal, but only one should answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _abandon(out: Path) -> NoReturn:
+    """Stop the workers where they are, remove what they were writing, and leave with the status of an interrupt."""
+    workers = multiprocessing.active_children()
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.join()
+    for part in out.rglob(".*.part"):
+        part.unlink(missing_ok=True)
+    print("\ninterrupted; finished runs are kept, and the same command goes on from there", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(130)  # an orderly exit would wait for the pool's threads, and they for the workers
+
+
 def main(argv: Sequence[str] | None, description: str | None, only: str | None = None) -> int:
     """Carry out the experiments the command line asks for; 0 unless something broke, whatever the verdicts."""
     options = arguments(description, argv, names=only is None)
     names = [only] if only else [name for name in ALL if name in options.experiments] or list(ALL)
     settings, start = settings_of(options), time.monotonic()
     options.out.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as executor:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.workers, mp_context=context, initializer=_leave_interrupts_to_the_parent) as executor:
         try:
             rows, failed = carry_out(names, settings, options.out, executor, force=options.force)
         except KeyboardInterrupt:
-            executor.shutdown(wait=False, cancel_futures=True)
-            print("interrupted; finished runs are kept, and the same command goes on from there", file=sys.stderr)
-            return 130
+            _abandon(options.out)
     if only is None:
         claims = [{"experiment": name, **row} for name in rows for row in rows[name]]
         ledger.write_json(options.out / "claims.json", {"settings": settings._asdict(), "claims": claims})

@@ -2,9 +2,12 @@
 
 import importlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -175,6 +178,20 @@ def test_the_command_line_runs_one_script_in_processes_of_its_own(tmp_path):
     first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "E1" in first.stdout and first.stderr == ""
     assert "already done" in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal to a process group, as a terminal does")
+def test_an_interrupted_run_stops_at_once_and_leaves_only_whole_files(tmp_path):
+    """Ctrl-C reaches the workers too; nothing half-written stays, and the exit status says interrupted."""
+    command = [sys.executable, "-m", "scripts.reproduce", "--quick", "--epochs", "60", "--workers", "2", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert "training runs" in process.stdout.readline()
+    while not list(tmp_path.rglob("*.npz")):  # a first run is done, others are under way
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and "goes on from there" in errors
+    assert not list(tmp_path.rglob("*.part"))
 
 
 @pytest.mark.parametrize("argv", [["--seeds", "0"], ["--seed", "-1"], ["--epochs", "0"], ["--workers", "0"], ["e99"], ["--scale", "huge"]])
