@@ -10,6 +10,8 @@ from relu_dynamics.encoding import Coordinates, FourierFeatures, PositionalEncod
 from relu_dynamics.mlp import MLP, flatten, init, predict, unflatten
 from relu_dynamics.pattern import hidden_units, pattern
 from relu_dynamics.regions1d import evaluate, regions_on_encoded_segment, regions_on_segment
+from tests.near_degenerate import FAMILIES
+from tests.near_degenerate import draw as draw_near_degenerate
 from tests.oracles import exact_pieces
 from tests.strategies import exact_nets, gaussian_nets, halves, nets_with_walls_through, twins
 
@@ -67,6 +69,19 @@ def test_near_degenerate_networks_are_right_on_pieces_wider_than_the_tolerance(d
         if high - low > 4 * pieces.tolerance + 1e-12:
             found = pieces.pattern[np.searchsorted(pieces.t, float((low + high) / 2)) - 1]
             assert tuple(found.tolist()) == exact
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+def test_nearly_coincident_walls_hide_no_piece_wider_than_the_tolerance(family):
+    """Every degenerate family, perturbed by 1e-16 to 1e-7, along segments through lattice points and in general position."""
+    for k in range(10):
+        rng = np.random.default_rng([k, FAMILIES.index(family)])
+        _, net = draw_near_degenerate(rng, family)
+        a, b = (np.array([-1.0, rng.integers(-4, 5) / 4]), np.array([1.0, rng.integers(-4, 5) / 4])) if k % 2 else rng.uniform(-1, 1, (2, 2))
+        pieces = regions_on_segment(net, a, b)
+        for low, high, exact in exact_pieces(net, a, b):
+            if high - low > 4 * pieces.tolerance + 1e-12:
+                assert tuple(pieces.pattern[np.searchsorted(pieces.t, float((low + high) / 2)) - 1].tolist()) == exact
 
 
 @given(with_segment(st.one_of(exact_nets(), gaussian_nets())))
