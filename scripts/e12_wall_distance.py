@@ -17,7 +17,7 @@ import numpy as np
 
 from relu_dynamics.walls import distance_to_wall, surrogate_distance
 from scripts import experiment, style
-from scripts.ledger import Claim, Link, means
+from scripts.ledger import Claim, Link, means, rise
 from scripts.runs import image_runs, over_images
 
 TITLE = "Distance to the nearest wall"
@@ -53,7 +53,7 @@ def claims(data):
             result.append(Claim(
                 f"E12{key}{tag}", f"{image}: then the {word} distance falls, for every input",
                 means({name: v[epochs >= 1] for name, v in values.items()}),
-                [Link(f"epoch 1 > last, {name}", (v[epochs == 1] - v[-1])[0]) for name, v in values.items()]))
+                [Link(f"epoch 1 > last, {name}", -rise(v[epochs >= 1])) for name, v in values.items()]))
     return result
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from relu_dynamics.measures import sampled_regions
 from relu_dynamics.regions2d import count_regions
 from scripts import experiment, style
-from scripts.ledger import Claim, Link, means, ordering
+from scripts.ledger import Claim, Link, means, ordering, rise
 from scripts.runs import IMAGE, encoding, image_runs, over_images
 
 TITLE = "Regions counted exactly and sampled at the pixels"
@@ -55,7 +55,7 @@ def claims(data):
                   means({name: values[epochs <= 1] for name, values in exact.items()}, "{:.0f}"),
                   [Link(f"before > after the first epoch, {name}", (values[epochs == 0] - values[epochs == 1])[0])
                    for name, values in exact.items()]
-                  + [Link(f"last > first epoch, {name}", (values[-1] - values[epochs == 1])[0]) for name, values in exact.items()]),
+                  + [Link(f"last > first epoch, {name}", rise(values[epochs >= 1])) for name, values in exact.items()]),
         ]
     return result
 

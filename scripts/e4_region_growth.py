@@ -17,7 +17,7 @@ import numpy as np
 
 from relu_dynamics.measures import sampled_regions
 from scripts import experiment, style
-from scripts.ledger import Claim, Link, means, ordering
+from scripts.ledger import Claim, Link, means, ordering, rise
 from scripts.runs import IMAGE, image_runs, over_images
 
 TITLE = "Activation regions sampled at the pixels"
@@ -49,7 +49,7 @@ def claims(data):
                         (count[name][epochs == 0] - count[name][epochs == 1])[0]) for name in ("[0,1]", "[-1,1]")]),
             Claim(f"E4c{tag}", f"{image}: the count for coordinates grows after the first epoch",
                   means({name: trained[name] for name in ("[0,1]", "[-1,1]")}, "{:.0f}"),
-                  [Link(f"last > first epoch, {name}", trained[name][-1] - trained[name][0]) for name in ("[0,1]", "[-1,1]")]),
+                  [Link(f"last > first epoch, {name}", rise(trained[name])) for name in ("[0,1]", "[-1,1]")]),
         ]
     return result
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from relu_dynamics.measures import global_pairs, hamming_of_pairs, local_pairs
 from scripts import experiment, style
-from scripts.ledger import Claim, Link, means, ordering
+from scripts.ledger import Claim, Link, means, ordering, steadily
 from scripts.runs import image_runs, over_images, stream
 
 TITLE = "Hamming distance across an image"
@@ -64,7 +64,7 @@ def claims(data):
             Claim(f"E5c{tag}", f"{image}: global distance of {high} peaks and then falls; [0,1] grows throughout",
                   means({name: far[name] for name in (high, "[0,1]")}),
                   [Link(f"peak > last epoch, {high}", far[high].max(axis=0) - far[high][-1]),
-                   Link("every step up, [0,1]", np.diff(far["[0,1]"], axis=0).min(axis=0))]),
+                   Link("every step up, [0,1]", steadily(far["[0,1]"]))]),
             Claim(f"E5d{tag}", f"{image}: local < global for every input at every epoch",
                   means({name: far[name] - local[name] for name in names}),
                   [Link(f"global > local, {name}", (far[name] - local[name]).min(axis=0)) for name in names]),

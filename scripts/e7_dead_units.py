@@ -16,7 +16,7 @@ import numpy as np
 
 from relu_dynamics.measures import dead_count
 from scripts import experiment, style
-from scripts.ledger import Claim, Link, means, ordering
+from scripts.ledger import Claim, Link, means, ordering, rise
 from scripts.runs import IMAGE, IMAGE_INPUTS, WIDE_INPUTS, image_runs, over_images
 
 TITLE = "Dead units and the range of the coordinates"
@@ -54,7 +54,7 @@ def claims(data):
                    for name, values in coordinates.items()]),
             Claim(f"E7d{tag}", f"{image}: then less than 10 % more, for coordinates",
                   means({name: values[[settled, -1]] for name, values in coordinates.items()}, "{:.0f}"),
-                  [Link(f"1.1 x epoch {epochs[settled]} > last, {name}", 1.1 * values[settled] - values[-1])
+                  [Link(f"1.1 x epoch {epochs[settled]} > last, {name}", 0.1 * values[settled] - rise(values[settled:]))
                    for name, values in coordinates.items()]),
             Claim(f"E7e{tag}", f"{image}: fewer dead units with {encodings[-1]} than with [0,1] or [-1,1] at every epoch",
                   means({name: dead[name] for name in ("[0,1]", "[-1,1]", encodings[-1])}, "{:.0f}"),

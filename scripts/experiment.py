@@ -149,7 +149,7 @@ class Progress:
         if self.terminal:
             share = 1 - self.left / self.total if self.total else 1.0
             seconds = (time.monotonic() - self.start) * (1 / share - 1) if share else 0
-            left = f"about {seconds / 60:.0f} min of training left" if self.work else "measuring"
+            left = f"about {seconds // 60:.0f}:{seconds % 60:02.0f} of training left" if self.work else "measuring"
             print(f"\r\x1b[K{len(self.work)} runs and {self.experiments} experiments to go, {left}", end="", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:

@@ -104,6 +104,16 @@ def at_worst(values: np.ndarray) -> np.ndarray:
     return values if values.ndim == 1 else values.min(axis=0)
 
 
+def rise(values: np.ndarray) -> np.ndarray:
+    """(epochs, seeds) to (seeds,): the last epoch's value minus the first's; NaN for a single epoch, too short to say."""
+    return values[-1] - values[0] if len(values) > 1 else np.full(values.shape[1], np.nan)
+
+
+def steadily(values: np.ndarray) -> np.ndarray:
+    """(epochs, seeds) to (seeds,): the smallest step from one epoch to the next; NaN for a single epoch."""
+    return np.diff(values, axis=0).min(axis=0) if len(values) > 1 else np.full(values.shape[1], np.nan)
+
+
 def means(values: Mapping[str, np.ndarray], form: str = "{:.3g}") -> str:
     """"a 1.2 · b 3.4": the mean of each entry over seeds; with epochs, from the first epoch to the last."""
     parts = []
@@ -118,9 +128,14 @@ def means(values: Mapping[str, np.ndarray], form: str = "{:.3g}") -> str:
 
 
 def rows(claims: Iterable[Claim]) -> list[dict[str, object]]:
-    """Plain values, for claims.json: keys are stable, numbers are numbers."""
+    """Plain values, for claims.json: keys are stable, numbers are numbers.
+
+    A claim that the run was too short to test, because a link has no value, is left out.
+    """
     result = []
     for claim in claims:
+        if not all(np.isfinite(link.values).all() for link in claim.links):
+            continue
         links = []
         for link in claim.links:
             mean, low, high = link.interval()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
 from scripts import ledger
-from scripts.ledger import FAILED, REPRODUCED, UNDECIDED, Claim, Link, ordering
+from scripts.ledger import FAILED, REPRODUCED, UNDECIDED, Claim, Link, ordering, rise, steadily
 
 values = st.lists(st.integers(-50, 50), min_size=2, max_size=8).map(lambda v: np.array(v) / 4)
 
@@ -83,6 +83,14 @@ def test_the_ledger_reads_back_as_plain_values(tmp_path):
     assert json.loads((tmp_path / "claims.json").read_text(), parse_constant=pytest.fail) == rows
     table = ledger.markdown(rows, "Claims")
     assert table.count("\n| ") == 1 + len(rows) and "a \\| b" in table
+
+
+def test_claims_that_a_run_is_too_short_to_test_are_left_out():
+    """One recorded epoch says nothing about change; two do."""
+    short, enough = np.ones((1, 3)), np.array([[1.0, 1, 1], [2, 3, 4]])
+    claims = [Claim(name, "c", "m", [Link("grows", measure(values))]) for name, values, measure in
+              [("A", short, rise), ("B", short, steadily), ("C", enough, rise), ("D", enough, steadily)]]
+    assert [(row["key"], row["links"][0]["mean"]) for row in ledger.rows(claims)] == [("C", 2.0), ("D", 2.0)]
 
 
 def test_terminal_lines_are_aligned_one_per_claim():

@@ -180,6 +180,13 @@ def test_the_command_line_runs_one_script_in_processes_of_its_own(tmp_path):
     assert "already done" in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
+def test_a_single_epoch_is_enough_to_run_every_experiment(tmp_path):
+    """What needs more epochs is left out of the ledger; the rest is measured."""
+    with ThreadPoolExecutor(1) as executor:
+        rows, failed = carry_out(ALL, TINY._replace(seeds=(0,), epochs=1), tmp_path, executor)
+    assert not failed and set(rows) == set(ALL)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal to a process group, as a terminal does")
 def test_an_interrupted_run_stops_at_once_and_leaves_only_whole_files(tmp_path):
     """Ctrl-C reaches the workers too; nothing half-written stays, and the exit status says interrupted."""
