@@ -9,8 +9,9 @@ Read the modules in this order; each imports only modules before it:
     pattern    activation patterns and the affine map a pattern selects
     encoding   what is fed to the network: coordinates, positional encoding, Fourier features
     signals    what is learned: targets with known spectra, random and natural images
+    geometry   convex polygons, and the one geometric tolerance
     regions1d  exact regions along a segment, and along a segment of encoded inputs
-    geometry, complex2d, degenerate2d, regions2d
+    complex2d, degenerate2d, regions2d
                exact regions in a convex window of the plane
     walls      distances to the nearest wall, inscribed balls, angles, norms, bounds on counts
     tangent    how parameters move outputs: tangent kernel, loss-gradient Gram, confusion
