@@ -187,11 +187,17 @@ def test_a_single_epoch_is_enough_to_run_every_experiment(tmp_path):
     assert not failed and set(rows) == set(ALL)
 
 
+def _heed_interrupts():
+    """Tests run in the background of a shell inherit that SIGINT is ignored; a command at a terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal to a process group, as a terminal does")
 def test_an_interrupted_run_stops_at_once_and_leaves_only_whole_files(tmp_path):
     """Ctrl-C reaches the workers too; nothing half-written stays, and the exit status says interrupted."""
     command = [sys.executable, "-m", "scripts.reproduce", "--quick", "--epochs", "60", "--workers", "2", "--out", str(tmp_path)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                               preexec_fn=_heed_interrupts)
     assert "training runs" in process.stdout.readline()
     while not list(tmp_path.rglob("*.npz")):  # a first run is done, others are under way
         time.sleep(0.1)
