@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.mlp import (
-    MLP, Array, Indices, check_count, check_indices, check_net_and_rows, check_size, check_targets, forward, row_blocks,
+    MLP, Array, Indices, backward, check_count, check_indices, check_net, check_net_and_rows, check_size, check_targets, forward,
+    row_blocks,
 )
 from relu_dynamics.pattern import hidden_units, pattern, rows_times, split_layers
 
@@ -43,11 +44,10 @@ def tangent_kernel(net: MLP, x: ArrayLike, x2: ArrayLike | None = None, *, rows:
     m = len(net.biases[-1])
     shape = (len(x), len(x2), m, m)
     check_size("K", shape, "Pass fewer rows at a time.")
-    K = np.zeros(shape)
-    D2, h2 = output_sensitivities(net, x2)
+    K = np.empty(shape)
+    there = output_sensitivities(net, x2)
     for block in row_blocks(len(x), check_count("rows", rows, 1)):
-        for D, h, E, g in zip(*output_sensitivities(net, x[block]), D2, h2, strict=True):
-            K[block] += _pairs(D, E) * (h @ g.T + 1)[:, :, None, None]
+        K[block] = np.moveaxis(coupling(*output_sensitivities(net, x[block]), *there), 3, 1)
     return K
 
 
@@ -59,7 +59,7 @@ def layer_kernels(net: MLP, x: ArrayLike, x2: ArrayLike | None = None) -> Array:
     check_size("layer_kernels", shape, "Pass fewer rows at a time.")
     parts = np.empty(shape)
     for part, D, h, E, g in zip(parts, *output_sensitivities(net, x), *output_sensitivities(net, x2), strict=True):
-        part[1] = _pairs(D, E)
+        part[1] = np.moveaxis(_pairs(D, E), 3, 1)
         part[0] = part[1] * (h @ g.T)[:, :, None, None]
     return parts
 
@@ -109,6 +109,37 @@ def example_gradients(net: MLP, x: ArrayLike) -> Array:
     for D, h in zip(*output_sensitivities(net, x), strict=True):
         parts += [(D[..., None] * h[:, None, None, :]).reshape(*D.shape[:2], D.shape[2] * h.shape[1]), D]
     return np.concatenate(parts, axis=2)
+
+
+def descent_direction(net: MLP, x: ArrayLike, y: ArrayLike) -> MLP:
+    """-grad of the loss (1 / (n m[L])) sum_i |f(x_i) - y_i|^2, shaped like net: how gradient flow moves the parameters (T14).
+
+    ValueError if there are no rows, for which the mean has no meaning.
+    """
+    net, x, y = check_examples(net, x, y)
+    trace = forward(net, x)
+    gradient = backward(net, trace, 2 / y.size * (trace.preacts[-1] - y))
+    return MLP(tuple(-W for W in gradient.weights), tuple(-b for b in gradient.biases))
+
+
+def preactivation_rates(net: MLP, x: ArrayLike, motion: MLP) -> list[Array]:
+    """dz[l]/dt at the rows of x, (n, m[l]) for l = 1 .. L, when the parameters move at the velocity motion, shaped like net.
+
+    The pattern is held where it is: dh/dt = q dz/dt.  The last entry is df/dt = J motion (T1).
+    """
+    net, x = check_net_and_rows(net, x, float64=True)
+    motion = check_net(motion)
+    if [np.shape(W) for W in motion.weights] != [W.shape for W in net.weights]:
+        raise ValueError(f"motion must have the shapes of net, {[W.shape for W in net.weights]}. "
+                         f"Got {[np.shape(W) for W in motion.weights]}.")
+    trace = forward(net, x)
+    rates: list[Array] = []
+    for W, dW, db, h, l in zip(net.weights, *motion, trace.inputs, range(len(net.weights)), strict=True):
+        rate = h @ dW.T + db
+        if l > 0:
+            rate += np.where(trace.pattern[l - 1], rates[-1], 0.0) @ W.T
+        rates.append(rate)
+    return rates
 
 
 def loss_gradient_gram(net: MLP, x: ArrayLike, y: ArrayLike, *, rows: int = 512) -> Array:
@@ -227,13 +258,36 @@ def _products(deltas: list[Array], inputs: list[Array], i: Indices, j: Indices) 
     return total
 
 
+def coupling(D: list[Array], h: list[Array], E: list[Array], g: list[Array]) -> Array:
+    """sum_l D[l]_i E[l]_j^T (h[l-1]_i . g[l-1]_j + 1), (n, a, b, n2), from D[l] (n, a, m[l]), E[l] (n2, b, m[l]) (T6).
+
+    With output sensitivities on both sides the kernel; with r^T D in place of either, its products with residuals.
+    The rows of the second batch come last, where they are contiguous.
+    """
+    total = np.zeros((len(h[0]), D[0].shape[1], E[0].shape[1], len(g[0])))
+    for left, here, right, there in zip(D, h, E, g, strict=True):
+        part = _pairs(left, right)
+        part *= (here @ there.T + 1)[:, None, None, :]
+        total += part
+    return total
+
+
 def _pairs(D: Array, E: Array) -> Array:
-    """D_i E_j^T for all i, j: (n, m, k) and (n2, m, k) to (n, n2, m, m), as one matrix product."""
-    (n, m, k), n2 = D.shape, len(E)
-    return (D.reshape(n * m, k) @ E.reshape(n2 * m, k).T).reshape(n, m, n2, m).swapaxes(1, 2)
+    """D_i E_j^T for all i, j: (n, a, k) and (n2, b, k) to (n, a, b, n2), as one matrix product."""
+    (n, a, k), (n2, b, _) = D.shape, E.shape
+    return (D.reshape(n * a, k) @ E.swapaxes(0, 1).reshape(b * n2, k).T).reshape(n, a, b, n2)
 
 
 # ------------------------------------------------------------- the public door
+
+
+def check_examples(net: MLP, x: ArrayLike, y: ArrayLike) -> tuple[MLP, Array, Array]:
+    """net, x and y in float64; at least one example, so that the mean loss exists."""
+    net, x = check_net_and_rows(net, x, float64=True)
+    y = check_targets(net, x, y)
+    if len(x) == 0:
+        raise ValueError("x must have at least one row: the mean loss of no examples has no meaning.")
+    return net, x, y
 
 
 def _two_batches(net: MLP, x: ArrayLike, x2: ArrayLike | None) -> tuple[MLP, Array, Array]:

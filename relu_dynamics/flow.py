@@ -1,0 +1,350 @@
+"""Gradient flow taken apart: by layer, unit, shared pattern, place and frequency, exactly.
+
+Under theta' = -grad of the loss (1/nm) sum_i |r_i|^2, r = f - y, the network itself moves by
+
+    r_i' = sum_j C_ij,   C_ij = -(2/nm) K(x_i, x_j) r_j         the influence of example j on output i
+    loss' = (2/nm) sum_ij r_i . C_ij  = -|grad loss|^2           (T14)
+
+and every way to group the terms of these sums is a way to say what descent is made of:
+
+    layer, unit           whose parameters move                                            (T15 i, ii)
+    pair, hamming,        which pairs of examples act on each other: an example on itself, two in one
+    distance, place       cell, two cells that differ in h units; near or far apart        (T15 iii, iv)
+    frequency             F the unitary DFT, r_hat = F r: what the translation-invariant part of K does
+                          to each frequency by itself, and what couples it to the others   (T16)
+    patch_frequency       the same for the DCT inside each patch: where, and at which frequency  (T17)
+
+A pair is *constructive* if a step along the gradient of one example lowers the loss of the
+other, and *destructive* if it raises it; what is destroyed is the *interference* that slows
+descent.  A finite step is split in two: what the old activation pattern would have done, and
+what is due to the units that switched (T19).
+
+    n, m       examples and outputs         a mode   a Fourier frequency, or one of the DCT of a patch
+    values     of every Split sum to loss_rate (of an output split, over all but the last two axes, to output_rate)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import scipy.fft
+from numpy.typing import ArrayLike, NDArray
+
+from relu_dynamics.mlp import (
+    MLP, Array, Indices, as_real, check_count, check_net_and_rows, check_size, forward, predict, row_blocks,
+)
+from relu_dynamics.pattern import hamming, hidden_units, pattern
+from relu_dynamics.spectrum import radial_bands
+from relu_dynamics.tangent import check_examples, coupling, descent_direction, output_sensitivities, preactivation_rates
+
+BLOCK_ENTRIES = 2**22  # of one block of rows of the kernel: 32 MiB
+
+OCTAVES = 2.0 ** np.arange(-1, 31)  # distances up to these limits form one class; the first holds distance 0 alone
+CELLS = ("self", "same cell", "different cell")
+SIGNS = ("constructive", "destructive")
+COUPLINGS = ("self", "same patch", "same frequency", "both different")
+
+
+class Split(NamedTuple):
+    """One exact way to write a rate as a sum of parts."""
+
+    values: Array
+    axes: tuple[str, ...]                     # the name of every axis of values
+    labels: tuple[tuple[Hashable, ...], ...]  # and what stands at each of its indices
+
+
+class Flow(NamedTuple):
+    """The motion of gradient flow at one moment."""
+
+    output_rate: Array                # (n, m) df(x_i)/dt
+    loss_rate: float                  # d loss/dt = -|grad loss|^2
+    splits: dict[str, Split]          # values sum to loss_rate
+    output_splits: dict[str, Split]   # values sum to output_rate, (n, m), over all but the last two axes
+
+
+class StepSplit(NamedTuple):
+    """One step of gradient descent, (n, m[L]) each: f after - f before = frozen + flips (T19)."""
+
+    linear: Array  # rate * df/dt, the part of frozen that is of first order in the step
+    frozen: Array  # f after, had every unit stayed on or off, - f before
+    flips: Array   # the rest: zero wherever no unit switched
+
+
+class _Patches(NamedTuple):
+    """How a grid is cut into patches, and the local transform."""
+
+    samples: Indices                       # (patches, samples) rows of x
+    basis: Array                           # B, (modes, samples): the orthonormal DCT-II of one patch
+    modes: tuple[tuple[int, ...], ...]     # half cycles per patch and axis, of each row of B
+
+
+# ------------------------------------------------------------- the rates, split
+
+
+def decompose(
+    net: MLP, x: ArrayLike, y: ArrayLike, *, grid: tuple[int, ...] | None = None, patch: int | None = None, outputs: bool = False
+) -> Flow:
+    """The rates of f and of the loss under gradient flow, and their exact splits (T14-T17).
+
+    "layer" (L, 2): weights, biases.  "unit" (H + m[L],): by incoming weights and bias, outputs last.
+    "pair" (3, 2): self, same cell, different cell x constructive, destructive.  "hamming" (H + 1,).
+    "place" (n, 3): what each example's pairs do: self, constructive, destructive.
+
+    grid = (n1,) or (n1, n2) says that the rows of x are samples of a uniform grid, row-major, and adds
+    "frequency" (modes, 2): self and coupling, by whole cycles (radial bands in 2-D), and
+    "distance" (octaves, 3, 2): "pair" by the distance of the two samples, in samples.
+    patch = k cuts the grid into patches of k samples per axis, row-major, and adds
+    "patch_frequency" (patches, k or k^2, 4): self, same patch, same frequency, both different.
+    outputs = True adds the output splits "layer" (L, 2, n, m), "unit" (H + m, n, m), "pair" (3, 2, n, m) and
+    "hamming" (H + 1, n, m).
+
+    Costs O(n^2 sum_l m[l]), times m with outputs, m^2 with a grid; no gradient of an example is formed, and
+    beyond the splits memory stays at a few blocks of rows of the kernel (T17 needs a patch's rows at once).
+    """
+    net, x, y = check_examples(net, x, y)
+    shape, patches = _check_grid(grid, patch, len(x))
+    motion, residual = descent_direction(net, x, y), predict(net, x) - y
+    rate = preactivation_rates(net, x, motion)[-1]
+    q = pattern(net, x)
+    sums = _no_pairs(net, residual, shape, outputs)
+    mean_kernel = np.zeros((*2 * residual.shape[1:], len(x)))  # over the pairs at each displacement on the grid
+    within: list[Array] = []
+    for rows, K in _kernel_rows(net, x, residual, _blocks(len(x), residual.shape[1], patches), whole=shape is not None):
+        influence = -2 / y.size * (K * residual.T if shape else K).sum(axis=2)  # C_ij, (rows, m, n)
+        _add_pairs(sums, rows, influence, 2 / y.size * residual[rows], hamming(q[rows], q), shape)
+        if shape is not None:
+            mean_kernel += _displaced(K, rows, shape) / len(x)
+        if patches is not None:
+            within.append(_patch_couplings(K, rows, patches, residual))
+
+    layer = np.array([[-np.sum(W**2), -np.sum(b**2)] for W, b in zip(*motion, strict=True)])
+    unit = np.concatenate([-(np.sum(W**2, axis=1) + b**2) for W, b in zip(*motion, strict=True)])
+    splits = {"layer": _by_layer(layer), "unit": _by_unit(unit)}
+    splits.update(_pair_splits(sums))
+    if shape is not None:
+        splits["frequency"] = _frequency_split(mean_kernel, residual, rate, shape)
+    if patches is not None:
+        splits["patch_frequency"] = _patch_split(np.concatenate(within), residual, rate, patches)
+    return Flow(rate, float(layer.sum()), splits, _output_splits(net, x, motion, sums) if outputs else {})
+
+
+# ----------------------------------------------------------- pairs of examples
+
+
+def _kernel_rows(net: MLP, x: Array, residual: Array, blocks: Iterator[Indices], whole: bool) -> Iterator[tuple[Indices, Array]]:
+    """rows and K(x_i, x_j), (rows, m, m, n), for i in rows; if not whole, K(x_i, x_j) r_j, (rows, m, 1, n)."""
+    D, h = output_sensitivities(net, x)
+    E = D if whole else [np.einsum("nau,na->nu", part, residual)[:, None, :] for part in D]
+    for rows in blocks:
+        yield rows, coupling([part[rows] for part in D], [part[rows] for part in h], E, h)
+
+
+def _blocks(n: int, m: int, patches: _Patches | None) -> Iterator[Indices]:
+    """Row indices in blocks, whole patches if there are any; a block of the kernel has about BLOCK_ENTRIES entries."""
+    units = np.arange(n)[:, None] if patches is None else patches.samples
+    size = max(1, BLOCK_ENTRIES // (n * m * m * units.shape[1]))
+    return (units[block].ravel() for block in row_blocks(len(units), size))
+
+
+def _no_pairs(net: MLP, residual: Array, shape: tuple[int, ...] | None, outputs: bool) -> dict[str, Array]:
+    """Zeros for what _add_pairs adds up."""
+    (n, m), H = residual.shape, hidden_units(net)
+    sums: dict[str, Array] = {"pair": np.zeros((3, 2)), "hamming": np.zeros(H + 1), "place": np.zeros((n, 3))}
+    if shape is not None:
+        octaves = 1 + int(np.searchsorted(OCTAVES, math.hypot(*(s - 1 for s in shape))))
+        sums["distance"] = np.zeros((octaves, 3, 2))
+    if outputs:
+        check_size("the output splits", (H + 7, n, m), "Pass fewer rows, or do without outputs.")
+        sums.update({"output pair": np.zeros((n, m, 6)), "output hamming": np.zeros((n, m, H + 1))})
+    return sums
+
+
+def _add_pairs(
+    sums: dict[str, Array], rows: Indices, influence: Array, weight: Array, h: NDArray[np.int64], shape: tuple[int, ...] | None
+) -> None:
+    """Add the pairs (i, j), i in rows, class by class.  d loss/dt is the sum over pairs of weight_i . C_ij."""
+    value = np.einsum("ba,baj->bj", weight, influence)
+    here = np.arange(len(rows))
+    itself = (here, rows)
+    cell = np.where(h == 0, 1, 2)
+    cell[itself] = 0
+    destructive = value > 0
+    destructive[itself] = False  # -|grad loss_i|^2, whatever its rounding
+    kind = 2 * cell + destructive
+    sums["pair"] += _summed(kind, value, 6).reshape(3, 2)
+    sums["hamming"] += _summed(h, value, len(sums["hamming"]))
+    sums["place"][rows, 0] = value[itself]
+    sums["place"][rows, 1] = np.sum(value, axis=1, where=~destructive) - value[itself]
+    sums["place"][rows, 2] = np.sum(value, axis=1, where=destructive)
+    if shape is not None:
+        octave = np.searchsorted(OCTAVES, _distances(rows, shape))
+        sums["distance"] += _summed(6 * octave + kind, value, sums["distance"].size).reshape(-1, 3, 2)
+    if "output pair" in sums:
+        for a in range(influence.shape[1]):
+            for name, group, size in (("output pair", kind, 6), ("output hamming", h, len(sums["hamming"]))):
+                sums[name][rows, a] = _summed(size * here[:, None] + group, influence[:, a], size * len(rows)).reshape(-1, size)
+
+
+def _summed(group: NDArray[np.int64], value: Array, groups: int) -> Array:
+    """(groups,): value added up by group."""
+    return np.bincount(group.ravel(), value.ravel(), groups).astype(np.float64, copy=False)
+
+
+def _distances(rows: Indices, shape: tuple[int, ...]) -> Array:
+    """(rows, n): Euclidean distance of samples on the grid, in samples."""
+    axes = np.unravel_index(np.arange(math.prod(shape)), shape)
+    return np.sqrt(sum(np.subtract.outer(axis[rows], axis).astype(np.float64) ** 2 for axis in axes))
+
+
+# ----------------------------------------------------------------- frequencies
+
+
+def _displaced(K: Array, rows: Indices, shape: tuple[int, ...]) -> Array:
+    """(m, m, n): at [..., d] the sum over i in rows of K(x_i, x_j), where j lies d before i on the grid, which wraps around."""
+    axes = np.unravel_index(np.arange(math.prod(shape)), shape)
+    before = tuple(np.subtract.outer(axis[rows], axis) % size for axis, size in zip(axes, shape, strict=True))
+    j = np.ravel_multi_index(before, shape)
+    return np.asarray(np.take_along_axis(K, j[:, None, None, :], axis=3).sum(axis=0))
+
+
+def _frequency_split(mean_kernel: Array, residual: Array, rate: Array, shape: tuple[int, ...]) -> Split:
+    """T16: K_hat_kk, the diagonal of F K F*, is the transform of the mean of K over all pairs at one displacement."""
+    n, m = residual.shape
+    axes = tuple(range(-len(shape), 0))
+    r_hat, rate_hat = (scipy.fft.fftn(s.T.reshape(m, *shape), axes=axes, norm="ortho").reshape(m, n) for s in (residual, rate))
+    K_hat = scipy.fft.fftn(mean_kernel.reshape(m, m, *shape), axes=axes).reshape(m, m, n)
+    total = 2 / (n * m) * np.sum(r_hat.conj() * rate_hat, axis=0).real
+    own = -4 / (n * m) ** 2 * np.einsum("ak,abk,bk->k", r_hat.conj(), K_hat, r_hat).real
+    cycles = np.meshgrid(*(scipy.fft.fftfreq(s, 1 / s) for s in shape), indexing="ij")
+    band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
+    values: Array = np.stack([np.bincount(band, own), np.bincount(band, total - own)], axis=1)
+    return Split(values, ("frequency", "coupling"), (tuple(range(len(values))), ("self", "coupling")))
+
+
+def _patch_couplings(K: Array, rows: Indices, patches: _Patches, residual: Array) -> Array:
+    """(patches among rows, modes, 3): c_pk times (B K B^T c)_pk, the sum taken over the coefficient c_pk itself, over the
+    coefficients of its patch, and over those of its frequency (T17).  rows are whole patches, in their order."""
+    B, (samples, m) = patches.basis, (len(patches.modes), residual.shape[1])
+    c = np.einsum("ks,psa->pka", B, residual[patches.samples])
+    BK = (B @ K.reshape(-1, samples, K[0].size)).reshape(-1, samples, m, m, len(residual))  # rows transformed, columns not
+    every = np.zeros((samples, m, len(residual)))  # the part of the residual that has frequency k, in all patches
+    every[:, :, patches.samples] = np.einsum("ks,pka->kaps", B, c)
+    result = np.empty((len(BK), samples, 3))
+    for g, p in enumerate(np.flatnonzero(np.isin(patches.samples[:, 0], rows))):
+        inside = patches.samples[p]
+        here = BK[g][..., inside]
+        sums = [np.einsum("kabs,ks,kb->ka", here, B, c[p]), np.einsum("kabs,sb->ka", here, residual[inside]),
+                (BK[g].reshape(samples, m, -1) @ every.reshape(samples, -1, 1))[..., 0]]
+        result[g] = np.stack([np.vecdot(c[p], part) for part in sums], axis=1)
+    return result
+
+
+def _patch_split(within: Array, residual: Array, rate: Array, patches: _Patches) -> Split:
+    """T17, from the three partial sums of every coefficient and dc/dt = B r'."""
+    c, dc = (np.einsum("ks,psa->pka", patches.basis, s[patches.samples]) for s in (residual, rate))
+    own, same_patch, same_frequency = np.moveaxis(-4 / residual.size**2 * within, 2, 0)
+    total = 2 / residual.size * np.vecdot(c, dc)
+    values = np.stack([own, same_patch - own, same_frequency - own, total - same_patch - same_frequency + own], axis=2)
+    return Split(values, ("patch", "frequency", "coupling"), (tuple(range(len(values))), patches.modes, COUPLINGS))
+
+
+# ---------------------------------------------------------------------- labels
+
+
+def _by_layer(values: Array) -> Split:
+    layers = tuple(range(1, len(values) + 1))
+    return Split(values, ("layer", "parameters", "example", "output")[: values.ndim],
+                 (layers, ("weights", "biases"), *_rest(values, 2)))
+
+
+def _by_unit(values: Array) -> Split:
+    return Split(values, ("unit", "example", "output")[: values.ndim], (tuple(range(len(values))), *_rest(values, 1)))
+
+
+def _rest(values: Array, first: int) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(range(size)) for size in values.shape[first:])
+
+
+def _pair_splits(sums: dict[str, Array]) -> dict[str, Split]:
+    H, n = len(sums["hamming"]) - 1, len(sums["place"])
+    splits = {
+        "pair": Split(sums["pair"], ("cell", "sign"), (CELLS, SIGNS)),
+        "hamming": Split(sums["hamming"], ("hamming distance",), (tuple(range(H + 1)),)),
+        "place": Split(sums["place"], ("example", "pairs"), (tuple(range(n)), ("self", *SIGNS))),
+    }
+    if "distance" in sums:
+        limits = (0.0, *OCTAVES[1 : len(sums["distance"])].tolist())
+        splits["distance"] = Split(sums["distance"], ("distance up to", "cell", "sign"), (limits, CELLS, SIGNS))
+    return splits
+
+
+def _output_splits(net: MLP, x: Array, motion: MLP, sums: dict[str, Array]) -> dict[str, Split]:
+    """The parts of df/dt, (..., n, m), by layer, unit, and class of pairs."""
+    D, h = output_sensitivities(net, x)
+    moved = [(inputs @ dW.T, np.broadcast_to(db, (len(x), len(db)))) for inputs, dW, db in zip(h, *motion, strict=True)]
+    layer = np.array([[np.vecdot(part, by[:, None, :]) for by in both] for part, both in zip(D, moved, strict=True)])
+    unit = np.concatenate([np.moveaxis(part * (w + b)[:, None, :], 2, 0) for part, (w, b) in zip(D, moved, strict=True)])
+    pair, by_hamming = (np.moveaxis(sums[name], 2, 0) for name in ("output pair", "output hamming"))
+    pair = pair.reshape(3, 2, *pair.shape[1:])
+    return {"layer": _by_layer(layer), "unit": _by_unit(unit),
+            "pair": Split(pair, ("cell", "sign", "example", "output"), (CELLS, SIGNS, *_rest(pair, 2))),
+            "hamming": Split(by_hamming, ("hamming distance", "example", "output"), (tuple(range(len(by_hamming))), *_rest(by_hamming, 1)))}
+
+
+# --------------------------------------------------------------- a finite step
+
+
+def step_split(net: MLP, x: ArrayLike, y: ArrayLike, rate: float) -> StepSplit:
+    """What one step of gradient descent, theta - rate grad loss, does to f at the examples (T19)."""
+    net, x, y = check_examples(net, x, y)
+    rate = float(as_real("rate", rate, (), "the size of the step"))
+    motion = descent_direction(net, x, y)
+    moved = MLP(*(tuple(p + rate * v for p, v in zip(parts, velocities, strict=True))
+                  for parts, velocities in zip(net, motion, strict=True)))
+    return StepSplit(rate * preactivation_rates(net, x, motion)[-1], *change_split(net, moved, x))
+
+
+def change_split(net: MLP, moved: MLP, x: ArrayLike) -> tuple[Array, Array]:
+    """frozen and flips, (n, m[L]) each: f_moved - f_net at the rows of x is their sum (T19).
+
+    frozen keeps each example's old activation pattern; flips is zero where moved has the same one.
+    On a straight path of parameters frozen is a polynomial in the distance, of degree at most L.
+    """
+    net, x = check_net_and_rows(net, x, float64=True)
+    moved, _ = check_net_and_rows(moved, x, float64=True)
+    if [W.shape for W in moved.weights] != [W.shape for W in net.weights]:
+        raise ValueError(f"moved must have the shapes of net, {[W.shape for W in net.weights]}. "
+                         f"Got {[W.shape for W in moved.weights]}.")
+    trace, h = forward(net, x), x
+    for W, b, q in zip(moved.weights[:-1], moved.biases[:-1], trace.pattern, strict=True):
+        h = np.where(q, h @ W.T + b, 0.0)
+    kept = h @ moved.weights[-1].T + moved.biases[-1]
+    return kept - trace.preacts[-1], predict(moved, x) - kept
+
+
+# ------------------------------------------------------------- the public door
+
+
+def _check_grid(grid: tuple[int, ...] | None, patch: int | None, n: int) -> tuple[tuple[int, ...] | None, _Patches | None]:
+    """The grid's shape, and how it is cut into patches."""
+    if grid is None:
+        if patch is not None:
+            raise ValueError("patch needs grid: say how the examples lie, grid=(n,) or grid=(height, width).")
+        return None, None
+    if not isinstance(grid, tuple) or len(grid) not in (1, 2):
+        raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
+    shape = tuple(check_count("grid", s, 1) for s in grid)
+    if math.prod(shape) != n:
+        raise ValueError(f"grid must have as many samples as x has rows, {n}. Got {shape}, {math.prod(shape)} samples.")
+    if patch is None:
+        return shape, None
+    k = check_count("patch", patch, 1)
+    if any(s % k for s in shape):
+        raise ValueError(f"patch must divide every axis of {shape}. Got {patch}.")
+    samples = np.arange(n).reshape([part for s in shape for part in (s // k, k)])
+    samples = samples.transpose((0, 1) if len(shape) == 1 else (0, 2, 1, 3)).reshape(-1, k ** len(shape))
+    one: Array = scipy.fft.dct(np.eye(k), axis=0, norm="ortho")
+    return shape, _Patches(samples, one if len(shape) == 1 else np.kron(one, one), tuple(np.ndindex(*(k,) * len(shape))))
