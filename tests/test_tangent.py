@@ -13,11 +13,13 @@ from relu_dynamics.mlp import MLP, backward, flatten, forward, predict, unflatte
 from relu_dynamics.pattern import hamming, pattern
 from relu_dynamics.tangent import (
     confusion_of_pairs,
+    descent_direction,
     example_gradients,
     gradient_confusion,
     layer_kernels,
     loss_gradient_gram,
     path_kernel,
+    preactivation_rates,
     tangent_kernel,
     unit_kernels,
 )
@@ -328,3 +330,31 @@ def test_bad_input_gives_one_clear_error(call, message):
     net = MLP((np.eye(2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))
     with pytest.raises(ValueError, match=message):
         call(net, np.ones((3, 2)), np.ones((3, 1)))
+
+
+# ------------------------------------------------------------- motion (T1, T14)
+
+
+@given(with_rows(exact_nets(), rows=st.integers(1, 4)), st.data())
+def test_outputs_move_by_the_jacobian_times_the_motion_and_units_by_their_own(drawn, data):
+    """T1: df/dt = J theta', for any motion; and the same holds for every hidden unit made an output, its layer the last."""
+    net, x = drawn
+    motion = MLP(*(tuple(data.draw(halves(part.shape)) for part in parts) for parts in net))
+    rates = preactivation_rates(net, x, motion)
+    assert_array_equal(rates[-1], example_gradients(net, x) @ flatten(motion))
+    for l in range(1, len(net.weights)):
+        head, by = (MLP(each.weights[:l], each.biases[:l]) for each in (net, motion))
+        assert_array_equal(rates[l - 1], example_gradients(head, x) @ flatten(by) if len(head.biases[-1]) else rates[l - 1])
+
+
+@given(with_rows(exact_nets(), rows=st.integers(1, 4), columns=1))
+def test_descent_direction_is_minus_the_mean_of_the_examples_gradients(drawn):
+    """T14: the loss is the mean over examples of |r_i|^2 / m."""
+    net, x, y = drawn
+    close(flatten(descent_direction(net, x, y)), -loss_gradients(net, x, y).mean(axis=0))
+
+
+def test_descent_on_no_examples_is_refused():
+    net = MLP((np.ones((1, 2)),), (np.zeros(1),))
+    with pytest.raises(ValueError, match="at least one row"):
+        descent_direction(net, np.zeros((0, 2)), np.zeros((0, 1)))

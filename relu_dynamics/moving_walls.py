@@ -1,0 +1,216 @@
+"""Walls on the move: how fast each wall travels while the network learns, and when regions are born and die.
+
+In the cell of a pattern the wall of unit u is z_u(x; theta) = 0, the pattern of the layers before it
+held fixed.  When the parameters move at the velocity theta', the wall travels at
+
+    v = -(d z_u/d theta . theta') / |grad_x z_u|     along grad_x z_u / |grad_x z_u|              (T18)
+
+and on a line x(t) = a + t (b - a) its breakpoint at -(d z_u/d theta . theta') / (d z_u/dt).
+
+As long as no pre-activation z_u changes its sign at a vertex of the complex of the other units of its
+own and earlier layers, all walls move and nothing else happens.  On a line the vertices are the two
+ends and the breakpoints of those units, and there are four kinds of events (T20 and two more):
+
+    end        the wall of u enters or leaves over an end                          1 piece is born or dies
+    extremum   z_u has a local extremum at the breakpoint: two walls of u
+               appear or vanish there                                              2 pieces are born or die
+    passing    z_u is monotone there: the wall passes through the breakpoint       the count stays,
+               (always so for two units of one layer)                              one pattern replaces another
+    plateau    all units before u are off on a piece, z_u is constant there and
+               switches on the whole piece at once                                 by what lies beside it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from relu_dynamics.complex2d import Regions
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_indices, check_net_and_rows, row_blocks
+from relu_dynamics.pattern import hidden_units, pack, pattern, preactivation_maps, unique_words
+from relu_dynamics.regions1d import Pieces, regions_on_segment
+from relu_dynamics.tangent import descent_direction, preactivation_rates
+
+
+class Walls(NamedTuple):
+    """Points on walls, and whose walls they are."""
+
+    points: Array   # (k, m[0])
+    units: Indices  # (k,) hidden-unit indices
+
+
+class Event(NamedTuple):
+    """One change in the order of the breakpoints on a line."""
+
+    time: float    # in the middle of the interval it was narrowed down to
+    kind: str      # "end", "extremum", "passing", "plateau"; "several" where events could not be told apart
+    born: int      # pieces after - pieces before
+    units: tuple[int, ...]  # whose breakpoints appeared, vanished or changed places
+    place: float   # on the line, 0 to 1
+
+
+# -------------------------------------------------------------------- velocities
+
+
+def wall_velocity(
+    net: MLP, x: ArrayLike, y: ArrayLike, walls: Walls, *, along: ArrayLike | None = None, motion: MLP | None = None
+) -> Array:
+    """(k,): how fast the wall of each unit travels at each point, under gradient flow on the examples x, y (T18).
+
+    walls are points on walls, (k, m[0]), and their units; breakpoints() and edge_midpoints() make them.
+    Positive is along grad z_u, towards where the unit is on: the unit's half of the cell shrinks.
+    along, (m[0],) or (k, m[0]), measures along that direction instead: the wall reaches point + t * velocity * along;
+    for breakpoints on a segment it is b - a, and on an encoded curve the curve's tangent.
+    motion replaces the velocity of gradient flow by another one of the parameters.  NaN where the unit has no wall or
+    the wall is parallel to along.
+    """
+    net, points = check_net_and_rows(net, walls.points, "points", float64=True)
+    units = check_indices("units", walls.units, hidden_units(net))
+    if len(units) != len(points):
+        raise ValueError(f"units must have one entry per point. Got {len(units)} units, {len(points)} points.")
+    if motion is None:
+        motion = descent_direction(net, x, y)
+    if along is not None:
+        along = as_real("along", along).astype(np.float64)
+        if along.shape not in (points.shape, points.shape[1:]):
+            raise ValueError(f"along must be {points.shape[1:]} or {points.shape}. Got shape {along.shape}.")
+        along = np.broadcast_to(along, points.shape)
+    velocity = np.empty(len(points))
+    for rows in row_blocks(len(points), 512):
+        here = np.arange(len(points[rows])), units[rows]
+        rate = np.concatenate(preactivation_rates(net, points[rows], motion)[:-1], axis=1)[here]
+        gradient = preactivation_maps(net, pattern(net, points[rows]))[0][here]
+        slope = np.linalg.norm(gradient, axis=1) if along is None else np.vecdot(gradient, along[rows])
+        velocity[rows] = np.divide(-rate, slope, out=np.full(len(rate), np.nan), where=slope != 0)
+    return velocity
+
+
+def breakpoints(pieces: Pieces, a: ArrayLike, b: ArrayLike) -> Walls:
+    """The inner breakpoints of regions_on_segment(net, a, b)."""
+    a, b = as_real("a", a, (None,)), as_real("b", b, (None,))
+    return Walls(a + pieces.t[1:-1, None] * (b - a), pieces.owner)
+
+
+def edge_midpoints(regions: Regions) -> Walls:
+    """The midpoint of every edge that lies on a wall."""
+    inner = regions.edge_owner >= 0
+    return Walls(regions.vertices[regions.edges[inner]].mean(axis=1), regions.edge_owner[inner])
+
+
+# ------------------------------------------------------------- births and deaths
+
+
+def births_and_deaths(before: Bits, after: Bits) -> tuple[Bits, Bits]:
+    """(k2,) which patterns of after, (k2, H), are new, and (k1,) which of before, (k1, H), are gone.
+
+    A cell is convex, so on a line and in a convex window every pattern has one region: regions are matched by pattern.
+    """
+    packed = pack(before), pack(after)
+    if np.shape(before)[1] != np.shape(after)[1]:
+        raise ValueError(f"before and after must have as many units as each other. Got shapes {np.shape(before)} and {np.shape(after)}.")
+    words = np.concatenate(packed)
+    _, group = unique_words(words)
+    groups = int(group.max(initial=-1)) + 1
+    old, new = (np.bincount(part, minlength=groups) > 0 for part in (group[: len(before)], group[len(before) :]))
+    return ~old[group[len(before) :]], ~new[group[: len(before)]]
+
+
+def region_events(
+    path: Callable[[float], MLP], a: ArrayLike, b: ArrayLike, *, samples: int = 16, resolution: float = 1e-9
+) -> list[Event]:
+    """The events on the segment from a to b while the network is path(s), 0 <= s <= 1, in order (T20).
+
+    path is continuous: a step of descent, (1 - s) theta0 + s theta1, or the stretch of a trajectory.  The unit interval is
+    halved until nothing happens in a part or it is narrower than resolution; events closer than that come out as one of kind
+    "several", and events that undo each other between two of the samples first taken are not seen.  Of the pieces born,
+    the sum is always the difference of the two ends.
+    """
+    count = check_count("samples", samples, 1)
+    if not 0 < resolution < 1:
+        raise ValueError(f"resolution must lie between 0 and 1. Got {resolution!r}.")
+    first = [(s, _line(path(s), a, b)) for s in np.linspace(0, 1, count + 1).tolist()]
+    kept = [first[0], *(this for before, this, after in zip(first[:-2], first[1:-1], first[2:], strict=True)
+                        if not this[1].within_an_event(before[1], after[1])), first[-1]]
+    parts = list(zip(kept[:-1], kept[1:], strict=True))[::-1]
+    events: list[Event] = []
+    while parts:
+        (start, before), (end, after) = parts.pop()
+        if before.sequence == after.sequence:
+            continue
+        middle = _between(path, a, b, start, end, before, after) if end - start > resolution else None
+        if middle is None:
+            events.append(_event((start + end) / 2, before, after))
+        else:
+            parts += [(middle, (end, after)), ((start, before), middle)]
+    return events
+
+
+class _Line(NamedTuple):
+    """The combinatorial type of a network on a segment, and where its breakpoints are."""
+
+    sequence: tuple[bytes, tuple[tuple[int, ...], ...]]  # the pattern at the start; the units that switch at each breakpoint
+    t: Array                                             # of the inner breakpoints
+
+    @property
+    def switches(self) -> tuple[tuple[int, ...], ...]:
+        return self.sequence[1]
+
+    @property
+    def coincidences(self) -> int:
+        return sum(len(units) - 1 for units in self.switches)
+
+    def within_an_event(self, before: _Line, after: _Line) -> bool:
+        """Breakpoints that are apart before and after fall together here, to the precision of the enumeration."""
+        return self.coincidences > min(before.coincidences, after.coincidences)
+
+
+def _line(net: MLP, a: ArrayLike, b: ArrayLike) -> _Line:
+    pieces = regions_on_segment(net, a, b)
+    place, unit = np.nonzero(pieces.pattern[1:] ^ pieces.pattern[:-1])
+    switches = np.split(unit, np.searchsorted(place, np.arange(1, len(pieces.owner))))
+    return _Line((pieces.pattern[0].tobytes(), tuple(tuple(units.tolist()) for units in switches if len(units))), pieces.t[1:-1])
+
+
+def _between(
+    path: Callable[[float], MLP], a: ArrayLike, b: ArrayLike, start: float, end: float, before: _Line, after: _Line
+) -> tuple[float, _Line] | None:
+    """A time about the middle that is not within an event, and its line; None if three tries find none."""
+    for share in (0.5, 0.4, 0.6):
+        time = start + share * (end - start)
+        line = _line(path(time), a, b)
+        if not line.within_an_event(before, after):
+            return time, line
+    return None
+
+
+def _event(time: float, before: _Line, after: _Line) -> Event:
+    """What turned one line into the other: the part of the sequence that is not in common at either end of it."""
+    old, new = before.switches, after.switches
+    shorter = min(len(old), len(new))
+    first = next((k for k in range(shorter) if old[k] != new[k]), shorter)
+    last = next((k for k in range(shorter - first) if old[-1 - k] != new[-1 - k]), shorter - first)
+    old_part, new_part = old[first : len(old) - last], new[first : len(new) - last]
+    less, more = sorted((old_part, new_part), key=len)
+    units = tuple(sorted({unit for part in (*less, *more) for unit in part}))
+    start_switches = before.sequence[0] != after.sequence[0]
+    if not less and len(more) == 1 and (first if start_switches else last) == 0:
+        kind = "end"
+    elif len(less) == 1 and more == (more[0], *less, more[0]):
+        kind = "extremum"
+    elif len(less) == 2 and more == less[::-1]:
+        kind = "passing"
+    elif any(_without(unit, old) == _without(unit, new) for unit in units):
+        kind = "plateau"
+    else:
+        kind = "several"
+    place = (after if len(new_part) >= len(old_part) else before).t[first : first + len(more)]
+    return Event(time, kind, len(new) - len(old), units, float(place.mean()) if len(place) else 0.0)
+
+
+def _without(unit: int, switches: tuple[tuple[int, ...], ...]) -> list[tuple[int, ...]]:
+    """The sequence of breakpoints with one unit's taken out."""
+    rest = (tuple(u for u in units if u != unit) for units in switches)
+    return [units for units in rest if units]
