@@ -51,6 +51,8 @@ ALL = (
     "e13_inscribed_balls",
     "e14_cross_sections",
     "t35_frequencies",
+    "t15_interference",
+    "t16_frequency_rates",
 )
 
 

@@ -162,10 +162,10 @@ WIDE_INPUTS = ("[-2,2]", "[-3,3]")  # for dead units only
 IMAGES = ("random image", "photograph")
 
 
-def signal_runs(settings: Settings) -> dict[tuple[str, int], Run]:
+def signal_runs(settings: Settings, inputs: Sequence[str] = SIGNAL_INPUTS) -> dict[tuple[str, int], Run]:
     """(input, seed) -> run on the 14 tones."""
     return {(name, seed): _run(SIGNAL[settings.scale], "tones", name, seed, settings)
-            for name in SIGNAL_INPUTS for seed in settings.seeds}
+            for name in inputs for seed in settings.seeds}
 
 
 def image_runs(settings: Settings, wide: bool = False) -> dict[tuple[str, str, int], Run]:

@@ -1,0 +1,159 @@
+"""T16. How fast does gradient flow reduce each frequency, by itself and through the others?
+
+    python -m scripts.t16_frequency_rates [--quick] [--seeds 5] [--out out]
+
+Rate at which |r_hat_k| shrinks under gradient flow, split exactly into its intrinsic part,
+(2/nm) K_hat_kk, and what couples in from other frequencies: for the fourteen tones (runs of
+E1, and the same with L=1) and for the radial bands of the photograph (runs of E5), before,
+during and after training.  Does the rate before training foretell when a tone is learned?
+The sums over frequencies are checked against the rate of the loss in every network.
+
+Every fourth sample of the tones and every second pixel per axis of the photograph are used.
+Times to half error are those of the actual runs (Adam), so that only their order can agree.
+
+Writes t16_frequency_rates.npz, .png and .json (claims).
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import rankdata
+
+from relu_dynamics.measures import time_to_half
+from relu_dynamics.mlp import predict
+from relu_dynamics.signals import PAPER_TONES
+from relu_dynamics.spectrum import frequency_error
+from scripts import experiment, style
+from scripts.ledger import Claim, Link, means, ordering
+from scripts.rates import checked_flow, frequency_rates, thinned
+from scripts.runs import IMAGE_INPUTS, image_runs, read, signal_runs
+
+TITLE = "Rates per frequency under gradient flow"
+INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
+STAGES = ("before training", "after one epoch", "halfway", "at the end")
+
+
+def runs(settings):
+    return [*signal_runs(settings, INPUTS).values(), *photographs(settings).values()]
+
+
+def photographs(settings):
+    return {(name, seed): run for (image, name, seed), run in image_runs(settings).items() if image == "photograph"}
+
+
+def stages(epochs):
+    """Indices of four checkpoints: before training, after one epoch, about halfway, and the last."""
+    return [0, epochs.tolist().index(1), int(np.argmin(abs(epochs - epochs[-1] / 2))), len(epochs) - 1]
+
+
+def rates(trained, side, checkpoints):
+    """(checkpoints, bands, 2) rates, intrinsic and coupled."""
+    shape, x, y = thinned(trained, side)
+    table = []
+    for c in checkpoints:
+        net = trained.nets[c]
+        table.append(frequency_rates(checked_flow(net, x, y, shape), predict(net, x) - y, shape))
+    return np.array(table)
+
+
+def measure(settings, folder):
+    """tone_rate (inputs, seeds, stages, tones, 2); half (inputs, seeds, tones), the epoch of relative error 1/2;
+    band_rate (image inputs, seeds, 2, bands, 2), before training and at the end."""
+    tones = np.array(PAPER_TONES)
+    wanted, tone_rate, half = signal_runs(settings, INPUTS), [], []
+    for name in INPUTS:
+        by_seed = [read(wanted[name, seed], folder) for seed in settings.seeds]
+        side = 256 if settings.scale == "quick" else 512
+        tone_rate.append([rates(trained, side, stages(trained.epochs))[:, tones] for trained in by_seed])
+        half.append([time_to_half(trained.epochs, np.array([
+            frequency_error(predict(net, trained.x), trained.y, trained.shape)[tones] for net in trained.nets])) for trained in by_seed])
+    images, side = photographs(settings), 16 if settings.scale == "quick" else 32
+    band_rate = [[rates(read(images[name, seed], folder), side, (0, -1))[:, : side // 2 + 1] for seed in settings.seeds]
+                 for name in IMAGE_INPUTS[settings.scale]]
+    return {"inputs": np.array(INPUTS), "tones": tones, "tone_rate": np.array(tone_rate), "half": np.array(half),
+            "image_inputs": np.array(IMAGE_INPUTS[settings.scale]), "band_rate": np.array(band_rate), "stages": np.array(STAGES)}
+
+
+def rank_correlation(a, b):
+    """Spearman's, over all entries of a and b; infinities are ties at the top."""
+    ranks = [rankdata(np.ravel(values)) for values in (a, b)]
+    return np.corrcoef(*ranks)[0, 1] if all(np.ptp(r) > 0 for r in ranks) else 0.0
+
+
+def claims(data):
+    names, tones, own = data["inputs"].tolist(), data["tones"], data["tone_rate"][..., 0]
+    start, coupled = own[:, :, 0], abs(data["tone_rate"][:, :, 0, :, 1]).sum(axis=2) / own[:, :, 0].sum(axis=2)
+    slope = {name: np.array([rank_correlation(tones, rate) for rate in by_seed]) for name, by_seed in zip(names, start, strict=True)}
+    level = {name: np.log10(by_seed).mean(axis=1) for name, by_seed in zip(names, start, strict=True)}
+    share = dict(zip(names, coupled, strict=True))
+    foretold = np.array([-rank_correlation(start[:, s], data["half"][:, s]) for s in range(start.shape[1])])
+    within = {name: np.array([-rank_correlation(rate, half) for rate, half in zip(start[i], data["half"][i], strict=True)])
+              for i, name in enumerate(names) if name in ("L=4", "L=7")}
+    images, bands = data["image_inputs"].tolist(), np.log10(data["band_rate"][:, :, 0, 1:, 0]).mean(axis=2)
+    return [
+        Claim("T16a", "before training the intrinsic rate falls with the frequency, for coordinates: rank correlation below zero",
+              means({name: slope[name] for name in ("[0,1]", "[-1,1]")}),
+              [Link(f"-rank correlation, {name}", -slope[name]) for name in ("[0,1]", "[-1,1]")]),
+        Claim("T16b", "before training tones are reduced faster the more frequencies encode the input (mean log10 of the intrinsic rate): "
+              "L=7 > L=4 > L=1 > [-1,1] > [0,1]", means(level), ordering(level, "L=7", "L=4", "L=1", "[-1,1]", "[0,1]")),
+        Claim("T16c", "the intrinsic rate before training foretells when a tone is learned: rank correlation with the time to half error, "
+              "over all tones and inputs, and over the tones of L=4 and of L=7, below zero", means({"all inputs": foretold, **within}),
+              [Link(f"-rank correlation, {name}", values) for name, values in {"all inputs": foretold, **within}.items()]),
+        Claim("T16d", "before training, frequencies are coupled more for coordinates (|coupling| over intrinsic rate): [0,1] > L=7",
+              means(share), ordering(share, "[0,1]", "L=7")),
+        Claim("T16e", "photograph, before training (mean log10 of the intrinsic rate over bands): " + " > ".join(reversed(images)),
+              means(dict(zip(images, bands, strict=True))), ordering(dict(zip(images, bands, strict=True)), *reversed(images))),
+    ]
+
+
+def draw(data):
+    """Above: the tones, stage by stage.  Below: the photograph's bands, what the rates foretell, and the coupling."""
+    figure, axes = style.panels(2, 4, width=3.1, height=2.9)
+    names, images, tones, rate = data["inputs"].tolist(), data["image_inputs"].tolist(), data["tones"], data["tone_rate"]
+    radii = np.arange(1, data["band_rate"].shape[3])
+    intrinsic = "intrinsic rate (2/nm) $\\hat K_{kk}$\n(1 / unit of time)"
+    for s, (ax, stage) in enumerate(zip(axes[0], STAGES, strict=True)):
+        _curves(ax, tones, names, rate[:, :, s, :, 0], rate[..., 0], f"tones, {stage}", "tone k (cycles per signal)")
+    for s, (ax, stage) in enumerate(zip(axes[1, :2], (STAGES[0], STAGES[-1]), strict=True)):
+        _curves(ax, radii, images, data["band_rate"][:, :, s, 1:, 0], data["band_rate"][..., 1:, 0], f"photograph, {stage}",
+                "radius |k| (cycles per image)")
+    axes[0, 0].set_ylabel(intrinsic)
+    axes[1, 0].set_ylabel(intrinsic)
+    foretold, coupled = axes[1, 2:]
+    never = 1.25 * np.max(data["half"], where=np.isfinite(data["half"]), initial=1)
+    for name, by_seed, half in zip(names, rate[:, :, 0, :, 0], data["half"], strict=True):
+        foretold.plot(by_seed.ravel(), np.minimum(half.ravel(), never), ".", markersize=3, color=style.COLOURS[name])
+    foretold.set_xscale("log")
+    foretold.set_xlabel("intrinsic rate before training")
+    foretold.set_ylabel("epoch of half error\n(top: not reached)")
+    foretold.set_title("what rates foretell", loc="left", fontsize="medium")
+    for name, by_seed in zip(names, rate[:, :, 0], strict=True):
+        style.with_band(coupled, tones, (by_seed[..., 1] / by_seed[..., 0]).T, name)
+    coupled.axhline(0, color="0.6", linewidth=0.8)
+    coupled.set_yscale("symlog", linthresh=1)
+    coupled.set_xlabel("tone k (cycles per signal)")
+    coupled.set_ylabel("coupling / intrinsic rate")
+    coupled.set_title("tones, before training", loc="left", fontsize="medium")
+    handles = {label: handle for ax in axes[:, 0] for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=7, frameon=False, title=style.BAND,
+                  fontsize="small", title_fontsize="small", handlelength=3)
+    return figure
+
+
+def _curves(ax, x, names, values, whole, title, xlabel):
+    """One line per input, values (inputs, seeds, frequencies), on the scale of all that is in whole."""
+    for name, by_seed in zip(names, values, strict=True):
+        style.with_band(ax, x, by_seed.T, name)
+    ax.set_yscale("log")
+    ax.set_ylim(whole.min() / 2, whole.max() * 2)
+    ax.set_title(title, loc="left", fontsize="medium")
+    ax.set_xlabel(xlabel)
+
+
+def main(argv=None):
+    return experiment.main(argv, __doc__, only=Path(__file__).stem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
