@@ -34,6 +34,8 @@ class Encoding(Protocol):
 
     def __call__(self, x: ArrayLike) -> Array: ...
 
+    def jacobian(self, x: ArrayLike) -> Array: ...
+
     def columns(self, d: int) -> int: ...
 
 
@@ -46,6 +48,14 @@ class Sinusoids:
     def columns(self, d: int) -> int:
         """D, the number of columns for inputs of d coordinates."""
         return 2 * len(self.frequencies_in(d))
+
+    def jacobian(self, x: ArrayLike) -> Array:
+        """(n, D, d): the derivative of every column in every coordinate, 2 pi b cos and -2 pi b sin."""
+        x = _unit_coordinates(x)
+        waves = 2 * np.pi * self.frequencies_in(x.shape[1])
+        columns = self(x).reshape(len(x), len(waves), 2)
+        turned = np.stack([columns[..., 1], -columns[..., 0]], axis=2)  # sin' = cos, cos' = -sin
+        return (turned[..., None] * waves[:, None, :]).reshape(len(x), 2 * len(waves), x.shape[1])
 
     def __call__(self, x: ArrayLike) -> Array:
         x = _unit_coordinates(x)
@@ -70,6 +80,11 @@ class Coordinates:
     def columns(self, d: int) -> int:
         """D = d."""
         return d
+
+    def jacobian(self, x: ArrayLike) -> Array:
+        """(n, d, d): high - low times the identity."""
+        n, d = _unit_coordinates(x).shape
+        return np.tile((self.high - self.low) * np.eye(d), (n, 1, 1))
 
     def __call__(self, x: ArrayLike) -> Array:
         return self.low + (self.high - self.low) * _unit_coordinates(x)

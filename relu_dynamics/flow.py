@@ -36,9 +36,12 @@ from numpy.typing import ArrayLike, NDArray
 from relu_dynamics.mlp import (
     MLP, Array, Indices, as_real, check_count, check_net_and_rows, check_size, forward, predict, row_blocks,
 )
+from relu_dynamics.moving_walls import wall_velocity
 from relu_dynamics.pattern import hamming, hidden_units, pattern
 from relu_dynamics.spectrum import radial_bands
 from relu_dynamics.tangent import check_examples, coupling, descent_direction, output_sensitivities, preactivation_rates
+
+__all__ = ["Flow", "Split", "StepSplit", "change_split", "decompose", "step_split", "wall_velocity"]
 
 BLOCK_ENTRIES = 2**22  # of one block of rows of the kernel: 32 MiB
 

@@ -53,6 +53,9 @@ ALL = (
     "t35_frequencies",
     "t15_interference",
     "t16_frequency_rates",
+    "t17_patch_frequency",
+    "t18_moving_walls",
+    "t32_infinite_width",
 )
 
 

@@ -142,3 +142,15 @@ def test_encodings_are_values():
 def test_bad_arguments_are_refused_when_made_and_bad_inputs_when_called(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@given(unit_points(), st.one_of(encodings, st.just(Coordinates(-2.0, 3.0))), st.integers(0, 2))
+def test_jacobian_is_the_limit_of_difference_quotients(x, encoding, axis):
+    """Central differences of sinusoids err by h^2 / 6 of the third derivative, which is known."""
+    d = x.shape[1]
+    axis, h = axis % d, 2.0**-20
+    step = h * np.eye(d)[axis]
+    fastest = 2 * np.pi * np.abs(encoding.frequencies_in(d)).max(initial=1) if hasattr(encoding, "frequencies_in") else 1
+    quotient = (encoding(x + step) - encoding(x - step)) / (2 * h)
+    assert encoding.jacobian(x).shape == (len(x), encoding.columns(d), d)
+    assert_allclose(encoding.jacobian(x)[:, :, axis], quotient, rtol=0, atol=h**2 / 6 * fastest**3 + 1e-15 / h * 8)
