@@ -51,6 +51,7 @@ ALL = (
     "e13_inscribed_balls",
     "e14_cross_sections",
     "t35_frequencies",
+    "t10_hamming_and_kernel",
     "t15_interference",
     "t16_frequency_rates",
     "t17_patch_frequency",

@@ -16,7 +16,7 @@ import pytest
 
 from relu_dynamics.encoding import Coordinates, PositionalEncoding
 from relu_dynamics.mlp import MLP, predict
-from scripts import benchmark, experiment, reproduce, runs
+from scripts import benchmark, experiment, moving_picture, reproduce, runs
 from scripts.experiment import ALL, carry_out
 from scripts.ledger import FAILED, REPRODUCED, UNDECIDED
 from scripts.runs import Run, Settings, image_runs, signal_runs
@@ -218,6 +218,26 @@ def test_the_benchmark_refuses_parts_it_does_not_have(capsys):
     with pytest.raises(SystemExit):
         benchmark.main(["nothing"])
     assert "no part is called nothing" in capsys.readouterr().err
+
+
+# ----------------------------------------------------------- the moving picture
+
+
+def test_the_moving_picture_is_one_page_that_needs_nothing_from_elsewhere(tmp_path):
+    """The same bytes twice, no address in it, and as many pictures as frames were asked for."""
+    pages = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        assert moving_picture.main(["--quick", "--frames", "3", "--out", str(folder)]) == 0
+        pages.append((folder / "moving_picture.html").read_text())
+    assert pages[0] == pages[1] and not re.search(r"https?://|//[a-z]+\.", re.sub(r"base64,[^\"]*", "", pages[0]))
+    assert pages[0].count("data:image/png;base64,") == 3 and 'class="fa' not in pages[0]
+
+
+@pytest.mark.parametrize("argv", [["--frames", "1"], ["--seed", "-1"]])
+def test_the_moving_picture_refuses_bad_arguments(argv, capsys):
+    with pytest.raises(SystemExit) as stop:
+        moving_picture.main(argv)
+    assert stop.value.code == 2 and "must" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------------- README

@@ -1,0 +1,163 @@
+"""T10. How much of the coupling of two inputs can be read off the Hamming distance of their patterns?
+
+    python -m scripts.t10_hamming_and_kernel [--quick] [--seeds 5] [--out out]
+
+With one hidden layer, outgoing weights of one size, and only the first layer trained, all of
+it: K(x, x') / (a^2 (x.x' + 1)) is (|S| + |S'| - H) / 2 exactly.  Then every assumption is
+dropped in turn: all parameters trained, unequal outgoing weights, two to four hidden layers
+(untrained, as initialised), and the trained networks of E5.  Measured is Spearman's rank
+correlation between the Hamming distance and the cosine of the tangent kernel, over random
+pairs of pixels of the photograph's grid.
+
+Writes t10_hamming_and_kernel.npz, .png and .json (claims).
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import rankdata
+
+from relu_dynamics.mlp import MLP, init
+from relu_dynamics.pattern import pattern
+from relu_dynamics.signals import grid
+from relu_dynamics.tangent import confusion_of_pairs
+from scripts import experiment, style
+from scripts.ledger import Claim, Link, means
+from scripts.runs import IMAGE, IMAGE_INPUTS, encoding, image_runs, read
+
+TITLE = "Hamming distance and kernel cosine"
+DEPTHS = (1, 2, 3, 4)
+PAIRS = 3000
+
+
+def photographs(settings):
+    return {(name, seed): run for (image, name, seed), run in image_runs(settings).items() if image == "photograph"}
+
+
+def runs(settings):
+    return list(photographs(settings).values())
+
+
+def measure(settings, folder):
+    """exact (inputs, seeds): largest deviation from T10's line, relative; depth (inputs, seeds, depths): rank correlations of untrained
+    networks; trained (inputs, seeds, stages); h and cosine (inputs, 2, PAIRS): one hidden layer of equal weights, and the first
+    seed's trained network."""
+    names, side, wanted = IMAGE_INPUTS[settings.scale], min(IMAGE[settings.scale].size, 64), photographs(settings)
+    width = IMAGE[settings.scale].hidden[0]
+    exact, depth, trained, h, cosine = [], [], [], [], []
+    for name in names:
+        x = encoding(name)(grid((side, side), "half-open"))
+        rows = {"exact": [], "depth": [], "trained": []}
+        for seed in settings.seeds:
+            rng = np.random.default_rng([seed, 10])
+            i, j = rng.integers(0, len(x), (2, PAIRS))
+            i, j = i[i != j], j[i != j]
+            nets = [init([x.shape[1], *[width] * layers, 1], rng) for layers in DEPTHS]
+            line, distance, angle = equal_weights(nets[0], x, i, j)
+            rows["exact"].append(line)
+            rows["depth"].append([rank_correlation(hamming_of(net, x, i, j), kernel_cosine(net, x, i, j)) for net in nets])
+            run = read(wanted[name, seed], folder)
+            i, j = rng.integers(0, len(run.x), (2, PAIRS))
+            i, j = i[i != j], j[i != j]
+            both = [(hamming_of(net, run.x, i, j), kernel_cosine(net, run.x, i, j)) for net in (run.nets[0], run.nets[-1])]
+            rows["trained"].append([rank_correlation(*pair) for pair in both])
+            if seed == settings.seeds[0]:
+                shown = np.arange(min(len(distance), len(both[1][0]), 1500))
+                h.append([distance[shown], both[1][0][shown]])
+                cosine.append([angle[shown], both[1][1][shown]])
+        for table, key in ((exact, "exact"), (depth, "depth"), (trained, "trained")):
+            table.append(rows[key])
+    least = min(len(pair[0]) for pair in h)
+    return {"inputs": np.array(names), "depths": np.array(DEPTHS), "exact": np.array(exact), "depth": np.array(depth),
+            "trained": np.array(trained), "h": np.array([[part[:least] for part in pair] for pair in h]),
+            "cosine": np.array([[part[:least] for part in pair] for pair in cosine])}
+
+
+def hamming_of(net, x, i, j):
+    q = pattern(net, x)
+    return np.count_nonzero(q[i] != q[j], axis=1)
+
+
+def kernel_cosine(net, x, i, j):
+    """K_ij / sqrt(K_ii K_jj) of the first output: with residuals of one sign it is the gradient confusion (T8)."""
+    first = MLP((*net.weights[:-1], net.weights[-1][:1]), (*net.biases[:-1], net.biases[-1][:1]))
+    low = np.full((len(x), 1), -1e6)  # far below every output, so that all residuals are positive
+    return confusion_of_pairs(first, x, low, i, j)
+
+
+def equal_weights(net, x, i, j):
+    """The largest deviation of K from a^2 (x.x' + 1) (|S| + |S'| - H) / 2, next to its largest value, and H and cosine.
+
+    K here is that of the first layer alone with all |a_k| = a, from the gradients a_k q_k (x, 1) of its units.
+    """
+    q, signs = pattern(net, x), np.where(net.weights[1][0] > 0, 1.0, -1.0)
+    a, lifted = 0.5, np.hstack([x, np.ones((len(x), 1))])
+    delta = a * signs * q
+    K = np.vecdot(delta[i], delta[j]) * np.vecdot(lifted[i], lifted[j])
+    size = np.sqrt(np.vecdot(delta, delta) * np.vecdot(lifted, lifted))
+    h, on = np.count_nonzero(q[i] != q[j], axis=1), q.sum(axis=1)
+    line = (on[i] + on[j] - h) / 2
+    predicted = a**2 * np.vecdot(lifted[i], lifted[j]) * line
+    deviation = abs(K - predicted).max() / abs(predicted).max()
+    cosine = np.divide(K, size[i] * size[j], out=np.zeros(len(i)), where=size[i] * size[j] > 0)
+    return deviation, h, cosine
+
+
+def rank_correlation(a, b):
+    ranks = rankdata(a), rankdata(b)
+    return np.corrcoef(*ranks)[0, 1] if all(np.ptp(r) > 0 for r in ranks) else 0.0
+
+
+def claims(data):
+    names, depth, trained = data["inputs"].tolist(), -data["depth"], -data["trained"][:, :, -1]
+    shallow, deep = ({name: values[:, d] for name, values in zip(names, depth, strict=True)} for d in (0, -1))
+    every = dict(zip(names, depth.min(axis=2), strict=True))
+    end = dict(zip(names, trained, strict=True))
+    return [
+        Claim("T10a", "one hidden layer, equal outgoing weights, first layer trained: the kernel is an affine function of the Hamming "
+              "distance, to rounding", means({"largest deviation": data["exact"].max(axis=0)}),
+              [Link("1e-12 > deviation", 1e-12 - data["exact"].max(axis=0))]),
+        Claim("T10b", "untrained, all layers trained: the cosine falls with the Hamming distance at one to four hidden layers "
+              "(-rank correlation above 0.5)", means(every), [Link(f"-rank correlation > 0.5, {name}", values - 0.5) for name, values in every.items()]),
+        Claim("T10c", "the relation loosens with depth: -rank correlation at one hidden layer > at four",
+              means({name: shallow[name] - deep[name] for name in names}),
+              [Link(f"one > four, {name}", shallow[name] - deep[name]) for name in names]),
+        Claim("T10d", "in trained networks of four hidden layers it still holds: -rank correlation above 0.5, for every input", means(end),
+              [Link(f"-rank correlation > 0.5, {name}", values - 0.5) for name, values in end.items()]),
+    ]
+
+
+def draw(data):
+    names = data["inputs"].tolist()
+    figure, axes = style.panels(1, 4, width=3.1, height=3.0)
+    for ax, which, title in ((axes[0, 0], 0, "one hidden layer, first layer\nalone, equal weights"), (axes[0, 1], 1, "trained, four hidden layers")):
+        for name, h, cosine in zip(names, data["h"], data["cosine"], strict=True):
+            ax.plot(h[which], cosine[which], ".", markersize=1.2, color=style.COLOURS[name], rasterized=True)
+        ax.set_xlabel("Hamming distance (units)")
+        ax.set_ylabel("cosine of the tangent kernel")
+        ax.set_title(title, loc="left", fontsize="medium")
+    for name, values in zip(names, -data["depth"], strict=True):
+        style.with_band(axes[0, 2], data["depths"], values.T, name)
+    axes[0, 2].set_xticks(DEPTHS)
+    axes[0, 2].set_xlabel("hidden layers, untrained")
+    for s, values in enumerate(np.moveaxis(-data["trained"], 2, 0)):
+        axes[0, 3].plot(np.arange(len(names)), values.mean(axis=1), "os"[s], color=("0.55", "#0072B2")[s], markersize=5,
+                        label=("before training", "trained")[s])
+        axes[0, 3].vlines(np.arange(len(names)), values.min(axis=1), values.max(axis=1), color=("0.55", "#0072B2")[s])
+    axes[0, 3].set_xticks(range(len(names)), names, rotation=45, fontsize="small")
+    axes[0, 3].legend(frameon=False, fontsize="small")
+    axes[0, 3].set_xlabel("input, four hidden layers")
+    for ax in axes[0, 2:]:
+        ax.set_ylim(-0.1, 1.02)
+        ax.set_ylabel("−rank correlation")
+    style.legend_below(figure, axes[0, 2], style.BAND)
+    return figure
+
+
+def main(argv=None):
+    return experiment.main(argv, __doc__, only=Path(__file__).stem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
