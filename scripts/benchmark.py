@@ -17,6 +17,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read once, when numpy is first impor
 
 import argparse  # noqa: E402
 import importlib.util  # noqa: E402
+import multiprocessing  # noqa: E402
 import platform  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
@@ -25,11 +26,12 @@ from concurrent.futures import ThreadPoolExecutor  # noqa: E402
 import numpy as np  # noqa: E402
 
 from relu_dynamics.encoding import PositionalEncoding  # noqa: E402
+from relu_dynamics.flow import decompose  # noqa: E402
 from relu_dynamics.mlp import MLP, Array, backward, flatten, forward, init, predict, row_blocks  # noqa: E402
 from relu_dynamics.pattern import pack, pattern, unique_words  # noqa: E402
 from relu_dynamics.regions1d import regions_on_encoded_segment, regions_on_segment  # noqa: E402
 from relu_dynamics.signals import grid  # noqa: E402
-from relu_dynamics.tangent import gradient_confusion, loss_sensitivities  # noqa: E402
+from relu_dynamics.tangent import example_gradients, gradient_confusion, loss_sensitivities  # noqa: E402
 from relu_dynamics.train import adam, train  # noqa: E402
 from scripts import benchmark_regions  # noqa: E402
 
@@ -286,10 +288,51 @@ def segments(quick: bool) -> Iterator[str]:
                f"{1e6 * seconds / len(pieces.pattern):.1f} us a piece (wanted 50)")
 
 
+# ---------------------------------------------------------------------- flow
+
+
+def flow(quick: bool) -> Iterator[str]:
+    """decompose with everything on, against forming the Jacobian and its Gram matrix; peak memory of a fresh process."""
+    widths = [2, 256, 256, 3]
+    for side, peer in ((16, True), (32 if quick else 64, False)):
+        net, x, y = flow_problem(widths, side)
+        contestants: dict[str, tuple[Burst, int]] = {
+            "ours": (lambda: decompose(net, x, y, grid=(side, side), patch=8, outputs=True), 1)}
+        if peer:
+            contestants["Jacobian"] = (lambda: jacobian_gram(net, x), 1)
+        times = take_turns(contestants, 3)
+        line = f"flow      {str(widths):29} x {len(x):4}  everything on {np.median(times['ours']):6.2f} s"
+        if peer:
+            line += f"  Jacobian and K alone {np.median(times['Jacobian']):.2f} s, {ratio(times['Jacobian'], times['ours']):.1f} times"
+        else:
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                line += f"  peak memory {pool.apply(flow_memory, (widths, side)):.0f} MiB (the Jacobian: {len(x) * 3 * flatten(net).size / 2**17:.0f})"
+        yield line
+
+
+def flow_problem(widths: list[int], side: int) -> tuple[MLP, Array, Array]:
+    rng = np.random.default_rng(0)
+    return init(widths, rng), grid((side, side), "half-open"), rng.random((side * side, widths[-1]))
+
+
+def flow_memory(widths: list[int], side: int) -> float:
+    """MiB by which the process that calls it grows."""
+    problem, before = flow_problem(widths, side), benchmark_regions.high_water()
+    decompose(*problem, grid=(side, side), patch=8, outputs=True)
+    return benchmark_regions.high_water() - before
+
+
+def jacobian_gram(net: MLP, x: Array) -> Array:
+    J = example_gradients(net, x)
+    J = J.reshape(-1, J.shape[2])
+    return np.asarray(J @ J.T)
+
+
 # ------------------------------------------------------------- the command line
 
 BENCHMARKS: dict[str, Callable[[bool], Iterator[str]]] = {
     "training": training, "confusion": confusion, "patterns": patterns, "segments": segments,
+    "flow": flow,
     "regions": benchmark_regions.lines,
 }
 
