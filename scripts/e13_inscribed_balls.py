@@ -21,6 +21,8 @@ from scripts import experiment, style
 from scripts.ledger import Claim, means, ordering
 
 TITLE = "Inscribed balls of the first layer's cells"
+SOURCE = "the paper's inspheres.py"
+SHOWS = "Radius of the largest ball around random points of the encoding's cube: cells are wider in more dimensions."
 LEVELS = (4, 8, 12, 16, 20)
 UNITS = {"quick": 64, "laptop": 512, "paper": 512}
 POINTS = {"quick": 4, "laptop": 20, "paper": 1000}

@@ -26,6 +26,9 @@ from scripts.ledger import Claim, Link, means, ordering
 from scripts.runs import IMAGE_INPUTS, image_runs, read
 
 TITLE = "Cross-sections of the encoding space"
+SOURCE = "the paper's cross_section.py"
+SHOWS = ("Planes through the space of encodings, every region exactly: along the lowest and the highest frequency, for a "
+         "small and a large encoding.")
 SQUARE = ((-1, 1), (-1, 1))
 PIXELS = 256
 

@@ -22,6 +22,9 @@ from scripts.ledger import Claim, Link, means, ordering
 from scripts.runs import SIGNAL_INPUTS, over_checkpoints, signal_runs, stream
 
 TITLE = "Hamming distance along a 1-D signal"
+SOURCE = "the paper's 1d_signal_hamming.py"
+SHOWS = ("How many units differ between two samples, through training: on the left for neighbours, on the right for "
+         "distant samples. The more frequencies encode the input, the less alike the network computes at neighbours.")
 
 
 def pairs_of(trained):

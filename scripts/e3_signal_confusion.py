@@ -21,6 +21,9 @@ from scripts.ledger import Claim, means, ordering
 from scripts.runs import SIGNAL_INPUTS, read, signal_runs
 
 TITLE = "Gradient confusion along a 1-D signal"
+SOURCE = "the paper's 1d_signal_confusion.py"
+SHOWS = ("Histograms of the cosine between two samples' loss gradients after training. A pile at +1 and -1 means that "
+         "descent cannot move one sample without the other.")
 EDGES = np.linspace(-1, 1, 51)
 
 

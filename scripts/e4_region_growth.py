@@ -21,6 +21,9 @@ from scripts.ledger import Claim, Link, means, ordering, rise
 from scripts.runs import IMAGE, image_runs, over_images
 
 TITLE = "Activation regions sampled at the pixels"
+SOURCE = "the paper's act_regions_image.py"
+SHOWS = ("The number of different activation patterns at the pixels. It falls in the first epoch, then grows for "
+         "coordinates; where every pixel has a pattern of its own the count is saturated.")
 
 
 def runs(settings):

@@ -22,6 +22,9 @@ from scripts.ledger import Claim, Link, means, ordering, steadily
 from scripts.runs import image_runs, over_images, stream
 
 TITLE = "Hamming distance across an image"
+SOURCE = "the paper's hamming_image.py"
+SHOWS = ("As in one dimension: the Hamming distance of neighbouring pixels is ordered by input at every epoch, that of "
+         "distant ones much less so.")
 
 
 def pairs_of(trained):

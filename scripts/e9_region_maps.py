@@ -29,6 +29,9 @@ from scripts.ledger import Claim, Link, means, ordering
 from scripts.runs import IMAGE_INPUTS, encoding, image_runs, read
 
 TITLE = "Maps of activation regions"
+SOURCE = "the paper's act_regions_image.py, plot_patterns"
+SHOWS = ("Above, every region of a network on coordinates, exactly; the walls gather where the photograph has detail. "
+         "Below, patterns sampled at pixels: tiles for coordinates, and single pixels under an encoding.")
 COORDINATES = "[0,1]"
 STAGES = ("before training", "after one epoch", "at the end")
 

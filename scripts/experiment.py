@@ -2,7 +2,7 @@
 
 An experiment is a module of this folder with
 
-    TITLE                          one line
+    TITLE, SOURCE, SHOWS           what it is about, where it is from, what the picture shows
     runs(settings)                 the training runs it needs
     measure(settings, folder)      everything it plots, as named arrays, from their checkpoints
     claims(data)                   the ledger rows, from those arrays alone
@@ -10,8 +10,8 @@ An experiment is a module of this folder with
 
 Runs and experiments are mapped over a concurrent.futures executor, a process pool unless
 told otherwise.  For an experiment NAME the folder --out receives NAME.npz (what is
-plotted), NAME.png and NAME.json (its claims; written last, so its presence means done).
-What is there already, with the same settings, is kept unless --force.
+plotted), NAME.png, NAME.pdf for print, and NAME.json (its claims; written last, so its
+presence means done).  What is there already, with the same settings, is kept unless --force.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from typing import NoReturn
 import numpy as np
 
 from relu_dynamics.mlp import replacing
-from scripts import ledger
+from scripts import ledger, report
 from scripts import runs as training
 from scripts.runs import Run, Settings
 
@@ -60,46 +60,56 @@ ALL = (
 )
 
 
-def perform(name: str, settings: Settings, out: Path) -> list[dict[str, object]]:
-    """Measure, write NAME.npz, NAME.png and NAME.json under out, and return the ledger rows.  Runs must be there."""
+def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
+    """Measure, write NAME.npz, .png, .pdf and .json under out, and return what the last holds.  Runs must be there."""
     module = importlib.import_module(f"scripts.{name}")
     data = module.measure(settings, out / "runs")
     with replacing(out / f"{name}.npz") as file:
         np.savez(file, settings=repr(tuple(settings)), **data)
-    with replacing(out / f"{name}.png") as file:
-        module.draw(data).savefig(file, format="png", dpi=130, metadata={"Software": None})
-    rows = ledger.rows(module.claims(data))
-    ledger.write_json(out / f"{name}.json", {"title": module.TITLE, "settings": repr(tuple(settings)), "claims": rows})
-    return rows
+    figure = module.draw(data)
+    for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None, "Creator": None, "Producer": None})):
+        with replacing(out / f"{name}.{ending}") as file:
+            figure.savefig(file, format=ending, dpi={"png": 130, "pdf": 300}[ending], metadata=metadata)
+    record = {**described(name, settings), "claims": ledger.rows(module.claims(data))}
+    ledger.write_json(out / f"{name}.json", record)
+    return record
 
 
-def done(name: str, settings: Settings, out: Path) -> list[dict[str, object]] | None:
-    """The ledger rows of an experiment that is complete under these settings, else None."""
-    files = [out / f"{name}.{ending}" for ending in ("json", "npz", "png")]
+def described(name: str, settings: Settings) -> dict[str, object]:
+    """What there is to say about an experiment before it has run; its docstring is a question, a command, how it is done, files."""
+    module = importlib.import_module(f"scripts.{name}")
+    question, _, *about, _ = (" ".join(part.split()) for part in str(module.__doc__).strip().split("\n\n"))
+    return {"name": name, "title": module.TITLE, "source": module.SOURCE, "question": question, "shows": module.SHOWS, "about": about,
+            "command": f"python -m scripts.{name}{training.as_options(settings)}", "settings": repr(tuple(settings))}
+
+
+def done(name: str, settings: Settings, out: Path) -> dict[str, object] | None:
+    """The record of an experiment that is complete under these settings, else None."""
+    files = [out / f"{name}.{ending}" for ending in ("json", "npz", "png", "pdf")]
     if not all(file.exists() for file in files):
         return None
     try:
         record = json.loads(files[0].read_text())
     except ValueError:
         return None
-    return record["claims"] if record.get("settings") == repr(tuple(settings)) else None
+    return record if {**record, **described(name, settings)} == record else None
 
 
 def carry_out(
     names: Sequence[str], settings: Settings, out: Path, executor: Executor, *, force: bool = False
-) -> tuple[dict[str, list[dict[str, object]]], list[str]]:
-    """Ledger rows per experiment, in the given order, and the names of those that failed.
+) -> tuple[dict[str, dict[str, object]], list[str]]:
+    """The record of each experiment, in the given order, and the names of those that failed.
 
     Each experiment starts as soon as its own runs are there.  A failure is printed and the others go on.
     """
     (out / "runs").mkdir(parents=True, exist_ok=True)
-    rows: dict[str, list[dict[str, object]]] = {}
+    records: dict[str, dict[str, object]] = {}
     failed: list[str] = []
     for name in names:
         if not force and (old := done(name, settings, out)) is not None:
             print(f"{name}: already done, kept (--force repeats it)")
-            rows[name] = old
-    waiting = {name: set(importlib.import_module(f"scripts.{name}").runs(settings)) for name in names if name not in rows}
+            records[name] = old
+    waiting = {name: set(importlib.import_module(f"scripts.{name}").runs(settings)) for name in names if name not in records}
     missing = [run for run in dict.fromkeys(run for name in waiting for run in sorted(waiting[name]))
                if force or not (out / "runs" / run.name()).exists()]
     waiting = {name: needs & set(missing) for name, needs in waiting.items()}
@@ -123,8 +133,8 @@ def carry_out(
                 if error is not None:
                     failed.append(job)
                 else:
-                    rows[job] = future.result()  # type: ignore[assignment]
-                    progress.say(f"{job}: done\n" + "\n".join(ledger.lines(rows[job])))
+                    records[job] = future.result()  # type: ignore[assignment]
+                    progress.say(f"{job}: done\n" + "\n".join(ledger.lines(records[job]["claims"])))  # type: ignore[arg-type]
             else:
                 for name in [name for name, needs in waiting.items() if job in needs]:
                     waiting[name].discard(job)
@@ -134,7 +144,7 @@ def carry_out(
             progress.finished(job)
         start_ready()
     progress.close()
-    return {name: rows[name] for name in names if name in rows}, failed
+    return {name: records[name] for name in names if name in records}, failed
 
 
 class Progress:
@@ -232,13 +242,20 @@ def main(argv: Sequence[str] | None, description: str | None, only: str | None =
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, mp_context=context, initializer=_leave_interrupts_to_the_parent) as executor:
         try:
-            rows, failed = carry_out(names, settings, options.out, executor, force=options.force)
+            records, failed = carry_out(names, settings, options.out, executor, force=options.force)
         except KeyboardInterrupt:
             _abandon(options.out)
     if only is None:
-        claims = [{"experiment": name, **row} for name in rows for row in rows[name]]
-        ledger.write_json(options.out / "claims.json", {"settings": settings._asdict(), "claims": claims})
-        ledger.write_text(options.out / "claims.md", ledger.markdown(claims, f"Claims at {settings.scale} scale, seeds {list(settings.seeds)}"))
-    print(f"{len(rows)} experiments in {time.monotonic() - start:.0f} s; results in {options.out}/"
+        _write_reports(list(records.values()), failed, settings, options.out)
+    print(f"{len(records)} experiments in {time.monotonic() - start:.0f} s; results in {options.out}/"
           + (f"; FAILED: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
+
+
+def _write_reports(records: Sequence[dict[str, object]], failed: Sequence[str], settings: Settings, out: Path) -> None:
+    """claims.json for machines, claims.md and report.html for readers."""
+    heading = f"Claims at {settings.scale} scale, seeds {list(settings.seeds)}"
+    claims = [{"experiment": record["name"], **row} for record in records for row in record["claims"]]  # type: ignore[attr-defined]
+    ledger.write_json(out / "claims.json", {"settings": settings._asdict(), "claims": claims})
+    ledger.write_text(out / "claims.md", ledger.markdown(records, heading))
+    ledger.write_text(out / "report.html", report.page(records, failed, heading, out))

@@ -155,15 +155,20 @@ def lines(ledger: Sequence[Mapping[str, object]]) -> list[str]:
             for cells in zip(*columns, strict=True)]
 
 
-def markdown(ledger: Sequence[Mapping[str, object]], heading: str) -> str:
-    """The ledger as a Markdown table, one claim a row."""
+def markdown(records: Sequence[Mapping[str, object]], heading: str) -> str:
+    """The ledger in Markdown: a table per experiment, one claim a row, with where it is from and the command that repeats it."""
+    ledger = [row for record in records for row in record["claims"]]  # type: ignore[attr-defined]
     counts = {verdict: sum(row["verdict"] == verdict for row in ledger) for verdict in (REPRODUCED, FAILED, UNDECIDED)}
     cell = lambda text: str(text).replace("|", "\\|")
     lines = [f"# {heading}", "", ", ".join(f"{n} {verdict}" for verdict, n in counts.items()) + ".", "",
-             "Intervals are 95 % t intervals of the mean over seeds; the effect is that of the weakest link of each claim.", "",
-             "| | claim | measured (mean over seeds) | effect | verdict |", "|---|---|---|---|---|"]
-    lines += ["| " + " | ".join(cell(row[key]) for key in ("key", "claim", "measured", "effect", "verdict")) + " |" for row in ledger]
-    return "\n".join(lines) + "\n"
+             "Intervals are 95 % t intervals of the mean over seeds; the effect is that of the weakest link of each claim.", ""]
+    for record in records:
+        lines += [f"## {record['title']}", "", f"{record['question']} ({record['source']}; `{record['command']}`)", "",
+                  "| | claim | measured (mean over seeds) | effect | verdict |", "|---|---|---|---|---|"]
+        lines += ["| " + " | ".join(cell(row[key]) for key in ("key", "claim", "measured", "effect", "verdict")) + " |"
+                  for row in record["claims"]]  # type: ignore[attr-defined]
+        lines.append("")
+    return "\n".join(lines)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -132,6 +132,15 @@ class Settings(NamedTuple):
     epochs: int | None = None        # override the scale's own number
 
 
+def as_options(settings: Settings) -> str:
+    """The command-line options that choose these settings, with a space before each."""
+    first, count = settings.seeds[0], len(settings.seeds)
+    options = {"quick": " --quick", "paper": " --scale paper"}.get(settings.scale, "")
+    options += (f" --seed {first}" if first else "") + f" --seeds {count}"
+    options += f" --grid {settings.grid}" if settings.grid != "half-open" else ""
+    return options + (f" --epochs {settings.epochs}" if settings.epochs is not None else "")
+
+
 class Setup(NamedTuple):
     """One scale of one family of runs."""
 

@@ -28,6 +28,10 @@ from scripts.rates import checked_flow, thinned
 from scripts.runs import IMAGE_INPUTS, image_runs, read
 
 TITLE = "Constructive and destructive pairs"
+SOURCE = "statement T15"
+SHOWS = ("The share of descent that pairs of pixels destroy for one another, by their distance and stage; and pixel by "
+         "pixel, at the end. Before training all residuals have one sign and nothing is destroyed; soon after, nearly "
+         "everything beyond a few pixels is.")
 STAGES = ("before training", "after 10 epochs", "at the end")
 
 

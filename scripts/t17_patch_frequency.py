@@ -28,6 +28,9 @@ from scripts.rates import checked_flow, thinned
 from scripts.runs import IMAGE_INPUTS, image_runs, read
 
 TITLE = "Rates by patch and frequency"
+SOURCE = "statement T17"
+SHOWS = ("Maps of how fast high local frequencies are reduced at the end: slow in the sky, fast along edges, evener under "
+         "the encoding. Below, who does it: the coefficient itself, its patch, its frequency elsewhere, or neither.")
 PATCH = 4
 STAGES = ("before training", "after 10 epochs", "at the end")
 COUPLINGS = ("self", "same patch", "same frequency", "both different")

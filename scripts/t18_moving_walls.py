@@ -33,6 +33,9 @@ from scripts.ledger import Claim, Link, means
 from scripts.runs import SIGNAL_INPUTS, Settings, encoding
 
 TITLE = "Moving walls and switching units"
+SOURCE = "statements T18 and T19"
+SHOWS = ("Above, how much of the learning of each tone is due to units that switched, the longer the old pattern is held "
+         "against the new. Below, where breakpoints are, how fast they move, and where the error is.")
 WINDOWS = (1, 10, 50, None)  # steps; None: the whole training
 PARTS = 16                   # of the signal
 

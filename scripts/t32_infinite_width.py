@@ -33,6 +33,9 @@ from scripts.ledger import Claim, Link, means, ordering
 from scripts.runs import SIGNAL_INPUTS, encoding
 
 TITLE = "Fixed kernels against the real network"
+SOURCE = "statements T31 and T32"
+SHOWS = ("Above, the error per tone of the real network and of two fixed kernels given the same steps. Below, how far the "
+         "real kernel drifts, how it turns towards the target, and when the predictions come off.")
 TONES = tuple(range(5, 51, 5))
 SAMPLES = 128
 PREDICTIONS = ("real network", "linear at the start", "infinite width")

@@ -81,7 +81,8 @@ def test_the_ledger_reads_back_as_plain_values(tmp_path):
     rows = ledger.rows(claims)
     ledger.write_json(tmp_path / "claims.json", rows)
     assert json.loads((tmp_path / "claims.json").read_text(), parse_constant=pytest.fail) == rows
-    table = ledger.markdown(rows, "Claims")
+    record = {"title": "t", "question": "q?", "source": "s", "command": "c", "claims": rows}
+    table = ledger.markdown([record], "Claims")
     assert table.count("\n| ") == 1 + len(rows) and "a \\| b" in table
 
 

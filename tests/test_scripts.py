@@ -3,12 +3,13 @@
 import importlib
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 
 from relu_dynamics.encoding import Coordinates, PositionalEncoding
 from relu_dynamics.mlp import MLP, predict
-from scripts import benchmark, experiment, moving_picture, reproduce, runs
+from scripts import benchmark, experiment, moving_picture, report, reproduce, runs
 from scripts.experiment import ALL, carry_out
 from scripts.ledger import FAILED, REPRODUCED, UNDECIDED
 from scripts.runs import Run, Settings, image_runs, signal_runs
@@ -35,9 +36,9 @@ def reproduced(tmp_path_factory):
     """Every experiment, tiny, in this process."""
     out = tmp_path_factory.mktemp("reproduced")
     with ThreadPoolExecutor(1) as executor:
-        rows, failed = carry_out(ALL, TINY, out, executor)
+        records, failed = carry_out(ALL, TINY, out, executor)
     assert not failed
-    return out, rows
+    return out, records
 
 
 # ------------------------------------------------------------------------ runs
@@ -91,29 +92,71 @@ def test_every_scale_has_its_runs(scale):
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_experiment_writes_its_numbers_its_picture_and_its_claims(reproduced, name):
-    out, rows = reproduced
-    assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    out, records = reproduced
+    assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG") and (out / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     with np.load(out / f"{name}.npz", allow_pickle=False) as data:
         assert len(data.files) > 2
-    assert json.loads((out / f"{name}.json").read_text())["claims"] == rows[name]
-    for row in rows[name]:
+    assert json.loads((out / f"{name}.json").read_text()) == records[name]
+    for row in records[name]["claims"]:
         assert row["verdict"] in (REPRODUCED, FAILED, UNDECIDED) and row["measured"] and row["effect"]
 
 
 def test_claims_and_picture_follow_from_the_saved_numbers_alone(reproduced):
     """The .npz holds everything plotted."""
-    out, rows = reproduced
+    out, records = reproduced
     for name in ALL:
         module = importlib.import_module(f"scripts.{name}")
         with np.load(out / f"{name}.npz", allow_pickle=False) as file:
             data = dict(file)
-        assert experiment.ledger.rows(module.claims(data)) == rows[name]
+        assert experiment.ledger.rows(module.claims(data)) == records[name]["claims"]
         assert module.draw(data).axes
 
 
 def test_keys_of_claims_are_unique(reproduced):
-    keys = [row["key"] for rows in reproduced[1].values() for row in rows]
+    keys = [row["key"] for record in reproduced[1].values() for row in record["claims"]]
     assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_experiment_says_what_it_asks_where_it_is_from_and_how_to_repeat_it(reproduced, name):
+    """The command of the record runs the experiment with these very settings."""
+    record = reproduced[1][name]
+    assert record["question"].endswith("?") and record["about"] and record["shows"].endswith(".") and record["source"]
+    program, *argv = record["command"].removeprefix("python -m ").split()
+    assert program == f"scripts.{name}"
+    assert experiment.settings_of(experiment.arguments("", argv, names=False)) == TINY
+
+
+def test_the_report_is_one_page_with_every_claim_and_picture_that_needs_nothing_from_elsewhere(reproduced):
+    out, records = reproduced
+    page = report.page(list(records.values()), ["e99"], "Claims & <more>", out)
+    assert page.count("data:image/png;base64,") == len(ALL) and "Claims &amp; &lt;more&gt;" in page and "Did not run: e99" in page
+    rows = [row for record in records.values() for row in record["claims"]]
+    assert page.count('class="verdict') == 2 * len(rows)  # in the ledger and with the experiment
+    assert not re.search(r"<script|src=\"http|@import|<link", page)
+    assert set(re.findall(r'href="#([^"]*)"', page)) == set(re.findall(r'<h2 id="([^"]*)"', page)) == set(ALL)
+
+
+class Elsewhere(Executor):
+    """A pool on another machine, as far as a program can tell: nothing goes there or comes back but bytes."""
+
+    def submit(self, function, /, *args, **kwargs):
+        future = Future()
+        message = pickle.dumps((function, args, kwargs))
+        try:
+            does, *how = pickle.loads(message)
+            future.set_result(pickle.loads(pickle.dumps(does(*how[0], **how[1]))))
+        except Exception as error:  # noqa: BLE001  whatever happens there is reported here
+            future.set_exception(error)
+        return future
+
+
+def test_any_executor_gives_the_same_bytes(reproduced, tmp_path):
+    """Runs and experiments are functions of what is sent to them, and files are all that they leave."""
+    names = ["e1_signal_fit", "e3_signal_confusion"]
+    records, failed = carry_out(names, TINY, tmp_path, Elsewhere())
+    assert not failed and records == {name: reproduced[1][name] for name in names}
+    assert results(tmp_path) == {path: data for path, data in results(reproduced[0]).items() if path.split(".")[0] in names}
 
 
 def test_a_second_run_writes_the_same_bytes(reproduced, tmp_path):
@@ -125,13 +168,13 @@ def test_a_second_run_writes_the_same_bytes(reproduced, tmp_path):
 
 
 def test_what_is_done_is_kept_and_what_is_missing_is_redone(reproduced, monkeypatch):
-    out, rows = reproduced
+    out, records = reproduced
     before = results(out)
     (out / "e4_region_growth.png").unlink()
     with ThreadPoolExecutor(1) as executor:
         monkeypatch.setattr(runs, "perform", lambda *_: pytest.fail("a run was repeated"))
         again, failed = carry_out(ALL, TINY, out, executor)
-    assert not failed and again == rows and results(out) == before
+    assert not failed and again == records and results(out) == before
 
 
 def test_other_settings_do_not_pass_for_done(reproduced):
@@ -144,8 +187,8 @@ def test_a_failing_experiment_does_not_stop_the_others(tmp_path, monkeypatch, ca
     module = importlib.import_module("scripts.e3_signal_confusion")
     monkeypatch.setattr(module, "measure", lambda *_: 1 / 0)
     with ThreadPoolExecutor(1) as executor:
-        rows, failed = carry_out(["e1_signal_fit", "e3_signal_confusion"], TINY, tmp_path, executor)
-    assert failed == ["e3_signal_confusion"] and list(rows) == ["e1_signal_fit"]
+        records, failed = carry_out(["e1_signal_fit", "e3_signal_confusion"], TINY, tmp_path, executor)
+    assert failed == ["e3_signal_confusion"] and list(records) == ["e1_signal_fit"]
     assert "ZeroDivisionError" in capsys.readouterr().out
     assert not list(tmp_path.glob("e3*"))
 
@@ -158,18 +201,21 @@ def test_a_failing_run_fails_the_experiments_that_need_it(tmp_path, monkeypatch)
 
     monkeypatch.setattr(runs, "perform", breaks_on_l7)
     with ThreadPoolExecutor(1) as executor:
-        rows, failed = carry_out(["e1_signal_fit", "e4_region_growth"], TINY, tmp_path, executor)
-    assert failed == ["e1_signal_fit"] and list(rows) == ["e4_region_growth"]
+        records, failed = carry_out(["e1_signal_fit", "e4_region_growth"], TINY, tmp_path, executor)
+    assert failed == ["e1_signal_fit"] and list(records) == ["e4_region_growth"]
 
 
 def test_exit_status_says_whether_everything_ran(tmp_path, monkeypatch, capsys):
     """Not whether the paper was right; and the ledger is written either way."""
     row = {"key": "K", "claim": "c", "measured": "m", "effect": "e", "verdict": FAILED, "links": []}
+    record = {**experiment.described("e1_signal_fit", TINY), "claims": [row]}
+    (tmp_path / "e1_signal_fit.png").touch()
     for failed, status in (([], 0), (["e5_image_hamming"], 1)):
-        monkeypatch.setattr(experiment, "carry_out", lambda *_, failed=failed, **__: ({"e1_signal_fit": [row]}, failed))
+        monkeypatch.setattr(experiment, "carry_out", lambda *_, failed=failed, **__: ({"e1_signal_fit": record}, failed))
         assert reproduce.main(["--quick", "--out", str(tmp_path)]) == status
         assert json.loads((tmp_path / "claims.json").read_text())["claims"][0]["verdict"] == FAILED
         assert "0 reproduced, 1 not reproduced" in (tmp_path / "claims.md").read_text()
+        assert "1 not reproduced" in (tmp_path / "report.html").read_text()
 
 
 def test_the_command_line_runs_one_script_in_processes_of_its_own(tmp_path):
