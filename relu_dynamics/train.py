@@ -34,6 +34,7 @@ from relu_dynamics.mlp import (
     MLP,
     Array,
     Bits,
+    as_real,
     check_count,
     check_net,
     check_net_and_rows,
@@ -63,11 +64,20 @@ class Adam(NamedTuple):
     epsilon: float
 
 
+class State(NamedTuple):
+    """Where an optimiser stands between two steps."""
+
+    steps: int     # taken so far
+    first: Array   # (p,) Adam's running means of the gradient
+    second: Array  # (p,) and of its square; both in the dtype of the steps, zero for SGD
+
+
 class History(NamedTuple):
     """What train saw on the way."""
 
     loss: Array              # (epochs,): the mean over the epoch's batches, each before its step
     records: dict[int, Any]  # epoch -> what record(epoch, net) returned
+    state: State             # of the optimiser at the end
 
 
 class Divergence(ValueError, FloatingPointError):
@@ -103,6 +113,7 @@ def train(
     record: Callable[[int, MLP], Any] | None = None,
     record_epochs: Iterable[int] | None = None,
     reshuffle: bool = True,
+    state: State | None = None,
     dtype: DTypeLike = np.float64,
     threads: int = 1,
     progress: bool | None = None,
@@ -113,7 +124,9 @@ def train(
     full batch.  rng deals the rows to batches anew every epoch, or only once with
     reshuffle=False; with a single batch nothing is random, and rng may be None.
     record(epoch, net) is called with net itself as epoch 0 and after every epoch, or
-    only at record_epochs.  dtype is that of the steps, float32 or float64; networks
+    only at record_epochs.  state, the history.state of an earlier call, goes on from there: with the
+    network that call returned, its dtype, and the generator it used (with reshuffle=False, one in the
+    state that it had at the start), two calls give the bytes of one.  dtype is that of the steps, float32 or float64; networks
     given to record and returned are float64.  The same arguments give the same bytes
     whatever threads is.  progress shows a line on stderr; None: if it is a terminal.
 
@@ -130,12 +143,13 @@ def train(
     wanted = _check_recording(record, record_epochs, epochs)
     show = sys.stderr.isatty() if progress is None else progress
 
-    history = History(np.empty(epochs), {})
+    moments, steps = _moments(net, x.dtype, state), 0 if state is None else state.steps
+    history = History(np.empty(epochs), {}, State(steps + epochs * len(batches), moments.first, moments.second))
     if record is not None and 0 in wanted:
         history.records[0] = record(0, unflatten(flatten(net), net))
     started, last_shown = time.monotonic(), -math.inf
     passes = _passes(x, y, rng if len(batches) > 1 else None, reshuffle)
-    descent = _descend(net, passes, batches, optimiser, threads)
+    descent = _descend(net, passes, batches, optimiser, moments, itertools.count(steps + 1), threads)
     with contextlib.closing(descent):
         for epoch, (loss, theta) in zip(range(1, epochs + 1), descent):
             history.loss[epoch - 1] = loss
@@ -147,14 +161,14 @@ def train(
 
 
 def _descend(
-    net: MLP, passes: Iterator[tuple[Array, Array]], batches: list[slice], optimiser: SGD | Adam, threads: int
+    net: MLP, passes: Iterator[tuple[Array, Array]], batches: list[slice], optimiser: SGD | Adam, moments: _Moments,
+    steps: Iterator[int], threads: int,
 ) -> Generator[tuple[float, Array], None, None]:
     """(mean loss, parameters (p,)) after each pass over the data; the parameters are overwritten by the next."""
     x, y = next(passes)
-    theta, moments = _parameters(net, x.dtype), _moments(net, x.dtype)
+    theta = _parameters(net, x.dtype)
     theta.vector[:] = _rounded("net", flatten(net), x.dtype)
     shards = _shards(net, max(batch.stop - batch.start for batch in batches), x.dtype)
-    steps = itertools.count(1)
     with _workers(min(threads, len(shards))) as run:
         for epoch in itertools.count(1):
             losses = []
@@ -332,9 +346,18 @@ def _shards(net: MLP, rows: int, dtype: np.dtype[Any]) -> list[_Shard]:
     ]
 
 
-def _moments(net: MLP, dtype: np.dtype[Any]) -> _Moments:
+def _moments(net: MLP, dtype: np.dtype[Any], state: State | None) -> _Moments:
+    """Zero, or a copy of those in state."""
     p = sum(part.size for parts in net for part in parts)
-    return _Moments(np.zeros(p, dtype), np.zeros(p, dtype), np.empty(p, dtype))
+    if state is None:
+        return _Moments(np.zeros(p, dtype), np.zeros(p, dtype), np.empty(p, dtype))
+    if not isinstance(state, State):
+        raise ValueError(f"state must be the history.state of an earlier call of train. Got {type(state).__name__}.")
+    check_count("state.steps", state.steps, 0)
+    means = [as_real(f"state.{name}", mean, (p,), "one number per parameter of net") for name, mean in state._asdict().items() if name != "steps"]
+    if any(mean.dtype != dtype for mean in means):
+        raise ValueError(f"state must be of the dtype of the steps, {dtype}. Got {means[0].dtype}: go on with the dtype it began with.")
+    return _Moments(means[0].copy(), means[1].copy(), np.empty(p, dtype))
 
 
 @contextlib.contextmanager

@@ -113,7 +113,7 @@ def carry_out(
     missing = [run for run in dict.fromkeys(run for name in waiting for run in sorted(waiting[name]))
                if force or not (out / "runs" / run.name()).exists()]
     waiting = {name: needs & set(missing) for name, needs in waiting.items()}
-    progress = Progress(missing, len(waiting))
+    progress = Progress(missing, len(waiting), out / "runs")
     jobs: dict[Future[object], Run | str] = {executor.submit(training.perform, run, out / "runs"): run for run in missing}
 
     def start_ready() -> None:
@@ -123,7 +123,7 @@ def carry_out(
 
     start_ready()
     while jobs:
-        for future in wait(jobs, return_when=FIRST_COMPLETED).done:
+        for future in wait(jobs, timeout=5 if progress.terminal else None, return_when=FIRST_COMPLETED).done:
             job = jobs.pop(future)
             error = future.exception()
             if error is not None:
@@ -142,6 +142,7 @@ def carry_out(
                         del waiting[name]
                         failed.append(name)
             progress.finished(job)
+        progress.show()
         start_ready()
     progress.close()
     return {name: records[name] for name in names if name in records}, failed
@@ -150,9 +151,10 @@ def carry_out(
 class Progress:
     """One line on a terminal that says what is left; nothing but results elsewhere."""
 
-    def __init__(self, runs: Sequence[Run], experiments: int) -> None:
-        self.work = {run: _work(run) for run in runs}
-        self.total, self.left, self.experiments = sum(self.work.values()), sum(self.work.values()), experiments
+    def __init__(self, runs: Sequence[Run], experiments: int, folder: Path) -> None:
+        self.runs, self.experiments, self.folder = set(runs), experiments, folder
+        self.total = sum(map(training.work, runs))
+        self.before = sum(training.share_done(run, folder) * training.work(run) for run in runs)  # by an interrupted command
         self.start, self.terminal = time.monotonic(), sys.stderr.isatty()
         if runs:
             self.say(f"{len(runs)} training runs, {experiments} experiments")
@@ -161,12 +163,20 @@ class Progress:
         if isinstance(job, str):
             self.experiments -= 1
         else:
-            self.left -= self.work.pop(job)
-        if self.terminal:
-            share = 1 - self.left / self.total if self.total else 1.0
-            seconds = (time.monotonic() - self.start) * (1 / share - 1) if share else 0
-            left = f"about {seconds // 60:.0f}:{seconds % 60:02.0f} of training left" if self.work else "measuring"
-            print(f"\r\x1b[K{len(self.work)} runs and {self.experiments} experiments to go, {left}", end="", file=sys.stderr, flush=True)
+            self.runs.discard(job)
+        self.show()
+
+    def show(self) -> None:
+        if not self.terminal:
+            return
+        left = sum((1 - training.share_done(run, self.folder)) * training.work(run) for run in self.runs)
+        here = self.total - self.before - left
+        seconds = (time.monotonic() - self.start) * left / here if here > 0 else float("nan")
+        text = f"{len(self.runs)} runs and {self.experiments} experiments to go"
+        if self.runs:
+            hours, minutes = divmod(seconds / 60, 60)
+            text += f", about {hours:.0f}:{minutes:02.0f} h of training left" if here > 0 else ", training"
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
         if self.terminal:
@@ -176,12 +186,6 @@ class Progress:
     def close(self) -> None:
         if self.terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def _work(run: Run) -> float:
-    """Multiply-adds of a run, up to a constant: the larger hidden layers decide."""
-    samples = run.size ** (1 if run.signal == "tones" else 2)
-    return float(run.epochs * samples * (sum(a * b for a, b in zip(run.hidden[:-1], run.hidden[1:], strict=True)) + 10 * sum(run.hidden)))
 
 
 def arguments(description: str | None, argv: Sequence[str] | None, names: bool) -> argparse.Namespace:

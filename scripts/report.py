@@ -18,6 +18,9 @@ td, th { text-align: left; vertical-align: top; padding: 0.35em 0.6em; border-bo
 .verdict { white-space: nowrap; font-weight: 600; } .yes { color: #00664b; } .no { color: #a63d00; } .open { color: #555; }
 code { background: #f3f3f3; padding: 0 0.25em; } .about { color: #444; } figcaption { font-weight: 600; margin-bottom: 0.5em; }
 figure { margin: 1em 0; } nav { columns: 18em; font-size: 0.9em; }
+@media (max-width: 45em) {
+  thead { display: none; } table, tbody, tr, td { display: block; border: 0; padding: 0.1em 0; } tr { border-bottom: 1px solid #ddd; padding: 0.7em 0; }
+}
 """
 LOOKS = {REPRODUCED: ("yes", "✓"), FAILED: ("no", "✗"), UNDECIDED: ("open", "?")}
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from relu_dynamics.encoding import Coordinates, Encoding, PositionalEncoding
 from relu_dynamics.mlp import MLP, flatten, init, replacing, unflatten
 from relu_dynamics.signals import PAPER_TONES, grid, photograph, random_image, tones
-from relu_dynamics.train import adam, train
+from relu_dynamics.train import State, adam, train
 
 GRIDS = ("half-open", "closed", "paper")
 
@@ -92,20 +92,70 @@ def problem(run: Run) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
 
 
 def perform(run: Run, folder: Path) -> Path:
-    """Train, and write the checkpoints under folder; returns the file's path.  The file appears whole or not at all."""
+    """Train, and write the checkpoints under folder; returns the file's path.  The file appears whole or not at all.
+
+    A long run is trained in stretches of a minute or so, and after each what is needed to go on is
+    written to a file beside it.  Run again after an interruption, it goes on from there, to the same bytes.
+    """
     _, x, y = problem(run)
-    net = init([x.shape[1], *run.hidden, y.shape[1]], stream(run, "weights"))
-    _, history = train(
-        net, x, y, optimiser=adam(run.rate), epochs=run.epochs, batch_size=run.batch, rng=stream(run, "batches"),
-        reshuffle=False, dtype=np.float32, record_epochs=run.checkpoints,
-        record=lambda epoch, net: flatten(net).astype(np.float32), progress=False,
-    )
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / run.name()) as file:
-        np.savez(file, run=repr(tuple(run)), loss=history.loss, widths=[x.shape[1], *run.hidden, y.shape[1]],
-                 epochs=np.array(sorted(history.records)),
-                 parameters=np.array([history.records[epoch] for epoch in sorted(history.records)]))
+    like = init([x.shape[1], *run.hidden, y.shape[1]], stream(run, "weights"))
+    net, state, loss, records = _resume(run, folder, like)
+    ends = sorted({*range(0, run.epochs, _stretch(run)), *run.checkpoints, run.epochs})
+    for start, end in zip(ends[:-1], ends[1:], strict=True):
+        if start < len(loss):
+            continue
+        net, history = train(net, x, y, optimiser=adam(run.rate), epochs=end - start, batch_size=run.batch, rng=stream(run, "batches"),
+                             reshuffle=False, state=state, dtype=np.float32, progress=False)
+        state, loss = history.state, np.concatenate([loss, history.loss])
+        if end in run.checkpoints:
+            records[end] = flatten(net).astype(np.float32)
+        if _stretch(run) < run.epochs and end < run.epochs:
+            _write(_unfinished(run, folder), run, loss, records, net=flatten(net).astype(np.float32), **state._asdict())
+    _write(folder / run.name(), run, loss, records, widths=[len(like.weights[0][0]), *map(len, like.biases)])
+    _unfinished(run, folder).unlink(missing_ok=True)
     return folder / run.name()
+
+
+def _write(path: Path, run: Run, loss: np.ndarray, records: dict[int, np.ndarray], **more: ArrayLike) -> None:
+    with replacing(path) as file:
+        np.savez(file, run=repr(tuple(run)), loss=loss, epochs=np.array(sorted(records)),
+                 parameters=np.array([records[epoch] for epoch in sorted(records)]), **more)
+
+
+def _resume(run: Run, folder: Path, like: MLP) -> tuple[MLP, State | None, np.ndarray, dict[int, np.ndarray]]:
+    """Where an interrupted run stands: network, optimiser, losses, checkpoints; or the beginning."""
+    path = _unfinished(run, folder)
+    if not path.exists():
+        return like, None, np.zeros(0), {0: flatten(like).astype(np.float32)} if 0 in run.checkpoints else {}
+    with np.load(path, allow_pickle=False) as file:
+        records = dict(zip(file["epochs"].tolist(), file["parameters"], strict=True))
+        state = State(int(file["steps"]), file["first"], file["second"])
+        return unflatten(file["net"].astype(np.float64), like), state, file["loss"], records
+
+
+def share_done(run: Run, folder: Path) -> float:
+    """How much of an unfinished run is done, 0 to 1, as far as is on disk."""
+    try:
+        with np.load(_unfinished(run, folder), allow_pickle=False) as file:
+            return len(file["loss"]) / run.epochs
+    except (OSError, ValueError, KeyError):  # none yet, or just being replaced
+        return 0.0
+
+
+def work(run: Run) -> float:
+    """Multiply-adds of a run's forward passes, up to a constant: the larger hidden layers decide."""
+    samples = run.size ** (1 if run.signal == "tones" else 2)
+    return float(run.epochs * samples * (sum(a * b for a, b in zip(run.hidden[:-1], run.hidden[1:], strict=True)) + 10 * sum(run.hidden)))
+
+
+def _stretch(run: Run) -> int:
+    """Epochs between two times that a long run is written down: about a minute's worth."""
+    return max(1, int(1e12 * run.epochs / work(run)))
+
+
+def _unfinished(run: Run, folder: Path) -> Path:
+    return folder / f"unfinished-{run.name()}"
 
 
 def read(run: Run, folder: Path) -> Trained:

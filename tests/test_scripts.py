@@ -54,6 +54,27 @@ def test_a_run_is_a_pure_function_of_its_description(tmp_path):
     np.testing.assert_array_equal(trained.nets[0].weights[1], start.weights[1].astype(np.float32))
 
 
+def test_an_interrupted_run_goes_on_where_it_stopped_to_the_same_bytes(tmp_path, monkeypatch):
+    """Stretches of one epoch; the third is cut off.  What was done is not repeated, and nothing unfinished stays."""
+    whole = runs.perform(RUN, tmp_path / "whole").read_bytes()
+    monkeypatch.setattr(runs, "_stretch", lambda run: 1)
+    calls, train = [], runs.train
+
+    def breaks_in_the_third(*args, **kwargs):
+        calls.append(kwargs["epochs"])
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return train(*args, **kwargs)
+
+    monkeypatch.setattr(runs, "train", breaks_in_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        runs.perform(RUN, tmp_path)
+    assert [path.name for path in tmp_path.glob("*.npz")] == [f"unfinished-{RUN.name()}"]
+    assert runs.share_done(RUN, tmp_path) == 2 / 3
+    assert runs.perform(RUN, tmp_path).read_bytes() == whole and calls == [1, 1, 1, 1]
+    assert [path.name for path in tmp_path.glob("*.npz")] == [RUN.name()] and runs.share_done(RUN, tmp_path) == 0
+
+
 @pytest.mark.parametrize("change", [
     {"signal": "photograph"}, {"size": 16}, {"input": "L=3"}, {"grid": "closed"}, {"hidden": (8,)}, {"epochs": 4},
     {"batch": 8}, {"checkpoints": (0, 3)}, {"seed": 1}, {"rate": 1e-2}])

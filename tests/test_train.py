@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
-from relu_dynamics.train import Divergence, adam, sgd, train
+from relu_dynamics.train import Divergence, State, adam, sgd, train
 from tests.strategies import exact_nets, gaussian_nets, with_rows
 
 MODULE = importlib.import_module("relu_dynamics.train")  # relu_dynamics.train may also be the function
@@ -325,6 +325,36 @@ def test_history_loss_is_the_mean_over_batches_of_the_loss_before_each_step():
     _, history = train(net, x, y, optimiser=sgd(1e-14), epochs=1, batch_size=20, rng=np.random.default_rng(0))
     means = [loss(net, x[order[part]], y[order[part]]) for part in (slice(20), slice(20, 40), slice(40, 50))]
     np.testing.assert_allclose(history.loss, [np.mean(means)], rtol=1e-11)  # the net hardly moves
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("optimiser", "reshuffle"), [(sgd(0.1), True), (adam(0.01), True), (adam(0.01), False)])
+def test_two_calls_with_the_state_between_give_the_bytes_of_one(optimiser, reshuffle, dtype):
+    """Adam's means and its count of steps go on; so do the batches."""
+    net, x, y = small_problem()
+    kwargs = dict(optimiser=optimiser, batch_size=8, dtype=dtype, reshuffle=reshuffle)
+    whole, history = train(net, x, y, epochs=5, rng=np.random.default_rng(1), **kwargs)
+    rng = np.random.default_rng(1)
+    part, first = train(net, x, y, epochs=2, rng=rng, **kwargs)
+    rest, second = train(part, x, y, epochs=3, rng=rng if reshuffle else np.random.default_rng(1), state=first.state, **kwargs)
+    assert same_bytes(whole, rest) and np.array_equal(np.concatenate([first.loss, second.loss]), history.loss)
+    assert second.state.steps == history.state.steps == 5 * 7
+    for mean, expected in zip(second.state[1:], history.state[1:], strict=True):
+        np.testing.assert_array_equal(mean, expected)
+    assert first.state.steps == 2 * 7  # and what was handed in is left alone
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (dict(steps=-1), "steps"), (dict(first=np.zeros(3)), "first"), (dict(second=np.full(9, np.nan)), "second"),
+    (dict(first=np.zeros(9, np.float32), second=np.zeros(9, np.float32)), "dtype"),
+])
+def test_a_state_that_does_not_fit_is_refused(change, words):
+    net = MLP((np.ones((2, 2)), np.ones((1, 2))), (np.ones(2), np.ones(1)))
+    state = State(1, np.zeros(9), np.zeros(9))._replace(**change)
+    with pytest.raises(ValueError, match=words):
+        train(net, np.ones((4, 2)), np.ones((4, 1)), optimiser=adam(0.1), epochs=1, rng=None, state=state)
+    with pytest.raises(ValueError, match="history.state"):
+        train(net, np.ones((4, 2)), np.ones((4, 1)), optimiser=adam(0.1), epochs=1, rng=None, state=tuple(state))
 
 
 def test_no_epochs_return_the_same_network():
