@@ -33,6 +33,7 @@ class Link(NamedTuple):
     text: str            # "L=3 > [-1,1]"
     values: np.ndarray   # (seeds,)
     ties: bool = False
+    over: str = "seed"   # what the values differ in
 
     def interval(self) -> tuple[float, float, float]:
         """Mean over seeds and the ends of its 95 % t interval; infinite with a single seed."""
@@ -78,9 +79,9 @@ class Claim(NamedTuple):
     def effect(self) -> str:
         link = self.weakest()
         mean, low, high = link.interval()
-        seeds = len(link.values)
-        spread = f"± {(high - low) / 2:.2g}" if seeds > 1 else "(one seed: no interval)"
-        return f"{link.text}: {mean:+.3g} {spread}, {seeds} seed{'s' if seeds > 1 else ''}"
+        count = len(link.values)
+        spread = f"± {(high - low) / 2:.2g}" if count > 1 else f"(one {link.over}: no interval)"
+        return f"{link.text}: {mean:+.3g} {spread}, {count} {link.over}{'s' if count > 1 else ''}"
 
 
 def ordering(values: Mapping[str, np.ndarray], *chain: Sequence[str] | str, ties: bool = False) -> list[Link]:

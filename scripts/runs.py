@@ -20,9 +20,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.encoding import Coordinates, Encoding, PositionalEncoding
+from relu_dynamics.encoding import Coordinates, Encoding, PositionalEncoding, SharedFrequencies
 from relu_dynamics.mlp import MLP, flatten, init, replacing, unflatten
-from relu_dynamics.signals import PAPER_TONES, grid, photograph, random_image, tones
+from relu_dynamics.signals import PAPER_TONES, brain, elevation, grid, photograph, random_image, tones
 from relu_dynamics.train import State, adam, train
 
 GRIDS = ("half-open", "closed", "paper")
@@ -31,9 +31,9 @@ GRIDS = ("half-open", "closed", "paper")
 class Run(NamedTuple):
     """Everything that decides a training run."""
 
-    signal: str                   # "tones", "random image" or "photograph"
-    size: int                     # samples per axis
-    input: str                    # "[0,1]", "[-3,3]", ... for coordinates; "L=6" for the positional encoding
+    signal: str                   # "random image", or a key of TONES, NATURAL or HIGH_DIMENSIONAL
+    size: int                     # samples, for images per axis
+    input: str                    # what encoding() understands; "raw" for data that is no function of a position
     grid: str                     # one of GRIDS
     hidden: tuple[int, ...]       # widths of the hidden layers
     epochs: int
@@ -62,9 +62,11 @@ class Trained(NamedTuple):
 
 
 def encoding(name: str) -> Encoding:
-    """ "[a,b]" is coordinates stretched to [a, b]; "L=k" is the positional encoding with k frequencies."""
+    """ "[a,b]" is coordinates stretched to [a, b]; "L=k" the positional encoding with k frequencies; "2^l x c" c copies of one."""
     if name.startswith("L="):
         return PositionalEncoding(int(name[2:]))
+    if name.startswith("2^"):
+        return SharedFrequencies(*map(int, name[2:].split(" x ")))
     low, high = name.strip("[]").split(",")
     return Coordinates(float(low), float(high))
 
@@ -78,17 +80,39 @@ def stream(run: Run, purpose: str) -> np.random.Generator:
 def problem(run: Run) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
     """The signal's shape, the network's inputs (n, D) and targets (n, m)."""
     rng = stream(run, "signal")
-    if run.signal == "tones":
+    if run.input == "raw":
+        x, labels = HIGH_DIMENSIONAL[run.signal](run.size, rng)
+        return (run.size,), x, np.eye(labels.max() + 1)[labels]
+    if run.signal in TONES:
         shape: tuple[int, ...] = (run.size,)
-        y = tones(grid(shape, "half-open"), PAPER_TONES, rng.uniform(size=len(PAPER_TONES)))
+        y = tones(grid(shape, "half-open"), TONES[run.signal], rng.uniform(size=len(TONES[run.signal])))
     else:
         shape = (run.size, run.size)
-        image = random_image(shape, rng) if run.signal == "random image" else photograph(shape)
+        image = random_image(shape, rng) if run.signal == "random image" else NATURAL[run.signal](shape)
         y = image.reshape(-1, image.shape[-1])
     feed = encoding(run.input)
     coordinates = isinstance(feed, Coordinates)
     convention = {"paper": "half-open" if coordinates else "closed"}.get(run.grid, run.grid)
     return shape, feed(grid(shape, convention)), y
+
+
+def patches(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """n grey 8x8 patches of the photograph, (n, 64) in [-1, 1], and in which sixteenth of it each begins, (n,)."""
+    image = photograph((600, 512)).mean(axis=2)
+    top, left = rng.integers(0, 600 - 8, n), rng.integers(0, 512 - 8, n)
+    x = np.lib.stride_tricks.sliding_window_view(image, (8, 8))[top, left].reshape(n, 64)
+    return 2 * x - 1, 4 * (4 * top // 600) + 4 * left // 512
+
+
+def mixture(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """n points of ten Gaussian clouds in 64 dimensions, (n, 64), centres and spread both of variance 1/2, and their clouds, (n,)."""
+    centres, labels = rng.normal(size=(10, 64)) / np.sqrt(2), rng.integers(0, 10, n)
+    return centres[labels] + rng.normal(size=(n, 64)) / np.sqrt(2), labels
+
+
+TONES = {"tones": PAPER_TONES, "tones to 50": tuple(range(5, 51, 5))}
+NATURAL = {"photograph": photograph, "elevation": elevation, "brain": brain}
+HIGH_DIMENSIONAL = {"patches": patches, "mixture": mixture}
 
 
 def perform(run: Run, folder: Path) -> Path:
@@ -145,7 +169,7 @@ def share_done(run: Run, folder: Path) -> float:
 
 def work(run: Run) -> float:
     """Multiply-adds of a run's forward passes, up to a constant: the larger hidden layers decide."""
-    samples = run.size ** (1 if run.signal == "tones" else 2)
+    samples = run.size ** (1 if run.signal in TONES or run.input == "raw" else 2)
     return float(run.epochs * samples * (sum(a * b for a, b in zip(run.hidden[:-1], run.hidden[1:], strict=True)) + 10 * sum(run.hidden)))
 
 
@@ -223,18 +247,19 @@ IMAGES = ("random image", "photograph")
 
 def signal_runs(settings: Settings, inputs: Sequence[str] = SIGNAL_INPUTS) -> dict[tuple[str, int], Run]:
     """(input, seed) -> run on the 14 tones."""
-    return {(name, seed): _run(SIGNAL[settings.scale], "tones", name, seed, settings)
+    return {(name, seed): make_run(SIGNAL[settings.scale], "tones", name, seed, settings)
             for name in inputs for seed in settings.seeds}
 
 
 def image_runs(settings: Settings, wide: bool = False) -> dict[tuple[str, str, int], Run]:
     """(image, input, seed) -> run on a random image and on the photograph; wide adds [-2,2] and [-3,3]."""
     inputs = IMAGE_INPUTS[settings.scale] + (WIDE_INPUTS if wide else ())
-    return {(image, name, seed): _run(IMAGE[settings.scale], image, name, seed, settings)
+    return {(image, name, seed): make_run(IMAGE[settings.scale], image, name, seed, settings)
             for image in IMAGES for name in inputs for seed in settings.seeds}
 
 
-def _run(setup: Setup, signal: str, name: str, seed: int, settings: Settings) -> Run:
+def make_run(setup: Setup, signal: str, name: str, seed: int, settings: Settings) -> Run:
+    """One run of a set-up, for as many epochs as settings ask for."""
     epochs = setup.epochs if settings.epochs is None else settings.epochs
     checkpoints = tuple(sorted({*(c for c in setup.checkpoints if c <= epochs), epochs}))
     return Run(signal, setup.size, name, settings.grid, setup.hidden, epochs, setup.batch, checkpoints, seed)

@@ -15,17 +15,20 @@ from matplotlib.figure import Figure
 COLOURS = {
     "[0,1]": "#0072B2", "[-1,1]": "#56B4E9", "[-2,2]": "#009E73", "[-3,3]": "#7F7F7F",
     "L=1": "#E69F00", "L=3": "#D55E00", "L=4": "#D55E00", "L=5": "#CC79A7", "L=6": "#CC79A7", "L=7": "#CC79A7",
-    "L=8": "#CC79A7", "L=16": "#332288",
+    "L=8": "#CC79A7", "L=16": "#332288", "patches": "#009E73", "mixture": "#882255",
 }
 
 
-def look(name: str) -> dict[str, object]:
+SHADES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")  # of layers, and of other things there are few of
+
+
+def look(name: str) -> dict[str, str]:
     """Line properties of an input."""
-    return {"color": COLOURS[name], "linestyle": "-" if name.startswith("L=") else "--", "label": label(name)}
+    return {"color": COLOURS[name], "linestyle": "--" if name.startswith("[") else "-", "label": label(name)}
 
 
 def label(name: str) -> str:
-    return f"encoding {name}" if name.startswith("L=") else f"coordinates {name}"
+    return f"encoding {name}" if name.startswith("L=") else f"coordinates {name}" if name.startswith("[") else name
 
 
 def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.1) -> tuple[Figure, np.ndarray]:
@@ -38,15 +41,25 @@ def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.1) -> 
 
 
 def with_band(ax: Axes, x: np.ndarray, values: np.ndarray, name: str) -> None:
-    """A line of the mean over seeds with a band from the smallest to the largest seed; values is (points, seeds)."""
-    ax.plot(x, values.mean(axis=1), marker=".", markersize=3, linewidth=1.4, **look(name))
-    ax.fill_between(x, values.min(axis=1), values.max(axis=1), color=COLOURS[name], alpha=0.18, linewidth=0)
+    """The line of an input: the mean over seeds with a band from the smallest to the largest; values is (points, seeds)."""
+    shaded(ax, x, values, **look(name))
+
+
+def shaded(ax: Axes, x: np.ndarray, values: np.ndarray, color: str, label: str, linestyle: str = "-") -> None:
+    """The same in any colour."""
+    ax.plot(x, values.mean(axis=1), marker=".", markersize=3, linewidth=1.4, color=color, label=label, linestyle=linestyle)
+    ax.fill_between(x, values.min(axis=1), values.max(axis=1), color=color, alpha=0.18, linewidth=0)
 
 
 def over_epochs(ax: Axes, epochs: np.ndarray, values: Mapping[str, np.ndarray], ylabel: str) -> None:
     """A line with its band per input; values[name] is (epochs, seeds)."""
     for name, array in values.items():
         with_band(ax, epochs, array, name)
+    epochs_axis(ax, epochs, ylabel)
+
+
+def epochs_axis(ax: Axes, epochs: np.ndarray, ylabel: str) -> None:
+    """Epochs from left to right, the first ones further apart."""
     ax.set_xscale("symlog", linthresh=1)
     ax.set_xlim(0, epochs[-1])
     ticks = [e for e in (0, 1, 10, 100, 1000) if e <= epochs[-1]]

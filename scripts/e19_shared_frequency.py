@@ -1,0 +1,88 @@
+"""E19. Is it the number of inputs or of frequencies that sets pixels apart?
+
+    python -m scripts.e19_shared_frequency [--quick] [--seeds 5] [--out out]
+
+One frequency, 2^1, 2^5 or 2^10, in every input, with 4, 20 or 40 inputs, against an encoding
+with three frequencies (12 inputs): the number of activation patterns at the pixels of a
+64x64 random image, 2x128 units, before and after training for 50 epochs (the number of the
+paper's is not known; 500 at paper scale).  Whatever the number of inputs, one frequency keeps
+a coordinate on a circle (T30).  The grid is the paper's, k/63, on which 2^10 is an exact copy
+of 2^4; on the half-open one it would be constant.
+
+Writes e19_shared_frequency.npz, .png and .json (claims).
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from relu_dynamics.measures import sampled_regions
+from scripts import experiment, style
+from scripts.ledger import Claim, Link, means
+from scripts.runs import Setup, make_run, over_checkpoints
+
+TITLE = "Encodings of a single frequency"
+SOURCE = "the paper's appendix, section 2"
+SHOWS = ("Patterns at the pixels for one frequency with more and more copies: they do not reach the number of pixels, which three "
+         "frequencies reach with fewer inputs.")
+FREQUENCIES, COPIES, MANY = (1, 5, 10), (1, 5, 10), "L=3"
+INPUTS = (*(f"2^{l} x {c}" for l in FREQUENCIES for c in COPIES), MANY)
+
+
+def wanted(settings):
+    side, hidden, epochs = {"quick": (32, (32, 32), 5), "laptop": (64, (128, 128), 50), "paper": (64, (128, 128), 500)}[settings.scale]
+    setup = Setup(side, hidden, epochs, 256, (0, 1, epochs))
+    return {(name, seed): make_run(setup, "random image", name, seed, settings._replace(grid="closed")) for name in INPUTS for seed in settings.seeds}
+
+
+def runs(settings):
+    return list(wanted(settings).values())
+
+
+def measure(settings, folder):
+    """values (inputs, checkpoints, seeds): patterns at the pixels; pixels."""
+    epochs, values = over_checkpoints(wanted(settings), folder, lambda name, seed: (name, seed), INPUTS, settings.seeds,
+                                      lambda trained, net: sampled_regions(net, trained.x))
+    side = next(iter(wanted(settings).values())).size
+    return {"inputs": np.array(INPUTS), "epochs": epochs, "values": values, "pixels": side**2}
+
+
+def claims(data):
+    share = dict(zip(data["inputs"].tolist(), data["values"] / data["pixels"], strict=True))
+    shared = {name: values for name, values in share.items() if name != MANY}
+    fewest = {f"2^{l}": (share[f"2^{l} x {COPIES[0]}"], share[f"2^{l} x {COPIES[-1]}"]) for l in FREQUENCIES}
+    return [
+        Claim("E19a", "one frequency never gives every pixel a pattern of its own, however many inputs (share of pixels below 1)",
+              means({name: values[-1] for name, values in shared.items()}),
+              [Link(f"1 > share, {name}", (1 - values).min(axis=0)) for name, values in shared.items()]),
+        Claim("E19b", "three frequencies do, for more than 99 % of the pixels", means({MANY: share[MANY]}),
+              [Link(f"share > 0.99, {MANY}", (share[MANY] - 0.99).min(axis=0))]),
+        Claim("E19c", "40 inputs give at least as many patterns as 4, at the end", means({name: more[-1] - less[-1] for name, (less, more) in fewest.items()}),
+              [Link(f"40 ≥ 4 inputs, {name}", more[-1] - less[-1], True) for name, (less, more) in fewest.items()]),
+    ]
+
+
+def draw(data):
+    figure, axes = style.panels(1, 2)
+    share = data["values"] / data["pixels"]
+    for ax, c, stage in ((axes[0, 0], 0, "before training"), (axes[0, 1], -1, f"after {data['epochs'][-1]} epochs")):
+        for f, l in enumerate(FREQUENCIES):
+            style.shaded(ax, 4 * np.array(COPIES), share[f * len(COPIES) : (f + 1) * len(COPIES), c], style.SHADES[f], f"frequency $2^{{{l}}}$ alone")
+        ax.plot([12] * share.shape[2], share[-1, c], "D", color="black", markersize=4, label="L=3, one dot a seed")
+        ax.axhline(1, color="0.6", linewidth=0.8)
+        ax.set_ylim(0, 1.05)
+        ax.set_xticks([4, 12, 20, 40])
+        ax.set_xlabel("inputs of the network")
+        ax.set_ylabel("patterns per pixel")
+        ax.set_title(stage, loc="left", fontsize="medium")
+    style.legend_below(figure, axes[0, 0], style.BAND, columns=4)
+    return figure
+
+
+def main(argv=None):
+    return experiment.main(argv, __doc__, only=Path(__file__).stem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
