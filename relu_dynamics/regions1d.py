@@ -283,6 +283,7 @@ def regions_on_encoded_segment(
         layers.append((split.parent, bits))
         owner = _insert_owner(split, owner, units)
         t, units = split.t, units + len(bias)
+        check_size("the coefficients of a layer on its pieces", (len(split.parent), *z.shape[1:]), "Shorten the segment.")
         h = z[split.parent]
         h *= bits[:, None, :]
     f = rows_times(h, net.weights[-1].T)

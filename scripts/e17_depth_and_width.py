@@ -23,8 +23,8 @@ from scripts.runs import Setup, make_run, over_checkpoints
 
 TITLE = "Depth and width"
 SOURCE = "the paper's appendix, section 3, coordinate_networks.py"
-SHOWS = ("The share of units in which two pixels differ: it hardly depends on the network's size for coordinates, and falls with it "
-         "under the encoding, from a level several times higher.")
+SHOWS = ("The share of units in which two pixels differ falls with the size of the network, under the encoding from a level several "
+         "times higher.")
 INPUTS = ("[0,1]", "L=5")
 SIZES = {"quick": ((32,) * 2, (48,) * 3, (64,) * 4), "laptop": ((128,) * 2, (256,) * 4, (512,) * 6), "paper": ((128,) * 2, (256,) * 4, (512,) * 6)}
 EPOCHS = {"quick": 2, "laptop": 5, "paper": 100}

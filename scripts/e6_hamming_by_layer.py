@@ -22,7 +22,7 @@ from scripts.runs import IMAGE, IMAGE_INPUTS, image_runs, over_images, stream
 
 TITLE = "Hamming distance by layer"
 SOURCE = "the paper's hamming_layers.py"
-SHOWS = ("Under the encoding the first layer tells pixels apart from the start, twice as well as any other; for coordinates "
+SHOWS = ("Under the encoding the first layer tells pixels apart from the start, better than any other and for good; for coordinates "
          "all layers begin alike and low.")
 
 

@@ -7,7 +7,8 @@ epoch and at the end, filled with the colour the network gives them (before trai
 with a colour per pattern).  Below: the patterns sampled at the pixels, one random colour
 each, for coordinates and encodings after one epoch, as in the paper's maps.  Under an
 encoding walls are curves and the map in the plane can only be sampled, but along a line it
-is exact: the pieces along the middle row, from (0, 1/2) to (1, 1/2), are counted exactly.
+is exact: the pieces along the middle row, from (0, 1/2) to (1, 1/2), are counted exactly (at
+paper scale along one of its 512 pixels, in which L=16 has thousands).
 
 Writes e9_region_maps.npz, .png and .json (claims).
 """
@@ -55,21 +56,26 @@ def measure(settings, folder):
         trained = [read(wanted["photograph", name, seed], folder) for seed in settings.seeds]
         numbered = [[unique_patterns(pattern(one.nets[c], one.x))[1].reshape(one.shape) for one in trained]
                     for c in (trained[0].epochs.tolist().index(1), -1)]
-        along.append([[pieces_along_the_middle(one, one.nets[c]) for one in trained]
+        along.append([[pieces_along(one, one.nets[c], line(settings)) for one in trained]
                       for c in (trained[0].epochs.tolist().index(1), -1)])
         share.append([[(ids.max() + 1) / ids.size for ids in stage] for stage in numbered])
         maps.append(numbered[0][0])
         if name == COORDINATES:
             pieces = [[connected_pieces(ids) / (ids.max() + 1) for ids in stage] for stage in numbered]
             nets = [trained[0].nets[c] for c in (0, trained[0].epochs.tolist().index(1), -1)]
-    return {"inputs": np.array(shown(settings)), "along": np.array(along), "share": np.array(share), "pieces": np.array(pieces), "maps": np.array(maps),
+    return {"inputs": np.array(shown(settings)), "line": np.array(line(settings)), "along": np.array(along), "share": np.array(share), "pieces": np.array(pieces), "maps": np.array(maps),
             "parameters": np.array([flatten(net) for net in nets]),
             "widths": np.array([W.shape[1] for W in nets[0].weights] + [len(nets[0].biases[-1])])}
 
 
-def pieces_along_the_middle(trained, net):
-    """The number of activation regions that the middle row of the image passes through, exactly."""
-    pieces = regions_on_encoded_segment(net, encoding(trained.run.input), [0.0, 0.5], [1.0, 0.5])
+def line(settings):
+    """Where along the middle row regions are counted."""
+    return (0.5, 0.5 + 1 / 512) if settings.scale == "paper" else (0.0, 1.0)
+
+
+def pieces_along(trained, net, ends):
+    """The number of activation regions that this part of the middle row of the image passes through, exactly."""
+    pieces = regions_on_encoded_segment(net, encoding(trained.run.input), [ends[0], 0.5], [ends[1], 0.5])
     if isinstance(pieces, EncodedPieces) and len(pieces.uncertified):
         raise ArithmeticError(f"{len(pieces.uncertified)} zeros along the middle row could not be certified")
     return len(pieces.pattern)
@@ -94,7 +100,7 @@ def claims(data):
               means({high: share[-1]}), [Link(f"patterns per pixel > 0.99, {high}", (share[-1] - 0.99).min(axis=0))]),
         Claim("E9c", "coordinates: patterns lie in connected patches of pixels (fewer than 1.5 pieces each)",
               means({COORDINATES: data["pieces"]}), [Link("1.5 > pieces per pattern", (1.5 - data["pieces"]).min(axis=0))]),
-        Claim("E9d", "regions along the middle row, exactly: " + " > ".join(reversed(names)) + ", after one epoch and at the end",
+        Claim("E9d", "regions along (the middle of) the middle row, exactly: " + " > ".join(reversed(names)) + ", after one epoch and at the end",
               means(dict(zip(names, data["along"], strict=True)), "{:.0f}"),
               ordering(dict(zip(names, data["along"], strict=True)), *reversed(names))),
     ]
@@ -116,7 +122,7 @@ def draw(data):
     for ax, name, ids, along in zip(axes[1], data["inputs"].tolist(), data["maps"], data["along"], strict=True):
         colours = np.random.default_rng(0).uniform(0.1, 0.95, (ids.max() + 1, 3))
         ax.imshow(colours[ids], extent=(0, 1, 1, 0), interpolation="nearest")
-        ax.axhline(0.5, color="white", linewidth=0.8)
+        ax.plot(data["line"], [0.5, 0.5], color="white", linewidth=0.8)
         ax.set_title(f"{style.label(name)} after one epoch:\n{ids.max() + 1} patterns at {ids.size} pixels,\n"
                      f"{along[0, 0]} regions along the white line, exactly", loc="left", fontsize="small")
     for ax in axes.flat:

@@ -53,6 +53,8 @@ ALL = (
     "e12_wall_distance",
     "e13_inscribed_balls",
     "e14_cross_sections",
+    "e15_high_dimensional",
+    "e16_natural_images",
     "e17_depth_and_width",
     "e18_signal_appendix",
     "e19_shared_frequency",
