@@ -1,0 +1,166 @@
+"""Would the tests notice?  Plant small faults in the package, one at a time, and run the tests of the module.
+
+    python -m tests.mutants                          # a sample of faults in every module
+    python -m tests.mutants mlp flow --faults 50     # more of them in some
+    python -m tests.mutants mlp --all                # every fault there is
+
+Faults: a comparison flipped or made strict, + for - and * for /, a sign or a `not` dropped, a
+number changed, an axis swapped, a transpose dropped, a mask dropped, a statement deleted.  They
+are planted in a temporary copy, never here.  A fault that no test notices survives and is
+printed with its place; the last column counts those that change nothing, by the reasons in EQUIVALENT.
+
+Needs nothing but the standard library and what the tests need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted(path.stem for path in (ROOT / "relu_dynamics").glob("*.py") if path.stem != "__init__")
+TESTS = {"complex2d": "regions2d", "degenerate2d": "regions2d"}  # whose tests are in another's file
+SECONDS = 240  # a test run that takes longer has hung, which is noticing
+
+COMPARED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
+TURNED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
+SWAPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+           ast.BitXor: ast.BitOr}
+
+# Faults that change nothing that is promised: the changed code as it is printed, and why.
+EQUIVALENT: dict[str, str] = {}
+
+
+class Fault(NamedTuple):
+    """A change of one node."""
+
+    node: ast.AST
+    new: ast.AST | None  # what replaces it; None: nothing
+    what: str            # how to say so
+
+
+def faults(tree: ast.Module) -> Iterator[Fault]:
+    """Every fault of one module, in the order of its lines; messages, types and docstrings are left alone."""
+    for node in _code(tree):
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            for table in (COMPARED, TURNED):
+                if type(node.ops[0]) in table:
+                    yield Fault(node, ast.Compare(node.left, [table[type(node.ops[0])]()], node.comparators), "comparison")
+        elif isinstance(node, ast.BinOp) and type(node.op) in SWAPPED and not _text(node):
+            yield Fault(node, ast.BinOp(node.left, SWAPPED[type(node.op)](), node.right), "operator")
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not, ast.Invert)):
+            yield Fault(node, node.operand, "sign dropped")
+        elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            yield Fault(node, ast.Constant(node.value + 1 if isinstance(node.value, int) else 1.5 * node.value + 1e-3), "number")
+        elif isinstance(node, ast.Attribute) and node.attr == "T" and isinstance(node.ctx, ast.Load):
+            yield Fault(node, node.value, "transpose dropped")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "where" and len(node.args) == 3:
+            yield Fault(node, node.args[1], "mask dropped")
+        elif isinstance(node, ast.AugAssign) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+            yield Fault(node, None, "statement deleted")
+
+
+def _code(tree: ast.Module) -> Iterator[ast.AST]:
+    """The nodes in which a fault would be one of the arithmetic: not those of imports, annotations, raised errors, sizes of limits."""
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.Raise, ast.Import, ast.ImportFrom, ast.JoinedStr)) or _is_limit(node):
+            continue
+        yield node
+        for field, value in ast.iter_fields(node):
+            if field in ("annotation", "returns", "decorator_list"):
+                continue
+            children = value if isinstance(value, list) else [value]
+            stack += [child for child in children if isinstance(child, ast.AST)][::-1]
+
+
+def _is_limit(node: ast.AST) -> bool:
+    """A module's named size, MAX_ENTRIES = 2**30 or a block size: another one is as right."""
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper()
+
+
+def _text(node: ast.BinOp) -> bool:
+    return any(isinstance(side, ast.JoinedStr) or (isinstance(side, ast.Constant) and isinstance(side.value, str)) for side in (node.left, node.right))
+
+
+def planted(tree: ast.Module, fault: Fault) -> str:
+    """The module's source with the fault in it."""
+    copies: dict[int, ast.AST] = {}  # of the nodes, by the identity of the original
+    clone, new = copy.deepcopy((tree, fault.new), copies)
+    here = copies[id(fault.node)]
+
+    class Plant(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            return (new or ast.Pass()) if node is here else self.generic_visit(node)
+
+    return ast.unparse(ast.fix_missing_locations(Plant().visit(clone)))
+
+
+def noticed(folder: Path, module: str, source: str) -> bool:
+    """Whether the module's tests fail on this source; the copy in folder is put right again."""
+    path, tests = folder / "relu_dynamics" / f"{module}.py", f"tests/test_{TESTS.get(module, module)}.py"
+    original = path.read_text()
+    path.write_text(source)
+    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", tests]
+    try:
+        done = subprocess.run(command, cwd=folder, timeout=SECONDS, capture_output=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+        return done.returncode != 0
+    except subprocess.TimeoutExpired:
+        return True
+    finally:
+        path.write_text(original)
+
+
+def survey(module: str, count: int | None, seed: int) -> tuple[int, int, int]:
+    """How many faults were planted in the module, how many its tests noticed, how many of the others change nothing."""
+    tree = ast.parse((ROOT / "relu_dynamics" / f"{module}.py").read_text())
+    chosen = list(faults(tree))
+    if count is not None and count < len(chosen):
+        chosen = random.Random(f"{seed} {module}").sample(chosen, count)
+    killed = harmless = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "copy"
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", "out", "__pycache__", ".hypothesis"))
+        for fault in chosen:
+            if noticed(folder, module, planted(tree, fault)):
+                killed += 1
+                continue
+            new = "" if fault.new is None else ast.unparse(ast.fix_missing_locations(copy.deepcopy(fault.new)))
+            line = f"{ast.unparse(fault.node)} -> {new}"
+            if line in EQUIVALENT:
+                harmless += 1
+            else:
+                print(f"  survived  {module}.py:{getattr(fault.node, 'lineno', 0)}  {fault.what}:  {line}", flush=True)
+    return len(chosen), killed, harmless
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", metavar="module", help=f"which (default: all): {', '.join(MODULES)}")
+    parser.add_argument("--faults", type=int, default=20, help="how many faults per module (default: 20)")
+    parser.add_argument("--all", action="store_true", help="all faults")
+    parser.add_argument("--seed", type=int, default=0, help="which sample of faults")
+    options = parser.parse_args(argv)
+    if unknown := set(options.modules) - set(MODULES):
+        parser.error(f"no module is called {', '.join(sorted(unknown))}")
+    if options.faults < 1:
+        parser.error("--faults must be at least 1")
+    for module in options.modules or MODULES:
+        planted_, killed, harmless = survey(module, None if options.all else options.faults, options.seed)
+        print(f"{module:14} {killed:4} of {planted_:4} noticed ({100 * (killed + harmless) / planted_:.0f} %), {harmless} change nothing", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
