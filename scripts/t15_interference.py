@@ -9,8 +9,8 @@ what destructive pairs take away, as a share of what the others give:
     -d loss/dt = (self + constructive) (1 - interference)
 
 On the photograph (runs of E5), every second pixel per axis: the interference over training,
-by the distance of two pixels, in one cell and across cells, by Hamming distance, and, at
-full size for the first seed, pixel by pixel.  The sums over pairs are checked against the rate of the loss.
+by the distance of two pixels, in one cell and across cells, by Hamming distance, and, for the
+first seed at 64x64, pixel by pixel.  The sums over pairs are checked against the rate of the loss.
 
 Writes t15_interference.npz, .png and .json (claims).
 """
@@ -60,9 +60,9 @@ def measure(settings, folder):
         for table, part in zip((distance, thirds, pairs), range(3), strict=True):
             table.append([[stage[part] for stage in by_stage] for by_stage in taken])
         if name in (names[0], names[-1]):
-            one = trained[0]
-            parts = decompose(one.nets[-1], one.x, one.y).splits["place"].values
-            place.append((-parts[:, 2] / parts[:, :2].sum(axis=1)).reshape(one.shape))
+            shape, x, y = thinned(trained[0], 64)
+            parts = decompose(trained[0].nets[-1], x, y).splits["place"].values
+            place.append((-parts[:, 2] / parts[:, :2].sum(axis=1)).reshape(shape))
     octaves = 2.0 ** np.arange(-1, len(distance[0][0][0]) - 1)
     return {"inputs": np.array(names), "stages": np.array(STAGES), "octaves": octaves, "distance": np.array(distance),
             "thirds": np.array(thirds), "pairs": np.array(pairs), "place": np.array(place)}

@@ -50,7 +50,7 @@ def is_the_recursion(found, x, x2, hidden_layers, variance):
 
 @given(rows(), seeds, depths, variances)
 def test_kernels_are_the_recursion(x, seed, hidden_layers, variance):
-    """Any inputs against any others."""
+    """T31.  Any inputs against any others."""
     x2 = np.random.default_rng([seed, 1]).normal(size=(3, x.shape[1]))
     nngp, ntk = infinite_kernels(x, x2, hidden_layers=hidden_layers, **variance)
     for i, j in np.ndindex(nngp.shape):
@@ -76,7 +76,7 @@ def test_small_angles_arrive_at_the_next_layers_as_they_should(x, t, layers):
 
 
 def test_closed_forms_at_equal_opposite_and_orthogonal_inputs():
-    """One hidden layer, weight variance 2, no biases, S[1] = x.x': t = 0, pi, pi/2."""
+    """T31.  One hidden layer, weight variance 2, no biases, S[1] = x.x': t = 0, pi, pi/2."""
     x = np.sqrt(2) * np.array([[1.0, 0], [-1, 0], [0, 1], [0, 0]])  # x.x = d = 2, so S[1] = 2 cos t
     nngp, ntk = infinite_kernels(x, hidden_layers=1)
     assert_allclose(nngp[:3, :3], [[2, 0, 2 / np.pi], [0, 2, 2 / np.pi], [2 / np.pi, 2 / np.pi, 2]], rtol=0, atol=1e-15)
@@ -137,7 +137,7 @@ def wide_network(rng, d, width, hidden_layers, weight_variance, bias_variance):
 
 @pytest.mark.parametrize("hidden_layers", [1, 2, 3])
 def test_wide_networks_have_these_kernels(hidden_layers):
-    """Monte Carlo: 4 standard errors of the mean over 16 networks, plus the O(depth / width) bias of finite width."""
+    """T31.  Monte Carlo: 4 standard errors of the mean over 16 networks, plus the O(depth / width) bias of finite width."""
     rng, width, networks = np.random.default_rng(hidden_layers), 1024, 16
     x = rng.normal(size=(4, 3))
     variance = {"weight_variance": 2.0, "bias_variance": 0.1}

@@ -130,7 +130,7 @@ def test_share_of_first_layer_units_dead_at_the_start(low, high, probability):
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.floats(0.01, 3))
 def test_time_to_half_of_a_straight_decay_is_where_it_crosses(gaps, rate):
-    """An error 1 - rate t crosses 1/2 at t = 1/(2 rate); linear interpolation is then exact."""
+    """T35.  An error 1 - rate t crosses 1/2 at t = 1/(2 rate); linear interpolation is then exact."""
     epochs = np.concatenate([[0], np.cumsum(gaps)]).astype(float)
     time = time_to_half(epochs, (1 - rate * epochs)[:, None])[0]
     crossing = 0.5 / rate

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 
 from relu_dynamics.encoding import Coordinates, PositionalEncoding
-from relu_dynamics.mlp import MLP, predict
-from scripts import benchmark, experiment, moving_picture, report, reproduce, runs
+from relu_dynamics.mlp import MLP, init, predict
+from relu_dynamics.tangent import tangent_kernel
+from relu_dynamics.train import sgd, train
+from scripts import benchmark, experiment, moving_picture, report, reproduce, runs, t32_infinite_width
 from scripts.experiment import ALL, carry_out
 from scripts.ledger import FAILED, REPRODUCED, UNDECIDED
 from scripts.runs import Run, Settings, image_runs, signal_runs
@@ -156,6 +158,16 @@ def test_the_report_is_one_page_with_every_claim_and_picture_that_needs_nothing_
     assert page.count('class="verdict') == 2 * len(rows)  # in the ledger and with the experiment
     assert not re.search(r"<script|src=\"http|@import|<link", page)
     assert set(re.findall(r'href="#([^"]*)"', page)) == set(re.findall(r'<h2 id="([^"]*)"', page)) == set(ALL)
+
+
+def test_a_network_without_hidden_layers_follows_its_linearisation():
+    """T32: with a kernel that does not move, descent is (1 - (2 rate/nm) K)^steps r_0."""
+    rng = np.random.default_rng(0)
+    net, x, y = init([3, 1], rng), rng.normal(size=(8, 3)), rng.normal(size=(8, 1))
+    trained, _ = train(net, x, y, optimiser=sgd(0.05), epochs=7, rng=None)
+    start, end = t32_infinite_width.linear(tangent_kernel(net, x)[:, :, 0, 0], predict(net, x) - y, 0.05, [0, 7])
+    np.testing.assert_allclose(start, predict(net, x) - y, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(end, predict(trained, x) - y, rtol=0, atol=1e-13)
 
 
 class Elsewhere(Executor):
