@@ -108,6 +108,7 @@ def decompose(
     beyond the splits memory stays at a few blocks of rows of the kernel (T17 needs a patch's rows at once).
     """
     net, x, y = check_examples(net, x, y)
+    check_size("all pairs of examples", (len(x), len(x)), "Pass fewer rows, for example every k-th sample of the grid.")
     shape, patches = _check_grid(grid, patch, len(x))
     motion, residual = descent_direction(net, x, y), predict(net, x) - y
     rate = preactivation_rates(net, x, motion)[-1]

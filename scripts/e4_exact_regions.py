@@ -23,8 +23,8 @@ from scripts.runs import IMAGE, encoding, image_runs, over_images
 
 TITLE = "Regions counted exactly and sampled at the pixels"
 SOURCE = "exact counterpart of the paper's act_regions_image.py"
-SHOWS = ("Exact numbers of regions (filled) beside what the pixels see (open). The sampled count stays below the number of "
-         "pixels; the exact one keeps growing.")
+SHOWS = ("Exact numbers of regions (dashed) beside what the pixels see (dotted). The sampled count stays below the number "
+         "of pixels, the grey line; the exact one does not.")
 INPUTS = ("[0,1]", "[-1,1]")
 
 

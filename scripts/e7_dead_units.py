@@ -21,8 +21,8 @@ from scripts.runs import IMAGE, IMAGE_INPUTS, WIDE_INPUTS, image_runs, over_imag
 
 TITLE = "Dead units and the range of the coordinates"
 SOURCE = "the paper's dead_neurons_image.py"
-SHOWS = ("Units that are off at every pixel. The wider the range of the coordinates, the fewer walls miss the image; the "
-         "dots before training are the theorem's expectation.")
+SHOWS = ("Units that are off at every pixel, through training. The wider the range of the coordinates, the fewer walls "
+         "miss the image, before training and after.")
 COORDINATES = ("[0,1]", "[-1,1]", *WIDE_INPUTS)
 
 

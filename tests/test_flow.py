@@ -327,6 +327,7 @@ def test_the_frozen_part_is_a_polynomial_that_starts_with_the_flow(net, seed):
     (dict(patch=2), "patch needs grid"), (dict(grid=(6,), patch=4), "must divide"), (dict(grid=(6,), patch=0), "patch"),
     (dict(x=np.zeros((0, 2)), y=np.zeros((0, 2))), "at least one row"), (dict(y=np.zeros((6, 1))), "y must be"),
     (dict(x=np.full((6, 2), np.nan)), "x must be"), (dict(grid=(-6,)), "grid"),
+    (dict(x=np.zeros((40_000, 2)), y=np.zeros((40_000, 2))), "every k-th sample"),
 ])
 def test_bad_input_to_decompose_is_refused(change, words):
     net, x, y = problem((6,), 0)
