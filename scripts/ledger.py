@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 from scipy.stats import t as student
 
 from relu_dynamics.mlp import replacing
@@ -113,6 +115,12 @@ def rise(values: np.ndarray) -> np.ndarray:
 def steadily(values: np.ndarray) -> np.ndarray:
     """(epochs, seeds) to (seeds,): the smallest step from one epoch to the next; NaN for a single epoch."""
     return np.diff(values, axis=0).min(axis=0) if len(values) > 1 else np.full(values.shape[1], np.nan)
+
+
+def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
+    """Spearman's, over all entries of a and b; equal ones are ties, infinities the largest, and 0 if one is constant."""
+    ranks = [rankdata(np.ravel(values)) for values in (a, b)]
+    return float(np.corrcoef(*ranks)[0, 1]) if all(np.ptp(r) > 0 for r in ranks) else 0.0
 
 
 def means(values: Mapping[str, np.ndarray], form: str = "{:.3g}") -> str:

@@ -258,6 +258,11 @@ def image_runs(settings: Settings, wide: bool = False) -> dict[tuple[str, str, i
             for image in IMAGES for name in inputs for seed in settings.seeds}
 
 
+def photograph_runs(settings: Settings) -> dict[tuple[str, int], Run]:
+    """(input, seed) -> run on the photograph alone."""
+    return {(name, seed): run for (image, name, seed), run in image_runs(settings).items() if image == "photograph"}
+
+
 def make_run(setup: Setup, signal: str, name: str, seed: int, settings: Settings) -> Run:
     """One run of a set-up, for as many epochs as settings ask for."""
     epochs = setup.epochs if settings.epochs is None else settings.epochs

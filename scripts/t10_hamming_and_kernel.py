@@ -16,15 +16,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import rankdata
 
 from relu_dynamics.mlp import MLP, init
 from relu_dynamics.pattern import pattern
 from relu_dynamics.signals import grid
 from relu_dynamics.tangent import confusion_of_pairs
 from scripts import experiment, style
-from scripts.ledger import Claim, Link, means
-from scripts.runs import IMAGE, IMAGE_INPUTS, encoding, image_runs, read
+from scripts.ledger import Claim, Link, means, rank_correlation
+from scripts.runs import IMAGE, IMAGE_INPUTS, encoding, photograph_runs, read
 
 TITLE = "Hamming distance and kernel cosine"
 SOURCE = "statement T10, the paper's central link"
@@ -34,19 +33,15 @@ DEPTHS = (1, 2, 3, 4)
 PAIRS = 3000
 
 
-def photographs(settings):
-    return {(name, seed): run for (image, name, seed), run in image_runs(settings).items() if image == "photograph"}
-
-
 def runs(settings):
-    return list(photographs(settings).values())
+    return list(photograph_runs(settings).values())
 
 
 def measure(settings, folder):
     """exact (inputs, seeds): largest deviation from T10's line, relative; depth (inputs, seeds, depths): rank correlations of untrained
     networks; trained (inputs, seeds, stages); h and cosine (inputs, 2, PAIRS): one hidden layer of equal weights, and the first
     seed's trained network."""
-    names, side, wanted = IMAGE_INPUTS[settings.scale], min(IMAGE[settings.scale].size, 64), photographs(settings)
+    names, side, wanted = IMAGE_INPUTS[settings.scale], min(IMAGE[settings.scale].size, 64), photograph_runs(settings)
     width = IMAGE[settings.scale].hidden[0]
     exact, depth, trained, h, cosine = [], [], [], [], []
     for name in names:
@@ -105,11 +100,6 @@ def equal_weights(net, x, i, j):
     deviation = abs(K - predicted).max() / abs(predicted).max()
     cosine = np.divide(K, size[i] * size[j], out=np.zeros(len(i)), where=size[i] * size[j] > 0)
     return deviation, h, cosine
-
-
-def rank_correlation(a, b):
-    ranks = rankdata(a), rankdata(b)
-    return np.corrcoef(*ranks)[0, 1] if all(np.ptp(r) > 0 for r in ranks) else 0.0
 
 
 def claims(data):

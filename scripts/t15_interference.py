@@ -25,7 +25,7 @@ from relu_dynamics.pattern import hamming, pattern
 from scripts import experiment, style
 from scripts.ledger import Claim, Link, means, ordering
 from scripts.rates import checked_flow, thinned
-from scripts.runs import IMAGE_INPUTS, image_runs, read
+from scripts.runs import IMAGE_INPUTS, photograph_runs, read
 
 TITLE = "Constructive and destructive pairs"
 SOURCE = "statement T15"
@@ -35,12 +35,8 @@ SHOWS = ("The share of descent that pairs of pixels destroy for one another, by 
 STAGES = ("before training", "after 10 epochs", "at the end")
 
 
-def photographs(settings):
-    return {(name, seed): run for (image, name, seed), run in image_runs(settings).items() if image == "photograph"}
-
-
 def runs(settings):
-    return list(photographs(settings).values())
+    return list(photograph_runs(settings).values())
 
 
 def stages(epochs):
@@ -52,7 +48,7 @@ def measure(settings, folder):
     """distance (inputs, seeds, stages, octaves, cell, sign); thirds (inputs, seeds, stages, 3): what a pair of small, middling
     and large Hamming distance contributes; pairs (inputs, seeds, stages, 3): how many are self, of one cell, of two;
     place (2, height, width): interference at each pixel of the first seed at the end, for the first and the last input."""
-    side, names, wanted = 16 if settings.scale == "quick" else 32, IMAGE_INPUTS[settings.scale], photographs(settings)
+    side, names, wanted = 16 if settings.scale == "quick" else 32, IMAGE_INPUTS[settings.scale], photograph_runs(settings)
     distance, thirds, pairs, place = [], [], [], []
     for name in names:
         trained = [read(wanted[name, seed], folder) for seed in settings.seeds]

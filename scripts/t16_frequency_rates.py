@@ -18,16 +18,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import rankdata
 
 from relu_dynamics.measures import time_to_half
 from relu_dynamics.mlp import predict
 from relu_dynamics.signals import PAPER_TONES
 from relu_dynamics.spectrum import frequency_error
 from scripts import experiment, style
-from scripts.ledger import Claim, Link, means, ordering
+from scripts.ledger import Claim, Link, means, ordering, rank_correlation
 from scripts.rates import checked_flow, frequency_rates, thinned
-from scripts.runs import IMAGE_INPUTS, image_runs, read, signal_runs
+from scripts.runs import IMAGE_INPUTS, photograph_runs, read, signal_runs
 
 TITLE = "Rates per frequency under gradient flow"
 SOURCE = "statement T16"
@@ -38,11 +37,7 @@ STAGES = ("before training", "after one epoch", "halfway", "at the end")
 
 
 def runs(settings):
-    return [*signal_runs(settings, INPUTS).values(), *photographs(settings).values()]
-
-
-def photographs(settings):
-    return {(name, seed): run for (image, name, seed), run in image_runs(settings).items() if image == "photograph"}
+    return [*signal_runs(settings, INPUTS).values(), *photograph_runs(settings).values()]
 
 
 def stages(epochs):
@@ -71,17 +66,11 @@ def measure(settings, folder):
         tone_rate.append([rates(trained, side, stages(trained.epochs))[:, tones] for trained in by_seed])
         half.append([time_to_half(trained.epochs, np.array([
             frequency_error(predict(net, trained.x), trained.y, trained.shape)[tones] for net in trained.nets])) for trained in by_seed])
-    images, side = photographs(settings), 16 if settings.scale == "quick" else 32
+    images, side = photograph_runs(settings), 16 if settings.scale == "quick" else 32
     band_rate = [[rates(read(images[name, seed], folder), side, (0, -1))[:, : side // 2 + 1] for seed in settings.seeds]
                  for name in IMAGE_INPUTS[settings.scale]]
     return {"inputs": np.array(INPUTS), "tones": tones, "tone_rate": np.array(tone_rate), "half": np.array(half),
             "image_inputs": np.array(IMAGE_INPUTS[settings.scale]), "band_rate": np.array(band_rate), "stages": np.array(STAGES)}
-
-
-def rank_correlation(a, b):
-    """Spearman's, over all entries of a and b; infinities are ties at the top."""
-    ranks = [rankdata(np.ravel(values)) for values in (a, b)]
-    return np.corrcoef(*ranks)[0, 1] if all(np.ptp(r) > 0 for r in ranks) else 0.0
 
 
 def claims(data):

@@ -25,7 +25,7 @@ from relu_dynamics.spectrum import patch_frequency_error
 from scripts import experiment, style
 from scripts.ledger import Claim, Link, means, ordering
 from scripts.rates import checked_flow, thinned
-from scripts.runs import IMAGE_INPUTS, image_runs, read
+from scripts.runs import IMAGE_INPUTS, photograph_runs, read
 
 TITLE = "Rates by patch and frequency"
 SOURCE = "statement T17"
@@ -36,18 +36,14 @@ STAGES = ("before training", "after 10 epochs", "at the end")
 COUPLINGS = ("self", "same patch", "same frequency", "both different")
 
 
-def photographs(settings):
-    return {(name, seed): run for (image, name, seed), run in image_runs(settings).items() if image == "photograph"}
-
-
 def runs(settings):
-    return list(photographs(settings).values())
+    return list(photograph_runs(settings).values())
 
 
 def measure(settings, folder):
     """intrinsic (inputs, seeds, stages, patches, modes): rates at which coefficients shrink by themselves; parts (inputs, seeds,
     stages, patches, modes, 4): the split; error (inputs, seeds, patches) and detail (patches,) of the photograph; size of a patch."""
-    side, names, wanted = 16 if settings.scale == "quick" else 32, IMAGE_INPUTS[settings.scale], photographs(settings)
+    side, names, wanted = 16 if settings.scale == "quick" else 32, IMAGE_INPUTS[settings.scale], photograph_runs(settings)
     intrinsic, parts, error = [], [], []
     for name in names:
         trained = [read(wanted[name, seed], folder) for seed in settings.seeds]

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import scipy.fft
-from scipy.stats import rankdata
 
 from relu_dynamics.flow import change_split, wall_velocity
 from relu_dynamics.mlp import flatten, init, predict, unflatten
@@ -29,7 +28,7 @@ from relu_dynamics.regions1d import regions_on_encoded_segment
 from relu_dynamics.signals import PAPER_TONES, grid, tones
 from relu_dynamics.train import adam, train
 from scripts import experiment, style
-from scripts.ledger import Claim, Link, means
+from scripts.ledger import Claim, Link, means, rank_correlation
 from scripts.runs import SIGNAL_INPUTS, Settings, encoding
 
 TITLE = "Moving walls and switching units"
@@ -123,11 +122,6 @@ def correlations(error, speed, number):
     moving = [rank_correlation(e[known], v[known]) for e, v in zip(error, speed, strict=True)
               if (known := np.isfinite(v)).sum() > 2]
     return np.mean(moving), rank_correlation(error.mean(axis=0), number[-1] - number[0])
-
-
-def rank_correlation(a, b):
-    ranks = rankdata(a), rankdata(b)
-    return np.corrcoef(*ranks)[0, 1] if all(np.ptp(r) > 0 for r in ranks) else 0.0
 
 
 def claims(data):

@@ -15,15 +15,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.stats import rankdata
 
 from relu_dynamics.measures import time_to_half
 from relu_dynamics.mlp import predict
 from relu_dynamics.signals import PAPER_TONES
 from relu_dynamics.spectrum import frequency_error
 from scripts import experiment, style
-from scripts.ledger import Claim, Link, means, ordering
-from scripts.runs import IMAGE, IMAGE_INPUTS, SIGNAL_INPUTS, image_runs, over_checkpoints, read, signal_runs
+from scripts.ledger import Claim, Link, means, ordering, rank_correlation
+from scripts.runs import IMAGE, IMAGE_INPUTS, SIGNAL_INPUTS, over_checkpoints, photograph_runs, read, signal_runs
 
 TITLE = "Error per frequency through training"
 SOURCE = "after Rahaman et al. 2019; statement T35"
@@ -32,8 +31,7 @@ SHOWS = ("Above, the error of every tone through training: dark columns turn fro
 
 
 def runs(settings):
-    photographs = [run for (image, *_), run in image_runs(settings).items() if image == "photograph"]
-    return [*signal_runs(settings).values(), *photographs]
+    return [*signal_runs(settings).values(), *photograph_runs(settings).values()]
 
 
 def measure(settings, folder):
@@ -44,10 +42,10 @@ def measure(settings, folder):
         signal_runs(settings), folder, lambda name, seed: (name, seed), SIGNAL_INPUTS, settings.seeds,
         lambda trained, net: frequency_error(predict(net, trained.x), trained.y, trained.shape)[tones])
     half = [[time_to_half(epochs, by_seed[:, s]) for s in range(len(settings.seeds))] for by_seed in tone_error]
-    images, image_inputs = image_runs(settings), IMAGE_INPUTS[settings.scale]
+    images, image_inputs = photograph_runs(settings), IMAGE_INPUTS[settings.scale]
 
     def bands(name, seed):
-        trained = read(images["photograph", name, seed], folder)
+        trained = read(images[name, seed], folder)
         return frequency_error(predict(trained.nets[-1], trained.x), trained.y, trained.shape)
 
     band_error = np.array([[bands(name, seed) for seed in settings.seeds] for name in image_inputs])
@@ -56,16 +54,10 @@ def measure(settings, folder):
             "nyquist": IMAGE[settings.scale].size // 2}
 
 
-def rank_correlation(values, tones):
-    """(seeds,): Spearman's rank correlation of each row of values, (seeds, tones), with the tone."""
-    ranks = rankdata(values, axis=1)
-    return np.array([0.0 if np.ptp(row) == 0 else np.corrcoef(row, tones)[0, 1] for row in ranks])
-
-
 def claims(data):
     names, tones = data["inputs"].tolist(), data["tones"]
     end = dict(zip(names, data["tone_error"][:, -1], strict=True))
-    order = {name: rank_correlation(values, tones) for name, values in end.items()}
+    order = {name: np.array([rank_correlation(row, tones) for row in values]) for name, values in end.items()}
     reached = {name: np.isfinite(half).sum(axis=1) for name, half in zip(names, data["half"], strict=True)}
     bias = {name: order[name] for name in ("[0,1]", "[-1,1]", "L=4")}
     result = [

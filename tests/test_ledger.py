@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import ttest_1samp
+from scipy.stats import spearmanr, ttest_1samp
 
 from scripts import ledger
 from scripts.ledger import FAILED, REPRODUCED, UNDECIDED, Claim, Link, ordering, rise, steadily
@@ -92,6 +92,17 @@ def test_claims_that_a_run_is_too_short_to_test_are_left_out():
     claims = [Claim(name, "c", "m", [Link("grows", measure(values))]) for name, values, measure in
               [("A", short, rise), ("B", short, steadily), ("C", enough, rise), ("D", enough, steadily)]]
     assert [(row["key"], row["links"][0]["mean"]) for row in ledger.rows(claims)] == [("C", 2.0), ("D", 2.0)]
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=3, max_size=9))
+def test_rank_correlation_is_spearmans_with_infinities_last(pairs):
+    """Against SciPy's, which infinities do not suit: a number larger than all others has their rank."""
+    a, b = np.array(pairs, float).T
+    ours = ledger.rank_correlation(np.where(a == 3, np.inf, a), b)
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        assert ours == 0
+    else:
+        np.testing.assert_allclose(ours, spearmanr(a, b).statistic, atol=1e-12)
 
 
 def test_terminal_lines_are_aligned_one_per_claim():
