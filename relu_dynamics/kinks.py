@@ -78,7 +78,6 @@ class Sweep(NamedTuple):
 class Motion(NamedTuple):
     """The velocity of the parameters, and the gates behind it."""
 
-    sweep: Sweep
     gates: Array                       # (k,) lambda of the entries at rest, in the order of their flat indices
     signals: Array                     # (k,) |dL/dh| there
     layers: list[tuple[Array, Array]]  # W[l]', (1, m[l], m[l-1]), and b[l]', (1, m[l])
@@ -114,23 +113,23 @@ def first_states(problem: Problem, theta: Array) -> tuple[States, States]:
     """The pattern at the start, where ties are off, and the states the flow leaves it with."""
     z = _side_by_side(forward(problem.start, problem.x).preacts[:-1], len(problem.x))
     pattern = np.where(z > 0, ON, OFF)
-    return pattern, _settle(problem, pattern, theta, np.flatnonzero(z == 0))
+    return pattern, _settle(problem, pattern, sweep(problem, pattern, theta), np.flatnonzero(z == 0))
 
 
 def next_states(problem: Problem, state: States, theta: Array, ended_by: int) -> States:
     """The states after the margin ended_by has come to 0."""
-    rest = np.flatnonzero(state == REST)
+    rest, current = np.flatnonzero(state == REST), sweep(problem, state, theta)
     if ended_by < state.size:  # an entry has come to its kink
-        return _settle(problem, state, theta, np.union1d(rest, ended_by))
+        return _settle(problem, state, current, np.union1d(rest, ended_by))
     end, leaving = divmod(ended_by - state.size, len(rest))  # a gate has come to 0, or to 1
-    return _settle(problem, _with(state, rest[leaving], ON if end else OFF), theta, np.delete(rest, leaving))
+    return _settle(problem, _with(state, rest[leaving], ON if end else OFF), current, np.delete(rest, leaving))
 
 
-def margins(problem: Problem, state: States, theta: Array) -> Array:
+def margins(problem: Problem, state: States, current: Sweep) -> Array:
     """(g H + 2 k,): how far each entry is inside its state, then lambda and 1 - lambda, times |dL/dh|, of the k at rest."""
-    current = motion(problem, state, theta)
-    low, high = current.gates * current.signals, (1 - current.gates) * current.signals
-    return np.concatenate([distances(state, current.sweep.z).ravel(), low, high])
+    rest = motion(problem, state, current)
+    low, high = rest.gates * rest.signals, (1 - rest.gates) * rest.signals
+    return np.concatenate([distances(state, current.z).ravel(), low, high])
 
 
 def distances(state: States, z: Array) -> Array:
@@ -138,33 +137,34 @@ def distances(state: States, z: Array) -> Array:
     return np.where(state == REST, np.inf, np.where(state == ON, z, -z))
 
 
-def _settle(problem: Problem, state: States, theta: Array, tied: Indices) -> States:
+def _settle(problem: Problem, state: States, current: Sweep, tied: Indices) -> States:
     """state with the tied entries, given by flat index, changed until they agree with the velocity they cause.
 
     On needs z' >= 0, off z' <= 0, and rest a gate in [0, 1] with z' = 0: a linear complementarity problem
     with bounds.  The first entry that disagrees is moved (Murty's rule, which ends where all kinks are convex).
+    At z = 0 the states do not change the forward pass (T23), so one serves all.
     """
     for _ in range(20 * len(tied) + 1):
-        pull = _pull(problem, state, theta)[tied]
+        pull = _pull(problem, state, current)[tied]
         if not pull.any():
             return state
         first = np.flatnonzero(pull)[0]
         entry = int(tied[first])
         moved = _with(state, entry, ON if pull[first] > 0 else OFF)
-        if state.flat[entry] != REST and _pull(problem, moved, theta)[entry]:  # the other side drives it back
+        if state.flat[entry] != REST and _pull(problem, moved, current)[entry]:  # the other side drives it back
             moved = _with(state, entry, REST)
         state = moved
     raise ArithmeticError(f"{len(tied)} entries are at their kinks at once, and no states were found that agree with "
                           "the velocity they cause. Perturb the network, or ask for earlier times.")
 
 
-def _pull(problem: Problem, state: States, theta: Array) -> States:
+def _pull(problem: Problem, state: States, current: Sweep) -> States:
     """(g H,): 1 where the velocity drives an entry at its kink from its state towards on, -1 towards off, else 0."""
-    current = motion(problem, state, theta)
-    push, flat = _pushes(current.sweep, state, current.layers)[0].ravel(), state.ravel()
+    moves = motion(problem, state, current)
+    push, flat = _pushes(current, state, moves.layers)[0].ravel(), state.ravel()
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
-    slack = SLACK * current.signals + NEGLIGIBLE
-    beyond, below = (current.gates - 1) * current.signals > slack, current.gates * current.signals < -slack
+    slack = SLACK * moves.signals + NEGLIGIBLE
+    beyond, below = (moves.gates - 1) * moves.signals > slack, moves.gates * moves.signals < -slack
     pull[flat == REST] = np.where(beyond, 1, np.where(below, -1, 0))
     return pull
 
@@ -178,12 +178,11 @@ def _with(state: States, entry: int, value: State) -> States:
 # ------------------------------------------------- the velocity, given the states
 
 
-def motion(problem: Problem, state: States, theta: Array) -> Motion:
+def motion(problem: Problem, state: States, current: Sweep) -> Motion:
     """theta' = -grad L with the gates of state, those at rest such that z' = 0 there.  ArithmeticError if there are none."""
-    current = sweep(problem, state, theta)
     gates = _resting_gates(problem, state, current)
     layers, signals = _velocities(problem, current, _all_gates(state, gates[None]))
-    return Motion(current, gates, np.abs(signals[0, state == REST]), layers)
+    return Motion(gates, np.abs(signals[0, state == REST]), layers)
 
 
 def sweep(problem: Problem, state: States, theta: Array) -> Sweep:

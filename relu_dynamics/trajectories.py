@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import DOP853, OdeSolution
+from scipy.integrate import DOP853
 from scipy.optimize import brentq
 from scipy.special import exprel
 
@@ -32,7 +33,7 @@ from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, c
 
 EPS = float(np.finfo(np.float64).eps)
 SMALLEST = float(np.finfo(np.float64).tiny)
-NUDGE = 1e-13  # by how much a margin may overshoot in the exact solution, so that rounding flips nothing
+NUDGE = 1e-13  # in the exact solution what has just flipped is 0 only up to rounding; its margin starts at this
 
 
 class Flips(NamedTuple):
@@ -88,9 +89,7 @@ def integrate(
     task, times = problem(net, x, y, layers), _check_times(t)
     rtol, atol = _check_tolerance("rtol", rtol), _check_tolerance("atol", atol)
 
-    def follow(state: States, theta: Array, start: float, stop: float) -> _Piece:
-        return _follow_numerically(task, state, theta, start, stop, rtol, atol)
-
+    follow = partial(_follow_numerically, task, rtol, atol)
     negligible = atol + rtol * float(np.linalg.norm(flatten(task.start)))
     return _path(task, times, follow, negligible, check_count("max_flips", max_flips, 0))
 
@@ -108,11 +107,7 @@ def first_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *, max_
     if len(task.start.weights) != 2:
         raise ValueError("first_layer_flow is exact for one hidden layer: net must have 2 weights. "
                          f"Got {len(task.start.weights)}. Use integrate(net, x, y, t, layers=[1]).")
-
-    def follow(state: States, theta: Array, start: float, stop: float) -> _Piece:
-        return _follow_exactly(task, state, theta, start, stop)
-
-    return _path(task, times, follow, NUDGE, check_count("max_flips", max_flips, 0))
+    return _path(task, times, partial(_follow_exactly, task), NUDGE, check_count("max_flips", max_flips, 0))
 
 
 def output_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike) -> OutputFlow:
@@ -137,41 +132,27 @@ def output_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike) -> Out
 # -------------------------------------------------------------- from flip to flip
 
 
-class _Piece(NamedTuple):
-    """A stretch of the path on which no state changes."""
-
-    end: float
-    at: Callable[[float], Array]  # theta, (p,), at times up to end
-    ended_by: int | None          # index of the margin that came to 0 at end; None at the last time of all
+# follow(state, theta, start, stop) goes from start to stop, or to the first time before it at which a margin is 0;
+# it returns that time, the parameters then, and the index of the margin (None at stop).
+_Follow = Callable[[States, Array, float, float], tuple[float, Array, int | None]]
 
 
-def _path(
-    task: Problem, times: Array, follow: Callable[[States, Array, float, float], _Piece], negligible: float, max_flips: int
-) -> Path:
-    """Pieces from follow(state, theta, start, stop), put together at the flips, until the rest of the path is negligible."""
-    theta, now, stop = flatten(task.start), 0.0, float(times[-1])
+def _path(task: Problem, times: Array, follow: _Follow, negligible: float, max_flips: int) -> Path:
+    """Smooth pieces put together at the flips, until all that is left of the path is shorter than negligible."""
+    theta, now = flatten(task.start), 0.0
     pattern, state = first_states(task, theta)
-    changes = [(now, pattern, state)]
-    thetas = [theta] * int(np.sum(times == 0))
-    while now < stop and _length_left(task, state, theta, stop - now) > negligible:
-        piece = follow(state, theta, now, stop)
-        thetas += [piece.at(time) for time in times[(times > now) & (times <= piece.end)]]
-        now, theta = piece.end, piece.at(piece.end)
-        if piece.ended_by is None:
-            break
-        if len(changes) > max_flips:
-            raise ArithmeticError(f"The path has more than max_flips = {max_flips} flips: it has come to time {now:.6g} "
-                                  f"of {stop:.6g}. Allow more flips, or ask for earlier times.")
-        before, state = state, next_states(task, state, theta, piece.ended_by)
-        changes.append((now, before, state))
-    thetas += [theta] * (len(times) - len(thetas))
-    return Path(times, [unflatten(theta, task.start) for theta in thetas], _flips(task, changes))
-
-
-def _length_left(task: Problem, state: States, theta: Array, time: float) -> float:
-    """The flow moves the parameters in the time left by at most sqrt(L time): the integral of |theta'|^2 = -L' is at most L."""
-    df = sweep(task, state, theta).df
-    return float(np.sqrt(np.sum(df**2 / task.weight) / 2 * time))
+    changes, networks = [(now, pattern, state)], []
+    for stop in times:
+        while now < stop and _length_left(task, state, theta, times[-1] - now) > negligible:
+            now, theta, ended_by = follow(state, theta, now, float(stop))
+            if ended_by is not None:
+                before, state = state, next_states(task, state, theta, ended_by)
+                changes.append((now, before, state))
+            if len(changes) > max_flips + 1:
+                raise ArithmeticError(f"The path has more than max_flips = {max_flips} flips: it has come to time {now:.6g} "
+                                      f"of {times[-1]:.6g}. Allow more flips, or ask for earlier times.")
+        networks.append(unflatten(theta, task.start))
+    return Path(times, networks, _flips(task, changes))
 
 
 def _flips(task: Problem, changes: list[tuple[float, States, States]]) -> Flips:
@@ -183,46 +164,75 @@ def _flips(task: Problem, changes: list[tuple[float, States, States]]) -> Flips:
     return Flips(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
+def _length_left(task: Problem, state: States, theta: Array, time: float) -> float:
+    """The flow moves the parameters in the time left by at most sqrt(L time): the integral of |theta'|^2 = -L' is at most L."""
+    df = sweep(task, state, theta).df
+    return float(np.sqrt(np.sum(df**2 / task.weight) / 2 * time))
+
+
 # -------------------------------------------------------- one piece, numerically
 
 
 def _follow_numerically(
-    task: Problem, state: States, theta: Array, start: float, stop: float, rtol: float, atol: float
-) -> _Piece:
+    task: Problem, rtol: float, atol: float, state: States, theta: Array, start: float, stop: float
+) -> tuple[float, Array, int | None]:
     def velocity(_: float, theta: Array) -> Array:
         if np.isfinite(theta).all():
             with contextlib.suppress(ArithmeticError):
-                layers = motion(task, state, theta).layers
+                layers = motion(task, state, sweep(task, state, theta)).layers
                 return np.concatenate([part.ravel() for layer in layers for part in layer])
         return np.full(len(theta), np.nan)  # a trial step went too far; the integrator takes a shorter one
 
-    noise = atol + rtol * float(np.abs(theta).max())  # what the integrator allows itself: below it nothing flips
-    lift = np.maximum(0, -margins(task, state, theta)) + noise
+    noise = atol + rtol * float(np.abs(theta).max())  # what the integrator allows itself
+    lift = np.maximum(0, noise - margins(task, state, sweep(task, state, theta)))
     solver = DOP853(velocity, start, theta, stop, rtol=rtol, atol=atol)
-    times, interpolants = [start], []
     while solver.status == "running":
-        with np.errstate(over="ignore", invalid="ignore"):
-            message = solver.step()
-        if solver.status == "failed":
-            raise ArithmeticError(f"The integrator is stuck at time {solver.t:.6g}: {message} Ask for earlier times.")
-        dense = solver.dense_output()
-        times.append(solver.t)
-        interpolants.append(dense)
-        end, ended_by = _first_crossing(lambda time: margins(task, state, dense(time)) + lift, *times[-2:])
+        origin = solver.y
+        _step(solver)
+
+        def at(time: float) -> Array:
+            """By a step of its own: the dense output is poor where stability, not accuracy, limits the steps."""
+            return _stepped(solver, origin, time)
+
+        time, ended_by = _first_crossing(solver, at, lambda theta: margins(task, state, sweep(task, state, theta)) + lift)
         if ended_by is not None:
-            return _Piece(end, OdeSolution(times, interpolants), ended_by)
-    return _Piece(stop, OdeSolution(times, interpolants), None)
+            return time, at(time), ended_by
+    return stop, solver.y, None
 
 
-def _first_crossing(values: Callable[[float], Array], start: float, stop: float) -> tuple[float, int | None]:
-    """The first time in a step at which one of the values, positive at its start, is 0, and which; else (stop, None)."""
-    before = start
-    for time in np.linspace(start, stop, 5)[1:]:
-        crossing = np.flatnonzero(values(time) <= 0)
-        if len(crossing):
-            return _first_root(values, crossing, before, time)
+def _step(solver: DOP853) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        message = solver.step()
+    if solver.status == "failed":
+        raise ArithmeticError(f"The integrator is stuck at time {solver.t:.6g}: {message} Ask for earlier times.")
+
+
+def _stepped(solver: DOP853, origin: Array, time: float) -> Array:
+    """The parameters at a time in the last step of solver, which began at origin."""
+    if time in (solver.t_old, solver.t):
+        return origin if time == solver.t_old else np.asarray(solver.y)
+    span = time - solver.t_old
+    part = DOP853(solver.fun, solver.t_old, origin, time, rtol=solver.rtol, atol=solver.atol, first_step=span)
+    while part.status == "running":
+        _step(part)
+    return np.asarray(part.y)
+
+
+def _first_crossing(
+    solver: DOP853, at: Callable[[float], Array], values: Callable[[Array], Array]
+) -> tuple[float, int | None]:
+    """The first time in the last step at which one of the values is 0, and which; (t, None) if none is.
+
+    They are positive where it began.  The dense output says where to look; at(time) decides.
+    """
+    dense, before = solver.dense_output(), solver.t_old
+    for time in np.linspace(solver.t_old, solver.t, 5)[1:]:
+        if values(dense(time)).min() <= 0:
+            crossing = np.flatnonzero(values(at(time)) <= 0)
+            if len(crossing):
+                return _first_root(lambda time: values(at(time)), crossing, before, time)
         before = time
-    return stop, None
+    return solver.t, None
 
 
 def _first_root(values: Callable[[float], Array], crossing: Indices, low: float, high: float) -> tuple[float, int]:
@@ -247,15 +257,14 @@ class _Modes(NamedTuple):
     margin_amplitudes: Array  # (g H + 2 k, e)
 
 
-def _follow_exactly(task: Problem, state: States, theta: Array, start: float, stop: float) -> _Piece:
+def _follow_exactly(
+    task: Problem, state: States, theta: Array, start: float, stop: float
+) -> tuple[float, Array, int | None]:
     modes = _modes(task, state, theta)
-    lift = np.maximum(0, -modes.margins) + NUDGE  # what has just flipped is 0 only up to rounding
+    lift = np.maximum(0, NUDGE - modes.margins)
     elapsed, ended_by = _first_zero(modes.margins + lift, modes.margin_amplitudes, modes.rates, stop - start)
-
-    def at(time: float) -> Array:
-        return theta + _in_place(modes.parameters @ _phi(modes.rates, time - start), 0, theta.size)
-
-    return _Piece(stop if ended_by is None else start + elapsed, at, ended_by)
+    moved = theta + _in_place(modes.parameters @ _phi(modes.rates, elapsed), 0, theta.size)
+    return stop if ended_by is None else start + elapsed, moved, ended_by
 
 
 def _modes(task: Problem, state: States, theta: Array) -> _Modes:
