@@ -227,7 +227,7 @@ def _first_crossing(
     """
     dense, before = solver.dense_output(), solver.t_old
     for time in np.linspace(solver.t_old, solver.t, 5)[1:]:
-        if values(dense(time)).min() <= 0:
+        if (values(dense(time)) <= 0).any():
             crossing = np.flatnonzero(values(at(time)) <= 0)
             if len(crossing):
                 return _first_root(lambda time: values(at(time)), crossing, before, time)
