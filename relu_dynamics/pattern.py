@@ -16,7 +16,7 @@ the paper's measure of how differently the network computes at two inputs.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from relu_dynamics.mlp import MLP, Array, Bits, Indices, check_net, check_net_and_rows, row_blocks
 
 Words = NDArray[np.uint64]
+T = TypeVar("T", bound=np.generic)
 
 
 def pattern(net: MLP, x: ArrayLike) -> Bits:
@@ -45,7 +46,7 @@ def hidden_units(net: MLP) -> int:
     return sum(len(b) for b in net.biases[:-1])
 
 
-def split_layers(net: MLP, q: Bits) -> list[Bits]:
+def split_layers(net: MLP, q: NDArray[T]) -> list[NDArray[T]]:
     """q, (n, H), as one view (n, m[l]) per hidden layer."""
     ends = np.cumsum([len(b) for b in net.biases[:-1]])
     return np.split(q, ends[:-1], axis=1) if len(ends) else []

@@ -1,0 +1,264 @@
+"""Gradient flow at its kinks: which units cross, which rest, and the velocity that follows.
+
+The parameters follow theta' = -grad L of the paper's loss
+
+    L = (1/(n m)) sum_i |r_i|^2,   r = f(x) - y,   m = m[L] .
+
+An *entry* is a pair (example i, hidden unit u).  Its *gate* is the factor relu'(z_iu) in the
+backward pass, and its state is one of three:
+
+    ON      z > 0: gate 1
+    OFF     z < 0, or a tie that nothing pushes on: gate 0
+    REST    z = 0 for a while: the gate lambda in [0, 1] that keeps z at 0
+
+Why entries rest.  Across z = 0 the loss is continuous but its gradient jumps by (dL/dh) grad z,
+so z' is smaller on the on side by (dL/dh) |grad z|^2.  If dL/dh < 0 the flow that arrives goes on
+across.  If dL/dh > 0, a convex kink, each side may drive the entry towards the other, and
+gradient descent zigzags across it.  The limit of small steps slides along the kink, with the mean of
+the two velocities that keeps z' = 0 (Filippov): minus the shortest element of Clarke's
+subdifferential of L.  The entry leaves to the off side when lambda comes to 0, to the on side
+when it comes to 1.
+
+    g         distinct inputs; copies of an input have one state, and their mean target
+    state     (g, H) int, one State per entry; entries are also named by their flat index
+    push      (g, H) z', how fast each pre-activation moves
+    margin    what is positive while the states hold and whose first zero ends them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relu_dynamics.mlp import MLP, Array, Indices, as_real, check_net_and_rows, check_targets, forward, unflatten
+from relu_dynamics.pattern import split_layers
+
+States = NDArray[np.int64]
+
+# A computed gate may leave [0, 1] by this before its entry moves: relatively, far above an integrator's noise, and
+# absolutely in lambda dL/dh, which is all that the parameters feel.
+SLACK, NEGLIGIBLE = 1e-9, 1e-11
+
+
+class State(IntEnum):
+    """OFF and ON as in the pattern; REST on the kink."""
+
+    OFF = 0
+    ON = 1
+    REST = 2
+
+
+OFF, ON, REST = (int(member) for member in State)  # plain, for speed in comparisons with arrays
+
+
+class Problem(NamedTuple):
+    """What is trained on what."""
+
+    start: MLP               # the network at time 0, in float64
+    x: Array                 # (g, m[0]) the distinct inputs
+    y: Array                 # (g, m[L]) the mean target of each
+    weight: Array            # (g, 1) 2/(n m) for each of its copies: dL/df = weight (f - y)
+    group: Indices           # (n,) which of them each example is
+    layers: tuple[int, ...]  # those that train, numbered 1 .. L
+
+
+class Sweep(NamedTuple):
+    """A forward pass with frozen states: what is on passes z, what is off or at rest passes 0."""
+
+    net: MLP
+    inputs: list[Array]  # h[0] .. h[L-1], each (g, m[l])
+    z: Array             # (g, H)
+    df: Array            # (g, m[L]) dL/df
+
+
+class Motion(NamedTuple):
+    """The velocity of the parameters, and the gates behind it."""
+
+    gates: Array                       # (k,) lambda of the entries at rest, in the order of their flat indices
+    signals: Array                     # (k,) |dL/dh| there
+    layers: list[tuple[Array, Array]]  # W[l]', (1, m[l], m[l-1]), and b[l]', (1, m[l])
+
+
+def problem(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Problem:
+    """The checked problem; copies of an input see the same pre-activations, and only the mean of their targets matters."""
+    net, x = check_net_and_rows(net, x, float64=True)
+    y = check_targets(net, x, y)
+    if len(x) == 0:
+        raise ValueError(f"x must have at least one row: a mean over no examples is no loss. Got shape {x.shape}.")
+    distinct, group = np.unique(x, axis=0, return_inverse=True)
+    copies = np.bincount(group).astype(np.float64)[:, None]
+    sums = np.zeros((len(distinct), y.shape[1]))
+    np.add.at(sums, group, y)
+    return Problem(net, distinct, sums / copies, 2 * copies / y.size, group, _check_layers(net, layers))
+
+
+def _check_layers(net: MLP, layers: Sequence[int] | None) -> tuple[int, ...]:
+    L = len(net.weights)
+    if layers is None:
+        return tuple(range(1, L + 1))
+    numbers = as_real("layers", layers, (None,), f"the layers that train, by their numbers from 1 to {L}")
+    if len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(1, L + 1)):
+        raise ValueError(f"layers must list numbers from 1 to {L}, each at most once: the layers that train. Got {layers!r}.")
+    return tuple(int(number) for number in numbers)
+
+
+# --------------------------------------------------------------------- the states
+
+
+def first_states(problem: Problem, theta: Array) -> tuple[States, States]:
+    """The pattern at the start, where ties are off, and the states the flow leaves it with."""
+    z = _side_by_side(forward(problem.start, problem.x).preacts[:-1], len(problem.x))
+    pattern = np.where(z > 0, ON, OFF)
+    return pattern, _settle(problem, pattern, sweep(problem, pattern, theta), np.flatnonzero(z == 0))
+
+
+def next_states(problem: Problem, state: States, theta: Array, ended_by: int) -> States:
+    """The states after the margin ended_by has come to 0."""
+    rest, current = np.flatnonzero(state == REST), sweep(problem, state, theta)
+    if ended_by < state.size:  # an entry has come to its kink
+        return _settle(problem, state, current, np.union1d(rest, ended_by))
+    end, leaving = divmod(ended_by - state.size, len(rest))  # a gate has come to 0, or to 1
+    return _settle(problem, _with(state, rest[leaving], ON if end else OFF), current, np.delete(rest, leaving))
+
+
+def margins(problem: Problem, state: States, current: Sweep) -> Array:
+    """(g H + 2 k,): how far each entry is inside its state, then lambda and 1 - lambda, times |dL/dh|, of the k at rest."""
+    rest = motion(problem, state, current)
+    low, high = rest.gates * rest.signals, (1 - rest.gates) * rest.signals
+    return np.concatenate([distances(state, current.z).ravel(), low, high])
+
+
+def distances(state: States, z: Array) -> Array:
+    """(g, H): z where on, -z where off, inf at rest."""
+    return np.where(state == REST, np.inf, np.where(state == ON, z, -z))
+
+
+def _settle(problem: Problem, state: States, current: Sweep, tied: Indices) -> States:
+    """state with the tied entries, given by flat index, changed until they agree with the velocity they cause.
+
+    On needs z' >= 0, off z' <= 0, and rest a gate in [0, 1] with z' = 0: a linear complementarity problem
+    with bounds.  The first entry that disagrees is moved (Murty's rule, which ends where all kinks are convex).
+    At z = 0 the states do not change the forward pass (T23), so one serves all.
+    """
+    for _ in range(20 * len(tied) + 1):
+        pull = _pull(problem, state, current)[tied]
+        if not pull.any():
+            return state
+        first = np.flatnonzero(pull)[0]
+        entry = int(tied[first])
+        moved = _with(state, entry, ON if pull[first] > 0 else OFF)
+        if state.flat[entry] != REST and _pull(problem, moved, current)[entry]:  # the other side drives it back
+            moved = _with(state, entry, REST)
+        state = moved
+    raise ArithmeticError(f"{len(tied)} entries are at their kinks at once, and no states were found that agree with "
+                          "the velocity they cause. Perturb the network, or ask for earlier times.")
+
+
+def _pull(problem: Problem, state: States, current: Sweep) -> States:
+    """(g H,): 1 where the velocity drives an entry at its kink from its state towards on, -1 towards off, else 0."""
+    moves = motion(problem, state, current)
+    push, flat = _pushes(current, state, moves.layers)[0].ravel(), state.ravel()
+    pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
+    slack = SLACK * moves.signals + NEGLIGIBLE
+    beyond, below = (moves.gates - 1) * moves.signals > slack, moves.gates * moves.signals < -slack
+    pull[flat == REST] = np.where(beyond, 1, np.where(below, -1, 0))
+    return pull
+
+
+def _with(state: States, entry: int, value: int) -> States:
+    changed = state.copy()
+    changed.flat[entry] = value
+    return changed
+
+
+# ------------------------------------------------- the velocity, given the states
+
+
+def motion(problem: Problem, state: States, current: Sweep) -> Motion:
+    """theta' = -grad L with the gates of state, those at rest such that z' = 0 there.  ArithmeticError if there are none."""
+    gates = _resting_gates(problem, state, current)
+    layers, signals = _velocities(problem, current, _all_gates(state, gates[None]))
+    return Motion(gates, np.abs(signals[0, state == REST]), layers)
+
+
+def sweep(problem: Problem, state: States, theta: Array) -> Sweep:
+    """The forward pass with the parameters theta, (p,)."""
+    net, h = unflatten(theta, problem.start), problem.x
+    inputs, preacts = [h], []
+    for W, b, part in zip(net.weights, net.biases, split_layers(net, state), strict=False):
+        preacts.append(h @ W.T + b)
+        h = np.where(part == ON, preacts[-1], 0.0)
+        inputs.append(h)
+    f = h @ net.weights[-1].T + net.biases[-1]
+    return Sweep(net, inputs, _side_by_side(preacts, len(h)), problem.weight * (f - problem.y))
+
+
+def _resting_gates(problem: Problem, state: States, current: Sweep) -> Array:
+    """(k,): the gates of the entries at rest that make z' = 0 there, by Newton's method.
+
+    z' is a polynomial of degree 1 in each gate, so a unit step in one gate gives the partial derivative exactly.
+    Unless entries of one example rest in two layers z' is affine, and the first step ends at the solution.
+    """
+    rest = np.flatnonzero(state == REST)
+    k, gates = len(rest), np.full(len(rest), 0.5)
+    if k == 0:
+        return gates
+    affine = np.sum([(part == REST).any(axis=1) for part in split_layers(problem.start, state)], axis=0).max() == 1
+    for _ in range(50):
+        trials, _ = _velocities(problem, current, _all_gates(state, gates + np.eye(k + 1, k, -1)))
+        push = _pushes(current, state, trials).reshape(k + 1, -1)[:, rest]
+        if not np.isfinite(push).all():
+            break
+        step: Array = np.linalg.lstsq((push[1:] - push[0]).T, -push[0])[0]
+        gates = gates + step
+        if affine or np.abs(step).max() <= 1e-7:  # the error left is of the order of its square
+            return gates
+    raise ArithmeticError(f"No gates were found that keep {k} entries at rest, some of them of one example in two "
+                          "layers. Perturb the network, or ask for earlier times.")
+
+
+def _all_gates(state: States, resting: Array) -> Array:
+    """(s, g, H): the gates of all entries, for s choices, (s, k), of those at rest."""
+    gates: Array = np.tile((state == ON).astype(np.float64), (len(resting), 1, 1))
+    gates[:, state == REST] = resting
+    return gates
+
+
+def _velocities(problem: Problem, current: Sweep, gates: Array) -> tuple[list[tuple[Array, Array]], Array]:
+    """Minus the gradient, for s choices of gates, (s, g, H), and dL/dh, (s, g, H).
+
+    The gradient is W[l]', (s, m[l], m[l-1]), and b[l]', (s, m[l]), for l = 1 .. L, with zeros for layers that do not train.
+    """
+    delta: Array = np.broadcast_to(current.df, (len(gates), *current.df.shape))  # dL/dz[l] while going down
+    signals = np.empty_like(gates)
+    at = gates.shape[2]
+    layers: list[tuple[Array, Array]] = []
+    for k in reversed(range(len(current.inputs))):
+        rate = -1.0 if k + 1 in problem.layers else 0.0
+        layers.append((rate * (delta.swapaxes(1, 2) @ current.inputs[k]), rate * delta.sum(axis=1)))
+        if k > 0:
+            units = slice(at - current.inputs[k].shape[1], at)
+            signals[:, :, units] = delta @ current.net.weights[k]
+            delta = signals[:, :, units] * gates[:, :, units]
+            at = units.start
+    return layers[::-1], signals
+
+
+def _pushes(current: Sweep, state: States, layers: list[tuple[Array, Array]]) -> Array:
+    """z', (s, g, H), under each of s velocities; what rests or is off passes nothing on."""
+    pushes = [np.zeros((len(layers[0][0]), len(state), 0))]
+    dh: Array = np.zeros((1, *current.inputs[0].shape))
+    parts = split_layers(current.net, state)
+    for W, h, (dW, db), part in zip(current.net.weights, current.inputs, layers, parts, strict=False):
+        pushes.append(h @ dW.swapaxes(1, 2) + db[:, None, :] + dh @ W.T)
+        dh = np.where(part == ON, pushes[-1], 0.0)
+    return np.concatenate(pushes, axis=2)
+
+
+def _side_by_side(layers: Sequence[Array], rows: int) -> Array:
+    """(g, H) from one (g, m[l]) per hidden layer, of which there may be none."""
+    return np.concatenate([np.zeros((rows, 0)), *layers], axis=1)
