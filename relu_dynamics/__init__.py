@@ -17,6 +17,11 @@ Read the modules in this order; each imports only modules before it:
     tangent    how parameters move outputs: tangent kernel, loss-gradient Gram, confusion
     infinite   the infinite-width kernels, the baseline the real network leaves behind
     spectrum   exact Fourier transforms of the pieces; errors per frequency, globally and patch by patch
+    moving_walls
+               how fast walls travel while the network learns; when regions are born and die
+    kinks, trajectories
+               gradient flow followed through its events; the two cases that can be solved; what is conserved
+    flow       gradient flow split exactly by layer, unit, pair, frequency and place; a finite step split in two
     train      SGD and Adam, full batch and mini-batch
     measures   the paper's measured quantities, assembled from the above
 
@@ -28,14 +33,15 @@ Training Dynamics, arXiv 2301.05816.
 """
 
 from relu_dynamics import (
-    encoding, infinite, measures, mlp, pattern, regions1d, regions2d, signals, spectrum, tangent, train, walls,
+    encoding, flow, infinite, measures, mlp, moving_walls, pattern, regions1d, regions2d, signals, spectrum, tangent, train,
+    trajectories, walls,
 )
 from relu_dynamics.mlp import MLP, Gradient, Trace, backward, flatten, forward, init, load, predict, restrict, save, unflatten
 
 __all__ = [
     "MLP", "Gradient", "Trace", "backward", "flatten", "forward", "init", "load", "predict", "restrict", "save", "unflatten",
-    "encoding", "infinite", "measures", "mlp", "pattern", "regions1d", "regions2d", "signals", "spectrum", "tangent",
-    "train", "walls",
+    "encoding", "flow", "infinite", "measures", "mlp", "moving_walls", "pattern", "regions1d", "regions2d", "signals", "spectrum",
+    "tangent", "train", "trajectories", "walls",
 ]
 
 __version__ = "0.1.0"

@@ -40,8 +40,12 @@ from relu_dynamics.moving_walls import wall_velocity
 from relu_dynamics.pattern import hamming, hidden_units, pattern
 from relu_dynamics.spectrum import radial_bands
 from relu_dynamics.tangent import check_examples, coupling, descent_direction, output_sensitivities, preactivation_rates
+from relu_dynamics.trajectories import balances, first_layer_flow, integrate, output_layer_flow
 
-__all__ = ["Flow", "Split", "StepSplit", "change_split", "decompose", "step_split", "wall_velocity"]
+__all__ = [  # with what moving_walls and trajectories say about the same flow
+    "Flow", "Split", "StepSplit", "balances", "change_split", "decompose", "first_layer_flow", "integrate", "output_layer_flow",
+    "step_split", "wall_velocity",
+]
 
 BLOCK_ENTRIES = 2**22  # of one block of rows of the kernel: 32 MiB
 

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(path.stem for path in (ROOT / "relu_dynamics").glob("*.py") if path.stem != "__init__")
-TESTS = {"complex2d": "regions2d", "degenerate2d": "regions2d"}  # whose tests are in another's file
+TESTS = {"complex2d": "regions2d", "degenerate2d": "regions2d", "kinks": "trajectories"}  # whose tests are in another's file
 SECONDS = 90  # a test run that takes longer has hung, which is noticing
 
 COMPARED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
