@@ -54,7 +54,8 @@ def claims(data):
             Claim(f"E7c{tag}", f"{image}: at epoch {epochs[settled]} more than 1.5 times the initial number, for coordinates",
                   means({name: values[[0, settled]] for name, values in coordinates.items()}, "{:.0f}"),
                   [Link(f"epoch {epochs[settled]} > 1.5 x epoch 0, {name}", values[settled] - 1.5 * values[0])
-                   for name, values in coordinates.items()]),
+                   for name, values in coordinates.items()],
+                  why="For [0,1] so many units are dead at the start that half as many again are not lost on a natural image"),
             Claim(f"E7d{tag}", f"{image}: then less than 10 % more, for coordinates",
                   means({name: values[[settled, -1]] for name, values in coordinates.items()}, "{:.0f}"),
                   [Link(f"1.1 x epoch {epochs[settled]} > last, {name}", 0.1 * values[settled] - rise(values[settled:]))

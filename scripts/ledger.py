@@ -64,6 +64,7 @@ class Claim(NamedTuple):
     statement: str         # what the paper says, in one sentence
     measured: str          # the numbers, means over seeds
     links: Sequence[Link]
+    why: str = ""          # if it is known not to hold here: what may be behind it, shown unless it is reproduced
 
     def weakest(self) -> Link:
         """The link that decides: of the worst verdict, the one whose mean is smallest next to its interval."""
@@ -152,7 +153,8 @@ def rows(claims: Iterable[Claim]) -> list[dict[str, object]]:
             links.append({"text": link.text, "mean": mean, "interval95": interval, "seeds": len(link.values),
                           "verdict": link.verdict()})
         result.append({"key": claim.key, "claim": claim.statement, "measured": claim.measured,
-                       "effect": claim.effect(), "verdict": claim.verdict(), "links": links})
+                       "effect": claim.effect(), "verdict": claim.verdict(), "why": claim.why if claim.verdict() != REPRODUCED else "",
+                       "links": links})
     return result
 
 
@@ -174,8 +176,9 @@ def markdown(records: Sequence[Mapping[str, object]], heading: str) -> str:
     for record in records:
         lines += [f"## {record['title']}", "", f"{record['question']} ({record['source']}; `{record['command']}`)", "",
                   "| | claim | measured (mean over seeds) | effect | verdict |", "|---|---|---|---|---|"]
-        lines += ["| " + " | ".join(cell(row[key]) for key in ("key", "claim", "measured", "effect", "verdict")) + " |"
-                  for row in record["claims"]]  # type: ignore[attr-defined]
+        for row in record["claims"]:  # type: ignore[attr-defined]
+            claim = row["claim"] + (f". *{row['why']}*" if row["why"] else "")
+            lines.append("| " + " | ".join(map(cell, (row["key"], claim, row["measured"], row["effect"], row["verdict"]))) + " |")
         lines.append("")
     return "\n".join(lines)
 

@@ -54,6 +54,8 @@ def table(rows: Sequence[tuple[str, Mapping[str, object]]]) -> str:
     for name, row in rows:
         look, sign = LOOKS[str(row["verdict"])]
         key, claim, measured, effect = (html.escape(str(row[column])) for column in ("key", "claim", "measured", "effect"))
+        if row["why"]:
+            claim += f'. <i>{html.escape(str(row["why"]))}</i>'
         lines.append(f'<tr><td><a href="#{name}">{key}</a></td><td class="claim">{claim}</td><td>{measured}</td><td>{effect}</td>'
                      f'<td class="verdict {look}">{sign} {row["verdict"]}</td></tr>')
     return ('<div class="wide"><table><thead><tr><th></th><th>claim</th><th>measured (mean over seeds)</th><th>effect</th><th>verdict</th>'

@@ -134,9 +134,11 @@ def claims(data):
     faster, gained = (dict(zip(names, part.T, strict=True)) for part in np.moveaxis(data["correlation"], 2, 0).swapaxes(1, 2))
     return [
         Claim("T19a", "in single steps slopes on fixed pieces do the learning: switching units account for less than 5 % of it",
-              means({name: values[0] for name, values in by.items()}), [Link(f"0.05 > |share|, {name}", 0.05 - abs(values[0])) for name, values in by.items()]),
+              means({name: values[0] for name, values in by.items()}), [Link(f"0.05 > |share|, {name}", 0.05 - abs(values[0])) for name, values in by.items()],
+              why="The share vanishes with the step size only: a step of Adam sweeps walls over samples, and there works against itself"),
         Claim("T19b", "over fifty steps switching units account for a positive share of what is learned",
-              means({name: values[2] for name, values in by.items()}), [Link(f"share, {name}", values[2]) for name, values in by.items()]),
+              means({name: values[2] for name, values in by.items()}), [Link(f"share, {name}", values[2]) for name, values in by.items()],
+              why="For coordinates hardly anything is learned of which there could be a share"),
         Claim("T19c", "and for a larger share at high tones than at low (L=7, which learns all): upper half > lower half",
               means(fifty), [Link(f"upper > lower half, {name}", values) for name, values in fifty.items()]),
         Claim("T19d", "so it is over the whole training (L=7): upper half > lower half",

@@ -102,9 +102,11 @@ def claims(data):
               [Link(f"end > start, {name}", values[1] - values[0]) for name, values in turned.items()]),
         Claim("T32c", "the real network learns tones that its linearisation leaves: mean relative error, linear - real, above zero, "
               "for every input", means(ahead), [Link(f"linear > real, {name}", values) for name, values in ahead.items()]),
-        Claim("T32d", "the kernel drifts more for coordinates: [0,1] > L=4 > L=7", means(drift), ordering(drift, "[0,1]", "L=4", "L=7")),
+        Claim("T32d", "the kernel drifts more for coordinates: [0,1] > L=4 > L=7", means(drift), ordering(drift, "[0,1]", "L=4", "L=7"),
+                  why="The kernel drifts as the network learns, and with coordinates it learns least"),
         Claim("T32e", "the infinite width predicts the tones worse than the network's own first kernel (mean distance from the real error), "
-              "for every input", means(worse), [Link(f"infinite > own, {name}", values) for name, values in worse.items()]),
+              "for every input", means(worse), [Link(f"infinite > own, {name}", values) for name, values in worse.items()],
+              why="Where tones are learned it is the better of two bad predictions: it gives high tones more weight than the first kernel does"),
     ]
 
 

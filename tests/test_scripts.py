@@ -240,7 +240,7 @@ def test_a_failing_run_fails_the_experiments_that_need_it(tmp_path, monkeypatch)
 
 def test_exit_status_says_whether_everything_ran(tmp_path, monkeypatch, capsys):
     """Not whether the paper was right; and the ledger is written either way."""
-    row = {"key": "K", "claim": "c", "measured": "m", "effect": "e", "verdict": FAILED, "links": []}
+    row = {"key": "K", "claim": "c", "measured": "m", "effect": "e", "verdict": FAILED, "why": "because", "links": []}
     record = {**experiment.described("e1_signal_fit", TINY), "claims": [row]}
     (tmp_path / "e1_signal_fit.png").touch()
     for failed, status in (([], 0), (["e5_image_hamming"], 1)):
@@ -248,7 +248,8 @@ def test_exit_status_says_whether_everything_ran(tmp_path, monkeypatch, capsys):
         assert reproduce.main(["--quick", "--out", str(tmp_path)]) == status
         assert json.loads((tmp_path / "claims.json").read_text())["claims"][0]["verdict"] == FAILED
         assert "0 reproduced, 1 not reproduced" in (tmp_path / "claims.md").read_text()
-        assert "1 not reproduced" in (tmp_path / "report.html").read_text()
+        page = (tmp_path / "report.html").read_text()
+        assert "1 not reproduced" in page and "<i>because</i>" in page and "*because*" in (tmp_path / "claims.md").read_text()
 
 
 def test_the_command_line_runs_one_script_in_processes_of_its_own(tmp_path):
