@@ -22,6 +22,17 @@ figure { margin: 1em 0; } nav { columns: 18em; font-size: 0.9em; }
   thead { display: none; } table, tbody, tr, td { display: block; border: 0; padding: 0.1em 0; } tr { border-bottom: 1px solid #ddd; padding: 0.7em 0; }
 }
 """
+# The paper's explanation, step by step, and the claims that put each step to the test.
+EXPLANATIONS = (
+    ("Inputs with like activation patterns are trained together", ("T10a", "T10b", "T10d", "T15c", "T15d")),
+    ("On coordinates descent cancels itself more than under encodings", ("T15a", "T15b", "E8a-photograph")),
+    ("On coordinates high frequencies are slow by themselves, and encodings make them fast", ("T16a", "T16b", "T16e", "T17a")),
+    ("and these rates decide when a frequency is learned", ("T16c",)),
+    ("How fast a frequency is learned depends on where, as a global transform cannot say", ("T17b", "T17c", "T17d")),
+    ("Walls move to where the error is", ("T18a", "T18b")),
+    ("Moving walls, not only changing slopes, learn the high frequencies", ("T19b", "T19c", "T19d")),
+    ("The infinitely wide network does not follow the real one", ("T32a", "T32c", "T32e")),
+)
 LOOKS = {REPRODUCED: ("yes", "✓"), FAILED: ("no", "✗"), UNDECIDED: ("open", "?")}
 
 
@@ -41,11 +52,26 @@ statements "this number is positive"; each seed gives each one a value, and the 
 The effect is that of the weakest statement, the one that decides.</p>
 <p><strong>{len(ledger)} claims: {counts}.</strong></p>{broken}
 <nav>{links}</nav>
+{explanations(ledger)}
 <h2>The ledger</h2>
 {table([(str(record["name"]), row) for record in records for row in record["claims"]])}
 {"".join(section(record, out) for record in records)}
 </body></html>
 """
+
+
+def explanations(ledger: Sequence[Mapping[str, object]]) -> str:
+    """Each step of the explanation with the verdicts and effects of its claims, where they were measured."""
+    by_key, items = {row["key"]: row for row in ledger}, []
+    for step, keys in EXPLANATIONS:
+        rows = [by_key[key] for key in keys if key in by_key]
+        verdicts = {row["verdict"] for row in rows}
+        said = ("supported" if verdicts == {REPRODUCED} else "not supported" if REPRODUCED not in verdicts and FAILED in verdicts else
+                "not decided" if REPRODUCED not in verdicts else "supported in part")
+        effects = "; ".join(f'{LOOKS[str(row["verdict"])][1]} {row["key"]} {row["effect"]}' for row in rows)
+        if rows:
+            items.append(f'<li>{html.escape(step)}: <strong>{said}</strong>. <span class="about">{html.escape(effects)}</span></li>')
+    return f"<h2>Which explanations hold</h2><ul>{''.join(items)}</ul>" if items else ""
 
 
 def table(rows: Sequence[tuple[str, Mapping[str, object]]]) -> str:

@@ -157,6 +157,7 @@ def test_the_report_is_one_page_with_every_claim_and_picture_that_needs_nothing_
     rows = [row for record in records.values() for row in record["claims"]]
     assert page.count('class="verdict') == 2 * len(rows)  # in the ledger and with the experiment
     assert not re.search(r"<script|src=\"http|@import|<link", page)
+    assert {key for _, keys in report.EXPLANATIONS for key in keys} <= {row["key"] for row in rows}
     assert set(re.findall(r'href="#([^"]*)"', page)) == set(re.findall(r'<h2 id="([^"]*)"', page)) == set(ALL)
 
 
