@@ -22,7 +22,7 @@ from scripts.runs import image_runs, over_images
 
 TITLE = "Gradient confusion across an image"
 SOURCE = "the paper's gradient_confusion_image.py"
-SHOWS = ("Histograms of the cosine between two pixels' loss gradients, nearby and far apart, through training. Wide tails "
+SHOWS = ("Histograms of the cosine between two pixels' loss gradients, nearby and far apart, at the end. Wide tails "
          "are pixels bound together; a narrow peak at 0 is independence.")
 EDGES = np.linspace(-1, 1, 51)
 
