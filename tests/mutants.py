@@ -79,10 +79,15 @@ def _code(tree: ast.Module) -> Iterator[ast.AST]:
             continue
         yield node
         for field, value in ast.iter_fields(node):
-            if field in ("annotation", "returns", "decorator_list"):
+            if field in ("annotation", "returns", "decorator_list") or _is_minus_one(node):
                 continue
             children = value if isinstance(value, list) else [value]
             stack += [child for child in children if isinstance(child, ast.AST)][::-1]
+
+
+def _is_minus_one(node: ast.AST) -> bool:
+    """-1, which NumPy reads as -2 would be where it means "whatever is left"; the sign is fault enough."""
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant)
 
 
 def _is_limit(node: ast.AST) -> bool:
