@@ -42,6 +42,7 @@ States = NDArray[np.int64]
 # A computed gate may leave [0, 1] by this before its entry moves: relatively, far above an integrator's noise, and
 # absolutely in lambda dL/dh, which is all that the parameters feel.
 SLACK, NEGLIGIBLE = 1e-9, 1e-11
+ROUNDING = 1e-12  # what of the largest z' counts as no motion
 
 
 class State(IntEnum):
@@ -162,6 +163,7 @@ def _pull(problem: Problem, state: States, current: Sweep) -> States:
     """(g H,): 1 where the velocity drives an entry at its kink from its state towards on, -1 towards off, else 0."""
     moves = motion(problem, state, current)
     push, flat = _pushes(current, state, moves.layers)[0].ravel(), state.ravel()
+    push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
     slack = SLACK * moves.signals + NEGLIGIBLE
     beyond, below = (moves.gates - 1) * moves.signals > slack, moves.gates * moves.signals < -slack
