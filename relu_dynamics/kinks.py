@@ -42,6 +42,7 @@ States = NDArray[np.int64]
 # A computed gate may leave [0, 1] by this before its entry moves: relatively, far above an integrator's noise, and
 # absolutely in lambda dL/dh, which is all that the parameters feel.
 SLACK, NEGLIGIBLE = 1e-9, 1e-11
+ROUNDING = 1e-12  # what of the largest z' counts as no motion
 
 
 class State(IntEnum):
@@ -55,7 +56,7 @@ class State(IntEnum):
 OFF, ON, REST = (int(member) for member in State)  # plain, for speed in comparisons with arrays
 
 
-class Problem(NamedTuple):
+class Task(NamedTuple):
     """What is trained on what."""
 
     start: MLP               # the network at time 0, in float64
@@ -83,7 +84,7 @@ class Motion(NamedTuple):
     layers: list[tuple[Array, Array]]  # W[l]', (1, m[l], m[l-1]), and b[l]', (1, m[l])
 
 
-def problem(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Problem:
+def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Task:
     """The checked problem; copies of an input see the same pre-activations, and only the mean of their targets matters."""
     net, x = check_net_and_rows(net, x, float64=True)
     y = check_targets(net, x, y)
@@ -93,7 +94,7 @@ def problem(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) 
     copies = np.bincount(group).astype(np.float64)[:, None]
     sums = np.zeros((len(distinct), y.shape[1]))
     np.add.at(sums, group, y)
-    return Problem(net, distinct, sums / copies, 2 * copies / y.size, group, _check_layers(net, layers))
+    return Task(net, distinct, sums / copies, 2 * copies / y.size, group, _check_layers(net, layers))
 
 
 def _check_layers(net: MLP, layers: Sequence[int] | None) -> tuple[int, ...]:
@@ -109,25 +110,25 @@ def _check_layers(net: MLP, layers: Sequence[int] | None) -> tuple[int, ...]:
 # --------------------------------------------------------------------- the states
 
 
-def first_states(problem: Problem, theta: Array) -> tuple[States, States]:
+def first_states(task: Task, theta: Array) -> tuple[States, States]:
     """The pattern at the start, where ties are off, and the states the flow leaves it with."""
-    z = _side_by_side(forward(problem.start, problem.x).preacts[:-1], len(problem.x))
+    z = _side_by_side(forward(task.start, task.x).preacts[:-1], len(task.x))
     pattern = np.where(z > 0, ON, OFF)
-    return pattern, _settle(problem, pattern, sweep(problem, pattern, theta), np.flatnonzero(z == 0))
+    return pattern, _settle(task, pattern, sweep(task, pattern, theta), np.flatnonzero(z == 0))
 
 
-def next_states(problem: Problem, state: States, theta: Array, ended_by: int) -> States:
+def next_states(task: Task, state: States, theta: Array, ended_by: int) -> States:
     """The states after the margin ended_by has come to 0."""
-    rest, current = np.flatnonzero(state == REST), sweep(problem, state, theta)
+    rest, current = np.flatnonzero(state == REST), sweep(task, state, theta)
     if ended_by < state.size:  # an entry has come to its kink
-        return _settle(problem, state, current, np.union1d(rest, ended_by))
+        return _settle(task, state, current, np.union1d(rest, ended_by))
     end, leaving = divmod(ended_by - state.size, len(rest))  # a gate has come to 0, or to 1
-    return _settle(problem, _with(state, rest[leaving], ON if end else OFF), current, np.delete(rest, leaving))
+    return _settle(task, _with(state, rest[leaving], ON if end else OFF), current, np.delete(rest, leaving))
 
 
-def margins(problem: Problem, state: States, current: Sweep) -> Array:
+def margins(task: Task, state: States, current: Sweep) -> Array:
     """(g H + 2 k,): how far each entry is inside its state, then lambda and 1 - lambda, times |dL/dh|, of the k at rest."""
-    rest = motion(problem, state, current)
+    rest = motion(task, state, current)
     low, high = rest.gates * rest.signals, (1 - rest.gates) * rest.signals
     return np.concatenate([distances(state, current.z).ravel(), low, high])
 
@@ -137,7 +138,7 @@ def distances(state: States, z: Array) -> Array:
     return np.where(state == REST, np.inf, np.where(state == ON, z, -z))
 
 
-def _settle(problem: Problem, state: States, current: Sweep, tied: Indices) -> States:
+def _settle(task: Task, state: States, current: Sweep, tied: Indices) -> States:
     """state with the tied entries, given by flat index, changed until they agree with the velocity they cause.
 
     On needs z' >= 0, off z' <= 0, and rest a gate in [0, 1] with z' = 0: a linear complementarity problem
@@ -145,23 +146,24 @@ def _settle(problem: Problem, state: States, current: Sweep, tied: Indices) -> S
     At z = 0 the states do not change the forward pass (T23), so one serves all.
     """
     for _ in range(20 * len(tied) + 1):
-        pull = _pull(problem, state, current)[tied]
+        pull = _pull(task, state, current)[tied]
         if not pull.any():
             return state
         first = np.flatnonzero(pull)[0]
         entry = int(tied[first])
         moved = _with(state, entry, ON if pull[first] > 0 else OFF)
-        if state.flat[entry] != REST and _pull(problem, moved, current)[entry]:  # the other side drives it back
+        if state.flat[entry] != REST and _pull(task, moved, current)[entry]:  # the other side drives it back
             moved = _with(state, entry, REST)
         state = moved
     raise ArithmeticError(f"{len(tied)} entries are at their kinks at once, and no states were found that agree with "
                           "the velocity they cause. Perturb the network, or ask for earlier times.")
 
 
-def _pull(problem: Problem, state: States, current: Sweep) -> States:
+def _pull(task: Task, state: States, current: Sweep) -> States:
     """(g H,): 1 where the velocity drives an entry at its kink from its state towards on, -1 towards off, else 0."""
-    moves = motion(problem, state, current)
+    moves = motion(task, state, current)
     push, flat = _pushes(current, state, moves.layers)[0].ravel(), state.ravel()
+    push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
     slack = SLACK * moves.signals + NEGLIGIBLE
     beyond, below = (moves.gates - 1) * moves.signals > slack, moves.gates * moves.signals < -slack
@@ -178,26 +180,26 @@ def _with(state: States, entry: int, value: int) -> States:
 # ------------------------------------------------- the velocity, given the states
 
 
-def motion(problem: Problem, state: States, current: Sweep) -> Motion:
+def motion(task: Task, state: States, current: Sweep) -> Motion:
     """theta' = -grad L with the gates of state, those at rest such that z' = 0 there.  ArithmeticError if there are none."""
-    gates = _resting_gates(problem, state, current)
-    layers, signals = _velocities(problem, current, _all_gates(state, gates[None]))
+    gates = _resting_gates(task, state, current)
+    layers, signals = _velocities(task, current, _all_gates(state, gates[None]))
     return Motion(gates, np.abs(signals[0, state == REST]), layers)
 
 
-def sweep(problem: Problem, state: States, theta: Array) -> Sweep:
+def sweep(task: Task, state: States, theta: Array) -> Sweep:
     """The forward pass with the parameters theta, (p,)."""
-    net, h = unflatten(theta, problem.start), problem.x
+    net, h = unflatten(theta, task.start), task.x
     inputs, preacts = [h], []
     for W, b, part in zip(net.weights, net.biases, split_layers(net, state), strict=False):
         preacts.append(h @ W.T + b)
         h = np.where(part == ON, preacts[-1], 0.0)
         inputs.append(h)
     f = h @ net.weights[-1].T + net.biases[-1]
-    return Sweep(net, inputs, _side_by_side(preacts, len(h)), problem.weight * (f - problem.y))
+    return Sweep(net, inputs, _side_by_side(preacts, len(h)), task.weight * (f - task.y))
 
 
-def _resting_gates(problem: Problem, state: States, current: Sweep) -> Array:
+def _resting_gates(task: Task, state: States, current: Sweep) -> Array:
     """(k,): the gates of the entries at rest that make z' = 0 there, by Newton's method.
 
     z' is a polynomial of degree 1 in each gate, so a unit step in one gate gives the partial derivative exactly.
@@ -207,9 +209,9 @@ def _resting_gates(problem: Problem, state: States, current: Sweep) -> Array:
     k, gates = len(rest), np.full(len(rest), 0.5)
     if k == 0:
         return gates
-    affine = np.sum([(part == REST).any(axis=1) for part in split_layers(problem.start, state)], axis=0).max() == 1
+    affine = np.sum([(part == REST).any(axis=1) for part in split_layers(task.start, state)], axis=0).max() == 1
     for _ in range(50):
-        trials, _ = _velocities(problem, current, _all_gates(state, gates + np.eye(k + 1, k, -1)))
+        trials, _ = _velocities(task, current, _all_gates(state, gates + np.eye(k + 1, k, -1)))
         push = _pushes(current, state, trials).reshape(k + 1, -1)[:, rest]
         if not np.isfinite(push).all():
             break
@@ -228,7 +230,7 @@ def _all_gates(state: States, resting: Array) -> Array:
     return gates
 
 
-def _velocities(problem: Problem, current: Sweep, gates: Array) -> tuple[list[tuple[Array, Array]], Array]:
+def _velocities(task: Task, current: Sweep, gates: Array) -> tuple[list[tuple[Array, Array]], Array]:
     """Minus the gradient, for s choices of gates, (s, g, H), and dL/dh, (s, g, H).
 
     The gradient is W[l]', (s, m[l], m[l-1]), and b[l]', (s, m[l]), for l = 1 .. L, with zeros for layers that do not train.
@@ -238,7 +240,7 @@ def _velocities(problem: Problem, current: Sweep, gates: Array) -> tuple[list[tu
     at = gates.shape[2]
     layers: list[tuple[Array, Array]] = []
     for k in reversed(range(len(current.inputs))):
-        rate = -1.0 if k + 1 in problem.layers else 0.0
+        rate = -1.0 if k + 1 in task.layers else 0.0
         layers.append((rate * (delta.swapaxes(1, 2) @ current.inputs[k]), rate * delta.sum(axis=1)))
         if k > 0:
             units = slice(at - current.inputs[k].shape[1], at)

@@ -28,7 +28,7 @@ from scipy.integrate import DOP853
 from scipy.optimize import brentq
 from scipy.special import exprel
 
-from relu_dynamics.kinks import ON, REST, Problem, States, distances, first_states, margins, motion, next_states, problem, sweep
+from relu_dynamics.kinks import ON, REST, Task, States, distances, first_states, make_task, margins, motion, next_states, sweep
 from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, flatten, forward, unflatten
 
 EPS = float(np.finfo(np.float64).eps)
@@ -86,7 +86,7 @@ def integrate(
     ValueError for arguments that do not fit together, or hold no example.  ArithmeticError for more than max_flips
     flips, if the integrator is stuck, or if no states of entries tied at once agree with their velocity.
     """
-    task, times = problem(net, x, y, layers), _check_times(t)
+    task, times = make_task(net, x, y, layers), _check_times(t)
     rtol, atol = _check_tolerance("rtol", rtol), _check_tolerance("atol", atol)
 
     follow = partial(_follow_numerically, task, rtol, atol)
@@ -103,7 +103,7 @@ def first_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *, max_
 
     ValueError as in integrate, and unless net has one hidden layer; ArithmeticError for more than max_flips flips.
     """
-    task, times = problem(net, x, y, [1]), _check_times(t)
+    task, times = make_task(net, x, y, [1]), _check_times(t)
     if len(task.start.weights) != 2:
         raise ValueError("first_layer_flow is exact for one hidden layer: net must have 2 weights. "
                          f"Got {len(task.start.weights)}. Use integrate(net, x, y, t, layers=[1]).")
@@ -116,7 +116,7 @@ def output_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike) -> Out
     r(t) = exp(-(2t/(n m)) (H H^T kron I)) r(0) with H = [h[L-1], 1]; its integral moves the parameters.
     ValueError for arguments that do not fit together, or hold no example.
     """
-    task, times = problem(net, x, y, None), _check_times(t)
+    task, times = make_task(net, x, y, None), _check_times(t)
     trace, theta = forward(task.start, task.x), flatten(task.start)
     root, H, f = np.sqrt(task.weight), _with_ones(trace.inputs[-1]), trace.preacts[-1]
     U, sigma, V = np.linalg.svd(root * H, full_matrices=False)
@@ -137,7 +137,7 @@ def output_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike) -> Out
 _Follow = Callable[[States, Array, float, float], tuple[float, Array, int | None]]
 
 
-def _path(task: Problem, times: Array, follow: _Follow, negligible: float, max_flips: int) -> Path:
+def _path(task: Task, times: Array, follow: _Follow, negligible: float, max_flips: int) -> Path:
     """Smooth pieces put together at the flips, until all that is left of the path is shorter than negligible."""
     theta, now = flatten(task.start), 0.0
     pattern, state = first_states(task, theta)
@@ -155,7 +155,7 @@ def _path(task: Problem, times: Array, follow: _Follow, negligible: float, max_f
     return Path(times, networks, _flips(task, changes))
 
 
-def _flips(task: Problem, changes: list[tuple[float, States, States]]) -> Flips:
+def _flips(task: Task, changes: list[tuple[float, States, States]]) -> Flips:
     """All changes of state, each repeated for the copies of its input."""
     parts = []
     for time, before, after in changes:
@@ -164,7 +164,7 @@ def _flips(task: Problem, changes: list[tuple[float, States, States]]) -> Flips:
     return Flips(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _length_left(task: Problem, state: States, theta: Array, time: float) -> float:
+def _length_left(task: Task, state: States, theta: Array, time: float) -> float:
     """The flow moves the parameters in the time left by at most sqrt(L time): the integral of |theta'|^2 = -L' is at most L."""
     df = sweep(task, state, theta).df
     return float(np.sqrt(np.sum(df**2 / task.weight) / 2 * time))
@@ -174,7 +174,7 @@ def _length_left(task: Problem, state: States, theta: Array, time: float) -> flo
 
 
 def _follow_numerically(
-    task: Problem, rtol: float, atol: float, state: States, theta: Array, start: float, stop: float
+    task: Task, rtol: float, atol: float, state: States, theta: Array, start: float, stop: float
 ) -> tuple[float, Array, int | None]:
     def velocity(_: float, theta: Array) -> Array:
         if np.isfinite(theta).all():
@@ -258,7 +258,7 @@ class _Modes(NamedTuple):
 
 
 def _follow_exactly(
-    task: Problem, state: States, theta: Array, start: float, stop: float
+    task: Task, state: States, theta: Array, start: float, stop: float
 ) -> tuple[float, Array, int | None]:
     modes = _modes(task, state, theta)
     lift = np.maximum(0, NUDGE - modes.margins)
@@ -267,7 +267,7 @@ def _follow_exactly(
     return stop if ended_by is None else start + elapsed, moved, ended_by
 
 
-def _modes(task: Problem, state: States, theta: Array) -> _Modes:
+def _modes(task: Task, state: States, theta: Array) -> _Modes:
     """With rho = sqrt(weight) r and S = d rho / d(w, b), gated and projected: rho' = -S S^T rho, (w, b)' = -S^T rho.
 
     S is constant.  If S = sum_e sigma_e u_e v_e^T and s_e = u_e . rho(0), then c_e = sigma_e^2 and the
