@@ -382,9 +382,14 @@ def _slope_colours(gradient: Array) -> Array:
 # ------------------------------------------------------ shared by enumerations
 
 
-def sums_size(W: Array, b: Array, largest: float) -> Array:
-    """The size of the sums that pre-activations come from: what |z| is compared with."""
-    return np.abs(W).sum(axis=1) * max(1.0, largest) + np.abs(b)  # type: ignore[no-any-return]
+def sums_sizes(W: Array, b: Array, largest: float) -> tuple[Array, float]:
+    """(m[l],) the size of the sums that pre-activations come from, which |z| is compared with, for inputs up to largest.
+
+    Also about how large such a sum would be if its m[l-1] terms had random signs: what comes out smaller, by
+    cancellation, is no better known for that.
+    """
+    size: Array = np.abs(W).sum(axis=1) * largest + np.abs(b)
+    return size, float(size.max(initial=0)) / np.sqrt(max(1, W.shape[1]))
 
 
 def guard(regions: int, max_regions: int) -> None:

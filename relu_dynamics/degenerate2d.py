@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relu_dynamics.complex2d import Found, NotGeneric, Regions, assemble, guard, packed_patterns, sums_size, unpacked
+from relu_dynamics.complex2d import Found, NotGeneric, Regions, assemble, guard, packed_patterns, sums_sizes, unpacked
 from relu_dynamics.geometry import Subdivision, cross, cut_by_signs, face_means, walk, window_subdivision
 from relu_dynamics.mlp import MLP, Array, Bits, Indices
 from relu_dynamics.pattern import Words, pack, unique_words
@@ -51,10 +51,11 @@ def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Fou
     faces, unit, widest = 1, 0, 0.0
     layers: list[tuple[Indices, Words]] = []
     scales: list[Array] = []
-    h = corners
+    h, typical = corners, 0.0
     for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
-        scales.append(sums_size(W, b, float(np.abs(h).max(initial=0))))
-        threshold = level * scales[-1]
+        scale, typical = sums_sizes(W, b, max(typical, float(np.abs(h).max(initial=0))))
+        scales.append(scale)
+        threshold = level * scale
         Z: Array = np.ascontiguousarray((h @ W.T + b).T)
         widest = max(widest, _widest_band(net, sub, Z, threshold, layers))
         history = []

@@ -14,7 +14,8 @@ Lists start at 0: weights[0] is W[1] of the text.
 
 Everything is computed in float64, except that a float32 network on float32
 inputs stays float32.  Inputs are never modified.  A batch of no rows is a
-batch: (0, m[0]) in, (0, m[L]) out.  What cannot be meant raises ValueError.
+batch: (0, m[0]) in, (0, m[L]) out.  What cannot be meant raises ValueError, and so
+do numbers that might overflow; what underflows counts as 0.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ Indices = NDArray[np.intp]
 
 MAX_PARAMETERS = 2**28  # 2 GiB in float64; a typing slip should not exhaust the machine
 MAX_ENTRIES = 2**30     # 8 GiB in float64, for any one array a function returns
+
+# Numbers up to this size come in, and no value in a network may grow beyond it: then the products of a
+# few of them that gradients and Gram matrices are made of do not overflow.
+LARGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e50}
 
 
 class MLP(NamedTuple):
@@ -154,7 +159,7 @@ def restrict(net: MLP, origin: ArrayLike, axes: ArrayLike) -> MLP:
     if len(axes) == 0:
         raise ValueError(f"axes must hold at least one direction. Got shape {axes.shape}.")
     first = np.asarray(W, np.float64)
-    return _one_dtype(MLP((first @ axes.T, *net.weights[1:]), (first @ origin + b, *net.biases[1:])))
+    return check_net(MLP((first @ axes.T, *net.weights[1:]), (first @ origin + b, *net.biases[1:])))
 
 
 # ------------------------------------------------------ parameters as a vector
@@ -162,7 +167,9 @@ def restrict(net: MLP, origin: ArrayLike, axes: ArrayLike) -> MLP:
 
 def flatten(parameters: MLP | Gradient) -> Array:
     """All parameters (or their gradient) as one vector (p,): W[1], b[1], W[2], b[2], ..., row-major."""
-    net = check_net(MLP(parameters.weights, parameters.biases))
+    if not isinstance(parameters, (MLP, Gradient)):
+        raise ValueError(f"parameters must be an MLP or a Gradient. Got {type(parameters).__name__}.")
+    net = check_layers(MLP(parameters.weights, parameters.biases))
     return np.concatenate([part.ravel() for layer in zip(*net, strict=True) for part in layer])
 
 
@@ -171,7 +178,7 @@ def unflatten(vector: ArrayLike, like: MLP) -> MLP:
 
     unflatten(flatten(net), net) equals net.  Copies: nothing shares memory with vector.
     """
-    like = check_net(like)
+    like = check_layers(like)
     p = sum(part.size for parts in like for part in parts)
     vector = as_real("vector", vector, (p,), "one number per parameter of like")
     weights, biases, at = [], [], 0
@@ -203,7 +210,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 def save(path: str | os.PathLike[str], net: MLP) -> None:
     """Write net to path as .npz with keys W0, b0, W1, b1, ...; equal networks give equal bytes."""
-    net = check_net(net)
+    net = check_layers(net)
     parts = {}
     for k, (W, b) in enumerate(zip(*net, strict=True)):
         parts[f"W{k}"], parts[f"b{k}"] = np.ascontiguousarray(W), np.ascontiguousarray(b)
@@ -225,7 +232,7 @@ def load(path: str | os.PathLike[str]) -> MLP:
     L = len(parts) // 2
     if not parts or set(parts) != {f"{kind}{k}" for kind in "Wb" for k in range(L)}:
         raise ValueError(f"{problem}. Got {sorted(parts)}.")
-    return check_net(MLP(tuple(parts[f"W{k}"] for k in range(L)), tuple(parts[f"b{k}"] for k in range(L))))
+    return check_layers(MLP(tuple(parts[f"W{k}"] for k in range(L)), tuple(parts[f"b{k}"] for k in range(L))))
 
 
 # ------------------------------------------------------------- the public door
@@ -235,7 +242,7 @@ def load(path: str | os.PathLike[str]) -> MLP:
 
 
 def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = None, meaning: str = "") -> Array:
-    """value as an array of finite reals: float32 if it is float32, else float64.
+    """value as an array of reals no larger than LARGEST: float32 if it is float32, else float64.
 
     shape gives the expected shape, None where any length will do; meaning says in
     the error what the axes are.  Nothing is copied that is already right.
@@ -259,13 +266,22 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
         raise ValueError(f"{expected}. Got shape {array.shape}.{hint}")
     if array.dtype != np.float32:
         array = array.astype(np.float64, copy=False)
-    if not np.isfinite(array).all():
-        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{expected}. Got {array[bad]} at index {bad}.")
+    largest = LARGEST[array.dtype]
+    if array.size and not (-largest <= array.min() and array.max() <= largest):
+        bad = tuple(int(i) for i in np.argwhere(~(np.abs(array) <= largest))[0])
+        limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if np.isfinite(array[bad]) else ""
+        raise ValueError(f"{expected}. Got {array[bad]} at index {bad}.{limit}")
     return array
 
 
 def check_net(net: MLP) -> MLP:
+    """net as check_layers returns it, after checking that no value in it can overflow."""
+    net = check_layers(net)
+    _check_growth(net, 1.0)
+    return net
+
+
+def check_layers(net: MLP) -> MLP:
     """net with every part an array of one float dtype, after checking that the layers fit together."""
     if not (isinstance(net, tuple) and len(net) == 2):
         raise ValueError(f"net must be an MLP(weights, biases). Got {type(net).__name__}.")
@@ -286,11 +302,13 @@ def check_net(net: MLP) -> MLP:
 
 def check_net_and_rows(net: MLP, x: ArrayLike, name: str = "x", *, float64: bool = False) -> tuple[MLP, Array]:
     """net and x, (n, m[0]), in their common dtype (float32 only if both are), or in float64 for analysis."""
-    net = check_net(net)
+    net = check_layers(net)
     d = net.weights[0].shape[1]
     x = as_real(name, x, (None, d), "one sample per row, as many columns as the net has inputs")
     dtype = np.dtype(np.float64) if float64 else common_dtype(x, *net.weights)
-    return _cast(net, dtype), x.astype(dtype, copy=False)
+    net, x = _cast(net, dtype), x.astype(dtype, copy=False)
+    _check_growth(net, max(float(x.max(initial=0)), -float(x.min(initial=0))) * math.sqrt(d))
+    return net, x
 
 
 def check_targets(net: MLP, x: Array, y: ArrayLike) -> Array:
@@ -336,6 +354,20 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
 def row_blocks(n: int, size: int = 4096) -> Iterator[slice]:
     """Slices that cover range(n) in order, size rows at a time."""
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def _check_growth(net: MLP, radius: float) -> None:
+    """Refuse a network whose values might exceed LARGEST for inputs up to this norm.
+
+    |(h[l], 1)|^2 <= (1 + |W[l]|^2 + |b[l]|^2) |(h[l-1], 1)|^2, with the Frobenius norm.
+    """
+    largest, bound = LARGEST[net.weights[0].dtype], math.hypot(1, radius)
+    for W, b in zip(*net, strict=True):
+        bound *= math.sqrt(1 + float(np.vdot(W, W)) + float(np.vdot(b, b)))
+    if not bound <= largest:
+        raise ValueError(f"net and its inputs must be of moderate size: its values might grow to {bound:.0e}, and "
+                         f"{net.weights[0].dtype} is safe up to {largest:g}. Rescale the weights or the inputs"
+                         + (", or use float64." if largest < LARGEST[np.dtype(np.float64)] else "."))
 
 
 def _cast(net: MLP, dtype: np.dtype[Any]) -> MLP:

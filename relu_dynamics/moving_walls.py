@@ -33,6 +33,7 @@ from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, c
 from relu_dynamics.pattern import hidden_units, pack, pattern, preactivation_maps, unique_words
 from relu_dynamics.regions1d import Pieces, regions_on_segment
 from relu_dynamics.tangent import descent_direction, preactivation_rates
+from relu_dynamics.walls import lengths
 
 
 class Walls(NamedTuple):
@@ -83,7 +84,7 @@ def wall_velocity(
         here = np.arange(len(points[rows])), units[rows]
         rate = np.concatenate(preactivation_rates(net, points[rows], motion)[:-1], axis=1)[here]
         gradient = preactivation_maps(net, pattern(net, points[rows]))[0][here]
-        slope = np.linalg.norm(gradient, axis=1) if along is None else np.vecdot(gradient, along[rows])
+        slope = lengths(gradient) if along is None else np.vecdot(gradient, along[rows])
         velocity[rows] = np.divide(-rate, slope, out=np.full(len(rate), np.nan), where=slope != 0)
     return velocity
 

@@ -37,6 +37,8 @@ from relu_dynamics.pattern import rows_times
 
 MAX_REGIONS = 2**21
 NARROWEST = 2.0**-46  # cells of t are not halved below this
+MAX_OPEN = 2**25     # coefficients of cells under examination; halving makes more only where a function is as good as 0
+SMALLEST = 1e-200    # the bounds of a function of this size do not underflow
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -251,6 +253,7 @@ def regions_on_encoded_segment(
 
     Exact for every sinusoidal encoding; coordinates only stretch the segment, and give Pieces.
     ValueError if a equals b, the encoding does not fit the net, or there are more than max_regions pieces.
+    ArithmeticError if a unit is as good as 0, but not exactly, on whole stretches.
     """
     net = check_net(net)
     if not isinstance(encoding, (Sinusoids, Coordinates)):
@@ -361,13 +364,16 @@ def _isolate(t: Array, z: Array, nu: Array) -> tuple[Indices, Indices, Array, Ar
     where rho_i is the amplitude of wave i.
     """
     w = 2 * np.pi * nu
-    amplitude = np.sqrt(z[:, 1::2] ** 2 + z[:, 2::2] ** 2)
+    amplitude = np.hypot(z[:, 1::2], z[:, 2::2])
     second, third, total = (np.einsum("kqm,q->km", amplitude, weight) for weight in (w**2, w**3, w**0))
-    rounding = (z.shape[1] + 3) * EPSILON * (np.abs(z[:, 0]) + np.sqrt(2) * total)  # of a sum of all the terms
+    size = np.abs(z[:, 0]) + np.sqrt(2) * total  # of a sum of all the terms
+    if ((size > 0) & (size < SMALLEST)).any():
+        raise ValueError(f"net must not be so small that pre-activations are below {SMALLEST:g}. Rescale its weights and biases.")
+    rounding = (z.shape[1] + 3) * EPSILON * size
     none = np.zeros(0, np.intp)
     found: list[tuple[Indices, Indices, Array]] = [(none, none, np.zeros(0))]
     left_open = [_Candidates(none, none, np.zeros(0), np.zeros(0))]
-    for active in _screen(t, z, nu, second, rounding):
+    for active in _screen(t, z, nu, second, size, rounding):
         while len(active.piece):
             piece, unit, low, high = active
             c = z[piece, :, unit]
@@ -384,6 +390,9 @@ def _isolate(t: Array, z: Array, nu: Array) -> tuple[Indices, Indices, Array, Ar
             narrow = rest & (2 * r < NARROWEST)
             left_open.append(_Candidates(*(part[narrow] for part in active)))
             halve = rest & ~narrow
+            if np.count_nonzero(halve) * z.shape[1] > MAX_OPEN:
+                raise ArithmeticError(f"{len(np.unique(unit[halve]))} units of a layer are within rounding errors of 0 on whole "
+                                      "stretches of the segment. Perturb the network, or take another segment.")
             active = _Candidates(np.tile(piece[halve], 2), np.tile(unit[halve], 2),
                                  np.concatenate([low[halve], middle[halve]]), np.concatenate([middle[halve], high[halve]]))
     piece, unit, at = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -391,7 +400,7 @@ def _isolate(t: Array, z: Array, nu: Array) -> tuple[Indices, Indices, Array, Ar
     return piece, unit, at, np.stack([open_cells.low, open_cells.high], axis=1), open_cells.unit
 
 
-def _screen(t: Array, z: Array, nu: Array, second: Array, rounding: Array) -> list[_Candidates]:
+def _screen(t: Array, z: Array, nu: Array, second: Array, size: Array, rounding: Array) -> list[_Candidates]:
     """The (cell, unit) pairs that the first test of _isolate does not exclude, in blocks of cells.
 
     Cells are pieces, cut so that none is longer than an eighth of the shortest wave.
@@ -402,13 +411,14 @@ def _screen(t: Array, z: Array, nu: Array, second: Array, rounding: Array) -> li
     width = (np.diff(t) / parts)[piece]
     low, high = t[piece] + step * width, np.where(step + 1 == parts[piece], t[piece + 1], t[piece] + (step + 1) * width)
     candidates = []
-    size = max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))
-    for start in range(0, len(piece), size):
-        cells = slice(start, start + size)
+    block = max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))
+    for start in range(0, len(piece), block):
+        cells = slice(start, start + block)
         of, r = piece[cells], (high[cells] - low[cells])[:, None] / 2
         basis = _basis((low[cells] + high[cells]) / 2, nu)
         values = np.matmul(np.stack([basis, _slope_basis(basis, nu)], axis=1), z[of])  # (cells, 2, m): p and p' at the midpoints
         maybe = np.abs(values[:, 0]) <= np.abs(values[:, 1]) * r + second[of] * r**2 / 2 + rounding[of]
+        maybe &= size[of] > 0  # a function without any term is 0 everywhere, which is off
         cell, unit = np.nonzero(maybe)
         candidates.append(_Candidates(of[cell], unit, low[cells][cell], high[cells][cell]))
     return candidates

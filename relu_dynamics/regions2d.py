@@ -54,7 +54,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix
 
 from relu_dynamics.complex2d import (Certificate, Found, Neighbours, NotGeneric, Regions, assemble, bits_at, bits_set,
-                                     blocks, draw, guard, locate, neighbours, sums_size)
+                                     blocks, draw, guard, locate, neighbours, sums_sizes)
 from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import SWEEP, TOLERANCE, Cycles, Subdivision, check_window, walk, window_subdivision
 from relu_dynamics.mlp import MLP, Array, Bits, Indices, check_count, check_net, row_blocks
@@ -170,7 +170,7 @@ def _enumerate(net: MLP, corners: Array, max_regions: int, count_only: bool = Fa
     largest = float(np.abs(corners).max())  # of the layer's inputs
     faces, unit, tolerance = 1, 0, TOLERANCE * float(np.ptp(corners, axis=0).max())
     for l, (W, b) in enumerate(zip(net.weights[:-1], net.biases[:-1], strict=True)):
-        scale = sums_size(W, b, largest)
+        scale, typical = sums_sizes(W, b, largest)
         scales.append(scale)
         layer = _meet(sub, faces, Z, scale, max_regions)
         tolerance = max(tolerance, _uncertainty(sub, layer, scale))
@@ -183,6 +183,7 @@ def _enumerate(net: MLP, corners: Array, max_regions: int, count_only: bool = Fa
         unit += len(b)
         if not last:
             Z, largest = _lift(Z, layer, net.weights[l + 1], net.biases[l + 1], len(refined.points))
+            largest = max(largest, typical)
         sub = refined
     return Found(faces, sub, cycles, layers, scales, tolerance)
 

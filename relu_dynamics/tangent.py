@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.mlp import (
-    MLP, Array, Indices, backward, check_count, check_indices, check_net, check_net_and_rows, check_size, check_targets, forward,
-    row_blocks,
+    MLP, Array, Indices, backward, check_count, check_indices, check_layers, check_net_and_rows, check_size, check_targets,
+    forward, row_blocks,
 )
 from relu_dynamics.pattern import hidden_units, pattern, rows_times, split_layers
 
@@ -128,7 +128,7 @@ def preactivation_rates(net: MLP, x: ArrayLike, motion: MLP) -> list[Array]:
     The pattern is held where it is: dh/dt = q dz/dt.  The last entry is df/dt = J motion (T1).
     """
     net, x = check_net_and_rows(net, x, float64=True)
-    motion = check_net(motion)
+    motion = check_layers(motion)
     if [np.shape(W) for W in motion.weights] != [W.shape for W in net.weights]:
         raise ValueError(f"motion must have the shapes of net, {[W.shape for W in net.weights]}. "
                          f"Got {[np.shape(W) for W in motion.weights]}.")

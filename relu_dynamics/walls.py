@@ -90,7 +90,7 @@ def _to_walls(net: MLP, x: Array) -> Iterator[Array]:
     for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         z = h @ W.T + b
         J = (J.reshape(n * d, W.shape[1]) @ W.T).reshape(n, d, len(b))  # one product for all rows
-        yield _ratio(z, np.sqrt(np.einsum("idu,idu->iu", J, J)))
+        yield _ratio(z, lengths(J.swapaxes(1, 2)))
         J *= (z > 0)[:, None, :]
         h = np.maximum(z, 0)
 
@@ -100,8 +100,17 @@ def _to_own_hyperplanes(net: MLP, x: Array) -> Iterator[Array]:
     h = x
     for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         z = h @ W.T + b
-        yield _ratio(z, np.broadcast_to(np.linalg.norm(W, axis=1), z.shape))
+        yield _ratio(z, np.broadcast_to(lengths(W), z.shape))
         h = np.maximum(z, 0)
+
+
+def lengths(v: Array) -> Array:
+    """(...): Euclidean lengths along the last axis, also of vectors so short that their squares underflow."""
+    length = np.sqrt(np.einsum("...k,...k->...", v, v))
+    if (short := length < 1e-140).any():
+        size = np.abs(v[short]).max(axis=-1, initial=0)
+        length[short] = size * np.linalg.norm(v[short] / np.where(size > 0, size, 1)[:, None], axis=-1)
+    return np.asarray(length)
 
 
 def _ratio(z: Array, norm: Array) -> Array:
@@ -177,12 +186,12 @@ def _constraints(net: MLP, x: Array, low: Array, high: Array, layers: int) -> tu
     head = MLP(net.weights[: layers + 1], net.biases[: layers + 1])
     q = pattern(head, x[None])
     G, g = (part[0] for part in preactivation_maps(head, q))
-    norm = np.linalg.norm(G, axis=1)
+    norm = lengths(G)
     walls = norm > 0
     sign = np.where(q[0], 1.0, -1.0)[walls]
     G, z, norm = G[walls], (G @ x + g)[walls], norm[walls]
     eye = np.eye(len(x))
-    A = np.vstack([-(sign / norm)[:, None] * G, eye, -eye])
+    A = np.vstack([-sign[:, None] * G / norm[:, None], eye, -eye])
     return A, np.maximum(np.concatenate([sign * z / norm, high - x, x - low]), 0.0)
 
 
@@ -252,7 +261,8 @@ def count_bound(net: MLP, dimension: int | None = None) -> int:
     sum_{j <= dimension} C(n, j), so 1 + n + C(n, 2) in the plane; a segment gives at most
     prod_l (m[l] + 1), which holds since each unit bends each piece at most once.
     """
-    widths = [len(b) for b in check_net(net).biases[:-1]]
+    net = check_net(net)
+    widths = [len(b) for b in net.biases[:-1]]
     inputs = net.weights[0].shape[1]
     dimension = inputs if dimension is None else check_count("dimension", dimension, 0)
     if dimension > inputs:

@@ -1,4 +1,4 @@
-"""How many examples Hypothesis tries: HYPOTHESIS_PROFILE=dev (default), deep."""
+"""How many examples Hypothesis tries: HYPOTHESIS_PROFILE=few, dev (default), deep."""
 
 import os
 
@@ -7,6 +7,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from hypothesis import settings  # noqa: E402
 
+settings.register_profile("few", deadline=None, max_examples=5, derandomize=True)
 settings.register_profile("dev", deadline=None, max_examples=50, derandomize=True)
 settings.register_profile("deep", deadline=None, max_examples=5000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

@@ -24,7 +24,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
@@ -119,35 +121,52 @@ def noticed(folder: Path, module: str, source: str) -> bool:
     path.write_text(source)
     command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", tests]
     try:
-        done = subprocess.run(command, cwd=folder, timeout=SECONDS, capture_output=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
-        return done.returncode != 0
+        for profile in ("few", "dev"):  # most faults need only a few examples to show
+            environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "HYPOTHESIS_PROFILE": profile}
+            if subprocess.run(command, cwd=folder, timeout=SECONDS, capture_output=True, env=environment).returncode:
+                return True
+        return False
     except subprocess.TimeoutExpired:
         return True
     finally:
         path.write_text(original)
 
 
-def survey(module: str, count: int | None, seed: int) -> tuple[int, int, int]:
+def survey(module: str, count: int | None, seed: int, workers: int = 1) -> tuple[int, int, int]:
     """How many faults were planted in the module, how many its tests noticed, how many of the others change nothing."""
     tree = ast.parse((ROOT / "relu_dynamics" / f"{module}.py").read_text())
     chosen = list(faults(tree))
     if count is not None and count < len(chosen):
         chosen = random.Random(f"{seed} {module}").sample(chosen, count)
-    killed = harmless = 0
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "copy"
-        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", "out", "__pycache__", ".hypothesis"))
-        for fault in chosen:
-            if noticed(folder, module, planted(tree, fault)):
-                killed += 1
-                continue
-            new = "" if fault.new is None else ast.unparse(ast.fix_missing_locations(copy.deepcopy(fault.new)))
-            line = f"{ast.unparse(fault.node)} -> {new}"
-            if line in EQUIVALENT:
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(workers) as threads:
+        copies: Queue[Path] = Queue()
+        for k in range(workers):
+            copies.put(Path(shutil.copytree(
+                ROOT, Path(name) / f"copy{k}",
+                ignore=shutil.ignore_patterns(".git", ".venv", "out", "__pycache__", ".hypothesis"))))
+
+        def tried(fault: Fault) -> bool:
+            folder = copies.get()
+            try:
+                return noticed(folder, module, planted(tree, fault))
+            finally:
+                copies.put(folder)
+
+        killed = harmless = 0
+        for fault, was_noticed in zip(chosen, threads.map(tried, chosen), strict=True):
+            line = described(fault)
+            killed += was_noticed
+            if not was_noticed and line in EQUIVALENT:
                 harmless += 1
-            else:
+            elif not was_noticed:
                 print(f"  survived  {module}.py:{getattr(fault.node, 'lineno', 0)}  {fault.what}:  {line}", flush=True)
     return len(chosen), killed, harmless
+
+
+def described(fault: Fault) -> str:
+    """The code before and after: the key of EQUIVALENT."""
+    new = "" if fault.new is None else ast.unparse(ast.fix_missing_locations(copy.deepcopy(fault.new)))
+    return f"{ast.unparse(fault.node)} -> {new}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -155,14 +174,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("modules", nargs="*", metavar="module", help=f"which (default: all): {', '.join(MODULES)}")
     parser.add_argument("--faults", type=int, default=20, help="how many faults per module (default: 20)")
     parser.add_argument("--all", action="store_true", help="all faults")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="how many at a time (default: one per core)")
     parser.add_argument("--seed", type=int, default=0, help="which sample of faults")
     options = parser.parse_args(argv)
     if unknown := set(options.modules) - set(MODULES):
         parser.error(f"no module is called {', '.join(sorted(unknown))}")
-    if options.faults < 1:
-        parser.error("--faults must be at least 1")
+    if min(options.faults, options.workers) < 1:
+        parser.error("--faults and --workers must be at least 1")
     for module in options.modules or MODULES:
-        planted_, killed, harmless = survey(module, None if options.all else options.faults, options.seed)
+        planted_, killed, harmless = survey(module, None if options.all else options.faults, options.seed, options.workers)
         print(f"{module:14} {killed:4} of {planted_:4} noticed ({100 * (killed + harmless) / planted_:.0f} %), {harmless} change nothing", flush=True)
     return 0
 
