@@ -110,6 +110,12 @@ def decompose(
 
     Costs O(n^2 sum_l m[l]), times m with outputs, m^2 with a grid; no gradient of an example is formed, and
     beyond the splits memory stays at a few blocks of rows of the kernel (T17 needs a patch's rows at once).
+
+    >>> flow = decompose(hat, [[0.5], [1.5]], [[1.0], [0.0]])
+    >>> flow.loss_rate, {name: float(split.values.sum()) for name, split in flow.splits.items()}
+    (-3.8125, {'layer': -3.8125, 'unit': -3.8125, 'pair': -3.8125, 'hamming': -3.8125, 'place': -3.8125})
+    >>> flow.splits["pair"].values.tolist()  # the two examples are in different cells, and disturb each other
+    [[-5.5625, 0.0], [0.0, 0.0], [0.0, 1.75]]
     """
     net, x, y = check_examples(net, x, y)
     check_size("all pairs of examples", (len(x), len(x)), "Pass fewer rows, for example every k-th sample of the grid.")

@@ -30,6 +30,9 @@ def check_window(window: ArrayLike) -> Array:
     A clockwise polygon is turned round, and a corner in the middle of a side is
     left out.  ValueError for a box whose sides do not increase and for a polygon
     that is degenerate, not convex, crosses itself or repeats a corner.
+
+    >>> check_window(((0, 1), (0, 2))).tolist()
+    [[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [0.0, 2.0]]
     """
     given = as_real("window", window, (None, 2), "a box ((x0, x1), (y0, y1)) or the corners of a convex polygon, one per row")
     corners = given.astype(np.float64)

@@ -39,6 +39,9 @@ def infinite_kernels(
     All layers are trained, the output layer included; for hidden_layers = 0 both are S[1].
     Without biases both are homogeneous: k(a x, b x') = a b k(x, x') for a, b > 0.  The angle t is carried
     from layer to layer by itself, for arccos would lose half of its digits between neighbours.
+
+    >>> infinite_kernels([[1.0, 0.0], [0.0, 1.0]], hidden_layers=1).ntk.round(3).tolist()  # 1/pi off the diagonal
+    [[2.0, 0.318], [0.318, 2.0]]
     """
     x = as_real("x", x, (None, None), "one sample per row").astype(np.float64)
     x2 = x if x2 is None else as_real("x2", x2, (None, x.shape[1]), "one sample per row, with the columns of x").astype(np.float64)

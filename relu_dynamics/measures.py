@@ -139,6 +139,9 @@ def time_to_half(epochs: ArrayLike, errors: ArrayLike) -> Array:
 
     epochs is (c,), increasing; errors is (c, k), one column per frequency.  Between two
     recorded epochs the crossing is placed linearly.  NaN where the error is NaN.
+
+    >>> time_to_half([0, 1, 2], [[1.0], [0.6], [0.2]]).tolist()
+    [1.25]
     """
     epochs = as_real("epochs", epochs, (None,))
     table = np.asarray(errors, np.float64)

@@ -85,11 +85,11 @@ def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch")
     weights, biases = [], []
     for fan_in, fan_out in zip(m[:-1], m[1:], strict=True):
         if scheme == "torch":
-            bound = 1 / np.sqrt(fan_in) if fan_in else 0.0
+            bound = 1 / np.sqrt(max(1, fan_in))
             weights.append(rng.uniform(-bound, bound, (fan_out, fan_in)))
             biases.append(rng.uniform(-bound, bound, fan_out))
         elif scheme == "he":
-            weights.append(rng.normal(0.0, np.sqrt(2 / fan_in) if fan_in else 0.0, (fan_out, fan_in)))
+            weights.append(rng.normal(0.0, np.sqrt(2 / max(1, fan_in)), (fan_out, fan_in)))
             biases.append(np.zeros(fan_out))
         else:
             raise ValueError(f"scheme must be 'torch' or 'he'. Got {scheme!r}.")
@@ -97,7 +97,12 @@ def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch")
 
 
 def predict(net: MLP, x: ArrayLike) -> Array:
-    """f(x), (n, m[L]), for the rows of x, (n, m[0]), a block of rows at a time."""
+    """f(x), (n, m[L]), for the rows of x, (n, m[0]), a block of rows at a time.
+
+    >>> hat = MLP((np.array([[1.0], [1.0]]), np.array([[1.0, -2.0]])), (np.array([0.0, -1.0]), np.zeros(1)))
+    >>> predict(hat, [[0.5], [1.0], [1.5]]).ravel().tolist()  # max(x, 0) - 2 max(x - 1, 0), the examples' network
+    [0.5, 1.0, 0.5]
+    """
     net, x = check_net_and_rows(net, x)
     f = np.empty((len(x), len(net.biases[-1])), x.dtype)
     for rows in row_blocks(len(x)):
@@ -128,6 +133,10 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     No derivative of relu is evaluated: the recorded pattern already says which
     linear piece each row ran through, and this is the transpose of that piece:
     <df, (df/dW[l])[V]> == <backward(net, trace, df).weights[l], V> for every V (T1).
+
+    >>> trace = forward(hat, [[1.5]])
+    >>> backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
+    [[-1.0]]
     """
     net = check_net(net)
     _check_trace(net, trace)

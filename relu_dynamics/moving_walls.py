@@ -67,6 +67,10 @@ def wall_velocity(
     for breakpoints on a segment it is b - a, and on an encoded curve the curve's tangent.
     motion replaces the velocity of gradient flow by another one of the parameters.  NaN where the unit has no wall or
     the wall is parallel to along.
+
+    >>> walls = breakpoints(regions_on_segment(hat, [-1.0], [3.0]), [-1.0], [3.0])
+    >>> wall_velocity(hat, [[0.5], [1.5]], [[1.0], [0.0]], walls).tolist()  # the peak goes left
+    [-0.0, -2.5]
     """
     net, points = check_net_and_rows(net, walls.points, "points", float64=True)
     units = check_indices("units", walls.units, hidden_units(net))

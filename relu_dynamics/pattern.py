@@ -57,6 +57,10 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
 
     A = W[L] diag(q[L-1]) W[L-1] ... diag(q[1]) W[1] is also the gradient of f there.
     Computed from the output down, so the cost is m[L] rows per pattern, whatever m[0].
+
+    >>> A, c = affine_map(hat, pattern(hat, [[0.5], [1.5]]))
+    >>> A.ravel().tolist(), c.ravel().tolist()  # x, then 2 - x
+    ([1.0, -1.0], [0.0, 2.0])
     """
     net = check_net(net)
     q = check_pattern(net, q)
@@ -104,7 +108,11 @@ def rows_times(stack: Array, W: Array) -> Array:
 
 
 def hamming(q1: ArrayLike, q2: ArrayLike) -> NDArray[np.int64]:
-    """The number of units in which each row of q1, (n1, H), differs from each row of q2, (n2, H): (n1, n2)."""
+    """The number of units in which each row of q1, (n1, H), differs from each row of q2, (n2, H): (n1, n2).
+
+    >>> hamming([[True, False]], [[False, False], [False, True]]).tolist()
+    [[1, 2]]
+    """
     q1, q2 = _check_bits("q1", q1), _check_bits("q2", q2)
     if q1.shape[1] != q2.shape[1]:
         raise ValueError(f"q1 and q2 must have as many units as each other. Got shapes {q1.shape} and {q2.shape}.")

@@ -73,6 +73,10 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
     """The pieces of net on the segment from a to b, both (m[0],) (T2, T38).
 
     ValueError if a equals b or there are more than max_regions pieces.
+
+    >>> pieces = regions_on_segment(hat, [-1.0], [3.0])
+    >>> pieces.t.tolist(), pieces.slope.ravel().tolist()  # in t, with x = -1 + 4 t
+    ([0.0, 0.25, 0.5, 1.0], [0.0, 4.0, -4.0])
     """
     net = check_net(net)
     a, b = _check_ends(a, b, net.weights[0].shape[1], "as many coordinates as the net has inputs")

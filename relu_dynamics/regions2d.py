@@ -73,6 +73,11 @@ def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REG
     narrow a region must be to have been merged with its neighbours.  ValueError if net
     does not have two inputs, the window is not convex, there are more than max_regions
     regions, or float64 cannot tell how the walls lie.
+
+    >>> cross = MLP((np.eye(2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))  # max(x_1, 0) + max(x_2, 0)
+    >>> regions = regions_in_window(cross, ((-1, 1), (-1, 2)))
+    >>> len(regions), regions.area.tolist(), regions.certificate.ok
+    (4, [2.0, 1.0, 2.0, 1.0], True)
     """
     net, corners, max_regions = _check(net, window, max_regions)
     try:

@@ -42,6 +42,9 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
     shape is n (or (n,)), d = 1, or (height, width), d = 2 with columns x (along the width)
     and y (along the height).  convention "half-open": k/n, which never reaches 1;
     "closed": k/(n-1), both ends included, at least two samples per axis.
+
+    >>> grid(4, "half-open").ravel().tolist(), grid(5, "closed").ravel().tolist()
+    ([0.0, 0.25, 0.5, 0.75], [0.0, 0.25, 0.5, 0.75, 1.0])
     """
     sizes = _check_shape(shape, (1, 2))
     if convention not in ("half-open", "closed"):

@@ -57,6 +57,10 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
     spherical Bessel functions, and bend the jump of the slope (which is 0 outside).  The
     second makes the decay visible:
     |F(w)| <= (|f(0)| + |f(1)|) / |w| + sum |bend| / w^2 (T33).
+
+    >>> from relu_dynamics.regions1d import regions_on_segment
+    >>> segment_transform(regions_on_segment(hat, [-1.0], [3.0]), [0.0]).real.tolist()  # its mean
+    [[0.125]]
     """
     w = as_real("w", w, (None,), "one angular frequency per entry").astype(np.float64)
     t, slope = pieces.t, pieces.slope
@@ -212,6 +216,9 @@ def frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> Array
     f and y are (n, m), row-major samples of a signal of shape (n,) or (height, width);
     bands pool the outputs and, in 2-D, the radius |k|, as root mean squares.  NaN where
     the target has nothing at that frequency.
+
+    >>> frequency_error([[0.5], [0.0], [-0.5], [0.0]], [[1.0], [0.0], [-1.0], [0.0]], (4,)).tolist()  # of cycles 0, 1, 2
+    [nan, 0.5, nan]
     """
     f, y = _check_signals(f, y, shape)
     axes = tuple(range(len(shape)))

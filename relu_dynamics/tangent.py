@@ -39,6 +39,9 @@ def tangent_kernel(net: MLP, x: ArrayLike, x2: ArrayLike | None = None, *, rows:
     """K, (n, n2, m[L], m[L]): K[i, j, a, b] = grad f_a(x_i) . grad f_b(x2_j) over all parameters (T6).
 
     Positive semidefinite as an (n m[L], n m[L]) matrix; costs O(n n2 sum_l m[l]).
+
+    >>> tangent_kernel(hat, [[0.5], [1.5]])[:, :, 0, 0].tolist()
+    [[2.5, 3.5], [3.5, 19.75]]
     """
     net, x, x2 = _two_batches(net, x, x2)
     m = len(net.biases[-1])
@@ -160,6 +163,9 @@ def gradient_confusion(net: MLP, x: ArrayLike, y: ArrayLike, *, rows: int = 512)
     Diagonal 1, symmetric to the last bit, NaN in the rows and columns of examples that
     are fitted exactly (r_i = 0, the only way for a gradient to vanish: the output bias
     sees 2 r_i / m[L]).  For one output it is sign(r_i r_j) K_ij / sqrt(K_ii K_jj) (T8).
+
+    >>> gradient_confusion(hat, [[0.5], [1.5]], [[1.0], [0.0]]).round(2).tolist()
+    [[1.0, -0.5], [-0.5, 1.0]]
     """
     net, x = check_net_and_rows(net, x, float64=True)
     y = check_targets(net, x, y)

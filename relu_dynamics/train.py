@@ -132,6 +132,10 @@ def train(
 
     ValueError for arguments that do not fit together or hold no example; Divergence
     (a ValueError and a FloatingPointError) when the loss or a parameter is not finite.
+
+    >>> trained, history = train(hat, [[0.5], [1.5]], [[1.0], [0.0]], optimiser=sgd(0.05), epochs=3, rng=None)
+    >>> history.loss.round(3).tolist()
+    [0.25, 0.142, 0.118]
     """
     net, x, y = _check_problem(net, x, y, np.dtype(_check_dtype(dtype)))
     optimiser = _check_optimiser(optimiser)

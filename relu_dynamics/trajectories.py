@@ -65,6 +65,9 @@ def balances(net: MLP) -> Array:
 
     Gradient flow conserves it; a step of gradient descent of size eta adds exactly
     eta^2 (|g_in|^2 + g_b^2 - |g_out|^2), g the gradient (T24).
+
+    >>> balances(hat).tolist()
+    [0.0, -2.0]
     """
     net = check_net(net)
     into = [(W**2).sum(axis=1) + b**2 for W, b in zip(*net, strict=True)]
@@ -85,6 +88,10 @@ def integrate(
 
     ValueError for arguments that do not fit together, or hold no example.  ArithmeticError for more than max_flips
     flips, if the integrator is stuck, or if no states of entries tied at once agree with their velocity.
+
+    >>> path = integrate(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0])
+    >>> path.flips.unit.tolist(), path.flips.state.tolist()  # unit 1 switches off, unit 0 comes to rest at its kink
+    ([1, 0], [0, 2])
     """
     task, times = make_task(net, x, y, layers), _check_times(t)
     rtol, atol = _check_tolerance("rtol", rtol), _check_tolerance("atol", atol)

@@ -50,6 +50,9 @@ def distance_to_wall(net: MLP, x: ArrayLike) -> Array:
 
     0 on a wall, inf where no unit has a wall.  Moving by less never changes the pattern;
     moving a little more in the worst direction does.
+
+    >>> distance_to_wall(hat, [[0.25], [3.0]]).tolist()
+    [0.25, 2.0]
     """
     return _nearest(net, x, _to_walls)
 
@@ -159,6 +162,9 @@ def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, laye
     The radius returned is the one that fits at the centre returned, computed anew from the
     constraints, and within 1e-9 of the box's longest side of the largest; it is 0 where
     the cell has no interior, which ties make possible.
+
+    >>> inscribed_ball(hat, [0.25], -1.0, 3.0)
+    Ball(radius=0.5, centre=array([0.5]))
     """
     net = check_net(net)
     d = net.weights[0].shape[1]

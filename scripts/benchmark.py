@@ -3,10 +3,11 @@
     python -m scripts.benchmark                     # everything, a few minutes
     python -m scripts.benchmark training --quick    # one part, fewer repetitions
 
-Prints one line per measurement: medians in milliseconds, and ratios of contestants
-that took turns in this very run.  Peers that cannot be imported are skipped with a
-line saying so.  NumPy's BLAS has one thread throughout; where a line says threads 2,
-the package shards the rows over two, and PyTorch is given two.
+Prints one line per measurement, medians and ratios of contestants that took turns in
+this very run, and at the end what was measured beside what is asked for.  Peers that
+cannot be imported are skipped with a line saying so.  NumPy's BLAS has one thread
+throughout; where a line says threads 2, the package shards the rows over two, and
+PyTorch is given two.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from relu_dynamics.signals import grid  # noqa: E402
 from relu_dynamics.tangent import example_gradients, gradient_confusion, loss_sensitivities  # noqa: E402
 from relu_dynamics.train import adam, train  # noqa: E402
 from scripts import benchmark_regions  # noqa: E402
+from scripts.benchmark_regions import Asked  # noqa: E402
 
 Burst = Callable[[], object]  # a function worth calling many times
 
@@ -76,7 +78,7 @@ TRAINING = [
 ]
 
 
-def training(quick: bool) -> Iterator[str]:
+def training(quick: bool) -> Iterator[str | Asked]:
     """One full-batch Adam step in float32, against PyTorch and against the step's own matrix products."""
     if not importable("torch"):
         yield "training  PyTorch cannot be imported: skipped"
@@ -85,10 +87,10 @@ def training(quick: bool) -> Iterator[str]:
             yield f"training  threads {threads}: skipped, this machine has one core"
             continue
         for widths, rows, wanted, steps in TRAINING:
-            yield training_line(widths, rows, threads, wanted[threads - 1], steps, rounds=3 if quick else 9)
+            yield from training_lines(widths, rows, threads, wanted[threads - 1], steps, rounds=3 if quick else 9)
 
 
-def training_line(widths: list[int], rows: int, threads: int, wanted: float, steps: int, rounds: int) -> str:
+def training_lines(widths: list[int], rows: int, threads: int, wanted: float, steps: int, rounds: int) -> Iterator[str | Asked]:
     rng = np.random.default_rng(0)
     net = init(widths, rng)
     x = rng.random((rows, widths[0]), np.float32)
@@ -107,10 +109,13 @@ def training_line(widths: list[int], rows: int, threads: int, wanted: float, ste
 
     line = f"training  {str(widths):29} x {rows:4}  threads {threads}  ours {1e3 * np.median(times['ours']):8.3f} ms  "
     line += f"products {1e3 * np.median(times['products']):8.3f} ms  ours/products {ratio(times['ours'], times['products']):4.2f}"
-    for peer, note in ("PyTorch", f" (wanted {wanted:.1f})"), ("fused", ""):
+    for peer in ("PyTorch", "fused"):
         if peer in times:
-            line += f"  {peer} {1e3 * np.median(times[peer]):8.3f} ms  {peer}/ours {ratio(times[peer], times['ours']):4.2f}{note}"
-    return line
+            line += f"  {peer} {1e3 * np.median(times[peer]):8.3f} ms  {peer}/ours {ratio(times[peer], times['ours']):4.2f}"
+    yield line
+    if "PyTorch" in times:
+        yield Asked(f"Adam step, float32, {widths} x {rows}", f"PyTorch, {threads} thread{'s'[: threads - 1]}",
+                    ratio(times["PyTorch"], times["ours"]), ">=", wanted, "times as fast")
 
 
 def products(widths: list[int], rows: int, threads: int, steps: int, pool: ThreadPoolExecutor) -> Burst:
@@ -180,12 +185,12 @@ def torch_model(net: MLP) -> torch.nn.Sequential:
 # ----------------------------------------------------------------- confusion
 
 
-def confusion(quick: bool) -> Iterator[str]:
+def confusion(quick: bool) -> Iterator[str | Asked]:
     """All-pairs gradient confusion, per pair, against two backward passes per pair and against its own products."""
     widths, n, rounds = [2, 512, 512, 512, 512, 3], 2048, 3 if quick else 7
     rng = np.random.default_rng(0)
     net, x, y = init(widths, rng), rng.random((n, 2)), rng.random((n, 3))
-    ordered_pairs, some = n * (n - 1) // 2, 5
+    pairs, some = n * (n - 1) // 2, 5
     contestants: dict[str, tuple[Burst, int]] = {
         "ours": (lambda: gradient_confusion(net, x, y), 1),
         "products": (gram_products(net, x, y), 1),
@@ -194,13 +199,16 @@ def confusion(quick: bool) -> Iterator[str]:
     if importable("torch"):
         contestants["PyTorch"] = (torch_pairs(net, x, y, some), some)
     times = take_turns(contestants, rounds)
-    line = (f"confusion {str(widths):29} x {n:4}  ours {np.median(times['ours']):.2f} s for {ordered_pairs} pairs, "
-            f"{1e6 * np.median(times['ours']) / ordered_pairs:.2f} us a pair  ours/products {ratio(times['ours'], times['products']):.2f}")
+    line = (f"confusion {str(widths):29} x {n:4}  ours {np.median(times['ours']):.2f} s for {pairs} pairs, "
+            f"{1e6 * np.median(times['ours']) / pairs:.2f} us a pair  ours/products {ratio(times['ours'], times['products']):.2f}")
     for peer in ("two passes", "PyTorch"):
         if peer in times:
             line += (f"  {peer} {1e6 * np.median(times[peer]):.0f} us a pair, "
-                     f"{ratio(times[peer] * ordered_pairs, times['ours']):.0f} times (wanted 1000)")
+                     f"{ratio(times[peer] * pairs, times['ours']):.0f} times")
     yield line
+    work = f"gradient confusion of all pairs, {widths}, n = {n}"
+    yield Asked(work, "two backward passes a pair", ratio(times["two passes"] * pairs, times["ours"]), ">=", 1000, "times as fast")
+    yield Asked(work, "its matrix products", ratio(times["ours"], times["products"]), "<=", 2, "times as long")
 
 
 def pair_by_two_passes(net: MLP, x: Array, y: Array, i: int, j: int) -> float:
@@ -250,7 +258,7 @@ def torch_pairs(net: MLP, x: Array, y: Array, pairs: int) -> Burst:
 # ------------------------------------------------------------------ patterns
 
 
-def patterns(quick: bool) -> Iterator[str]:
+def patterns(quick: bool) -> Iterator[str | Asked]:
     """Different patterns of 512 x 512 inputs in 2048 units, after the forward pass."""
     side, widths = (128 if quick else 512), [2, 512, 512, 512, 512, 3]
     net = init(widths, np.random.default_rng(0))
@@ -260,13 +268,15 @@ def patterns(quick: bool) -> Iterator[str]:
     forward_seconds = time.perf_counter() - start
     times = take_turns({"unique": (lambda: unique_words(words), 1)}, 3)["unique"]
     yield (f"patterns  {str(widths):29} x {len(x)}  forward pass and packing {forward_seconds:.1f} s, "
-           f"unique patterns {np.median(times):.2f} s (wanted 5)")
+           f"unique patterns {np.median(times):.2f} s")
+    if not quick:
+        yield Asked(f"unique patterns of {len(x)} inputs, 2048 units", "", float(np.median(times)), "<=", 5, "s")
 
 
 # ------------------------------------------------------------------ segments
 
 
-def segments(quick: bool) -> Iterator[str]:
+def segments(quick: bool) -> Iterator[str | Asked]:
     """Pieces with slopes along a segment, against one forward pass at the breakpoints; then along encoded segments."""
     for widths in ([1, 512, 512, 1], [2, 512, 512, 1], [2, 512, 512, 512, 1]):
         net = init(widths, np.random.default_rng(0))
@@ -278,20 +288,23 @@ def segments(quick: bool) -> Iterator[str]:
         }
         times = take_turns(contestants, 3 if quick else 15)
         yield (f"segments  {str(widths):29} {len(t) - 1:6} pieces  {1e3 * np.median(times['ours']):8.2f} ms  "
-               f"ours/forward {ratio(times['ours'], times['forward']):.2f} (wanted 1.2)")
+               f"ours/forward {ratio(times['ours'], times['forward']):.2f}")
+        yield Asked(f"pieces of a segment, with slopes, {widths}", "a forward pass at the breakpoints",
+                    ratio(times["ours"], times["forward"]), "<=", 1.2, "times as long")
     for L, hidden in ((8, [64, 64]), (8, [128, 128, 128])):
         net = init([2 * L, *hidden, 1], np.random.default_rng(0))
         pieces = regions_on_encoded_segment(net, PositionalEncoding(L), [0.0], [1.0])
         burst = lambda net=net, L=L: regions_on_encoded_segment(net, PositionalEncoding(L), [0.0], [1.0])
         seconds = np.median(take_turns({"ours": (burst, 1)}, 3)["ours"])
         yield (f"segments  encoded L={L} {str(hidden):18} {len(pieces.pattern):6} pieces  {1e3 * seconds:8.2f} ms  "
-               f"{1e6 * seconds / len(pieces.pattern):.1f} us a piece (wanted 50)")
+               f"{1e6 * seconds / len(pieces.pattern):.1f} us a piece")
+        yield Asked(f"pieces of an encoded segment, L = {L}, {hidden}", "", 1e6 * seconds / len(pieces.pattern), "<=", 50, "us a piece")
 
 
 # ---------------------------------------------------------------------- flow
 
 
-def flow(quick: bool) -> Iterator[str]:
+def flow(quick: bool) -> Iterator[str | Asked]:
     """decompose with everything on, against forming the Jacobian and its Gram matrix; peak memory of a fresh process."""
     widths = [2, 256, 256, 3]
     for side, peer in ((16, True), (32 if quick else 64, False)):
@@ -308,6 +321,11 @@ def flow(quick: bool) -> Iterator[str]:
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 line += f"  peak memory {pool.apply(flow_memory, (widths, side)):.0f} MiB (the Jacobian: {len(x) * 3 * flatten(net).size / 2**17:.0f})"
         yield line
+        work = f"every split of gradient flow, {widths}, n = {len(x)}"
+        if peer:
+            yield Asked(work, "its Jacobian and their Gram matrix", ratio(times["Jacobian"], times["ours"]), "", None, "times as fast")
+        else:
+            yield Asked(work, "", float(np.median(times["ours"])), "", None, "s")
 
 
 def flow_problem(widths: list[int], side: int) -> tuple[MLP, Array, Array]:
@@ -330,7 +348,7 @@ def jacobian_gram(net: MLP, x: Array) -> Array:
 
 # ------------------------------------------------------------- the command line
 
-BENCHMARKS: dict[str, Callable[[bool], Iterator[str]]] = {
+BENCHMARKS: dict[str, Callable[[bool], Iterator[str | Asked]]] = {
     "training": training, "confusion": confusion, "patterns": patterns, "segments": segments,
     "flow": flow,
     "regions": benchmark_regions.lines,
@@ -354,9 +372,26 @@ def main(argv: list[str] | None = None) -> None:
     if unknown:
         parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     print(setting(), flush=True)
+    asked = []
     for name in args.names or BENCHMARKS:
-        for line in BENCHMARKS[name](args.quick):
-            print(line, flush=True)
+        for result in BENCHMARKS[name](args.quick):
+            if isinstance(result, Asked):
+                asked.append(result)
+            else:
+                print(result, flush=True)
+    print("\n" + table(asked))
+
+
+def table(asked: list[Asked]) -> str:
+    """Must and measured side by side, in Markdown."""
+    def number(value: float) -> str:
+        return f"{value:.0f}" if value >= 100 else f"{value:.2g}"
+
+    rows = ["| work | compared with | must | measured |", "|---|---|---|---|"]
+    for row in asked:
+        must = "–" if row.must is None else f"{row.sense.replace('<=', '≤').replace('>=', '≥')} {number(row.must)}"
+        rows.append(f"| {row.work} | {row.against or '–'} | {must} | {number(row.measured)} {row.unit}{'' if row.met else ' (missed)'} |")
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":

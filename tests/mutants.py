@@ -77,7 +77,7 @@ def _code(tree: ast.Module) -> Iterator[ast.AST]:
     stack: list[ast.AST] = [tree]
     while stack:
         node = stack.pop()
-        if isinstance(node, (ast.Raise, ast.Import, ast.ImportFrom, ast.JoinedStr)) or _is_limit(node):
+        if isinstance(node, (ast.Raise, ast.Import, ast.ImportFrom, ast.JoinedStr)) or _is_limit(node) or _makes_blocks(node):
             continue
         yield node
         for field, value in ast.iter_fields(node):
@@ -95,6 +95,11 @@ def _is_minus_one(node: ast.AST) -> bool:
 def _is_limit(node: ast.AST) -> bool:
     """A module's named size, MAX_ENTRIES = 2**30 or a block size: another one is as right."""
     return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper()
+
+
+def _makes_blocks(node: ast.AST) -> bool:
+    """row_blocks(n, 512) and the like: blocks of another size are as right."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("blocks")
 
 
 def _text(node: ast.BinOp) -> bool:
