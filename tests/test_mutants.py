@@ -13,6 +13,7 @@ def f(x: int, mask) -> "int":
     if x < 2:
         raise ValueError(f"{x + 1}")
     x += 1
+    rows = row_blocks(x, 512)
     return -x @ np.where(mask, x.T, 0)
 '''
 
