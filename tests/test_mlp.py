@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics.mlp import (
-    MLP, Gradient, backward, flatten, forward, init, load, predict, replacing, restrict, save, unflatten,
+    LARGEST, MAX_ENTRIES, MAX_PARAMETERS, MLP, Gradient, _check_widths, as_real, backward, check_indices, check_size, flatten, forward,
+    init, load, predict, replacing, restrict, row_blocks, save, unflatten,
 )
 from tests.oracles import exact_output, exact_preactivations
 from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, twins, with_layer, with_rows
@@ -412,3 +413,99 @@ def test_bad_input_gives_one_clear_error(call, message):
 def test_a_missing_file_is_reported_as_such(tmp_path):
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "nothing.npz")
+
+
+# ------------------------------------------------- the door itself, at its thresholds
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_up_to_the_largest_come_in_and_none_beyond(dtype, sign):
+    largest = sign * dtype(LARGEST[np.dtype(dtype)])
+    beyond = np.nextafter(largest, sign * dtype(np.inf))
+    assert as_real("a", np.array([0, largest], dtype))[1] == largest
+    with pytest.raises(ValueError, match=r"a must be .* at index \(1,\)\. float.* is safe up to"):
+        as_real("a", np.array([0, beyond], dtype))
+
+
+@given(with_rows(exact_nets(), rows=st.integers(1, 3), columns=1), st.integers(0, 30), st.sampled_from([np.float32, np.float64]))
+def test_a_network_that_is_let_in_never_overflows(drawn, power, dtype):
+    """All layers scaled up by 10^power: values, gradients and their squares are finite, without a warning, or it is refused."""
+    net, x, df = drawn
+    net = MLP(*(tuple((part * 10.0**power).astype(dtype) for part in parts) for parts in net))
+    try:
+        trace = forward(net, x.astype(dtype))
+    except ValueError as error:
+        assert "might grow" in str(error) or "safe up to" in str(error)
+        event("refused")
+        return
+    gradient = flatten(backward(net, trace, df.astype(dtype)))
+    assert all(np.isfinite(part).all() for part in (*trace.preacts, gradient))
+    if dtype is np.float64:
+        assert np.isfinite((np.abs(gradient) * np.abs(trace.preacts[-1]).max()) ** 2).all()
+
+
+@pytest.mark.parametrize("x", [[[1.0, 1.0]], [[-1.0, -1.0]], [[-1.0, 0.5], [0.5, 0.5]], [[0.5, 0.5], [1.0, -0.5]]])
+@pytest.mark.parametrize("where", ["weights", "biases", "both"])
+def test_the_growth_allowed_is_the_product_of_frobenius_norms(x, where):
+    """W = s (3, 4), b = 0, and inputs up to sqrt(2) t: the values may grow to sqrt(2) 5 s t; or b = 5 s instead, or 5 s after 1."""
+    t, s = 1e20, 1e30 / (np.sqrt(2) * 5)
+    if where == "weights":
+        net = lambda s: MLP((s * np.array([[3.0, 4.0]]),), (np.zeros(1),))
+    elif where == "biases":
+        net = lambda s: MLP((np.zeros((1, 2)),), (np.array([5 * s]),))
+    else:
+        net = lambda s: MLP((1e5 * np.eye(2)[:1], np.array([[s * 5e-5]])), (np.zeros(1), np.zeros(1)))
+    x = t * np.array(x)
+    predict(net(0.999 * s), x)
+    with pytest.raises(ValueError, match="might grow to 1e[+]50"):
+        predict(net(1.001 * s), x)
+    predict(net(1.001 * s), x[:0])  # no rows grow to nothing much
+
+
+def test_a_network_alone_may_grow_as_it_would_on_inputs_of_length_one():
+    """hypot(1, 1) sqrt(1 + 25 s^2)."""
+    axes, s = np.ones((1, 1)), 1e50 / (np.sqrt(2) * 5)
+    restrict(MLP((np.array([[3 * 0.999 * s], [4 * 0.999 * s]]),), (np.zeros(2),)), [0.0], axes)
+    with pytest.raises(ValueError, match="might grow"):
+        restrict(MLP((np.array([[3 * 1.001 * s], [4 * 1.001 * s]]),), (np.zeros(2),)), [0.0], axes)
+
+
+def test_depth_alone_is_no_growth():
+    zeros = MLP((np.zeros((1, 1)),) * 2000, (np.zeros(1),) * 2000)
+    assert predict(zeros, [[1e49]]) == 0
+
+
+def test_parameters_that_are_only_stored_may_be_as_large_as_numbers_may():
+    huge = MLP((np.full((1, 1), 1e50),) * 3, (np.zeros(1),) * 3)
+    assert_array_equal(flatten(unflatten(flatten(huge), huge)), [1e50, 0] * 3)
+
+
+@pytest.mark.parametrize("rows", [[0, 4], [], np.zeros(0), np.array([2], np.uint8), range(5)])
+def test_row_indices_come_in(rows):
+    indices = check_indices("rows", rows, 5)
+    assert indices.dtype == np.intp and indices.tolist() == list(rows)
+
+
+@pytest.mark.parametrize("rows", [[5], [0, 5], [-1], [-1, 2], [[0, 1]], [[]], 3, [1.0], [True], ["a"]])
+def test_what_is_no_row_index_is_refused(rows):
+    with pytest.raises(ValueError, match="rows must be a 1-D array of row indices, whole numbers from 0 to 4"):
+        check_indices("rows", rows, 5)
+
+
+def test_sizes_up_to_the_limits_are_allowed():
+    check_size("a", (MAX_ENTRIES, 1), "")
+    check_size("a", (MAX_ENTRIES + 1, 0), "")
+    with pytest.raises(ValueError, match="more than the .* allowed. Think again."):
+        check_size("a", (MAX_ENTRIES + 1,), "Think again.")
+    side = 2**14
+    assert MAX_PARAMETERS == side**2 and _check_widths([side - 1, side]) == [side - 1, side]  # (side - 1 + 1) side parameters
+    with pytest.raises(ValueError, match=f"make {side * (side + 1)} parameters"):
+        _check_widths([side - 1, side + 1])
+
+
+def test_blocks_cover_every_row_once_in_order():
+    for n, size in ((0, 3), (1, 3), (3, 3), (4, 3), (9000, 4096)):
+        blocks = [list(range(n))[block] for block in row_blocks(n, size)]
+        assert sum(blocks, []) == list(range(n)) and all(0 < len(block) <= size for block in blocks)
+    assert len(list(row_blocks(4096))) == 1 and len(list(row_blocks(4097))) == 2
