@@ -32,6 +32,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from relu_dynamics import __version__
 from relu_dynamics.mlp import replacing
 from scripts import ledger, report
 from scripts import runs as training
@@ -89,11 +90,12 @@ def described(name: str, settings: Settings) -> dict[str, object]:
     module = importlib.import_module(f"scripts.{name}")
     question, _, *about, _ = (" ".join(part.split()) for part in str(module.__doc__).strip().split("\n\n"))
     return {"name": name, "title": module.TITLE, "source": module.SOURCE, "question": question, "shows": module.SHOWS, "about": about,
-            "command": f"python -m scripts.{name}{training.as_options(settings)}", "settings": repr(tuple(settings))}
+            "command": f"python -m scripts.{name}{training.as_options(settings)}", "settings": repr(tuple(settings)),
+            "version": __version__}
 
 
 def done(name: str, settings: Settings, out: Path) -> dict[str, object] | None:
-    """The record of an experiment that is complete under these settings, else None."""
+    """The record of an experiment that this version has completed under these settings, else None."""
     files = [out / f"{name}.{ending}" for ending in ("json", "npz", "png", "pdf")]
     if not all(file.exists() for file in files):
         return None
