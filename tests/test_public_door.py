@@ -339,3 +339,21 @@ def test_a_unit_that_is_zero_everywhere_makes_no_pieces():
     cancels = MLP((np.array([[1.0, 0.0, -1.0, 0.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
     with pytest.raises(ArithmeticError, match="within rounding"):
         regions1d.regions_on_encoded_segment(cancels, nearly, [0.0], [1.0])
+
+
+@pytest.mark.parametrize(("door", "limit", "what"), [
+    ("tangent.tangent_kernel", 143, r"K would have shape \(6, 6, 2, 2\), 144 numbers"), ("tangent.layer_kernels", 863, r"\(3, 2, 6, 6, 2, 2\)"),
+    ("tangent.unit_kernels", 1583, "unit_kernels"), ("tangent.example_gradients", 587, r"\(6, 2, 49\)"),
+    ("tangent.loss_gradient_gram", 35, "Gram"), ("tangent.gradient_confusion", 35, "confusion"), ("infinite.infinite_kernels", 35, "a kernel"),
+    ("walls.wall_distances", 53, "distances"), ("walls.surrogate_distances", 53, "distances"), ("walls.padded_cosines", 80, "padded"),
+    ("flow.decompose", 35, "all pairs"), ("flow.decompose", 191, "output splits"),
+    ("regions1d.regions_on_encoded_segment", 20, "the coefficients would"),
+    ("regions1d.regions_on_encoded_segment", 80, "coefficients of a layer on its pieces"),
+])
+def test_answers_too_large_for_memory_are_refused_before_they_are_made(door, limit, what, monkeypatch):
+    monkeypatch.setattr(mlp, "MAX_ENTRIES", limit)
+    with pytest.raises(ValueError, match=what + rf".*more than the {limit} allowed"):
+        call(door)
+    if "regions1d" not in door:
+        monkeypatch.setattr(mlp, "MAX_ENTRIES", limit + 1 if limit != 35 or "flow" not in door else 10**6)
+        call(door)

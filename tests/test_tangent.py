@@ -9,7 +9,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from relu_dynamics.mlp import MLP, backward, flatten, forward, predict, unflatten
+from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
 from relu_dynamics.pattern import hamming, pattern
 from relu_dynamics.tangent import (
     confusion_of_pairs,
@@ -253,6 +253,20 @@ def test_confusion_survives_residuals_of_any_size(first, second):
     net = MLP((np.eye(2), np.zeros((2, 2))), (np.zeros(2), np.zeros(2)))
     x, y = np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([[10.0**first, 0], [10.0**second, 0]])
     assert_allclose(gradient_confusion(net, x, y)[0, 1], gradient_confusion(net, x, np.sign(y))[0, 1], rtol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cosines_of_parallel_gradients_are_one_and_never_more(seed):
+    """Copies of an example, with residuals of either sign: what rounding adds beyond 1 is taken off, the sign is kept."""
+    rng = np.random.default_rng(seed)
+    net, x = init((2, 16, 16, 1), rng), np.repeat(rng.random((40, 2)), 3, axis=0)
+    y = predict(net, x) + np.tile([[1.0], [3.0], [-0.7]], (40, 1))
+    cosines, expected = gradient_confusion(net, x, y), np.outer(*[np.tile([1.0, 1.0, -1.0], 40)] * 2)
+    copies = np.kron(np.eye(40), np.ones((3, 3))) > 0
+    i, j = np.nonzero(copies)
+    assert np.abs(cosines).max() == 1 and np.allclose(cosines[copies], expected[copies], rtol=0, atol=1e-14)
+    some = confusion_of_pairs(net, x, y, i, j)
+    assert np.abs(some).max() <= 1 and np.allclose(some, expected[copies], rtol=0, atol=1e-14)
 
 
 # --------------------------------------------------------------- what is not true
