@@ -26,7 +26,7 @@ from scipy.sparse import csr_matrix
 
 from relu_dynamics.geometry import TOLERANCE, Cycles, Subdivision, cross, face_areas, polygon_area
 from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, row_blocks
-from relu_dynamics.pattern import Words, pack, pattern, split_layers
+from relu_dynamics.pattern import Words, pack, pattern, split_layers, unpack
 
 
 HEAD = 8  # every so many faces, sums over units are computed afresh
@@ -156,8 +156,7 @@ def unpacked(words: Words, widths: list[int]) -> Bits:
     bits = np.empty((len(words), sum(widths)), np.bool_)
     at = word = 0
     for width in widths:
-        layer = np.ascontiguousarray(words[:, word : word + -(-width // 64)]).view(np.uint8)
-        bits[:, at : at + width] = np.unpackbits(layer, axis=1, count=width, bitorder="little") if width else 0
+        bits[:, at : at + width] = unpack(words[:, word : word + -(-width // 64)], width)
         at, word = at + width, word + -(-width // 64)
     return bits
 

@@ -138,6 +138,13 @@ def pack(q: ArrayLike) -> Words:
     return padded.view(np.uint64)
 
 
+def unpack(words: Words, units: int) -> Bits:
+    """q, (n, units) bool, from words = pack(q)."""
+    if units == 0:
+        return np.zeros((len(words), 0), np.bool_)
+    return np.unpackbits(np.ascontiguousarray(words).view(np.uint8), axis=1, count=units, bitorder="little").view(np.bool_)
+
+
 def unique_patterns(q: ArrayLike) -> tuple[Indices, Indices]:
     """rows, (k,), and inverse, (n,): q[rows] are the k different patterns of q and q[rows][inverse] == q.
 

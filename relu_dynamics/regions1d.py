@@ -32,8 +32,8 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, check_size, predict
-from relu_dynamics.pattern import rows_times
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, check_size
+from relu_dynamics.pattern import pack, rows_times, unpack
 
 MAX_REGIONS = 2**21
 NARROWEST = 2.0**-46  # cells of t are not halved below this
@@ -80,14 +80,15 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
     """
     net = check_net(net)
     a, b = _check_ends(a, b, net.weights[0].shape[1], "as many coordinates as the net has inputs")
-    first = net.weights[0].astype(np.float64, copy=False)
-    line = MLP((first @ (b - a)[:, None], *net.weights[1:]), (first @ a + net.biases[0], *net.biases[1:]))  # of t alone
+    W1 = net.weights[0].astype(np.float64, copy=False)
+    line = MLP((W1 @ (b - a)[:, None], *net.weights[1:]), (W1 @ a + net.biases[0], *net.biases[1:]))  # of t alone
     limit = check_count("max_regions", max_regions, 1)
 
     t: Array = np.array([0.0, 1.0])
     owner: Indices = np.zeros(0, np.intp)
     tolerance, units = TOLERANCE, 0
     h, rate = t[:, None], line.weights[0]  # (v, m[l-1]) the layer's inputs; (m[l], k) slopes of its pre-activations
+    at_start = h[:1]                       # its inputs at t = 0
     layers: list[tuple[Indices, Bits]] = []
     for l, (W, bias) in enumerate(zip(line.weights[:-1], line.biases[:-1], strict=True)):
         z = h @ W.T + bias
@@ -101,11 +102,12 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
 
         owner = _insert_owner(split, owner, units)
         rate = _chain_rates(split, rate, start, bits, line.weights[l + 1])
-        t, units = split.t, units + len(bias)
+        t, units, at_start = split.t, units + len(bias), np.maximum(z[:1], 0)
         if l < len(line.weights) - 2:  # another hidden layer needs its inputs at the breakpoints
             h = _relu_at_breakpoints(split, z, piece, share)
     slope = np.ascontiguousarray(rate.T)
-    offset = predict(line, [[0.0]]) - np.cumsum(np.diff(slope, axis=0, prepend=slope[:1]) * t[:-1, None], axis=0)  # f is continuous
+    bends = np.diff(slope, axis=0, prepend=slope[:1]) * t[:-1, None]
+    offset = at_start @ line.weights[-1].T + line.biases[-1] - np.cumsum(bends, axis=0)  # f is continuous
     return Pieces(t, _patterns(layers, len(t) - 1), slope, offset, owner, tolerance)
 
 
@@ -156,14 +158,17 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
     On the first part of each old piece by one product; from there a unit that switches on or
     off adds or takes away its own slope times its column of W, which costs no product.
     """
-    base = W @ (rate * start.T)
+    base = W @ (rate * np.ascontiguousarray(start.T))
+    if len(split.unit) == 0:
+        return np.asarray(base.take(split.parent, axis=1))
     at = split.place[split.group]
     switched = np.where(bits[at, split.unit], 1.0, -1.0) * rate[split.unit, split.parent[at]]
-    jumps = W.take(split.unit, axis=1) * switched
-    if len(split.place) < len(at):  # several zeros at one breakpoint
-        jumps = np.add.reduceat(jumps, split.first_sorted, axis=1)
-    steps = np.zeros((len(W), len(split.parent)))
-    steps[:, split.place] = jumps
+    of, jump = np.zeros(len(split.parent), np.intp), np.zeros(len(split.parent))
+    of[split.place], jump[split.place] = split.unit[split.first_sorted], switched[split.first_sorted]
+    steps = W.take(of, axis=1)
+    steps *= jump
+    more = np.setdiff1d(np.arange(len(at)), split.first_sorted, assume_unique=True)  # where several zeros are one breakpoint
+    np.add.at(steps.T, at[more], (W.take(split.unit[more], axis=1) * switched[more]).T)
     np.cumsum(steps, axis=1, out=steps)
     base -= steps[:, np.searchsorted(split.parent, np.arange(base.shape[1]))]
     steps += base.take(split.parent, axis=1)
@@ -234,7 +239,7 @@ def _scan(split: _Split, start: Bits, end: Bits) -> Bits:
     first = np.flatnonzero(np.diff(split.parent, prepend=-1))
     flips[first] = start
     flips[first[1:]] ^= end[:-1]
-    return np.asarray(np.logical_xor.accumulate(flips, axis=0))
+    return unpack(np.bitwise_xor.accumulate(pack(flips), axis=0), start.shape[1])
 
 
 def _patterns(layers: list[tuple[Indices, Bits]], k: int) -> Bits:

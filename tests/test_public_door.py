@@ -22,7 +22,7 @@ from relu_dynamics.mlp import MLP, init
 INSIDE = {
     "mlp": {"as_real", "check_count", "check_indices", "check_layers", "check_net", "check_net_and_rows", "check_rng", "check_size",
             "check_targets", "common_dtype", "row_blocks", "init", "load", "replacing"},
-    "pattern": {"check_pattern", "hidden_units", "rows_times", "split_layers", "unique_words"},
+    "pattern": {"check_pattern", "hidden_units", "rows_times", "split_layers", "unique_words", "unpack"},
     "tangent": {"check_examples", "coupling", "loss_sensitivities", "output_sensitivities"},
     "encoding": {"gaussian_features"}, "signals": {"brain", "eeg", "elevation", "grid", "photograph", "random_image"},
     "measures": {"global_pairs", "local_pairs"}, "train": {"adam", "sgd"},
