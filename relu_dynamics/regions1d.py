@@ -32,13 +32,14 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, check_size
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, check_size, row_blocks
 from relu_dynamics.pattern import pack, rows_times, unpack
 
 MAX_REGIONS = 2**21
 NARROWEST = 2.0**-46  # cells of t are not halved below this
-MAX_OPEN = 2**25     # coefficients of cells under examination; halving makes more only where a function is as good as 0
-SMALLEST = 1e-200    # the bounds of a function of this size do not underflow
+MAX_OPEN = 2**25      # coefficients of cells under examination; halving makes more only where a function is as good as 0
+SMALLEST = 1e-120     # of a function of this size, amplitudes that are lost when their squares underflow are below rounding
+BLOCK = 256           # pieces at a time: their coefficients stay in cache
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -280,13 +281,10 @@ def regions_on_encoded_segment(
     t: Array = np.array([0.0, 1.0])
     owner: Indices = np.zeros(0, np.intp)
     units = 0
-    h = features[None]  # (k, K, m) coefficients of the layer's inputs on the pieces
+    z = _chain_waves(features[None], np.zeros(1, np.intp), np.ones((1, features.shape[1]), np.bool_), net.weights[0], net.biases[0])
     layers: list[tuple[Indices, Bits]] = []
     doubts: list[tuple[Array, Indices]] = []
-    for W, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
-        check_size("the coefficients", (len(h), h.shape[1], len(bias)), "Shorten the segment.")
-        z = rows_times(h, W.T)
-        z[:, 0] += bias
+    for W, bias in zip(net.weights[1:], net.biases[1:], strict=True):  # z are the pre-activations of the layer before
         piece, unit, at, open_cells, open_unit = _isolate(t, z, nu)
         doubts.append((open_cells, units + open_unit))
         split = _split(t, piece, unit, at, limit)
@@ -294,15 +292,24 @@ def regions_on_encoded_segment(
         bits = _scan(split, start, end)
         layers.append((split.parent, bits))
         owner = _insert_owner(split, owner, units)
-        t, units = split.t, units + len(bias)
-        check_size("the coefficients of a layer on its pieces", (len(split.parent), *z.shape[1:]), "Shorten the segment.")
-        h = z[split.parent]
-        h *= bits[:, None, :]
-    f = rows_times(h, net.weights[-1].T)
-    f[:, 0] += net.biases[-1]
-    return EncodedPieces(t, _patterns(layers, len(t) - 1), nu, f.swapaxes(1, 2), owner, TOLERANCE,
+        t, units = split.t, units + z.shape[2]
+        z = _chain_waves(z, split.parent, bits, W, bias)
+    return EncodedPieces(t, _patterns(layers, len(t) - 1), nu, z.swapaxes(1, 2), owner, TOLERANCE,
                          np.concatenate([np.zeros((0, 2)), *(cells for cells, _ in doubts)]),
                          np.concatenate([np.zeros(0, np.intp), *(unit for _, unit in doubts)]))
+
+
+def _chain_waves(z: Array, parent: Indices, bits: Bits, W: Array, bias: Array) -> Array:
+    """Step 4.  (k', K, m') coefficients of W max(z, 0) + bias on the new pieces, from z, (k, K, m), on the old ones."""
+    shape = (len(parent), z.shape[1], len(bias))
+    check_size("the coefficients of a layer on its pieces", shape, "Shorten the segment.")
+    chained = np.empty(shape)
+    for rows in row_blocks(len(parent), BLOCK):
+        h = z.take(parent[rows], axis=0)
+        h *= bits[rows, None, :]
+        chained[rows] = rows_times(h, W.T)
+    chained[:, 0] += bias
+    return chained
 
 
 def evaluate(pieces: Pieces | EncodedPieces, t: ArrayLike) -> Array:
@@ -373,8 +380,7 @@ def _isolate(t: Array, z: Array, nu: Array) -> tuple[Indices, Indices, Array, Ar
     where rho_i is the amplitude of wave i.
     """
     w = 2 * np.pi * nu
-    amplitude = np.hypot(z[:, 1::2], z[:, 2::2])
-    second, third, total = (np.einsum("kqm,q->km", amplitude, weight) for weight in (w**2, w**3, w**0))
+    second, third, total = _sums_of_amplitudes(z, w)
     size = np.abs(z[:, 0]) + np.sqrt(2) * total  # of a sum of all the terms
     if ((size > 0) & (size < SMALLEST)).any():
         raise ValueError(f"net must not be so small that pre-activations are below {SMALLEST:g}. Rescale its weights and biases.")
@@ -407,6 +413,15 @@ def _isolate(t: Array, z: Array, nu: Array) -> tuple[Indices, Indices, Array, Ar
     piece, unit, at = (np.concatenate(parts) for parts in zip(*found, strict=True))
     open_cells = _Candidates(*(np.concatenate(parts) for parts in zip(*left_open, strict=True)))
     return piece, unit, at, np.stack([open_cells.low, open_cells.high], axis=1), open_cells.unit
+
+
+def _sums_of_amplitudes(z: Array, w: Array) -> Array:
+    """(3, k, m): sum_i w_i^2 rho_i, sum_i w_i^3 rho_i and sum_i rho_i, rho_i the amplitude of wave i in z, (k, K, m)."""
+    sums, powers = np.empty((3, len(z), z.shape[2])), np.stack([w**2, w**3, w**0])
+    for rows in row_blocks(len(z), BLOCK):
+        sines, cosines = z[rows, 1::2], z[rows, 2::2]
+        sums[:, rows] = np.moveaxis(powers @ np.sqrt(sines**2 + cosines**2), 1, 0)
+    return sums
 
 
 def _screen(t: Array, z: Array, nu: Array, second: Array, size: Array, rounding: Array) -> list[_Candidates]:

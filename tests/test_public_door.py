@@ -348,7 +348,7 @@ def test_a_unit_that_is_zero_everywhere_makes_no_pieces(monkeypatch):
     ("tangent.loss_gradient_gram", 35, "Gram"), ("tangent.gradient_confusion", 35, "confusion"), ("infinite.infinite_kernels", 35, "a kernel"),
     ("walls.wall_distances", 53, "distances"), ("walls.surrogate_distances", 53, "distances"), ("walls.padded_cosines", 80, "padded"),
     ("flow.decompose", 35, "all pairs"), ("flow.decompose", 191, "output splits"),
-    ("regions1d.regions_on_encoded_segment", 20, "the coefficients would"),
+    ("regions1d.regions_on_encoded_segment", 20, "coefficients of a layer"),
     ("regions1d.regions_on_encoded_segment", 80, "coefficients of a layer on its pieces"),
 ])
 def test_answers_too_large_for_memory_are_refused_before_they_are_made(door, limit, what, monkeypatch):
