@@ -38,7 +38,7 @@ from relu_dynamics.pattern import pack, rows_times, unpack
 MAX_REGIONS = 2**21
 NARROWEST = 2.0**-46  # cells of t are not halved below this
 MAX_OPEN = 2**25      # coefficients of cells under examination; halving makes more only where a function is as good as 0
-SMALLEST = 1e-120     # of a function of this size, amplitudes that are lost when their squares underflow are below rounding
+SMALLEST = 1e-200     # the bounds of a function of this size do not underflow
 BLOCK = 256           # pieces at a time: their coefficients stay in cache
 EPSILON = float(np.finfo(np.float64).eps)
 
@@ -377,7 +377,7 @@ def _isolate(t: Array, z: Array, nu: Array) -> tuple[Indices, Indices, Array, Ar
         p is monotone      if |p'(m)| > B r + e w_max, and then has a zero iff its signs at the ends differ;
 
     otherwise the cell is halved.  B is the smaller of sum_i w_i^2 rho_i and |p''(m)| + r sum_i w_i^3 rho_i,
-    where rho_i is the amplitude of wave i.
+    where rho_i is the amplitude of wave i, or a little more.
     """
     w = 2 * np.pi * nu
     second, third, total = _sums_of_amplitudes(z, w)
@@ -416,11 +416,16 @@ def _isolate(t: Array, z: Array, nu: Array) -> tuple[Indices, Indices, Array, Ar
 
 
 def _sums_of_amplitudes(z: Array, w: Array) -> Array:
-    """(3, k, m): sum_i w_i^2 rho_i, sum_i w_i^3 rho_i and sum_i rho_i, rho_i the amplitude of wave i in z, (k, K, m)."""
+    """(3, k, m): sum_i w_i^2 rho_i, sum_i w_i^3 rho_i and sum_i rho_i, rho_i the amplitude of wave i in z, (k, K, m).
+
+    Up to 8 % more: in place of hypot(a, b) its bound max + (sqrt(2) - 1) min, which takes a third of the time.
+    """
     sums, powers = np.empty((3, len(z), z.shape[2])), np.stack([w**2, w**3, w**0])
     for rows in row_blocks(len(z), BLOCK):
-        sines, cosines = z[rows, 1::2], z[rows, 2::2]
-        sums[:, rows] = np.moveaxis(powers @ np.sqrt(sines**2 + cosines**2), 1, 0)
+        sine, cosine = np.abs(z[rows, 1::2]), np.abs(z[rows, 2::2])
+        rho = (np.sqrt(2) - 1) * np.minimum(sine, cosine)
+        rho += np.maximum(sine, cosine)
+        sums[:, rows] = np.moveaxis(powers @ rho, 1, 0)
     return sums
 
 
