@@ -191,7 +191,7 @@ def _affine_maps(regions: Regions) -> tuple[Array, Array]:
         for child in blocks(inside, 4096):
             at = parent.take(child) - rows.start
             row, j = bits_set(bits.take(child, axis=0) & varying[rows].take(at, axis=0))
-            on = csr_matrix((np.ones(len(row)), (row, number[at.take(row), j])), shape=(len(child), len(unit)))
+            on = _sparse(len(child), row, number[at.take(row), j], np.ones(len(row)), len(unit))
             maps[child] = base.take(at, axis=0) + (on @ jump).reshape(-1, outputs, 3)
     return maps[..., :2], maps[..., 2]
 
@@ -226,9 +226,15 @@ def _rows_on(on: Words, v: Array, W: Array) -> Array:
     full = (unpacked(heads, [n])[:, None, :] * v).reshape(len(heads) * outputs, n) @ W
     row, j = bits_set(on ^ heads.take(head, axis=0))
     sign = np.where(bits_at(on, row, j), 1.0, -1.0)
-    at = (outputs * row[:, None] + np.arange(outputs)).ravel()
-    change = csr_matrix(((sign * v[:, j]).T.ravel(), (at, np.repeat(j, outputs))), shape=(len(on) * outputs, n))
-    return full.reshape(-1, outputs, W.shape[1]).take(head, axis=0).reshape(-1, W.shape[1]) + change @ W  # type: ignore[no-any-return]
+    rows = full.reshape(-1, outputs, W.shape[1]).take(head, axis=0)
+    for o, by in enumerate(v):
+        rows[:, o] += _sparse(len(on), row, j, sign * by.take(j), n) @ W
+    return rows.reshape(-1, W.shape[1])
+
+
+def _sparse(rows: int, row: Indices, column: Indices, value: Array, columns: int) -> csr_matrix:
+    """(rows, columns) with the given entries, row by row."""
+    return csr_matrix((value, column, np.searchsorted(row, np.arange(rows + 1))), shape=(rows, columns))
 
 
 def _certify(regions: Regions) -> Certificate:
