@@ -4,9 +4,11 @@ HYPOTHESIS_PROFILE=deep tries more networks; python -m tests.near_degenerate 200
 """
 
 import dataclasses
+import io
 import sys
 from math import comb
 
+import matplotlib
 import numpy as np
 import pytest
 from hypothesis import given, note, settings
@@ -450,10 +452,19 @@ def test_pictures_fill_every_region(colour):
     found = regions_in_window(init([2, 12, 12, 2], np.random.default_rng(0)), TRIANGLE)
     given_colour = {"values": found.area, "colours": np.full((len(found), 3), 0.5)}.get(colour, colour)
     ax = Figure().subplots()
-    assert len(draw(ax, found, given_colour).get_paths()) == len(found)
+    faces = draw(ax, found, given_colour, cmap="magma")
+    assert len(faces.get_paths()) == len(found)
     assert len(ax.collections) == 3 and ax.get_xlim() == (-1.0, 1.5)
     assert sum(len(lines.get_paths()) for lines in ax.collections[1:]) == (found.edge_owner >= 0).sum()
-    ax.figure.canvas.draw()
+    ax.figure.savefig(io.BytesIO())
+    shade = matplotlib.colormaps["magma"]((found.area - found.area.min()) / np.ptp(found.area))
+    if colour == "values":
+        np.testing.assert_allclose(faces.get_facecolor(), shade, atol=1e-12)
+    elif colour == "colours":
+        assert (faces.get_facecolor() == [0.5, 0.5, 0.5, 1.0]).all()
+    else:
+        assert len(np.unique(faces.get_facecolor(), axis=0)) > 0.8 * len(found)
+    np.testing.assert_array_equal(faces.get_edgecolor(), faces.get_facecolor())  # no gaps between regions
 
 
 @pytest.mark.parametrize("colour", ["patterns", np.zeros(3), np.zeros((2, 2, 2))])
