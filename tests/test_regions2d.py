@@ -287,6 +287,15 @@ def test_a_point_on_walls_belongs_to_a_region_that_touches_it(net, x):
         assert f >= 0 and distance.min() > -1e-11
 
 
+def test_a_point_whose_pattern_no_region_has_belongs_to_one_that_touches_it():
+    """On the common wall x_1 = 0 of two opposite units both are off, and beside it one of them is on."""
+    net = MLP((np.array([[1.0, 0.0], [-1.0, 0.0], [0.5, 1.0], [-1.0, 1.0]]), np.ones((1, 4))), (np.array([0.0, 0.0, -0.25, 0.5]), np.zeros(1)))
+    found = regions_in_window(net, BOX)
+    wall = np.column_stack([np.zeros(9), np.linspace(-0.9, 0.9, 9)])
+    assert not (found.pattern[:, :2].sum(axis=1) != 1).any() and not pattern(net, wall)[:, :2].any()
+    assert np.array_equal(found.pattern[locate(found, wall)][:, 2:], pattern(net, wall)[:, 2:])
+
+
 # -------------------------------------------------------------- special networks
 
 
@@ -456,6 +465,8 @@ def test_pictures_fill_every_region(colour):
     assert len(faces.get_paths()) == len(found)
     assert len(ax.collections) == 3 and ax.get_xlim() == (-1.0, 1.5)
     assert sum(len(lines.get_paths()) for lines in ax.collections[1:]) == (found.edge_owner >= 0).sum()
+    second, first = ax.collections[1:]
+    assert 0 < second.get_linewidth()[0] < first.get_linewidth()[0] and 0 < second.get_color()[0, 3] < first.get_color()[0, 3] < 1
     ax.figure.savefig(io.BytesIO())
     shade = matplotlib.colormaps["magma"]((found.area - found.area.min()) / np.ptp(found.area))
     if colour == "values":
