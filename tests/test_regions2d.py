@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
+from matplotlib.colors import rgb_to_hsv
 from matplotlib.figure import Figure
 
 from relu_dynamics import regions2d
-from relu_dynamics.complex2d import NotGeneric, _below_edge
+from relu_dynamics.complex2d import NotGeneric, _below_edge, _slope_colours
 from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import check_window, face_means, polygon_area
-from relu_dynamics.mlp import MLP, init, predict
+from relu_dynamics.mlp import MLP, forward, init, predict
 from relu_dynamics.pattern import pattern
 from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import (MAX_REGIONS, _enumerate, count_regions, draw, locate, neighbours, regions_in_window)
@@ -408,6 +409,23 @@ def test_the_certificate_of_another_network_does_not_hold():
     assert "scaled pre-activations" in other.certificate.warning
 
 
+@pytest.mark.parametrize("zero_unit", [False, True])
+def test_the_certificate_is_the_clearance_at_every_vertex(zero_unit):
+    """on over the walls that a vertex lies on, off over all others; a unit that is zero everywhere has no wall and no clearance."""
+    net = init([2, 16, 12, 1], np.random.default_rng(0))
+    if zero_unit:
+        net.weights[0][5], net.biases[0][5] = 0, 0
+    found = regions_in_window(net, BOX)
+    size = np.abs(np.concatenate(forward(net, found.vertices).preacts[:-1], axis=1)) / np.maximum(np.concatenate(found.scales), 1e-300)
+    own = np.zeros(size.shape, bool)
+    for (u, v), owner in zip(found.edges, found.edge_owner, strict=True):
+        if owner >= 0:
+            own[[u, v], owner] = True
+    np.testing.assert_allclose(found.certificate.on, size[own].max(), rtol=0, atol=2e-16)
+    np.testing.assert_allclose(found.certificate.off, size[~own & (size > 0)].min(), rtol=1e-6)
+    assert found.certificate.ok
+
+
 @pytest.mark.parametrize("place", ["edge of the window", "chord", "edge", "second chord"])
 @pytest.mark.parametrize("seed", range(5))
 def test_two_cuts_in_the_wrong_order_are_noticed(place, seed, monkeypatch):
@@ -476,6 +494,14 @@ def test_pictures_fill_every_region(colour):
     else:
         assert len(np.unique(faces.get_facecolor(), axis=0)) > 0.8 * len(found)
     np.testing.assert_array_equal(faces.get_edgecolor(), faces.get_facecolor())  # no gaps between regions
+
+
+def test_the_hue_of_a_slope_is_its_direction_and_its_value_its_size():
+    """A turn is a turn of the colour wheel; steeper is brighter."""
+    direction = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]) * [[1.0], [2.0], [3.0], [4.0]]
+    hue, saturation, value = rgb_to_hsv(_slope_colours(direction)).T
+    np.testing.assert_allclose(hue, [0, 0.25, 0.5, 0.75], atol=1e-12)
+    assert (np.diff(value) > 0).all() and value[-1] == 1 and (saturation > 0.5).all()
 
 
 @pytest.mark.parametrize("colour", ["patterns", np.zeros(3), np.zeros((2, 2, 2))])
