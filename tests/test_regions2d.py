@@ -21,7 +21,7 @@ from relu_dynamics.complex2d import NotGeneric, _below_edge, _slope_colours
 from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import check_window, face_means, polygon_area
 from relu_dynamics.mlp import MLP, forward, init, predict
-from relu_dynamics.pattern import pattern
+from relu_dynamics.pattern import affine_map, pattern
 from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import (MAX_REGIONS, _enumerate, count_regions, draw, locate, neighbours, regions_in_window)
 from tests.near_degenerate import FAMILIES, draw as draw_near_degenerate, judge
@@ -186,9 +186,18 @@ def test_every_layer_multiplies_the_count_by_at_most_the_lines_bound(net):
 def test_counts_that_float32_gets_wrong_are_certified(widths, regions):
     """For the last one float32 finds 90757; every vertex is a million times clearer of other walls than of its own."""
     found = regions_in_window(init([2, *widths, 1], np.random.default_rng(0)), BOX)
-    assert len(found) == regions
+    assert len(found) == regions and found.level == 0  # a layer at a time, not unit by unit
     assert found.certificate.ok and found.certificate.warning == "" and found.certificate.on < 1e-15
     assert found.certificate.off > 1e5 * found.certificate.on
+
+
+def test_affine_maps_of_wide_layers_are_those_of_the_patterns():
+    """More units than fit into a word, and more regions than fit into a block (T2)."""
+    found = regions_in_window(init([2, 70, 130, 2], np.random.default_rng(1)), BOX)
+    slope, offset = affine_map(found.net, found.pattern)
+    assert len(found) > 4096
+    np.testing.assert_allclose(found.slope, slope, atol=1e-13)
+    np.testing.assert_allclose(found.offset, offset, atol=1e-13)
 
 
 # ----------------------------------------------------------------- invariance
