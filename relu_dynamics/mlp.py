@@ -138,8 +138,9 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     >>> backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
     [[-1.0]]
     """
-    net = check_net(net)
+    net = check_layers(net)
     _check_trace(net, trace)
+    _check_growth(net, _radius(np.asarray(trace.inputs[0])))
     n = len(trace.inputs[0])
     g = as_real("df", df, (n, net.weights[-1].shape[0]), "one row per sample of the trace, one column per output")
     g = g.astype(common_dtype(*net.weights, *trace.inputs), copy=False)
@@ -316,7 +317,7 @@ def check_net_and_rows(net: MLP, x: ArrayLike, name: str = "x", *, float64: bool
     x = as_real(name, x, (None, d), "one sample per row, as many columns as the net has inputs")
     dtype = np.dtype(np.float64) if float64 else common_dtype(x, *net.weights)
     net, x = _cast(net, dtype), x.astype(dtype, copy=False)
-    _check_growth(net, max(float(x.max(initial=0)), -float(x.min(initial=0))) * math.sqrt(d))
+    _check_growth(net, _radius(x))
     return net, x
 
 
@@ -363,6 +364,11 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
 def row_blocks(n: int, size: int = 4096) -> Iterator[slice]:
     """Slices that cover range(n) in order, size rows at a time."""
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def _radius(x: Array) -> float:
+    """A bound on the norm of the rows of x."""
+    return max(float(x.max(initial=0)), -float(x.min(initial=0))) * math.sqrt(x.shape[1])
 
 
 def _check_growth(net: MLP, radius: float) -> None:

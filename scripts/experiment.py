@@ -60,6 +60,8 @@ ALL = (
     "e18_signal_appendix",
     "e19_shared_frequency",
     "e20_encoding_distances",
+    "e21_generalisation",
+    "e22_training_curves",
     "t10_hamming_and_kernel",
     "t15_interference",
     "t16_frequency_rates",

@@ -31,7 +31,7 @@ GRIDS = ("half-open", "closed", "paper")
 class Run(NamedTuple):
     """Everything that decides a training run."""
 
-    signal: str                   # "random image", or a key of TONES, NATURAL or HIGH_DIMENSIONAL
+    signal: str                   # "random image", or a key of TONES, NATURAL (perhaps THINNED) or HIGH_DIMENSIONAL
     size: int                     # samples, for images per axis
     input: str                    # what encoding() understands; "raw" for data that is no function of a position
     grid: str                     # one of GRIDS
@@ -74,29 +74,49 @@ def encoding(name: str) -> Encoding:
 def stream(run: Run, purpose: str) -> np.random.Generator:
     """Independent randomness for each purpose.  The signal and the pairs depend on the seed alone,
     so runs that differ in their input are compared on the same signal and the same pairs."""
-    return np.random.default_rng([run.seed, ["signal", "weights", "batches", "pairs"].index(purpose)])
+    return np.random.default_rng([run.seed, ["signal", "weights", "batches", "pairs", "held out"].index(purpose)])
 
 
 def problem(run: Run) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
     """The signal's shape, the network's inputs (n, D) and targets (n, m)."""
     rng = stream(run, "signal")
     if run.input == "raw":
-        x, labels = HIGH_DIMENSIONAL[run.signal](run.size, rng)
-        return (run.size,), x, np.eye(labels.max() + 1)[labels]
+        x, labels = HIGH_DIMENSIONAL[run.signal](run.size, rng, rng)
+        return (run.size,), x, np.eye(CLASSES[run.signal])[labels]
     if run.signal in TONES:
         shape: tuple[int, ...] = (run.size,)
         y = tones(grid(shape, "half-open"), TONES[run.signal], rng.uniform(size=len(TONES[run.signal])))
     else:
         shape = (run.size, run.size)
-        image = random_image(shape, rng) if run.signal == "random image" else NATURAL[run.signal](shape)
+        image = random_image(shape, rng) if run.signal == "random image" else NATURAL[run.signal.removeprefix(THINNED)](shape)
         y = image.reshape(-1, image.shape[-1])
     feed = encoding(run.input)
     coordinates = isinstance(feed, Coordinates)
     convention = {"paper": "half-open" if coordinates else "closed"}.get(run.grid, run.grid)
-    return shape, feed(grid(shape, convention)), y
+    x = feed(grid(shape, convention))
+    if run.signal.startswith(THINNED):
+        seen = seen_pixels(run.size)
+        return (run.size // 2, run.size // 2), x[seen], y[seen]
+    return shape, x, y
 
 
-def patches(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def seen_pixels(size: int) -> np.ndarray:
+    """(size^2,) bool: the pixels in every second row and column, which are all that a run on a thinned image is trained on."""
+    even = np.arange(size) % 2 == 0
+    return np.outer(even, even).ravel()
+
+
+def held_out(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets that the run has not been trained on: the other pixels of a thinned image, or fresh data of the same kind."""
+    if run.input == "raw":
+        x, labels = HIGH_DIMENSIONAL[run.signal](run.size, stream(run, "signal"), stream(run, "held out"))
+        return x, np.eye(CLASSES[run.signal])[labels]
+    _, x, y = problem(run._replace(signal=run.signal.removeprefix(THINNED)))
+    unseen = ~seen_pixels(run.size)
+    return x[unseen], y[unseen]
+
+
+def patches(n: int, _: np.random.Generator, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """n grey 8x8 patches of the photograph, (n, 64) in [-1, 1], and in which sixteenth of it each begins, (n,)."""
     image = photograph((600, 512)).mean(axis=2)
     top, left = rng.integers(0, 600 - 8, n), rng.integers(0, 512 - 8, n)
@@ -104,15 +124,17 @@ def patches(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return 2 * x - 1, 4 * (4 * top // 600) + 4 * left // 512
 
 
-def mixture(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def mixture(n: int, rng_of_centres: np.random.Generator, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """n points of ten Gaussian clouds in 64 dimensions, (n, 64), centres and spread both of variance 1/2, and their clouds, (n,)."""
-    centres, labels = rng.normal(size=(10, 64)) / np.sqrt(2), rng.integers(0, 10, n)
+    centres, labels = rng_of_centres.normal(size=(10, 64)) / np.sqrt(2), rng.integers(0, 10, n)
     return centres[labels] + rng.normal(size=(n, 64)) / np.sqrt(2), labels
 
 
 TONES = {"tones": PAPER_TONES, "tones to 50": tuple(range(5, 51, 5))}
 NATURAL = {"photograph": photograph, "elevation": elevation, "brain": brain}
-HIGH_DIMENSIONAL = {"patches": patches, "mixture": mixture}
+THINNED = "thinned "  # before the name of a natural image
+HIGH_DIMENSIONAL = {"patches": patches, "mixture": mixture}  # (how many, randomness of the kind of data, of the data) -> points, classes
+CLASSES = {"patches": 16, "mixture": 10}
 
 
 def perform(run: Run, folder: Path) -> Path:
@@ -169,7 +191,7 @@ def share_done(run: Run, folder: Path) -> float:
 
 def work(run: Run) -> float:
     """Multiply-adds of a run's forward passes, up to a constant: the larger hidden layers decide."""
-    samples = run.size ** (1 if run.signal in TONES or run.input == "raw" else 2)
+    samples = run.size ** (1 if run.signal in TONES or run.input == "raw" else 2) / (4 if run.signal.startswith(THINNED) else 1)
     return float(run.epochs * samples * (sum(a * b for a, b in zip(run.hidden[:-1], run.hidden[1:], strict=True)) + 10 * sum(run.hidden)))
 
 

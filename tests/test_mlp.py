@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import assume, event, given
+from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -428,6 +428,11 @@ def test_numbers_up_to_the_largest_come_in_and_none_beyond(dtype, sign):
         as_real("a", np.array([0, beyond], dtype))
 
 
+AT_THE_LIMIT = MLP((np.array([[3.0]]), np.array([[2.0]]), np.array([[2.5], [0.0]]), np.zeros((2, 2))),
+                   (np.zeros(1), np.zeros(1), np.ones(2), np.full(2, 3.0)))  # let in for x = 0, though not for any x of length 1
+
+
+@example((AT_THE_LIMIT, np.zeros((1, 1)), np.zeros((1, 2))), 4, np.float32)
 @given(with_rows(exact_nets(), rows=st.integers(1, 3), columns=1), st.integers(0, 30), st.sampled_from([np.float32, np.float64]))
 def test_a_network_that_is_let_in_never_overflows(drawn, power, dtype):
     """All layers scaled up by 10^power: values, gradients and their squares are finite, without a warning, or it is refused."""
