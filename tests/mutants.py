@@ -62,6 +62,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "direction @ SWEEP > 0 -> direction @ SWEEP >= 0"): "no wall is level to the last bit",
     ("regions2d", "key = (carrier << 41) | (t * 2.0**41).astype(np.int64)",
      "carrier << 41 | (t * 2.0 ** 41).astype(np.int64) -> carrier << 41 & (t * 2.0 ** 41).astype(np.int64)"): "keys that tie are sorted by carrier and t",
+    ("regions2d", "if int(key.max(initial=0)).bit_length() + shift > 62:", "62 -> 63"): "no complex is that large",
     ("pattern", "words = np.zeros((len(words), 1), np.uint64)", "1 -> 2"): "two words of zeros are as equal as one",
     ("tangent", "r = r / np.where(size > 0, size, 1.0)", "1.0 -> 1.501"): "stands in for 0, and what it divides is 0",
 }

@@ -317,7 +317,7 @@ def test_a_network_without_hidden_units_has_one_region():
     assert len(found) == count_regions(affine, TRIANGLE) == 1
     assert np.array_equal(found.slope[0], affine.weights[0]) and np.array_equal(found.offset[0], affine.biases[0])
     assert found.pattern.shape == (1, 0) and locate(found, [(0.0, 0.0), (5.0, 5.0)]).tolist() == [0, -1]
-    assert found.certificate.ok
+    assert found.certificate.ok and len(regions_in_window(affine, BOX, max_regions=1)) == count_regions(affine, BOX, max_regions=1) == 1
     found = regions_in_window(empty, BOX)
     assert len(found) == count_regions(empty, BOX) == count_regions(MLP(empty.weights[:1] + (np.ones((1, 5)),),
                                                                         empty.biases[:1] + (np.ones(1),)), BOX)
@@ -477,6 +477,17 @@ def test_walls_not_in_general_position_are_noticed():
     with pytest.raises(NotGeneric):
         _enumerate(net, check_window(BOX), MAX_REGIONS)
     assert len(regions_in_window(net, BOX)) == 2
+
+
+@pytest.mark.parametrize("rate", [[1e3, 1.0, 1e3], [1e3, 1e3, 1.0]])
+def test_two_cuts_are_as_close_as_the_slower_of_their_units_says(rate):
+    """5e-15 apart, a unit that rises by 1 along the carrier changes by less than rounding; one that rises by 1000 does not."""
+    far = regions2d._Cuts(np.zeros(3, int), np.arange(3), np.array([0.2, 0.5, 0.5 + 5e-15]), np.array([1.0, 1e3, 1e3]), np.arange(3))
+    assert regions2d._checked(far, np.ones(3)) is far
+    with pytest.raises(NotGeneric):
+        regions2d._checked(far._replace(rate=np.array(rate)), np.ones(3))
+    other_carrier = far._replace(rate=np.array(rate), carrier=np.array([0, 0, 1]))
+    assert regions2d._checked(other_carrier, np.ones(3)) is other_carrier
 
 
 # -------------------------------------------------------------------- pictures
