@@ -299,11 +299,11 @@ def test_a_point_on_walls_belongs_to_a_region_that_touches_it(net, x):
 
 def test_a_point_whose_pattern_no_region_has_belongs_to_one_that_touches_it():
     """On the common wall x_1 = 0 of two opposite units both are off, and beside it one of them is on."""
-    net = MLP((np.array([[1.0, 0.0], [-1.0, 0.0], [0.5, 1.0], [-1.0, 1.0]]), np.ones((1, 4))), (np.array([0.0, 0.0, -0.25, 0.5]), np.zeros(1)))
+    net = MLP((np.array([[0.5, 1.0], [-1.0, 1.0], [1.0, 0.0], [-1.0, 0.0]]), np.ones((1, 4))), (np.array([-0.25, 0.5, 0.0, 0.0]), np.zeros(1)))
     found = regions_in_window(net, BOX)
     wall = np.column_stack([np.zeros(9), np.linspace(-0.9, 0.9, 9)])
-    assert not (found.pattern[:, :2].sum(axis=1) != 1).any() and not pattern(net, wall)[:, :2].any()
-    assert np.array_equal(found.pattern[locate(found, wall)][:, 2:], pattern(net, wall)[:, 2:])
+    assert not (found.pattern[:, 2:].sum(axis=1) != 1).any() and not pattern(net, wall)[:, 2:].any()
+    assert np.array_equal(found.pattern[locate(found, wall)][:, :2], pattern(net, wall)[:, :2])
 
 
 # -------------------------------------------------------------- special networks
