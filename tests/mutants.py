@@ -57,6 +57,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("complex2d", "words = np.zeros((len(words), 1), np.uint64)", "1 -> 2"): "two words of zeros are as equal as one",
     ("complex2d", "ok = off >= 1000 * on and off > max(TOLERANCE, regions.level) and on <= max(TOLERANCE, regions.level)",
      "off > max(TOLERANCE, regions.level) -> off >= max(TOLERANCE, regions.level)"): "no clearance is just that",
+    ("complex2d", "size = np.abs(np.concatenate(z, axis=1)) if z else np.ones((len(h), 1))", "1 -> 2"): "for a network without units",
+    ("complex2d", "size /= np.where(scale[: size.shape[1]] > 0, scale[: size.shape[1]], 1)", "1 -> 2"): "stands in for 0, and what it divides is 0",
     ("regions2d", "if not ((t > 0) & (t < 1)).all():", "t > 0 -> t >= 0"): "a cut in a corner is refused by _checked",
     ("regions2d", "rising = np.concatenate([sub.rising, direction @ SWEEP > 0]).take(carrier)",
      "direction @ SWEEP > 0 -> direction @ SWEEP >= 0"): "no wall is level to the last bit",
