@@ -291,3 +291,14 @@ def test_patterns_have_one_column_per_hidden_unit():
     net = init([3, 5, 4, 2], np.random.default_rng(0))
     pieces = regions_on_segment(net, np.zeros(3), np.ones(3))
     assert pieces.pattern.shape == (len(pieces.t) - 1, hidden_units(net))
+
+
+@pytest.mark.parametrize("offset", [-5e-15, 0.0, 5e-15])
+def test_a_zero_too_close_to_a_breakpoint_to_be_one_leaves_the_patterns_on_either_side_right(offset):
+    """The second layer's unit is on until 0.08 + offset, while unit 1 switches on at 0.08; it is steep enough for its sign to be clear there."""
+    net = MLP((np.array([[-1.0], [1e-3], [1e-3]]), np.array([[1.0, 0.0, 0.0]]), np.ones((1, 1))),
+              (np.array([0.1, -0.08e-3, -0.5e-3]), np.array([-0.02 + offset]), np.zeros(1)))
+    pieces = regions_on_segment(net, [0.0], [1.0])
+    wide = np.diff(pieces.t) > 1e-12
+    middle = (pieces.t[1:] + pieces.t[:-1]) / 2
+    assert wide.sum() == 4 and np.array_equal(pieces.pattern[wide], pattern(net, middle[wide, None]))
