@@ -91,7 +91,8 @@ def described(name: str, settings: Settings) -> dict[str, object]:
     """What there is to say about an experiment before it has run; its docstring is a question, a command, how it is done, files."""
     module = importlib.import_module(f"scripts.{name}")
     question, _, *about, _ = (" ".join(part.split()) for part in str(module.__doc__).strip().split("\n\n"))
-    return {"name": name, "title": module.TITLE, "source": module.SOURCE, "question": question, "shows": module.SHOWS, "about": about,
+    number = name.split("_")[0].upper()  # E1 to E22 and T10 to T35, as in the claims
+    return {"name": name, "title": f"{number}. {module.TITLE}", "source": module.SOURCE, "question": question, "shows": module.SHOWS, "about": about,
             "command": f"python -m scripts.{name}{training.as_options(settings)}", "settings": repr(tuple(settings)),
             "version": __version__}
 
