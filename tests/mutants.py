@@ -66,6 +66,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "carrier << 41 | (t * 2.0 ** 41).astype(np.int64) -> carrier << 41 & (t * 2.0 ** 41).astype(np.int64)"): "keys that tie are sorted by carrier and t",
     ("regions2d", "if int(key.max(initial=0)).bit_length() + shift > 62:", "62 -> 63"): "no complex is that large",
     ("pattern", "words = np.zeros((len(words), 1), np.uint64)", "1 -> 2"): "two words of zeros are as equal as one",
+    ("regions1d", "block = max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))", "1 -> 2"): "blocks of another size are as right",
+    ("regions1d", "width = 2 * TOLERANCE * (scale[walls] / np.abs(rate[walls, np.concatenate(beside)]) + 1)", "2 -> 3"): "a bound, and a larger one holds too",
+    ("regions1d", "best = np.where((step >= low) & (step <= high), step, (low + high) / 2)",
+     "(step >= low) & (step <= high) -> (step >= low) | (step <= high)"): "on cells this flat Newton's steps come back by themselves",
     ("tangent", "r = r / np.where(size > 0, size, 1.0)", "1.0 -> 1.501"): "stands in for 0, and what it divides is 0",
 }
 
