@@ -88,8 +88,7 @@ def face_areas(points: Array, start: Indices, corner: Indices) -> Array:
     x -= np.repeat(x.take(start[:-1]), degree)
     y -= np.repeat(y.take(start[:-1]), degree)
     triangle = np.zeros(len(corner))
-    triangle[:-1] = x[:-1] * y[1:] - y[:-1] * x[1:]
-    triangle[start[1:] - 1] = 0  # the last corner of a face and the first of the next span nothing
+    triangle[:-1] = x[:-1] * y[1:] - y[:-1] * x[1:]  # 0 between one face's last corner and the next one's first, which is at 0
     return np.add.reduceat(triangle, start[:-1]) / 2
 
 

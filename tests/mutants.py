@@ -31,7 +31,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(path.stem for path in (ROOT / "relu_dynamics").glob("*.py") if path.stem != "__init__")
-TESTS = {"complex2d": "regions2d", "degenerate2d": "regions2d", "kinks": "trajectories"}  # whose tests are in another's file
+TESTS = {"complex2d": ("regions2d",), "degenerate2d": ("regions2d",), "kinks": ("trajectories",),
+         "geometry": ("geometry", "regions2d")}  # whose tests are not, or not only, in a file of the module's name
 ALWAYS = ("tests/test_public_door.py", "tests/test_examples.py")
 SECONDS = 90  # a test run that takes longer has hung, which is noticing
 
@@ -70,6 +71,19 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("regions1d", "width = 2 * TOLERANCE * (scale[walls] / np.abs(rate[walls, np.concatenate(beside)]) + 1)", "2 -> 3"): "a bound, and a larger one holds too",
     ("regions1d", "best = np.where((step >= low) & (step <= high), step, (low + high) / 2)",
      "(step >= low) & (step <= high) -> (step >= low) | (step <= high)"): "on cells this flat Newton's steps come back by themselves",
+    ("walls", "widest = max(W.shape[0] for W in net.weights) + net.weights[0].shape[1]", "0 -> 1"): "blocks of another size are as right",
+    ("walls", "length[short] = size * np.linalg.norm(v[short] / np.where(size > 0, size, 1)[:, None], axis=-1)", "1 -> 2"):
+        "stands in for 0, and what it divides is 0",
+    ("walls", "length[short] = size * np.linalg.norm(v[short] / np.where(size > 0, size, 1)[:, None], axis=-1)", "-1 -> 1"):
+        "of a matrix, whose axes are 0 and 1",
+    ("train", "if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):",
+     "time.monotonic() > last_shown + 0.1 -> time.monotonic() < last_shown + 0.1"): "how often the progress line is renewed",
+    ("train", "if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):", "0.1 -> 0.15100000000000002"): "how often it is renewed",
+    ("train", "sys.stderr.flush()", "sys.stderr.flush() -> "): "when a terminal shows it",
+    ("train", "shards = _shards(net, max(batch.stop - batch.start for batch in batches), x.dtype)",
+     "batch.stop - batch.start -> batch.stop + batch.start"): "more room than needed",
+    ("geometry", "corners = np.ascontiguousarray(corners[np.abs(turn) > TOLERANCE])", "np.abs(turn) > TOLERANCE -> np.abs(turn) >= TOLERANCE"):
+        "no turn is just that",
     ("tangent", "r = r / np.where(size > 0, size, 1.0)", "1.0 -> 1.501"): "stands in for 0, and what it divides is 0",
 }
 
@@ -157,10 +171,10 @@ def planted(tree: ast.Module, fault: Fault) -> str:
 
 def noticed(folder: Path, module: str, source: str) -> bool:
     """Whether the module's tests fail on this source; the copy in folder is put right again."""
-    path, tests = folder / "relu_dynamics" / f"{module}.py", f"tests/test_{TESTS.get(module, module)}.py"
+    path, tests = folder / "relu_dynamics" / f"{module}.py", [f"tests/test_{name}.py" for name in TESTS.get(module, (module,))]
     original = path.read_text()
     path.write_text(source)
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", tests, *(t for t in ALWAYS if (folder / t).exists())]
+    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests, *(t for t in ALWAYS if (folder / t).exists())]
     try:
         for profile in ("few", "dev"):  # most faults need only a few examples to show
             environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "HYPOTHESIS_PROFILE": profile}

@@ -18,6 +18,7 @@ from relu_dynamics.walls import (
     distance_to_wall,
     hyperplane_cosines,
     inscribed_ball,
+    lengths,
     lipschitz_bound,
     padded_cosines,
     spectral_norms,
@@ -423,3 +424,10 @@ def test_bounds_are_attained():
 def test_bad_input_gives_one_clear_error(call, message):
     with pytest.raises(ValueError, match=message):
         call(NO_WALL)
+
+
+@pytest.mark.parametrize("power", [0, 300, 480, 560, 1000])
+def test_lengths_scale_with_the_vectors_however_short(power):
+    """Squares underflow from 2^-537 on, and lose digits before; lengths do neither."""
+    v = np.array([[[3.0, -4.0], [0.0, 0.0]], [[1.0, 1.0], [0.0, -2.0]]])
+    assert_allclose(lengths(v * 2.0**-power) * 2.0**power, [[5, 0], [np.sqrt(2), 2]], rtol=1e-15)
