@@ -262,7 +262,7 @@ def _certify(regions: Regions) -> Certificate:
             near = size <= regions.level
             on = max(on, float(size[near].max(initial=0)))
             size[near] = np.inf
-        off = min(off, float(size.min()))
+        off = min(off, float(size.min(initial=np.inf)))
     ok = off >= 1000 * on and off > max(TOLERANCE, regions.level) and on <= max(TOLERANCE, regions.level)
     return Certificate(on, off, bool(ok), "" if ok else (
         f"Vertices are not clearly on or off the walls: scaled pre-activations reach {on:.1g} on them and fall to {off:.1g} "

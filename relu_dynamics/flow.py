@@ -60,7 +60,7 @@ class Split(NamedTuple):
 
     values: Array
     axes: tuple[str, ...]                     # the name of every axis of values
-    labels: tuple[tuple[Hashable, ...], ...]  # and what stands at each of its indices
+    labels: tuple[tuple[Hashable, ...], ...] = ()  # and what stands at each of its indices
 
 
 class Flow(NamedTuple):
@@ -348,7 +348,7 @@ def _check_grid(grid: tuple[int, ...] | None, patch: int | None, n: int) -> tupl
         if patch is not None:
             raise ValueError("patch needs grid: say how the examples lie, grid=(n,) or grid=(height, width).")
         return None, None
-    if not isinstance(grid, tuple) or len(grid) not in (1, 2):
+    if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
         raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
     shape = tuple(check_count("grid", s, 1) for s in grid)
     if math.prod(shape) != n:

@@ -54,10 +54,14 @@ def infinite_kernels(
     norm, norm2 = np.linalg.norm(v, axis=1)[:, None], np.linalg.norm(v2, axis=1)[None, :]  # sqrt(S(x, x)), sqrt(S(x', x'))
     nngp, angle = v @ v2.T, _angles(v, v2)
     ntk = nngp.copy()
-    for _ in range(layers):
-        nngp = weight * norm * norm2 * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi) + bias
-        ntk = nngp + weight * ntk * (np.pi - angle) / (2 * np.pi)
-        angle, norm, norm2 = _next_angles(angle, norm, norm2, weight, bias)
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        for _ in range(layers):
+            nngp = weight * norm * norm2 * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi) + bias
+            ntk = nngp + weight * ntk * (np.pi - angle) / (2 * np.pi)
+            angle, norm, norm2 = _next_angles(angle, norm, norm2, weight, bias)
+    if not np.isfinite(ntk).all():
+        raise ValueError(f"the kernels of {layers} hidden layers must not overflow. Use a weight_variance nearer to 2, at which they stay "
+                         f"as they are, smaller inputs or fewer layers. Got weight_variance {weight:g}, bias_variance {bias:g}.")
     return Kernels(nngp, ntk)
 
 

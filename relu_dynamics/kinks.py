@@ -34,7 +34,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.mlp import MLP, Array, Indices, as_real, check_net_and_rows, check_targets, forward, unflatten
+from relu_dynamics.mlp import MLP, Undecided, Array, Indices, as_real, check_net_and_rows, check_targets, forward, unflatten
 from relu_dynamics.pattern import split_layers
 
 States = NDArray[np.int64]
@@ -91,6 +91,7 @@ def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None
     if len(x) == 0:
         raise ValueError(f"x must have at least one row: a mean over no examples is no loss. Got shape {x.shape}.")
     distinct, group = np.unique(x, axis=0, return_inverse=True)
+    group = group.ravel()  # NumPy 2.0.0 has it as a column
     copies = np.bincount(group).astype(np.float64)[:, None]
     sums = np.zeros((len(distinct), y.shape[1]))
     np.add.at(sums, group, y)
@@ -155,7 +156,7 @@ def _settle(task: Task, state: States, current: Sweep, tied: Indices) -> States:
         if state.flat[entry] != REST and _pull(task, moved, current)[entry]:  # the other side drives it back
             moved = _with(state, entry, REST)
         state = moved
-    raise ArithmeticError(f"{len(tied)} entries are at their kinks at once, and no states were found that agree with "
+    raise Undecided(f"{len(tied)} entries are at their kinks at once, and no states were found that agree with "
                           "the velocity they cause. Perturb the network, or ask for earlier times.")
 
 
@@ -181,7 +182,7 @@ def _with(state: States, entry: int, value: int) -> States:
 
 
 def motion(task: Task, state: States, current: Sweep) -> Motion:
-    """theta' = -grad L with the gates of state, those at rest such that z' = 0 there.  ArithmeticError if there are none."""
+    """theta' = -grad L with the gates of state, those at rest such that z' = 0 there.  Undecided if there are none."""
     gates = _resting_gates(task, state, current)
     layers, signals = _velocities(task, current, _all_gates(state, gates[None]))
     return Motion(gates, np.abs(signals[0, state == REST]), layers)
@@ -219,7 +220,7 @@ def _resting_gates(task: Task, state: States, current: Sweep) -> Array:
         gates = gates + step
         if affine or np.abs(step).max() <= 1e-7:  # the error left is of the order of its square
             return gates
-    raise ArithmeticError(f"No gates were found that keep {k} entries at rest, some of them of one example in two "
+    raise Undecided(f"No gates were found that keep {k} entries at rest, some of them of one example in two "
                           "layers. Perturb the network, or ask for earlier times.")
 
 

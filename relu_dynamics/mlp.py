@@ -44,6 +44,10 @@ MAX_ENTRIES = 2**30     # 8 GiB in float64, for any one array a function returns
 LARGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e50}
 
 
+class Undecided(ValueError, ArithmeticError):
+    """What float64 cannot tell, or an iteration did not reach."""
+
+
 class MLP(NamedTuple):
     """A network is its parameters, and nothing else."""
 
@@ -234,11 +238,12 @@ def load(path: str | os.PathLike[str]) -> MLP:
     ValueError if the file is not an .npz of numeric arrays W0, b0, W1, b1, ... that fit together.
     """
     problem = f"{os.fspath(path)!r} is not a saved network: expected an .npz with arrays W0, b0, W1, b1, ..."
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            parts = {key: file[key] for key in file.files}
-    except (ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise ValueError(f"{problem}. Reading it failed: {error}") from error
+    with open(path, "rb") as stream:
+        try:
+            with np.load(stream, allow_pickle=False) as file:
+                parts = {key: file[key] for key in file.files}
+        except Exception as error:  # a damaged archive fails in many ways: zlib's, lzma's and zipfile's errors, OSError, MemoryError
+            raise ValueError(f"{problem}. Reading it failed: {error}") from error
     L = len(parts) // 2
     if not parts or set(parts) != {f"{kind}{k}" for kind in "Wb" for k in range(L)}:
         raise ValueError(f"{problem}. Got {sorted(parts)}.")
@@ -275,7 +280,8 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
             hint = f" A single column needs an axis of its own: {name}[:, None]."
         raise ValueError(f"{expected}. Got shape {array.shape}.{hint}")
     if array.dtype != np.float32:
-        array = array.astype(np.float64, copy=False)
+        with np.errstate(over="ignore"):  # of a longdouble; what becomes infinite is refused below
+            array = array.astype(np.float64, copy=False)
     largest = LARGEST[array.dtype]
     if array.size and not (-largest <= array.min() and array.max() <= largest):
         bad = tuple(int(i) for i in np.argwhere(~(np.abs(array) <= largest))[0])
@@ -293,8 +299,9 @@ def check_net(net: MLP) -> MLP:
 
 def check_layers(net: MLP) -> MLP:
     """net with every part an array of one float dtype, after checking that the layers fit together."""
-    if not (isinstance(net, tuple) and len(net) == 2):
-        raise ValueError(f"net must be an MLP(weights, biases). Got {type(net).__name__}.")
+    if not (isinstance(net, tuple) and len(net) == 2 and all(isinstance(parts, (tuple, list)) for parts in net)):
+        raise ValueError(f"net must be an MLP(weights, biases), two tuples of arrays. Got {type(net).__name__}"
+                         + (f" of {[type(parts).__name__ for parts in net]}." if isinstance(net, tuple) else "."))
     L = len(net[0])
     if L == 0 or len(net[1]) != L:
         raise ValueError(f"net must have as many biases as weights, and at least one. Got {L} weights, {len(net[1])} biases.")
@@ -374,11 +381,15 @@ def _radius(x: Array) -> float:
 def _check_growth(net: MLP, radius: float) -> None:
     """Refuse a network whose values might exceed LARGEST for inputs up to this norm.
 
-    |(h[l], 1)|^2 <= (1 + |W[l]|^2 + |b[l]|^2) |(h[l-1], 1)|^2, with the Frobenius norm.
+    |(h[l], 1)| <= |M[l]| |(h[l-1], 1)|, M[l] = [[W[l], b[l]], [0, 1]], with the Frobenius norm or, if need be, the spectral norm.
     """
     largest, bound = LARGEST[net.weights[0].dtype], math.hypot(1, radius)
     for W, b in zip(*net, strict=True):
         bound *= math.sqrt(1 + float(np.vdot(W, W)) + float(np.vdot(b, b)))
+    if not bound <= largest:
+        bound = math.hypot(1, radius)
+        for W, b in zip(*net, strict=True):
+            bound *= float(np.linalg.norm(np.vstack([np.column_stack([W, b]), np.eye(1, W.shape[1] + 1, W.shape[1])]).astype(np.float64), 2))
     if not bound <= largest:
         raise ValueError(f"net and its inputs must be of moderate size: its values might grow to {bound:.0e}, and "
                          f"{net.weights[0].dtype} is safe up to {largest:g}. Rescale the weights or the inputs"
@@ -405,6 +416,12 @@ def _check_widths(widths: Sequence[int]) -> list[int]:
 
 def _check_trace(net: MLP, trace: Trace) -> None:
     wanted = [W.shape[1] for W in net.weights]
+    if not isinstance(trace, Trace) or not all(isinstance(parts, (tuple, list)) for parts in trace):
+        raise ValueError(f"trace must be the Trace that forward(net, x) returned. Got {type(trace).__name__}.")
+    arrays = [*trace.inputs, *trace.pattern]
+    if len({np.shape(part)[:1] for part in arrays}) != 1 or any(np.asarray(q).dtype != np.bool_ for q in trace.pattern):
+        raise ValueError("trace must come from one forward(net, x): as many rows in every part, and patterns of bools. "
+                         f"Got shapes {[np.shape(part) for part in arrays]}.")
     got = [np.shape(h)[1:] for h in trace.inputs]
     if got != [(w,) for w in wanted] or [np.shape(q)[1:] for q in trace.pattern] != [(w,) for w in wanted[1:]]:
         raise ValueError(f"trace must come from forward(net, x) of this very net, with inputs of widths {wanted}. "

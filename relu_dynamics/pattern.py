@@ -180,7 +180,10 @@ def check_pattern(net: MLP, q: ArrayLike) -> Bits:
 
 
 def _check_bits(name: str, q: ArrayLike) -> Bits:
-    bits: NDArray[Any] = np.asarray(q)
+    try:
+        bits: NDArray[Any] = np.asarray(q)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} must be (n, H) bool: one pattern per row. It could not be read as an array: {error}") from error
     if bits.dtype != np.bool_ or bits.ndim != 2:
         hint = f" Zeros and ones become bits with {name}.astype(bool)." if bits.dtype.kind in "iuf" else ""
         raise ValueError(f"{name} must be (n, H) bool: one pattern per row. Got dtype {bits.dtype}, shape {bits.shape}.{hint}")

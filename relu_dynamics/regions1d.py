@@ -32,10 +32,12 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, check_size, row_blocks
+from relu_dynamics.mlp import MLP, Undecided, Array, Bits, Indices, as_real, check_count, check_net, check_size, row_blocks
 from relu_dynamics.pattern import pack, rows_times, unpack
 
 MAX_REGIONS = 2**21
+INSIDE = np.array([0.3, 0.5, 0.7])  # shares of an interval at which a sign is looked at
+MAX_CELLS = 2**24      # of t, an eighth of the shortest wave each
 NARROWEST = 2.0**-46  # cells of t are not halved below this
 MAX_OPEN = 2**25      # coefficients of cells under examination; halving makes more only where a function is as good as 0
 SMALLEST = 1e-200     # the bounds of a function of this size do not underflow
@@ -263,7 +265,7 @@ def regions_on_encoded_segment(
 
     Exact for every sinusoidal encoding; coordinates only stretch the segment, and give Pieces.
     ValueError if a equals b, the encoding does not fit the net, or there are more than max_regions pieces.
-    ArithmeticError if a unit is as good as 0, but not exactly, on whole stretches.
+    Undecided if a unit is as good as 0, but not exactly, on whole stretches.
     """
     net = check_net(net)
     if not isinstance(encoding, (Sinusoids, Coordinates)):
@@ -287,8 +289,8 @@ def regions_on_encoded_segment(
     for W, bias in zip(net.weights[1:], net.biases[1:], strict=True):  # z are the pre-activations of the layer before
         piece, unit, at, open_cells, open_unit = _isolate(t, z, nu)
         doubts.append((open_cells, units + open_unit))
+        piece, unit, at, start, end = _confirm(t, z, nu, piece, unit, at)
         split = _split(t, piece, unit, at, limit)
-        start, end = _bits_beside_zeros(split, z, nu)
         bits = _scan(split, start, end)
         layers.append((split.parent, bits))
         owner = _insert_owner(split, owner, units)
@@ -406,7 +408,7 @@ def _isolate(t: Array, z: Array, nu: Array) -> tuple[Indices, Indices, Array, Ar
             left_open.append(_Candidates(*(part[narrow] for part in active)))
             halve = rest & ~narrow
             if np.count_nonzero(halve) * z.shape[1] > MAX_OPEN:
-                raise ArithmeticError(f"{len(np.unique(unit[halve]))} units of a layer are within rounding errors of 0 on whole "
+                raise Undecided(f"{len(np.unique(unit[halve]))} units of a layer are within rounding errors of 0 on whole "
                                       "stretches of the segment. Perturb the network, or take another segment.")
             active = _Candidates(np.tile(piece[halve], 2), np.tile(unit[halve], 2),
                                  np.concatenate([low[halve], middle[halve]]), np.concatenate([middle[halve], high[halve]]))
@@ -434,7 +436,11 @@ def _screen(t: Array, z: Array, nu: Array, second: Array, size: Array, rounding:
 
     Cells are pieces, cut so that none is longer than an eighth of the shortest wave.
     """
-    parts = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0)).astype(np.intp))
+    waves = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0)))
+    if not waves.sum() <= MAX_CELLS:
+        raise ValueError(f"the segment must not be longer than {MAX_CELLS // 8} of the encoding's shortest waves. "
+                         f"Got {nu.max():.3g} of them: shorten it, or use lower frequencies.")
+    parts = waves.astype(np.intp)
     piece = np.repeat(np.arange(len(parts)), parts)
     step = np.arange(len(piece)) - np.repeat(np.cumsum(parts) - parts, parts)
     width = (np.diff(t) / parts)[piece]
@@ -491,14 +497,39 @@ def _zeros(cells: _Candidates, t: Array, c: Array, d: Array, nu: Array, e: Array
     return piece, unit, at
 
 
-def _bits_beside_zeros(split: _Split, z: Array, nu: Array) -> tuple[Bits, Bits]:
-    """(k, m) bits at the start and at the end of every old piece: signs in the middle of its first and of its last part."""
-    k = len(z)
-    first = np.searchsorted(split.parent, np.arange(k))
-    last = np.append(first[1:], len(split.parent)) - 1
-    middle = (split.t[:-1] + split.t[1:]) / 2
-    start, end = (np.matmul(_basis(middle[part], nu)[:, None, :], z)[:, 0] > 0 for part in (first, last))
-    return start, end
+def _confirm(t: Array, z: Array, nu: Array, piece: Indices, unit: Indices, at: Array) -> tuple[Indices, Indices, Array, Bits, Bits]:
+    """The zeros at which the sign changes, and the (k, m) bits at the start and at the end of every piece.
+
+    Where a function touches 0, rounding makes zeros of either number.  A zero counts if the signs between it and its
+    neighbours of the same unit, or the ends of the piece, differ; so the bits after the last one are those at the end.
+    """
+    order = np.lexsort((at, unit, piece))
+    piece, unit, at = piece[order], unit[order], at[order]
+    same = np.zeros(len(at), np.bool_)  # as the zero before: piece and unit
+    same[1:] = (np.diff(piece) == 0) & (np.diff(unit) == 0)
+    apart = ~same
+    apart[1:] |= np.diff(at) > 4 * TOLERANCE
+    piece, unit, at, first = piece[apart], unit[apart], at[apart], ~same[apart]
+    last = np.append(first[1:], True)[: len(at)]
+    following = np.where(last, t[piece + 1], np.append(at[1:], 0)[: len(at)])
+
+    after = _clear_sign(z, nu, piece, unit, at, following)
+    before = np.append(False, after[:-1])[: len(at)]
+    before[first] = _clear_sign(z, nu, piece[first], unit[first], t[piece[first]], at[first])
+    places = t[:-1, None] + np.diff(t)[:, None] * INSIDE
+    values = np.stack([np.matmul(_basis(place, nu)[:, None, :], z)[:, 0] for place in places.T])
+    start = values.max(axis=0) > -values.min(axis=0)
+    end = start.copy()
+    start[piece[first], unit[first]], end[piece[last], unit[last]] = before[first], after[last]
+    changes = before != after
+    return piece[changes], unit[changes], at[changes], start, end
+
+
+def _clear_sign(z: Array, nu: Array, piece: Indices, unit: Indices, low: Array, high: Array) -> Bits:
+    """The sign of each unit between low and high, where it has no zero: of the largest of a few values, for one may touch 0."""
+    c = z[piece, :, unit]
+    values = np.stack([np.vecdot(_basis(low + share * (high - low), nu), c) for share in INSIDE])
+    return np.asarray(values.max(axis=0, initial=-np.inf) > -values.min(axis=0, initial=np.inf))
 
 
 # ------------------------------------------------------------- the public door

@@ -29,7 +29,7 @@ from scipy.optimize import brentq
 from scipy.special import exprel
 
 from relu_dynamics.kinks import ON, REST, Task, States, distances, first_states, make_task, margins, motion, next_states, sweep
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_net, flatten, forward, unflatten
+from relu_dynamics.mlp import MLP, Undecided, Array, Bits, Indices, as_real, check_count, check_net, flatten, forward, unflatten
 
 EPS = float(np.finfo(np.float64).eps)
 SMALLEST = float(np.finfo(np.float64).tiny)
@@ -70,6 +70,7 @@ def balances(net: MLP) -> Array:
     [0.0, -2.0]
     """
     net = check_net(net)
+    net = MLP(*(tuple(part.astype(np.float64) for part in parts) for parts in net))
     into = [(W**2).sum(axis=1) + b**2 for W, b in zip(*net, strict=True)]
     out = [(W**2).sum(axis=0) for W in net.weights]
     return np.concatenate([np.zeros(0), *(a - b for a, b in zip(into[:-1], out[1:], strict=True))])
@@ -86,7 +87,7 @@ def integrate(
     the integrator.  Margins are looked at four times a step: a dip shorter than that can be missed.
     layers lists the layers that train, numbered 1 .. L; None is all.
 
-    ValueError for arguments that do not fit together, or hold no example.  ArithmeticError for more than max_flips
+    ValueError for arguments that do not fit together, or hold no example.  Undecided for more than max_flips
     flips, if the integrator is stuck, or if no states of entries tied at once agree with their velocity.
 
     >>> path = integrate(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0])
@@ -108,7 +109,7 @@ def first_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *, max_
     of unit k, x~ = (x, 1), and P_k projects onto the complement of the x~ at which unit k rests.
     The first zero of a margin, a sum of exponentials, is certified.
 
-    ValueError as in integrate, and unless net has one hidden layer; ArithmeticError for more than max_flips flips.
+    ValueError as in integrate, and unless net has one hidden layer; Undecided for more than max_flips flips.
     """
     task, times = make_task(net, x, y, [1]), _check_times(t)
     if len(task.start.weights) != 2:
@@ -156,7 +157,7 @@ def _path(task: Task, times: Array, follow: _Follow, negligible: float, max_flip
                 before, state = state, next_states(task, state, theta, ended_by)
                 changes.append((now, before, state))
             if len(changes) > max_flips + 1:
-                raise ArithmeticError(f"The path has more than max_flips = {max_flips} flips: it has come to time {now:.6g} "
+                raise Undecided(f"The path has more than max_flips = {max_flips} flips: it has come to time {now:.6g} "
                                       f"of {times[-1]:.6g}. Allow more flips, or ask for earlier times.")
         networks.append(unflatten(theta, task.start))
     return Path(times, networks, _flips(task, changes))
@@ -211,7 +212,7 @@ def _step(solver: DOP853) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         message = solver.step()
     if solver.status == "failed":
-        raise ArithmeticError(f"The integrator is stuck at time {solver.t:.6g}: {message} Ask for earlier times.")
+        raise Undecided(f"The integrator is stuck at time {solver.t:.6g}: {message} Ask for earlier times.")
 
 
 def _stepped(solver: DOP853, origin: Array, time: float) -> Array:
@@ -283,7 +284,7 @@ def _modes(task: Task, state: States, theta: Array) -> _Modes:
     start, x, resting = sweep(task, state, theta), _with_ones(task.x), state == REST
     root, out = np.sqrt(task.weight), start.net.weights[1]
     pinned = [np.linalg.pinv(x[rows]) for rows in resting.T]  # (m[0] + 1, entries at rest) per unit
-    free = np.array([np.eye(x.shape[1]) - Q @ x[rows] for Q, rows in zip(pinned, resting.T, strict=True)])
+    free = np.array([np.eye(x.shape[1]) - Q @ x[rows] for Q, rows in zip(pinned, resting.T, strict=True)]).reshape(-1, *2 * x.shape[1:])
     pulls = np.einsum("ik,ok,ic->kcio", root * (state == ON), out, x)  # (w_k, b_k)' = -free_k pulls_k rho
     units, d, g, m = pulls.shape
     S = np.einsum("kcb,kbio->iokc", free, pulls).reshape(g * m, units * d)
@@ -296,7 +297,7 @@ def _modes(task: Task, state: States, theta: Array) -> _Modes:
     gates = _gate_functionals(resting, root, out, pinned, pulls)
     return _Modes(sigma**2, parameters,
                   np.concatenate([distances(state, start.z).ravel(), gates @ rho]),
-                  np.concatenate([z_amplitudes.reshape(g * units, -1), -gates @ (U * (sigma**2 * along))]))
+                  np.concatenate([z_amplitudes.reshape(g * units, len(sigma)), -gates @ (U * (sigma**2 * along))]))
 
 
 def _gate_functionals(resting: Bits, root: Array, out: Array, pinned: list[Array], pulls: Array) -> Array:

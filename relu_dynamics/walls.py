@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
-from relu_dynamics.mlp import MLP, Array, as_real, check_count, check_net, check_net_and_rows, check_size, row_blocks
+from relu_dynamics.mlp import MLP, Undecided, Array, as_real, check_count, check_net, check_net_and_rows, check_size, row_blocks
 from relu_dynamics.pattern import hidden_units, pattern, preactivation_maps
 
 BLOCK_ENTRIES = 2**19  # of the largest intermediate array: stays in cache
@@ -179,7 +179,7 @@ def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, laye
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
     if solution.x is None:
-        raise ArithmeticError(f"The linear programme for the inscribed ball was not solved: {solution.message}")
+        raise Undecided(f"The linear programme for the inscribed ball was not solved: {solution.message}")
     step = solution.x[:d] * unit
     radius = float(np.min(slack - A @ step))
     if radius < slack.min():  # rounding must not make it worse than the ball around x

@@ -144,8 +144,10 @@ def rows(claims: Iterable[Claim]) -> list[dict[str, object]]:
     """
     result = []
     for claim in claims:
-        if not all(np.isfinite(link.values).all() for link in claim.links):
+        if any(np.isnan(link.values).all() for link in claim.links):
             continue
+        if not all(np.isfinite(link.values).all() for link in claim.links):
+            raise ValueError(f"claim {claim.key} has values that are not finite: {[link.values.tolist() for link in claim.links]}")
         links = []
         for link in claim.links:
             mean, low, high = link.interval()

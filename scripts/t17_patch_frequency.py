@@ -83,18 +83,24 @@ def local_error(trained, side):
     return np.nanmedian(patch_frequency_error(predict(trained.nets[-1], x), y, shape, PATCH)[:, 1:], axis=1)
 
 
+def positive(rates):
+    """Intrinsic rates are not negative; what rounding leaves below its share of the largest is lifted to that."""
+    return np.maximum(rates, 1e-16 * rates.max())
+
+
 def claims(data):
     names, detail = data["inputs"].tolist(), data["detail"]
     order = np.argsort(detail)
     flat, detailed = order[: len(order) // 3], order[-(len(order) // 3) :]
     high = [k for k, (a, b) in enumerate(np.ndindex(PATCH, PATCH)) if max(a, b) >= PATCH // 2]
-    level = np.log10(data["intrinsic"][:, :, 0][..., high]).mean(axis=(2, 3))
-    spread = np.log10(data["intrinsic"][:, :, -1][..., high]).mean(axis=3).std(axis=2)
+    intrinsic = np.log10(positive(data["intrinsic"]))[..., high]
+    level = intrinsic[:, :, 0].mean(axis=(2, 3))
+    spread = intrinsic[:, :, -1].mean(axis=3).std(axis=2)
     from_others = abs(data["parts"][:, :, 1, ..., 2:].sum(axis=4)).sum(axis=3)
     by_itself = abs(data["parts"][:, :, 1, ..., :2].sum(axis=4)).sum(axis=3)
     borrowed = np.log10(from_others / by_itself)
     gap = {name: part[:, flat].mean(axis=1) - part[:, detailed].mean(axis=1) for name, part in zip(names, borrowed, strict=True)}
-    gained = np.log10(data["intrinsic"][..., high].mean(axis=4))
+    gained = np.log10(positive(data["intrinsic"])[..., high].mean(axis=4))
     gained = gained[:, :, -1] - gained[:, :, 0]
     there = {name: part[:, detailed].mean(axis=1) - part[:, flat].mean(axis=1) for name, part in zip(names, gained, strict=True)}
     by_name = lambda values: dict(zip(names, values, strict=True))  # noqa: E731
@@ -120,14 +126,15 @@ def draw(data):
     axes[0, 0].imshow(data["image"], extent=(0, 1, 1, 0), interpolation="nearest")
     axes[0, 0].set_title("the photograph", loc="left", fontsize="medium")
     chosen = (names[0], names[1], names[-1])
-    maps = [np.log10(data["intrinsic"][names.index(name), :, -1][..., high]).mean(axis=(0, 2)).reshape(h, w) for name in chosen]
+    maps = [np.log10(positive(data["intrinsic"])[names.index(name), :, -1][..., high]).mean(axis=(0, 2)).reshape(h, w) for name in chosen]
     for ax, name, values in zip(axes[0, 1:], chosen, maps, strict=True):
         mesh = ax.imshow(values - values.mean(), extent=(0, 1, 1, 0), cmap="cividis", vmin=-1, vmax=1, interpolation="nearest")
         ax.set_title(f"{style.label(name)}\nmean $10^{{{values.mean():.1f}}}$ per unit of time", loc="left", fontsize="small")
     for ax in axes[0]:
         ax.set_xticks([0, 1])
         ax.set_yticks([0, 1])
-    figure.colorbar(mesh, ax=axes[0, 1:], label="rate of high local frequencies\nat the end (log10, to the mean)", shrink=0.85)
+    figure.colorbar(mesh, ax=axes[0, 1:], shrink=0.85, extend="both",
+                    label="rate of high local frequencies\nat the end (log10, to the mean)")
     for ax, name in zip(axes[1], (names[0], names[1], names[2], names[-1]), strict=True):
         parts = data["parts"][names.index(name)][..., high, :].sum(axis=(2, 3))
         share = -parts / abs(parts).sum(axis=2, keepdims=True)  # seeds, stages, 4

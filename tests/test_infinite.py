@@ -170,3 +170,9 @@ def test_wide_networks_have_these_kernels(hidden_layers):
 def test_bad_input_gives_one_clear_error(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("size", [{"hidden_layers": 2000, "weight_variance": 5.0}, {"hidden_layers": 9, "weight_variance": 1e50, "bias_variance": 1e50}])
+def test_kernels_that_overflow_are_refused(size):
+    with pytest.raises(ValueError, match="must not overflow"):
+        infinite_kernels([[1.0, 2.0], [3.0, 4.0]], **size)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics.mlp import (
-    LARGEST, MAX_ENTRIES, MAX_PARAMETERS, MLP, Gradient, _check_widths, as_real, backward, check_indices, check_size, flatten, forward,
+    LARGEST, MAX_ENTRIES, MAX_PARAMETERS, MLP, Trace, Gradient, _check_widths, as_real, backward, check_indices, check_size, flatten, forward,
     init, load, predict, replacing, restrict, row_blocks, save, unflatten,
 )
 from tests.oracles import exact_output, exact_preactivations
@@ -514,3 +514,40 @@ def test_blocks_cover_every_row_once_in_order():
         blocks = [list(range(n))[block] for block in row_blocks(n, size)]
         assert sum(blocks, []) == list(range(n)) and all(0 < len(block) <= size for block in blocks)
     assert len(list(row_blocks(4096))) == 1 and len(list(row_blocks(4097))) == 2
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_damaged_file_is_one_clear_error_or_the_network(compressed, tmp_path):
+    """Any byte turned over: zipfile, zlib and NumPy each fail in ways of their own."""
+    net = init([2, 3, 1], np.random.default_rng(0))
+    (np.savez_compressed if compressed else np.savez)(tmp_path / "net.npz", W0=net.weights[0], b0=net.biases[0], W1=net.weights[1], b1=net.biases[1])
+    whole = (tmp_path / "net.npz").read_bytes()
+    for place in range(0, len(whole), 3):
+        (tmp_path / "damaged.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            assert isinstance(load(tmp_path / "damaged.npz"), MLP)
+        except ValueError as error:
+            assert "is not a saved network" in str(error) or "must" in str(error)
+
+
+@pytest.mark.parametrize(("depth", "dtype"), [(12, np.float32), (60, np.float64)])
+def test_deep_networks_of_ordinary_weights_are_let_in(depth, dtype):
+    """The Frobenius norms overstate their growth; the spectral norms do not."""
+    net = init([2, *[256] * depth, 1], np.random.default_rng(0), "he")
+    net = MLP(*(tuple(part.astype(dtype) for part in parts) for parts in net))
+    assert predict(net, np.ones((1, 2), dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("parts", [(None, None), (3.0, 4.0), ({0: 1}, {0: 1}), ("W", "b")])
+def test_networks_are_two_tuples_of_arrays(parts):
+    with pytest.raises(ValueError, match="two tuples"):
+        predict(MLP(*parts), [[1.0]])
+
+
+def test_a_trace_that_forward_did_not_return_is_refused():
+    net = init([2, 3, 1], np.random.default_rng(0))
+    trace = forward(net, np.ones((4, 2)))
+    for other in (None, tuple(trace), Trace(None, None, None), trace._replace(inputs=[trace.inputs[0], trace.inputs[1][:2]]),
+                  trace._replace(pattern=[q * 0.5 for q in trace.pattern])):
+        with pytest.raises(ValueError, match="trace must"):
+            backward(net, other, np.ones((4, 1)))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, event, given
+from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -13,7 +13,7 @@ from relu_dynamics.regions1d import evaluate, regions_on_encoded_segment, region
 from tests.near_degenerate import FAMILIES
 from tests.near_degenerate import draw as draw_near_degenerate
 from tests.oracles import exact_pieces
-from tests.strategies import exact_nets, gaussian_nets, halves, nets_with_walls_through, twins
+from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, nets_with_walls_through, twins
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -240,6 +240,27 @@ def test_a_tangency_is_reported_and_not_guessed():
     pieces = regions_on_encoded_segment(net, FourierFeatures([[1.0]]), [0.0], [1.0])
     assert len(pieces.uncertified) >= 1 and (pieces.uncertified_unit == 0).all()
     assert (np.abs(pieces.uncertified - 0.25) < 1e-6).all()
+
+
+TOUCHING = st.integers(1, 3).flatmap(lambda L: st.tuples(st.just(L), lattice_nets(inputs=st.just(2 * L), outputs=st.just(1), hidden=st.integers(1, 2))))
+
+
+@example((1, MLP((np.array([[0.0, -1.0]]), np.ones((1, 1))), (np.ones(1), np.zeros(1)))), 0.5)  # 1 - cos(pi x), on both sides of 0
+@given(TOUCHING, st.sampled_from([0.5, 1.0]))
+def test_where_units_touch_zero_the_function_is_right_on_either_side(drawn, end):
+    """First-layer biases are the sums of the weights' sizes, so units reach 0 at places where all their waves are extreme."""
+    L, net = drawn
+    biases = np.abs(net.weights[0]).sum(axis=1) * np.where(net.biases[0] < 0, -1, 1)
+    net = net._replace(biases=(biases, *net.biases[1:]))
+    pieces, t = regions_on_encoded_segment(net, PositionalEncoding(L), [-end], [end]), np.linspace(0, 1, 203)
+    f = predict(net, PositionalEncoding(L)(end * (2 * t[:, None] - 1)))
+    assert_allclose(evaluate(pieces, t), f, rtol=0, atol=1e-7 * (1 + np.abs(f).max()))
+
+
+@pytest.mark.parametrize(("L", "b"), [(40, 1.0), (2, 1e12), (2, 1e40)])
+def test_more_waves_than_memory_holds_are_refused(L, b):
+    with pytest.raises(ValueError, match="shortest waves"):
+        regions_on_encoded_segment(init([2 * L, 4, 1], np.random.default_rng(0)), PositionalEncoding(L), [0.0], [b], max_regions=10)
 
 
 def test_zeros_of_a_known_sinusoid():

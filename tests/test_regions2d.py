@@ -313,6 +313,7 @@ def test_a_network_without_hidden_units_has_one_region():
     """An affine function; also when a hidden layer is empty, and then the function is constant."""
     affine = init([2, 3], np.random.default_rng(0))
     empty = init([2, 5, 0, 2], np.random.default_rng(0))
+    assert regions_in_window(init([2, 0, 1], np.random.default_rng(0)), BOX).certificate.ok
     found = regions_in_window(affine, TRIANGLE)
     assert len(found) == count_regions(affine, TRIANGLE) == 1
     assert np.array_equal(found.slope[0], affine.weights[0]) and np.array_equal(found.offset[0], affine.biases[0])

@@ -231,3 +231,8 @@ def test_deep_networks_and_too_many_flips_are_refused():
         first_layer_flow(net, x, y, [1.0])
     with pytest.raises(ArithmeticError, match="max_flips"):
         integrate(*problem(1, (2, 8, 1)), [10.0], max_flips=0)
+
+
+def test_without_hidden_units_nothing_of_the_first_layer_moves():
+    net = init([3, 0, 2], RNG(0))
+    assert distance(first_layer_flow(net, np.ones((2, 3)), np.ones((2, 2)), [1.0]).networks[0], net) == 0
