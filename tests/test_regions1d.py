@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics.encoding import Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies
-from relu_dynamics.mlp import MLP, flatten, init, predict, unflatten
+from relu_dynamics.mlp import MLP, flatten, forward, init, predict, unflatten
 from relu_dynamics.pattern import hidden_units, pattern
 from relu_dynamics.regions1d import evaluate, regions_on_encoded_segment, regions_on_segment
 from tests.near_degenerate import FAMILIES
@@ -110,6 +110,7 @@ def test_patterns_are_those_of_the_midpoints_and_neighbours_differ_in_their_wall
     assert_array_equal(differ.argmax(axis=1), pieces.owner) if len(differ) else None
 
 
+@example((MLP((np.array([[-2.5, 2.5]]), np.zeros((1, 1))), (np.zeros(1), np.zeros(1))), np.zeros(2), np.ones(2)), 0)
 @given(with_segment(st.one_of(exact_nets(), gaussian_nets())), seeds)
 def test_no_sample_finds_a_piece_that_is_not_listed(drawn, seed):
     net, a, b = drawn
@@ -117,7 +118,11 @@ def test_no_sample_finds_a_piece_that_is_not_listed(drawn, seed):
     t = np.random.default_rng(seed).uniform(size=500)
     t = t[np.abs(t[:, None] - pieces.t).min(axis=1) > 4 * pieces.tolerance + 1e-12]
     listed = pieces.pattern[np.searchsorted(pieces.t, t) - 1]
-    assert_array_equal(listed, pattern(net, a + t[:, None] * (b - a)))
+    trace = forward(net, a + t[:, None] * (b - a))
+    z, size = (np.hstack([np.zeros((len(t), 0)), *parts]) for parts in (trace.preacts[:-1], [
+        np.abs(h) @ np.abs(W).T + np.abs(c) for h, W, c in zip(trace.inputs[:-1], net.weights[:-1], net.biases[:-1], strict=True)]))
+    clear = np.abs(z) > 1e-14 * size  # a unit that is 0 along the whole segment has a sign by rounding
+    assert_array_equal(listed[clear], z[clear] > 0)
 
 
 @given(with_segment(gaussian_nets()))
