@@ -67,6 +67,7 @@ def draw(data):
         style.over_epochs(ax, data["epochs"], dict(zip(names, table.prod(axis=3), strict=True)), "product of spectral norms")
         ax.set_yscale("log")
         ax.set_title(image, loc="left", fontsize="medium")
+    style.same_range(axes[0])
     photograph = data["values"][images.index("photograph")]
     for ax, c, stage in ((axes[1, 0], 0, "before training"), (axes[1, 1], -1, "at the end")):
         for name, values in zip(names, photograph, strict=True):

@@ -87,16 +87,18 @@ def draw(data):
             style.epochs_axis(ax, data["epochs"], "mean cosine of two rows")
             ax.set_title(f"{image}: {style.label(name)}", loc="left", fontsize="medium")
     mesh = axes[0, 0].imshow(data["matrix"], cmap="PuOr", vmin=-0.5, vmax=0.5, interpolation="nearest")
-    figure.colorbar(mesh, ax=axes[0, 0], label="cosine (mean of 4 x 4)")
+    figure.colorbar(mesh, ax=axes[0, 0], label="cosine of two rows\n(mean over 4 x 4 pairs)")
     axes[0, 0].set_title(f"photograph, {names[-1]}, at the end", loc="left", fontsize="medium")
     axes[0, 0].set_xticks([(l + 0.5) * len(data["matrix"]) / layers for l in range(layers)], [f"layer {l + 1}" for l in range(layers)],
                           fontsize="x-small")
     axes[0, 0].set_yticks([])
-    axes[1, 0].plot(range(len(names)), data["size"], "o", color="#0072B2", markersize=4)
+    for i, name in enumerate(names):
+        axes[1, 0].plot([i] * len(data["size"][i]), data["size"][i], "o", color=style.COLOURS[name], markersize=4)
     axes[1, 0].set_xticks(range(len(names)), names, fontsize="small")
     axes[1, 0].set_ylim(0, 1)
     axes[1, 0].set_ylabel("mean |cosine|, one dot a seed")
     axes[1, 0].set_title("first layer, before training", loc="left", fontsize="medium")
+    style.same_range(axes[:, 1:])
     style.legend_below(figure, axes[0, 1], style.BAND)
     return figure
 

@@ -65,10 +65,11 @@ def draw(data):
     figure, axes = style.panels(2, 2)
     for row, image, table in zip(axes, data["images"].tolist(), data["values"], strict=True):
         for ax, kind, title in zip(row, (0, 1), ("exact", "surrogate |z| / |w|"), strict=True):
-            values = dict(zip(data["inputs"].tolist(), table[..., kind], strict=True))
-            style.over_epochs(ax, data["epochs"], values, "mean distance to a wall")
+            values = dict(zip(data["inputs"].tolist(), 1000 * table[..., kind], strict=True))
+            style.over_epochs(ax, data["epochs"], values, "mean distance to a wall x 1000\n(lengths in the space of inputs)")
             ax.set_title(f"{image}: {title}", loc="left", fontsize="medium")
-            ax.set_yscale("log")
+    for column in axes.T:
+        style.same_range(column, 0)
     style.legend_below(figure, axes.flat[0], style.BAND)
     return figure
 

@@ -56,10 +56,10 @@ def claims(data):
 def draw(data):
     figure, axes = style.panels(1, 1, width=4.6, height=3.3)
     ax, radius = axes[0, 0], data["radius"]
-    ax.plot(data["levels"], radius.mean(axis=1), color="#0072B2", marker="o", markersize=4)
-    ax.fill_between(data["levels"], radius.min(axis=1), radius.max(axis=1), color="#0072B2", alpha=0.18, linewidth=0)
+    ax.plot(data["levels"], radius.mean(axis=1), color="black", marker="o", markersize=4)
+    ax.fill_between(data["levels"], radius.min(axis=1), radius.max(axis=1), color="black", alpha=0.18, linewidth=0)
     ax.set_xticks(data["levels"])
-    ax.set_xlabel("frequencies L (the cube has 4L dimensions)")
+    ax.set_xlabel("frequencies L (the cube has 4L dimensions and side 2)")
     ax.set_ylabel("mean radius of the inscribed ball")
     ax.set_ylim(0)
     ax.set_title(f"{data['units']} units, {data['points']} points per seed\n{style.BAND}", loc="left", fontsize="small")

@@ -97,8 +97,10 @@ def draw(data):
             ax.imshow(image, origin="lower", extent=(-1, 1, -1, 1), interpolation="nearest")
             ax.set_title(f"{name}, {plane} plane: {counts[1]} regions,\n{counts[0]} of the first layer alone",
                          loc="left", fontsize="small")
-            ax.set_xlabel("sine" if plane == "low" else "sine of the top frequency", fontsize="small")
-            ax.set_ylabel("cosine", fontsize="small")
+            for side, word in ((ax.xaxis, "sine"), (ax.yaxis, "cosine")):
+                side.set_label_text(f"{word} of the {'lowest' if plane == 'low' else 'top'} frequency", fontsize="small")
+                side.set_ticks([-1, 0, 1])
+    figure.supxlabel("patterns of the first seed: like colours are like patterns", fontsize="small", color="0.3")
     return figure
 
 

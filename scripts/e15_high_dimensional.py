@@ -106,23 +106,25 @@ def claims(data):
 def draw(data):
     figure, axes = style.panels(1, 4, width=3.2, height=3.0)
     axes[0, 0].stairs(data["counts"][0, 0] / data["counts"][0, 0].sum(), data["edges"], color=style.COLOURS["[0,1]"], linestyle="--",
-                      label="neighbouring pixels, [0,1]")
+                      label="neighbouring pixels, [0,1]", linewidth=1.4)
     for name, counts in zip(DATA, data["counts"][1:], strict=True):
-        axes[0, 0].stairs(counts[0] / counts[0].sum(), data["edges"], color=style.COLOURS[name], label=f"{name}, near")
-        axes[0, 1].stairs(counts[2] / counts[2].sum(), data["edges"], color=style.COLOURS[name], label=f"{name}, far")
-    for ax in axes[0, :2]:
+        axes[0, 0].stairs(counts[0] / counts[0].sum(), data["edges"], color=style.COLOURS[name], label=name, linewidth=1.4)
+        axes[0, 1].stairs(counts[2] / counts[2].sum(), data["edges"], color=style.COLOURS[name], label=name, linewidth=1.4)
+    for ax, title in zip(axes[0, :2], ("near pairs", "far pairs"), strict=True):
+        ax.set_title(title, loc="left", fontsize="medium")
         ax.set_yscale("log")
         ax.set_xlabel("cosine of two loss gradients, at the end")
         ax.set_ylabel("share of pairs")
         ax.legend(frameon=False, fontsize="x-small", loc="upper center")
-        ax.set_ylim(top=3)
+        ax.set_ylim(top=5)
+    style.same_range(axes[0, :2])
     for ax, name, distance in zip(axes[0, 2:], DATA, data["distance"], strict=True):
-        for k, kind in enumerate(KINDS):
-            style.shaded(ax, data["epochs"], distance[k], style.SHADES[k], kind)
+        for kind, line, values in zip(KINDS, ("-", "--", ":"), distance, strict=True):
+            style.shaded(ax, data["epochs"], values, "black" if kind == KINDS[1] else style.COLOURS[name], kind, line)
         style.epochs_axis(ax, data["epochs"], "Hamming distance (units)")
         ax.set_ylim(0)
         ax.set_title(name, loc="left", fontsize="medium")
-        ax.legend(frameon=False, fontsize="x-small")
+        ax.legend(frameon=False, fontsize="x-small", handlelength=3)
     figure.supxlabel(style.BAND, fontsize="small", color="0.3")
     return figure
 

@@ -107,7 +107,8 @@ def draw(data):
             style.over_epochs(ax, data["epochs"], {name: values[..., q] for name, values in zip(INPUTS, table, strict=True)}, "")
             ax.set_title(QUANTITIES[q] + (" (units)" if "Hamming" in QUANTITIES[q] else ""), loc="left", fontsize="small")
             ax.set_xlabel("epoch")
-            ax.set_ylim(0)
+    for column in axes.T[3:]:
+        style.same_range(column, 0)
     style.legend_below(figure, axes[0, 3], style.BAND)
     return figure
 

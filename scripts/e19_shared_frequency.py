@@ -68,14 +68,15 @@ def draw(data):
     share = data["values"] / data["pixels"]
     for ax, c, stage in ((axes[0, 0], 0, "before training"), (axes[0, 1], -1, f"after {data['epochs'][-1]} epochs")):
         for f, l in enumerate(FREQUENCIES):
-            style.shaded(ax, 4 * np.array(COPIES), share[f * len(COPIES) : (f + 1) * len(COPIES), c], style.SHADES[f], f"frequency $2^{{{l}}}$ alone")
-        ax.plot([12] * share.shape[2], share[-1, c], "D", color="black", markersize=4, label="L=3, one dot a seed")
+            style.shaded(ax, 4 * np.array(COPIES) + f - 1, share[f * len(COPIES) : (f + 1) * len(COPIES), c], style.SHADES[f],
+                         f"frequency $2^{{{l}}}$ alone", ("-", "--", ":")[f])
+        ax.plot([12] * share.shape[2], share[-1, c], "D", color=style.COLOURS[MANY], markersize=4, label=f"encoding {MANY}, one dot a seed")
         ax.axhline(1, color="0.6", linewidth=0.8)
-        ax.set_ylim(0, 1.05)
         ax.set_xticks([4, 12, 20, 40])
-        ax.set_xlabel("inputs of the network")
+        ax.set_xlabel("inputs of the network (side by side for legibility)")
         ax.set_ylabel("patterns per pixel")
         ax.set_title(stage, loc="left", fontsize="medium")
+    style.same_range(axes)
     style.legend_below(figure, axes[0, 0], style.BAND, columns=4)
     return figure
 

@@ -64,17 +64,17 @@ def claims(data):
 
 def draw(data):
     figure, axes = style.panels(1, 3, width=3.6, height=3.2)
-    for ax, L in zip(axes[0], (data["levels"][0], data["levels"][-1]), strict=False):
-        mesh = ax.imshow(data["maps"][data["levels"].tolist().index(L)] / np.sqrt(4 * L), cmap="magma", vmin=0, vmax=2, extent=(0, 1, 1, 0))
+    side, scaled = data["maps"].shape[1], data["maps"] / np.sqrt(4 * data["levels"])[:, None, None]
+    for ax, L, D in zip(axes[0], data["levels"][[0, -1]], scaled[[0, -1]], strict=False):
+        mesh = ax.imshow(D, cmap="magma", vmin=0, vmax=scaled.max(), extent=(0, 1, 1, 0))
         ax.set_title(f"L={L}: to the middle pixel", loc="left", fontsize="medium")
         ax.set_xlabel("x")
         ax.set_ylabel("y")
     figure.colorbar(mesh, ax=axes[0, :2], label=r"distance / $\sqrt{4L}$")
-    side = data["maps"].shape[1]
-    for k, (L, D) in enumerate(zip(data["levels"].tolist(), data["maps"], strict=True)):
-        axes[0, 2].plot((np.arange(side) - side // 2) / (side - 1), D[side // 2] / np.sqrt(4 * L), color=style.SHADES[k % 4], label=f"L={L}",
-                        linestyle=("-", "--")[k // 4])
-    axes[0, 2].set_xlabel("x - x' along a row")
+    for name, D in zip((f"L={L}" for L in data["levels"]), scaled, strict=True):
+        axes[0, 2].plot((np.arange(side) - side // 2) / (side - 1), D[side // 2], color=style.COLOURS.get(name, "0.5"), label=name,
+                        linestyle=":" if name in ("L=4", "L=5") else "-")
+    axes[0, 2].set_xlabel("x - x' along the middle row")
     axes[0, 2].set_ylabel(r"distance / $\sqrt{4L}$")
     axes[0, 2].legend(frameon=False, fontsize="x-small")
     return figure

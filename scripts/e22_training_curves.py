@@ -86,9 +86,7 @@ def draw(data):
         ax.set_yscale("log")
         ax.set_xlabel("epoch")
     axes[0, 0].set_ylabel("mean squared error")
-    handles = {label: handle for ax in axes.flat for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6, frameon=False, title=style.BAND,
-                  fontsize="small", title_fontsize="small", handlelength=3)
+    style.legend_below(figure, axes.flat, style.BOTH)
     return figure
 
 

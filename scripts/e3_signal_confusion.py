@@ -65,6 +65,7 @@ def draw(data):
         counts = {name: data["counts"][k, place] for k, name in enumerate(data["inputs"].tolist())}
         style.histogram(ax, data["edges"], counts, "cosine of two loss gradients")
         ax.set_title(title, loc="left", fontsize="medium")
+    style.same_range(axes)
     style.legend_below(figure, axes.flat[0], "all seeds pooled, after training", columns=4)
     return figure
 

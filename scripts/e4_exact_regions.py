@@ -73,6 +73,7 @@ def draw(data):
         ax.axhline(data["pixels"], color="0.6", linewidth=0.8, zorder=0)
         ax.set_title(f"{image} ({data['pixels']} pixels: grey line)", loc="left", fontsize="medium")
         ax.set_yscale("log")
+    style.same_range(axes)
     style.legend_below(figure, axes.flat[0], style.BAND + " (dotted: mean)", columns=4)
     return figure
 

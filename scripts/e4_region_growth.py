@@ -63,10 +63,10 @@ def draw(data):
         style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(), table, strict=True)),
                           "activation patterns at the pixels")
         ax.axhline(data["pixels"], color="0.6", linewidth=0.8, zorder=0)
-        ax.annotate(f"{data['pixels']} pixels", (1, data["pixels"]), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                    fontsize="x-small", color="0.4")
+        ax.annotate(f"{data['pixels']} pixels", (1, data["pixels"]), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
+                    ha="right", va="bottom", fontsize="x-small", color="0.4")
         ax.set_title(image, loc="left", fontsize="medium")
-        ax.set_ylim(0, data["pixels"] * 1.08)
+        ax.set_ylim(0, data["pixels"] * 1.1)
     style.legend_below(figure, axes.flat[0], style.BAND)
     return figure
 

@@ -84,7 +84,8 @@ def draw(data):
             values = dict(zip(data["inputs"].tolist(), table[..., place], strict=True))
             style.over_epochs(ax, data["epochs"], values, "Hamming distance (units)")
             ax.set_title(f"{image}: {title}", loc="left", fontsize="medium")
-            ax.set_ylim(0)
+    for column in axes.T:
+        style.same_range(column, 0)
     style.legend_below(figure, axes.flat[0], style.BAND)
     return figure
 

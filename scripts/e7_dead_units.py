@@ -73,7 +73,7 @@ def draw(data):
         style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(), table, strict=True)),
                           f"dead units of {data['units']}")
         ax.set_title(image, loc="left", fontsize="medium")
-        ax.set_ylim(0)
+    style.same_range(axes, 0)
     style.legend_below(figure, axes.flat[0], style.BAND, columns=4)
     return figure
 

@@ -83,6 +83,7 @@ def draw(data):
             counts = dict(zip(data["inputs"].tolist(), table[:, -1, place], strict=True))
             style.histogram(row[place], data["edges"], counts, "cosine of two loss gradients")
             row[place].set_title(f"{image}: {title}", loc="left", fontsize="medium")
+    style.same_range(axes)
     style.legend_below(figure, axes.flat[0], f"all seeds pooled, after {data['epochs'][-1]} epochs")
     return figure
 

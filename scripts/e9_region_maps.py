@@ -119,11 +119,12 @@ def draw(data):
         colour = "pattern" if stage == STAGES[0] else np.clip(predict(net, centres), 0, 1)
         draw_regions(ax, regions, colour, linewidth=0.12)
         ax.invert_yaxis()
-        ax.set_title(f"{COORDINATES} {stage}:\n{len(regions)} regions, exactly", loc="left", fontsize="small")
+        ax.set_title(f"{style.label(COORDINATES)} {stage}:\n{len(regions)} regions, exactly", loc="left", fontsize="small")
     for ax, name, ids, along in zip(axes[1], data["inputs"].tolist(), data["maps"], data["along"], strict=True):
         colours = np.random.default_rng(0).uniform(0.1, 0.95, (ids.max() + 1, 3))
         ax.imshow(colours[ids], extent=(0, 1, 1, 0), interpolation="nearest")
-        ax.plot(data["line"], [0.5, 0.5], color="white", linewidth=0.8)
+        for colour, width in (("black", 3.5), ("white", 1.5)):
+            ax.plot(data["line"], [0.5, 0.5], color=colour, linewidth=width)
         ax.set_title(f"{style.label(name)} after one epoch:\n{ids.max() + 1} patterns at {ids.size} pixels,\n"
                      f"{along[0, 0]} regions along the white line, exactly", loc="left", fontsize="small")
     for ax in axes.flat:

@@ -6,11 +6,14 @@ coordinates are dashed, encodings solid, so that grey prints can be read too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 
 COLOURS = {
     "[0,1]": "#0072B2", "[-1,1]": "#56B4E9", "[-2,2]": "#009E73", "[-3,3]": "#7F7F7F",
@@ -33,7 +36,7 @@ def label(name: str) -> str:
 
 def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.1) -> tuple[Figure, np.ndarray]:
     """A figure of rows x columns axes, (rows, columns), without pyplot."""
-    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    figure = Figure(figsize=(width * columns, height * rows), layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.03))
     axes = np.array(figure.subplots(rows, columns, squeeze=False))
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
@@ -59,13 +62,20 @@ def over_epochs(ax: Axes, epochs: np.ndarray, values: Mapping[str, np.ndarray], 
 
 
 def epochs_axis(ax: Axes, epochs: np.ndarray, ylabel: str) -> None:
-    """Epochs from left to right, the first ones further apart."""
+    """Epochs from left to right, the first ones further apart; the last one has a tick."""
     ax.set_xscale("symlog", linthresh=1)
-    ax.set_xlim(0, epochs[-1])
-    ticks = [e for e in (0, 1, 10, 100, 1000) if e <= epochs[-1]]
+    ax.set_xlim(0, 1.06 * epochs[-1])
+    ticks = [*(e for e in (0, 1, 10, 100, 1000) if e <= epochs[-1] / 3), epochs[-1]]
     ax.set_xticks(ticks, [str(e) for e in ticks])
     ax.set_xlabel("epoch (0: before training)")
     ax.set_ylabel(ylabel)
+
+
+def same_range(axes: np.ndarray, low: float | None = None) -> None:
+    """One range of values for panels that are to be compared: what fits all of them, from low if given."""
+    ends = [end for ax in axes.flat for end in ax.get_ylim()]
+    for ax in axes.flat:
+        ax.set_ylim(min(ends) if low is None else low, max(ends))
 
 
 def histogram(ax: Axes, edges: np.ndarray, counts: Mapping[str, np.ndarray], xlabel: str) -> None:
@@ -78,11 +88,21 @@ def histogram(ax: Axes, edges: np.ndarray, counts: Mapping[str, np.ndarray], xla
     ax.set_yscale("log")
 
 
-def legend_below(figure: Figure, ax: Axes, note: str = "", columns: int = 5) -> None:
-    """One legend for the whole figure, under it, with a note on what bands mean."""
-    handles, labels = ax.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, title=note or None,
+def legend_below(figure: Figure, axes: Axes | Iterable[Axes], note: str = "", columns: int = 5) -> None:
+    """One legend for the whole figure, under it, with a note on what bands mean; lines that look alike share an entry, "a / b"."""
+    entries: dict[object, tuple[Artist, list[str]]] = {}
+    for ax in (axes,) if isinstance(axes, Axes) else axes:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            key: object = text
+            if isinstance(handle, Line2D):
+                key = handle.get_color(), handle.get_linestyle(), handle.get_marker(), handle.get_alpha()
+            texts = entries.setdefault(key, (handle, []))[1]
+            if text not in texts:
+                texts.append(text)
+    figure.legend([handle for handle, _ in entries.values()], [" / ".join(texts) for _, texts in entries.values()],
+                  loc="outside lower center", ncols=columns, frameon=False, title=note or None,
                   fontsize="small", title_fontsize="small", handlelength=3)
 
 
 BAND = "line: mean over seeds; band: smallest to largest seed"
+BOTH = BAND + "; a / b: a for tones, b for images"

@@ -126,24 +126,26 @@ def draw(data):
     figure, axes = style.panels(1, 4, width=3.1, height=3.0)
     for ax, which, title in ((axes[0, 0], 0, "one hidden layer, first layer\nalone, equal weights"), (axes[0, 1], 1, "trained, four hidden layers")):
         for name, h, cosine in zip(names, data["h"], data["cosine"], strict=True):
-            ax.plot(h[which], cosine[which], ".", markersize=1.2, color=style.COLOURS[name], rasterized=True)
+            # A size for each point keeps them off the grid of screen pixels, which would show as stripes.
+            ax.scatter(h[which], cosine[which], s=np.full(h.shape[1], 1.5), linewidths=0, color=style.COLOURS[name], rasterized=True)
         ax.set_xlabel("Hamming distance (units)")
         ax.set_ylabel("cosine of the tangent kernel")
         ax.set_title(title, loc="left", fontsize="medium")
     for name, values in zip(names, -data["depth"], strict=True):
         style.with_band(axes[0, 2], data["depths"], values.T, name)
     axes[0, 2].set_xticks(DEPTHS)
-    axes[0, 2].set_xlabel("hidden layers, untrained")
-    for s, values in enumerate(np.moveaxis(-data["trained"], 2, 0)):
-        axes[0, 3].plot(np.arange(len(names)), values.mean(axis=1), "os"[s], color=("0.55", "#0072B2")[s], markersize=5,
-                        label=("before training", "trained")[s])
-        axes[0, 3].vlines(np.arange(len(names)), values.min(axis=1), values.max(axis=1), color=("0.55", "#0072B2")[s])
-    axes[0, 3].set_xticks(range(len(names)), names, rotation=45, fontsize="small")
-    axes[0, 3].legend(frameon=False, fontsize="small")
-    axes[0, 3].set_xlabel("input, four hidden layers")
+    axes[0, 2].set_xlabel("hidden layers")
+    for i, (name, by_seed) in enumerate(zip(names, -data["trained"], strict=True)):
+        for values, shift, face in zip(by_seed.T, (-0.12, 0.12), ("white", style.COLOURS[name]), strict=True):
+            axes[0, 3].vlines(i + shift, values.min(), values.max(), color=style.COLOURS[name])
+            axes[0, 3].plot(i + shift, values.mean(), "o", color=style.COLOURS[name], markerfacecolor=face, markersize=5)
+    axes[0, 3].set_xticks(range(len(names)), names, fontsize="small")
+    axes[0, 3].set_title("four hidden layers\n(open: untrained, filled: trained)", loc="left", fontsize="medium")
+    axes[0, 2].set_title("untrained", loc="left", fontsize="medium")
+    axes[0, 3].set_xlabel("input (bar: range over seeds)")
     for ax in axes[0, 2:]:
         ax.set_ylim(-0.1, 1.02)
-        ax.set_ylabel("−rank correlation")
+        ax.set_ylabel("−rank correlation of the two")
     style.legend_below(figure, axes[0, 2], style.BAND)
     return figure
 

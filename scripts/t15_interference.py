@@ -113,22 +113,22 @@ def draw(data):
         for name, by_seed in zip(names, values[:, :, s].sum(axis=3), strict=True):
             style.with_band(ax, data["octaves"][1:], interference(by_seed[:, 1:]).T, name)
         ax.set_xscale("log", base=2)
-        ax.set_ylim(0, 1.25)
         ax.set_xlabel("distance of two pixels, up to (samples)")
         ax.set_title(STAGES[s], loc="left", fontsize="medium")
         ax.axhline(1, color="0.6", linewidth=0.8)
+    style.same_range(axes[0], -0.03)
     axes[0, 0].set_ylabel("interference\n(1: pairs cancel out)")
     for name, by_seed in zip(names, interference(values.sum(axis=(3, 4))), strict=True):
         style.with_band(axes[1, 0], np.arange(3), by_seed.T, name)
     axes[1, 0].set_xticks(range(3), [stage.replace(" ", "\n", 1) for stage in STAGES])
     axes[1, 0].set_ylabel("interference, all pairs")
-    axes[1, 0].set_ylim(0, 1)
+    axes[1, 0].set_ylim(-0.03, 1.03)
     for ax, name, place in zip(axes[1, 1:], (names[0], names[-1]), data["place"], strict=True):
         mesh = ax.imshow(place, vmin=0, vmax=2, cmap="PuOr_r", interpolation="nearest", extent=(0, 1, 1, 0))
         ax.set_title(f"{style.label(name)} at the end, first seed", loc="left", fontsize="medium")
         ax.set_xticks([0, 1])
         ax.set_yticks([0, 1])
-    figure.colorbar(mesh, ax=axes[1, 1:], label="interference at each pixel\n(above 1: others undo its fit)", shrink=0.9)
+    figure.colorbar(mesh, ax=axes[1, 1:], label="interference at each pixel\n(above 1: others undo its fit)", shrink=0.9, extend="max")
     style.legend_below(figure, axes[0, 0], style.BAND)
     return figure
 

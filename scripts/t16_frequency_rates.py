@@ -117,19 +117,17 @@ def draw(data):
     for name, by_seed, half in zip(names, rate[:, :, 0, :, 0], data["half"], strict=True):
         foretold.plot(by_seed.ravel(), np.minimum(half.ravel(), never), ".", markersize=3, color=style.COLOURS[name])
     foretold.set_xscale("log")
-    foretold.set_xlabel("intrinsic rate before training")
+    foretold.set_xlabel("intrinsic rate before training (1 / unit of time)")
     foretold.set_ylabel("epoch of half error\n(top: not reached)")
-    foretold.set_title("what rates foretell", loc="left", fontsize="medium")
+    foretold.set_title("tones: what rates foretell", loc="left", fontsize="medium")
     for name, by_seed in zip(names, rate[:, :, 0], strict=True):
-        style.with_band(coupled, tones, (by_seed[..., 1] / by_seed[..., 0]).T, name)
-    coupled.axhline(0, color="0.6", linewidth=0.8)
-    coupled.set_yscale("symlog", linthresh=1)
+        style.with_band(coupled, tones, (abs(by_seed[..., 1]) / by_seed[..., 0]).T, name)
+    coupled.axhline(1, color="0.6", linewidth=0.8)
+    coupled.set_yscale("log")
     coupled.set_xlabel("tone k (cycles per signal)")
-    coupled.set_ylabel("coupling / intrinsic rate")
+    coupled.set_ylabel("|coupling| / intrinsic rate")
     coupled.set_title("tones, before training", loc="left", fontsize="medium")
-    handles = {label: handle for ax in axes[:, 0] for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=7, frameon=False, title=style.BAND,
-                  fontsize="small", title_fontsize="small", handlelength=3)
+    style.legend_below(figure, axes[:, 0], style.BOTH)
     return figure
 
 

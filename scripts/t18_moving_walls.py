@@ -160,14 +160,19 @@ def draw(data):
             if known.any():
                 style.with_band(ax, data["tones"][known], flips[:, w, known].T, name)
         ax.axhline(0, color="0.6", linewidth=0.8)
-        ax.set_ylim(-1, 2)
+        ax.set_yscale("symlog", linthresh=1)
         ax.set_xlim(0, 75)
         ax.set_title(f"pattern renewed every\n{windows[w]} step{'s' * (windows[w] > 1)}", loc="left", fontsize="medium")
         ax.set_xlabel("tone k (cycles per signal)")
+    style.same_range(axes[0])
+    for ax in axes[0]:
+        low, high = ax.get_ylim()
+        shown = [tick for tick in (-10, -3, -1, -0.5, 0, 0.5, 1, 3, 10) if low <= tick <= high]
+        ax.set_yticks(shown, [f"{tick:g}".replace("-", "−") for tick in shown])
     axes[0, 0].set_ylabel("share of learning due to\nswitching units (learned tones)")
     spots = (np.arange(PARTS) + 0.5) / PARTS
     for ax, key, label in ((axes[1, 0], "number", "breakpoints per sixteenth"), (axes[1, 1], "error", "mean squared error"),
-                           (axes[1, 2], "speed", "median speed of breakpoints\n(signal lengths / unit of time)")):
+                           (axes[1, 2], "speed", "median speed of breakpoints\n(signals / unit of time; gap: none)")):
         for name, values in zip(names, data[key], strict=True):
             ax.plot(spots, values[-1], marker=".", markersize=3, linewidth=1.3, **style.look(name))
         ax.set_yscale("symlog", linthresh=1) if key == "number" else ax.set_yscale("log")

@@ -113,12 +113,12 @@ def claims(data):
 def draw(data):
     names, steps = data["inputs"].tolist(), np.maximum(data["steps"], 0.5)
     figure, axes = style.panels(2, 4, width=3.1, height=2.8)
-    looks = (("black", "-"), ("#D55E00", "--"), ("#0072B2", ":"))
+    looks = (("black", "-"), ("#009E73", "--"), ("0.5", ":"))
     for ax, name, by_seed in zip(axes[0], names, data["error"], strict=True):
         for (colour, line), what, values in zip(looks, PREDICTIONS, by_seed[:, :, -1].swapaxes(0, 1), strict=True):
             ax.plot(data["tones"], values.mean(axis=0), color=colour, linestyle=line, label=what)
             ax.fill_between(data["tones"], values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, linewidth=0)
-        ax.set_ylim(0, 1.3)
+        ax.set_ylim(-0.03, 1.3)
         ax.set_title(f"{style.label(name)},\nafter {data['steps'][-1]} steps", loc="left", fontsize="medium")
         ax.set_xlabel("tone k (cycles per signal)")
     axes[0, 0].set_ylabel("relative error |r̂| / |ŷ|")
@@ -133,7 +133,7 @@ def draw(data):
             style.with_band(ax, steps, abs(by_seed[:, which] - by_seed[:, 0]).mean(axis=2).T, name)
         ax.set_title(title, loc="left", fontsize="medium")
         ax.set_ylabel("distance from the real error\n(mean over tones)")
-        ax.set_ylim(0, 1)
+        ax.set_ylim(-0.03, 1)
     for ax in axes[1]:
         ax.set_xscale("log")
         ax.set_xlabel("steps (0 shown at 0.5)")

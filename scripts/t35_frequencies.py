@@ -105,7 +105,7 @@ def draw(data):
     for ax in (end, bands):
         ax.spines[["top", "right"]].set_visible(False)
         ax.set_ylabel("relative error |r̂| / |ŷ|")
-        ax.set_ylim(0)
+        ax.set_ylim(-0.02)
         ax.legend(frameon=False, fontsize="x-small", handlelength=3)
     below.supxlabel(style.BAND, fontsize="small", color="0.3")
     return figure
