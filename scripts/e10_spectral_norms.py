@@ -21,8 +21,8 @@ from scripts.runs import image_runs, over_images
 
 TITLE = "Spectral norms of the layers"
 SOURCE = "the paper's param_norms_image.py"
-SHOWS = ("Above, the product of the norms through training: coordinates pay for detail with steepness, encodings hardly. "
-         "Below, the norm of every layer at the end on the photograph.")
+SHOWS = ("Above, the product of the norms through training: on the photograph coordinates pay for detail with steepness and encodings "
+         "less, on a random image it is the other way round. Below, the norm of every layer on the photograph, before training and at the end.")
 
 
 def runs(settings):

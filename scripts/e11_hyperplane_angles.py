@@ -21,8 +21,8 @@ from scripts.runs import IMAGE_INPUTS, image_runs, over_images, read
 
 TITLE = "Angles between hyperplanes"
 SOURCE = "the paper's hyperplane_angles.py"
-SHOWS = ("The matrix of all cosines at the end under the highest encoding, first seed, and the mean cosine within each layer "
-         "through training: rows of deeper layers come to point the same way.")
+SHOWS = ("The matrix of all cosines at the end under the highest encoding, first seed; the size of the first layer's cosines before "
+         "training; and the mean cosine within each layer through training: rows of deeper layers come to point the same way.")
 
 
 def runs(settings):

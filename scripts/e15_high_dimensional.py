@@ -28,8 +28,8 @@ from scripts.runs import Setup, image_runs, make_run, read, stream
 
 TITLE = "High-dimensional data"
 SOURCE = "the paper's hamming_/confusion_real_data_mlp.py"
-SHOWS = ("On the left, histograms of the cosine between neighbours' gradients: for pixels on coordinates they pile up at +-1, in 64 "
-         "dimensions they do not. On the right, Hamming distances of near and far pairs through training.")
+SHOWS = ("On the left, histograms of the cosine between the gradients of near pairs, beside neighbouring pixels on coordinates, and of far "
+         "pairs, which are nearly orthogonal. On the right, Hamming distances of near and far pairs through training.")
 DATA = ("patches", "mixture")
 KINDS = ("near, any class", "near, other class", "far")
 EDGES = np.linspace(-1, 1, 51)

@@ -27,7 +27,7 @@ from scripts.runs import IMAGE, IMAGE_INPUTS, encoding, photograph_runs, read
 
 TITLE = "Hamming distance and kernel cosine"
 SOURCE = "statement T10, the paper's central link"
-SHOWS = ("On the left the exact case: a line per pair norm. To the right the same pairs in trained networks, and what rank "
+SHOWS = ("On the left the exact case: for each pair of norms the points lie on a line. To the right the same pairs in trained networks, and what rank "
          "correlation is left as depth and training take the assumptions away.")
 DEPTHS = (1, 2, 3, 4)
 PAIRS = 3000
