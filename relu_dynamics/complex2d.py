@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
 from relu_dynamics.geometry import TOLERANCE, Cycles, Subdivision, cross, face_areas, polygon_area
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, row_blocks
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_kind, row_blocks
 from relu_dynamics.pattern import Words, pack, pattern, split_layers, unpack
 
 
@@ -281,6 +281,7 @@ class Neighbours(NamedTuple):
 
 def neighbours(regions: Regions) -> Neighbours:
     """Which regions share a side, and by which edge; in general position their patterns differ in its owner alone (T38)."""
+    check_kind("regions", regions, Regions)
     edge = np.flatnonzero((regions.edge_faces >= 0).all(axis=1))
     return Neighbours(regions.edge_faces[edge], edge)
 
@@ -291,6 +292,7 @@ def locate(regions: Regions, points: ArrayLike) -> Indices:
     A region is known by its pattern.  A point whose pattern is no region's, because it
     lies on a wall or within the tolerance of one, goes to a region beside it.
     """
+    check_kind("regions", regions, Regions)
     points = as_real("points", points, (None, 2), "one point of the plane per row").astype(np.float64)
     corners = regions.window
     side = np.roll(corners, -1, axis=0) - corners

@@ -334,6 +334,12 @@ def check_targets(net: MLP, x: Array, y: ArrayLike) -> Array:
     return y.astype(x.dtype, copy=False)
 
 
+def check_kind(name: str, value: object, *kinds: type) -> None:
+    """Refuse what is no value of these kinds, such as the pieces of another enumeration."""
+    if not isinstance(value, kinds):
+        raise ValueError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}. Got {type(value).__name__}.")
+
+
 def check_rng(rng: np.random.Generator) -> None:
     """Refuse seeds and global state: randomness is always a Generator the caller owns."""
     if not isinstance(rng, np.random.Generator):

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.complex2d import Regions
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_indices, check_net_and_rows, row_blocks
+from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_indices, check_kind, check_net_and_rows, row_blocks
 from relu_dynamics.pattern import hidden_units, pack, pattern, preactivation_maps, unique_words
 from relu_dynamics.regions1d import Pieces, regions_on_segment
 from relu_dynamics.tangent import descent_direction, preactivation_rates
@@ -72,6 +72,7 @@ def wall_velocity(
     >>> wall_velocity(hat, [[0.5], [1.5]], [[1.0], [0.0]], walls).tolist()  # the peak goes left
     [-0.0, -2.5]
     """
+    check_kind("walls", walls, Walls)
     net, points = check_net_and_rows(net, walls.points, "points", float64=True)
     units = check_indices("units", walls.units, hidden_units(net))
     if len(units) != len(points):
@@ -95,12 +96,14 @@ def wall_velocity(
 
 def breakpoints(pieces: Pieces, a: ArrayLike, b: ArrayLike) -> Walls:
     """The inner breakpoints of regions_on_segment(net, a, b)."""
+    check_kind("pieces", pieces, Pieces)
     a, b = as_real("a", a, (None,)), as_real("b", b, (None,))
     return Walls(a + pieces.t[1:-1, None] * (b - a), pieces.owner)
 
 
 def edge_midpoints(regions: Regions) -> Walls:
     """The midpoint of every edge that lies on a wall."""
+    check_kind("regions", regions, Regions)
     inner = regions.edge_owner >= 0
     return Walls(regions.vertices[regions.edges[inner]].mean(axis=1), regions.edge_owner[inner])
 

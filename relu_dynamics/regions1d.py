@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
-from relu_dynamics.mlp import MLP, Undecided, Array, Bits, Indices, as_real, check_count, check_net, check_size, row_blocks
+from relu_dynamics.mlp import MLP, Undecided, Array, Bits, Indices, as_real, check_count, check_kind, check_net, check_size, row_blocks
 from relu_dynamics.pattern import pack, rows_times, unpack
 
 MAX_REGIONS = 2**21
@@ -316,6 +316,7 @@ def _chain_waves(z: Array, parent: Indices, bits: Bits, W: Array, bias: Array) -
 
 def evaluate(pieces: Pieces | EncodedPieces, t: ArrayLike) -> Array:
     """(n, m[L]): f at the places t, (n,), in [0, 1], from the piece that each lies in."""
+    check_kind("pieces", pieces, Pieces, EncodedPieces)
     t = as_real("t", t, (None,), "places on the segment, from 0 to 1").astype(np.float64)
     if len(t) and not (t.min() >= 0 and t.max() <= 1):
         raise ValueError(f"t must lie in [0, 1]. Got values from {t.min()} to {t.max()}.")

@@ -63,6 +63,8 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
     [[0.125]]
     """
     w = as_real("w", w, (None,), "one angular frequency per entry").astype(np.float64)
+    if not all(hasattr(pieces, field) for field in ("t", "slope", "offset")):
+        raise ValueError(f"pieces must be Pieces, of regions_on_segment, which are affine. Got {type(pieces).__name__}.")
     t, slope = pieces.t, pieces.slope
     left, right = pieces.offset + slope * t[:-1, None], pieces.offset + slope * t[1:, None]
     bend = np.diff(slope, axis=0, prepend=0, append=0)
@@ -99,6 +101,8 @@ def window_transform(regions: Regions, k: ArrayLike) -> Complex:
     k = 2 pi (cycles_x / p, cycles_y / q); band_energy pools them.
     """
     k = as_real("k", k, (None, 2), "one angular frequency per row").astype(np.float64)
+    if not all(hasattr(regions, field) for field in ("vertices", "edges", "slope")):
+        raise ValueError(f"regions must be Regions, of regions_in_window. Got {type(regions).__name__}.")
     diameter = np.hypot(*np.ptp(regions.vertices, axis=0))
     near = np.hypot(*k.T) * diameter < 0.5
     F = np.empty((len(k), regions.slope.shape[1]), np.complex128)

@@ -20,7 +20,7 @@ from relu_dynamics.mlp import MLP, init
 
 # What other modules of the package call, with arguments that have come through a door already; and what takes no array.
 INSIDE = {
-    "mlp": {"as_real", "check_count", "check_indices", "check_layers", "check_net", "check_net_and_rows", "check_rng", "check_size",
+    "mlp": {"as_real", "check_count", "check_indices", "check_kind", "check_layers", "check_net", "check_net_and_rows", "check_rng", "check_size",
             "check_targets", "common_dtype", "row_blocks", "init", "load", "replacing"},
     "pattern": {"check_pattern", "hidden_units", "rows_times", "split_layers", "unique_words", "unpack"},
     "tangent": {"check_examples", "coupling", "loss_sensitivities", "output_sensitivities"},
@@ -358,3 +358,14 @@ def test_answers_too_large_for_memory_are_refused_before_they_are_made(door, lim
     if "regions1d" not in door:
         monkeypatch.setattr(mlp, "MAX_ENTRIES", limit + 1 if limit != 35 or "flow" not in door else 10**6)
         call(door)
+
+
+@pytest.mark.parametrize("call_with", [
+    lambda other: spectrum.segment_transform(other, [1.0]), lambda other: spectrum.window_transform(other, [[1.0, 0.0]]),
+    lambda other: regions1d.evaluate(other, [0.5]), lambda other: complex2d.locate(other, [[0.0, 0.0]]), complex2d.neighbours,
+    moving_walls.edge_midpoints, lambda other: moving_walls.breakpoints(other, [0.0], [1.0]),
+    lambda other: moving_walls.wall_velocity(PLANE, X, Y, other)])
+@pytest.mark.parametrize("other", [None, (np.zeros((1, 2)), np.zeros(1, int)), "pieces"])
+def test_what_comes_of_no_enumeration_is_refused(call_with, other):
+    with pytest.raises(ValueError, match="must be (Pieces|EncodedPieces|Regions|Walls).* Got "):
+        call_with(other)
