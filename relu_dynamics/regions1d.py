@@ -16,8 +16,9 @@ trigonometric) function of t, whose zeros cut the piece.
 An affine function has its zero inside a piece if and only if the bits just after the
 start and just before the end differ; a value at an end that rounding cannot tell from 0
 counts as 0, and the bit there is that of the other end.  Zeros of trigonometric
-functions are isolated by bounds on derivatives (see _isolate); an interval in which a
-zero can be neither confirmed nor excluded is reported in uncertified, never guessed.
+functions are isolated by bounds on derivatives (see _isolate), and count where the sign
+changes (see _confirm); an interval in which a zero can be neither confirmed nor excluded is
+reported in uncertified, and the bits on either side of it are those of the function there.
 
     k   pieces         v = k + 1 breakpoints, both ends of the segment included
     K   coefficients of a trigonometric function: 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...
@@ -509,7 +510,7 @@ def _confirm(t: Array, z: Array, nu: Array, piece: Indices, unit: Indices, at: A
     same = np.zeros(len(at), np.bool_)  # as the zero before: piece and unit
     same[1:] = (np.diff(piece) == 0) & (np.diff(unit) == 0)
     apart = ~same
-    apart[1:] |= np.diff(at) > 4 * TOLERANCE
+    apart[1:] |= np.diff(at) > 4 * TOLERANCE  # closer ones could become one breakpoint in _split, where a unit flips once
     piece, unit, at, first = piece[apart], unit[apart], at[apart], ~same[apart]
     last = np.append(first[1:], True)[: len(at)]
     following = np.where(last, t[piece + 1], np.append(at[1:], 0)[: len(at)])

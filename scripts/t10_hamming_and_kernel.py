@@ -145,7 +145,7 @@ def draw(data):
     axes[0, 3].set_xlabel("input (bar: range over seeds)")
     for ax in axes[0, 2:]:
         ax.set_ylim(-0.1, 1.02)
-        ax.set_ylabel("−rank correlation of the two")
+        ax.set_ylabel("−rank correlation")
     style.legend_below(figure, axes[0, 2], style.BAND)
     return figure
 

@@ -37,6 +37,16 @@ def test_every_module_has_faults_and_tests(module):
     assert len(list(mutants.faults(ast.parse((mutants.ROOT / "relu_dynamics" / f"{module}.py").read_text())))) > 20
 
 
+def test_every_fault_said_to_change_nothing_is_still_planted():
+    """A line that has changed since takes its excuse with it."""
+    planted = set()
+    for module in {module for module, _, _ in mutants.EQUIVALENT}:
+        text = (mutants.ROOT / "relu_dynamics" / f"{module}.py").read_text()
+        for fault in mutants.faults(ast.parse(text)):
+            planted.add((module, text.splitlines()[getattr(fault.node, "lineno", 1) - 1].strip(), mutants.described(fault)))
+    assert set(mutants.EQUIVALENT) <= planted, set(mutants.EQUIVALENT) - planted
+
+
 def test_a_fault_that_breaks_a_test_is_noticed_and_one_that_changes_nothing_is_not(tmp_path):
     """In a package of one module with one test."""
     (tmp_path / "relu_dynamics").mkdir()
