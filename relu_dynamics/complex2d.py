@@ -22,14 +22,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import hsv_to_rgb
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 
-from relu_dynamics.geometry import TOLERANCE, Cycles, Subdivision, cross, face_areas, polygon_area
+from relu_dynamics.geometry import TOLERANCE, Cycles, Subdivision, cross, face_areas, polygon_area, starts
 from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_kind, row_blocks
 from relu_dynamics.pattern import Words, pack, pattern, split_layers, unpack
 
 
-HEAD = 8  # every so many faces, sums over units are computed afresh
+HEAD = 8     # every so many faces, sums over units are computed afresh
+NARROW = 64  # and for each face in layers of at most this width, where that costs less
 
 
 class NotGeneric(Exception):
@@ -176,12 +177,12 @@ def _affine_maps(regions: Regions) -> tuple[Array, Array]:
     (parent, bits), above = regions.layers[-1], regions.layers[:-1]
     parents = len(above[-1][0]) if above else 1
     children = np.argsort(parent, kind="stable")
-    start = np.searchsorted(parent.take(children), np.arange(parents + 1))
+    start = starts(np.bincount(parent, minlength=parents))
     everywhere = np.bitwise_and.reduceat(bits.take(children, axis=0), start[:-1])
     varying: Words = np.bitwise_or.reduceat(bits.take(children, axis=0), start[:-1]) ^ everywhere  # type: ignore[assignment]
     packed = packed_patterns(above, parents)
     lower, last = [len(b) for b in net.biases[:-2]], [len(net.biases[-2])]
-    for rows in row_blocks(parents, 512):
+    for rows in row_blocks(parents, 1024):
         of, unit = bits_set(varying[rows])
         base, cut = _parent_maps(net, unpacked(packed[rows], lower), everywhere[rows], of, unit)
         jump = (net.weights[-1].T.take(unit, axis=0)[:, :, None] * cut[:, None, :]).reshape(len(unit), 3 * outputs)
@@ -201,15 +202,14 @@ def _parent_maps(net: MLP, lower: Bits, common: Words, of: Indices, unit: Indice
     unit[i] of the last hidden layer on parent of[i], (i, 3), as rows (slope, offset)."""
     parents, outputs = len(common), len(net.biases[-1])
     W = np.column_stack([net.weights[-2], net.biases[-2]])
-    through = _rows_on(common, net.weights[-1], W)
-    through[:, -1] += np.tile(net.biases[-1], parents)
-    D = np.concatenate([through, W.take(unit, axis=0)])  # one row per map: its derivative by the layer below, its constant
+    D = np.concatenate([_rows_on(common, net.weights[-1], W), W.take(unit, axis=0)])  # a row per map: derivative by the layer below, constant
+    D[: parents * outputs, -1] += np.tile(net.biases[-1], parents)
     of = np.concatenate([np.repeat(np.arange(parents), outputs), of])
     at = lower.shape[1]
     for V, b in zip(net.weights[-3::-1], net.biases[-3::-1], strict=True):
         at -= len(b)
-        constant = D[:, -1]
-        D = (D[:, :-1] * lower[:, at : at + len(b)].take(of, axis=0)) @ np.column_stack([V, b])
+        D[:, :-1] *= lower[:, at : at + len(b)].take(of, axis=0)
+        constant, D = D[:, -1].copy(), D[:, :-1] @ np.column_stack([V, b])
         D[:, -1] += constant
     return D[: parents * outputs].reshape(parents, outputs, 3), D[parents * outputs :]
 
@@ -217,13 +217,16 @@ def _parent_maps(net: MLP, lower: Bits, common: Words, of: Indices, unit: Indice
 def _rows_on(on: Words, v: Array, W: Array) -> Array:
     """sum over the units j in on[p] of v[o, j] W[j], for every p and o in turn: (p * outputs, columns of W).
 
-    Consecutive faces lie side by side and differ in few units, so every HEAD-th row is
-    summed in full, and the others by what differs.
+    Consecutive faces lie side by side and differ in few units, so in a wide layer every
+    HEAD-th row is summed in full, and the others by what differs.
     """
     outputs, n = v.shape
-    head = np.arange(len(on)) // HEAD
-    heads = on[::HEAD]
+    every = 1 if n <= NARROW else HEAD
+    heads = on[::every]
     full = (unpacked(heads, [n])[:, None, :] * v).reshape(len(heads) * outputs, n) @ W
+    if every == 1:
+        return full
+    head = np.arange(len(on)) // every
     row, j = bits_set(on ^ heads.take(head, axis=0))
     sign = np.where(bits_at(on, row, j), 1.0, -1.0)
     rows = full.reshape(-1, outputs, W.shape[1]).take(head, axis=0)
@@ -232,9 +235,9 @@ def _rows_on(on: Words, v: Array, W: Array) -> Array:
     return rows.reshape(-1, W.shape[1])
 
 
-def _sparse(rows: int, row: Indices, column: Indices, value: Array, columns: int) -> csr_matrix:
+def _sparse(rows: int, row: Indices, column: Indices, value: Array, columns: int) -> csr_array:
     """(rows, columns) with the given entries, row by row."""
-    return csr_matrix((value, column, np.searchsorted(row, np.arange(rows + 1))), shape=(rows, columns))
+    return csr_array((value, column, starts(np.bincount(row, minlength=rows))), shape=(rows, columns))
 
 
 def _certify(regions: Regions) -> Certificate:

@@ -150,12 +150,18 @@ def walk(following: Indices, first: Indices) -> Cycles | None:
         at = following.take(at)
         on = np.flatnonzero(at != first.take(face))
         face, at = face.take(on), at.take(on)
-    start = np.zeros(len(first) + 1, np.intp)
-    np.cumsum(degree, out=start[1:])
+    start = starts(degree)
     half_edge = np.empty(steps, np.intp)
     for k, (face, at) in enumerate(rounds):
         half_edge[start.take(face) + k] = at
     return Cycles(start, half_edge)
+
+
+def starts(count: Indices) -> Indices:
+    """(k+1,): where each of k runs with these lengths starts when they are laid end to end, and where the last one ends."""
+    start = np.zeros(len(count) + 1, np.intp)
+    np.cumsum(count, out=start[1:])
+    return start
 
 
 def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int) -> tuple[Subdivision, Array, Indices, Bits] | None:

@@ -51,12 +51,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 
 from relu_dynamics.complex2d import (Certificate, Found, Neighbours, NotGeneric, Regions, assemble, bits_at, bits_set,
                                      blocks, draw, guard, locate, neighbours, sums_sizes)
 from relu_dynamics.degenerate2d import unit_by_unit
-from relu_dynamics.geometry import SWEEP, TOLERANCE, Cycles, Subdivision, check_window, walk, window_subdivision
+from relu_dynamics.geometry import SWEEP, TOLERANCE, Cycles, Subdivision, check_window, starts, walk, window_subdivision
 from relu_dynamics.mlp import MLP, Array, Bits, Indices, check_count, check_net, row_blocks
 from relu_dynamics.pattern import Words
 
@@ -123,6 +123,7 @@ class _Carriers(NamedTuple):
 class _Cuts(NamedTuple):
     """Where walls of the layer cut carriers, sorted along every carrier."""
 
+    begin: Indices  # (c+1,) the first cut of every carrier, and the number of cuts
     carrier: Indices
     unit: Indices
     t: Array        # in (0, 1), from the carrier's start to its end
@@ -183,6 +184,8 @@ def _enumerate(net: MLP, corners: Array, max_regions: int, count_only: bool = Fa
         last = l == len(net.weights) - 2
         if last and count_only:
             break
+        if last:
+            del Z  # large, and needed no more
         refined, cycles, parent, bits = _refine(sub, layer, unit)
         layers.append((parent, bits))
         unit += len(b)
@@ -226,12 +229,13 @@ def _cut_edges(edges: _Carriers, Z: Array, scale: Array) -> _Cuts:
     z0 = z.take(edges.ends[:, 0].take(carrier) * n + unit)
     rate = z.take(edges.ends[:, 1].take(carrier) * n + unit) - z0
     t = -z0 / rate
-    many = np.flatnonzero(np.bincount(carrier, minlength=len(edges.ends)).take(carrier) > 1)  # the others are in order
+    count = np.bincount(carrier, minlength=len(edges.ends))
+    many = np.flatnonzero(count.take(carrier) > 1)  # the others are in order
     order = many.take(_order_along(carrier.take(many), t.take(many)))
     for array in (unit, t, rate):
         array[many] = array.take(order)
     vertex = len(Z) + np.arange(len(carrier))
-    return _checked(_Cuts(carrier, unit, t, rate, vertex), scale)
+    return _checked(_Cuts(starts(count), carrier, unit, t, rate, vertex), scale)
 
 
 def _order_along(carrier: Indices, t: Array) -> Indices:
@@ -263,18 +267,16 @@ def _scan(carriers: _Carriers, cuts: _Cuts) -> Words:
     start of the next, so one running exclusive or serves all carriers.
     """
     bits = np.zeros((len(carriers.ends) + len(cuts.carrier), carriers.start.shape[1]), np.uint64)
-    first = _first_pieces(len(carriers.ends), cuts)
+    first = _first_pieces(cuts)
     bits[first[:-1]] = carriers.start
     bits[first[1:-1]] ^= carriers.end[:-1]
     _set_bits(bits, _piece_before(cuts) + 1, cuts.unit)
     return np.bitwise_xor.accumulate(bits, axis=0, out=bits)
 
 
-def _first_pieces(carriers: int, cuts: _Cuts) -> Indices:
-    """(c+1,) the first piece of every carrier, and the number of pieces."""
-    first = np.zeros(carriers + 1, np.intp)
-    np.cumsum(np.bincount(cuts.carrier, minlength=carriers) + 1, out=first[1:])
-    return first
+def _first_pieces(cuts: _Cuts) -> Indices:
+    """(c+1,) the first piece of every carrier, and the number of pieces: k cuts make k + 1."""
+    return cuts.begin + np.arange(len(cuts.begin))
 
 
 def _piece_before(cuts: _Cuts) -> Indices:
@@ -372,7 +374,8 @@ def _cut_chords(chords: _Chords, carriers: _Carriers, first: Indices, second: In
     at = np.empty(2 * k, np.intp)
     at[order] = np.arange(2 * k)
     vertex = len(Z) + len(edge_cuts.t) + np.where(order < k, order, order - k)
-    cuts = _Cuts(carrier.take(order), unit.take(order), t.take(order), rate.take(order), vertex)
+    begin = starts(np.bincount(carrier, minlength=len(chords.face)))
+    cuts = _Cuts(begin, carrier.take(order), unit.take(order), t.take(order), rate.take(order), vertex)
     return _checked(cuts, scale), _Crossings(at[:k], at[k:])
 
 
@@ -385,7 +388,7 @@ def _refine(sub: Subdivision, layer: _Layer, unit: int) -> tuple[Subdivision, Cy
     Pieces of edges come first, then pieces of chords; unit is the number of hidden units in the layers before.
     """
     ends, cuts = _all_carriers(layer)
-    first = _first_pieces(len(ends), cuts)
+    first = _first_pieces(cuts)
     pieces = _pieces(ends, cuts, first)
     points = _place(sub.points, layer)
     direction = points.take(ends[len(sub.edges):, 1], axis=0) - points.take(ends[len(sub.edges):, 0], axis=0)
@@ -408,9 +411,9 @@ def _refine(sub: Subdivision, layer: _Layer, unit: int) -> tuple[Subdivision, Cy
 def _all_carriers(layer: _Layer) -> tuple[Indices, _Cuts]:
     """Edges and chords as one list of carriers: their ends, and their cuts."""
     e, c = layer.edge_cuts, layer.chord_cuts
-    c = c._replace(carrier=c.carrier + len(layer.edges.ends))
+    c = c._replace(begin=e.begin[-1] + c.begin, carrier=len(layer.edges.ends) + c.carrier)
     return (np.concatenate([layer.edges.ends, layer.chord_carriers.ends]),
-            _Cuts(*(np.concatenate(pair) for pair in zip(e, c, strict=True))))
+            _Cuts(*(np.concatenate(pair) for pair in zip(e._replace(begin=e.begin[:-1]), c, strict=True))))
 
 
 def _pieces(ends: Indices, cuts: _Cuts, first: Indices) -> Indices:
@@ -550,12 +553,8 @@ def _lift(Z: Array, layer: _Layer, W: Array, b: Array, vertices: int) -> tuple[A
 
 def _anchors(cuts: _Cuts) -> Bits:
     """Every ANCHOR-th cut along each carrier."""
-    return _rank(cuts) % ANCHOR == ANCHOR - 1  # type: ignore[no-any-return]
-
-
-def _rank(cuts: _Cuts) -> Indices:
-    """The position of each cut on its carrier, from 0."""
-    return np.arange(len(cuts.carrier)) - np.searchsorted(cuts.carrier, cuts.carrier)
+    rank = np.arange(len(cuts.carrier)) - cuts.begin.take(cuts.carrier)
+    return rank % ANCHOR == ANCHOR - 1  # type: ignore[no-any-return]
 
 
 def _on_edges(Z: Array, layer: _Layer, cut: Indices) -> Array:
@@ -577,13 +576,13 @@ def _on_chords(Z: Array, layer: _Layer, cut: Indices) -> Array:
     return z
 
 
-def _between_anchors(ends: Indices, cuts: _Cuts, cut: Indices, units: int, width: int) -> csr_matrix:
+def _between_anchors(ends: Indices, cuts: _Cuts, cut: Indices, units: int, width: int) -> csr_array:
     """The rows (1-s at A, s at B, d_j at unit j) of step 7 for the given cuts; units columns come before the vertices.
 
     A and B are the nearest anchors before and after the cut, or the carrier's ends.
     """
     carrier = cuts.carrier.take(cut)
-    begin, end = np.searchsorted(cuts.carrier, carrier), np.searchsorted(cuts.carrier, carrier, side="right")
+    begin, end = cuts.begin.take(carrier), cuts.begin.take(carrier + 1)
     low = begin + (cut - begin) // ANCHOR * ANCHOR  # the cuts low, ..., high - 1 lie strictly between A and B
     high = np.minimum(low + ANCHOR - 1, end)
     first, last = low == begin, high == end
@@ -601,13 +600,12 @@ def _between_anchors(ends: Indices, cuts: _Cuts, cut: Indices, units: int, width
         return np.maximum(rate * (t.take(row) - zero), 0)
 
     d = relu(t) - (1 - s).take(row) * relu(tA) - s.take(row) * relu(tB)
-    begins = np.zeros(len(cut) + 1, np.intp)
-    np.cumsum(count + 2, out=begins[1:])
+    begins = starts(count + 2)
     column, value = np.empty(begins[-1], np.intp), np.empty(begins[-1])
     inner = np.arange(len(row)) + 2 * row + 2
     for at, c, x in ((begins[:-1], units + A, 1 - s), (begins[:-1] + 1, units + B, s), (inner, cuts.unit.take(j), d)):
         column[at], value[at] = c, x
-    return csr_matrix((value, column, begins), shape=(len(cut), width))
+    return csr_array((value, column, begins), shape=(len(cut), width))
 
 
 # ------------------------------------------------------------- bits and blocks
@@ -638,4 +636,5 @@ def _one_hot(unit: Indices, width: int) -> Words:
 
 def _ranges(start: Indices, count: Indices) -> Indices:
     """start[0], ..., start[0] + count[0] - 1, start[1], ... in one array."""
-    return np.arange(count.sum()) + np.repeat(start - (np.cumsum(count) - count), count)  # type: ignore[no-any-return]
+    begin = starts(count)
+    return np.arange(begin[-1]) + np.repeat(start - begin[:-1], count)

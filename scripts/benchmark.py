@@ -35,28 +35,9 @@ from relu_dynamics.signals import grid  # noqa: E402
 from relu_dynamics.tangent import example_gradients, gradient_confusion, loss_sensitivities  # noqa: E402
 from relu_dynamics.train import adam, train  # noqa: E402
 from scripts import benchmark_regions  # noqa: E402
-from scripts.benchmark_regions import Asked  # noqa: E402
-
-Burst = Callable[[], object]  # a function worth calling many times
-
+from scripts.benchmark_regions import Asked, Burst, take_turns  # noqa: E402
 
 # ----------------------------------------------------------------- measuring
-
-
-def take_turns(contestants: dict[str, tuple[Burst, int]], rounds: int) -> dict[str, Array]:
-    """Seconds per step, (rounds,), of each (burst, steps in it): every round runs every contestant once.
-
-    One unmeasured round goes first.  The pause lets threads that spin after their work
-    (OpenMP's do) go to sleep before the next contestant starts.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds + 1):
-        for name, (burst, steps) in contestants.items():
-            time.sleep(0.05)
-            start = time.perf_counter()
-            burst()
-            seconds[name].append((time.perf_counter() - start) / steps)
-    return {name: np.array(measured[1:]) for name, measured in seconds.items()}
 
 
 def ratio(slow: Array, fast: Array) -> float:

@@ -3,10 +3,10 @@
     python -m scripts.benchmark regions                # all sizes, a minute or two
     python -m scripts.benchmark regions --quick        # the small ones, a few seconds
 
-Side by side in one process, medians of repeated runs: regions_in_window with packed
-patterns, then with affine maps, then with the certificate; one forward pass at the
-vertices of the result, in blocks of rows; count_regions; and, when it can be imported,
-regioncam (Rust, float32).  Peak memory is that of a fresh process each.  Networks are
+Side by side in one process, taking turns, medians of repeated runs: regions_in_window
+with packed patterns, with affine maps, with the certificate too; one forward pass at
+the vertices of the result, in blocks of rows; count_regions; and, when it can be
+imported, regioncam (Rust, float32).  Peak memory is that of a fresh process each.  Networks are
 init([2, ..., 1], default_rng(0)) in [-1, 1]^2.
 """
 
@@ -17,15 +17,16 @@ import importlib.util
 import multiprocessing
 import pstats
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from relu_dynamics.mlp import MLP, init, predict, row_blocks
+from relu_dynamics.mlp import MLP, Array, init, predict, row_blocks
 from relu_dynamics.regions2d import count_regions, regions_in_window
 
+Burst = Callable[[], object]  # a function worth calling many times
 SIZES = {"[16]2": [16] * 2, "[32]3": [32] * 3, "[64]3": [64] * 3, "[128]2": [128] * 2, "[128]3": [128] * 3,
          "[256]2": [256] * 2, "[256]3": [256] * 3, "[512]2": [512] * 2}
 QUICK = ("[16]2", "[32]3", "[64]3", "[128]2")
@@ -74,33 +75,43 @@ def forward_in_blocks(net: MLP, x: Any) -> None:
         predict(net, x[rows])
 
 
-def seconds(function: Callable[[], Any], repeats: int) -> float:
-    """The median time of repeated calls."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
+def take_turns(contestants: dict[str, tuple[Burst, int]], rounds: int, once: Collection[str] = ()) -> dict[str, Array]:
+    """Seconds per step, (rounds,), of each (burst, steps in it): every round runs every contestant once.
+
+    One unmeasured round goes first.  The pause lets threads that spin after their work
+    (OpenMP's do) go to sleep before the next contestant starts.  Slow contestants may
+    run once, in the first measured round.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for k in range(rounds + 1):
+        for name, (burst, steps) in contestants.items():
+            if name in once and k != 1:
+                continue
+            time.sleep(0.05)
+            start = time.perf_counter()
+            burst()
+            if k:
+                seconds[name].append((time.perf_counter() - start) / steps)
+    return {name: np.array(measured) for name, measured in seconds.items()}
 
 
 def measure(name: str, repeats: int) -> dict[str, float]:
     """Seconds for each kind of work on one network, and what was found."""
     net = network(name)
     found = regions_in_window(net, BOX)
-    row = {
-        "regions": len(found),
-        "complex": seconds(lambda: regions_in_window(net, BOX).packed, repeats),
-        "maps": seconds(lambda: regions_in_window(net, BOX).slope, repeats),
-        "all": seconds(lambda: [(r.slope, r.certificate) for r in [regions_in_window(net, BOX)]], repeats),
-        "count": seconds(lambda: count_regions(net, BOX), repeats),
-        "forward": seconds(lambda: forward_in_blocks(net, found.vertices), repeats),
-        "on": found.certificate.on, "off": found.certificate.off,
+    row = {"regions": len(found), "on": found.certificate.on, "off": found.certificate.off}
+    jobs: dict[str, tuple[Burst, int]] = {
+        "complex": (lambda: regions_in_window(net, BOX).packed, 1),
+        "maps": (lambda: regions_in_window(net, BOX).slope, 1),
+        "all": (lambda: [(r.slope, r.certificate) for r in [regions_in_window(net, BOX)]], 1),
+        "count": (lambda: count_regions(net, BOX), 1),
+        "forward": (lambda: forward_in_blocks(net, found.vertices), 1),
     }
     if regioncam_available():
         row["regioncam regions"] = run_regioncam(net)
-        row["regioncam"] = seconds(lambda: run_regioncam(net), 1 if row["regions"] > 30_000 else min(3, repeats))
-    return row
+        jobs["regioncam"] = (lambda: run_regioncam(net), 1)
+    once = ("regioncam",) if len(found) > 30_000 else ()
+    return row | {name: float(np.median(spent)) for name, spent in take_turns(jobs, repeats, once).items()}
 
 
 def steps(name: str) -> dict[str, float]:

@@ -29,7 +29,7 @@ INSIDE = {
     "moving_walls": {"breakpoints", "edge_midpoints"}, "walls": {"lengths"},
     "complex2d": {"assemble", "bits_at", "bits_set", "blocks", "draw", "guard", "neighbours", "packed_patterns", "sums_sizes", "unpacked"},
     "degenerate2d": {"unit_by_unit"},
-    "geometry": {"cross", "cut_by_signs", "face_areas", "face_means", "polygon_area", "walk", "window_subdivision", "check_window"},
+    "geometry": {"cross", "cut_by_signs", "face_areas", "face_means", "polygon_area", "starts", "walk", "window_subdivision", "check_window"},
     "kinks": {"distances", "first_states", "make_task", "margins", "motion", "next_states", "sweep"},
 }
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import rgb_to_hsv
 from matplotlib.figure import Figure
 
-from relu_dynamics import regions2d
+from relu_dynamics import complex2d, regions2d
 from relu_dynamics.complex2d import NotGeneric, _below_edge, _slope_colours
 from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import check_window, face_means, polygon_area
@@ -191,8 +191,10 @@ def test_counts_that_float32_gets_wrong_are_certified(widths, regions):
     assert found.certificate.off > 1e5 * found.certificate.on
 
 
-def test_affine_maps_of_wide_layers_are_those_of_the_patterns():
-    """More units than fit into a word, and more regions than fit into a block (T2)."""
+@pytest.mark.parametrize("narrow", [0, 130])
+def test_affine_maps_of_wide_layers_are_those_of_the_patterns(narrow, monkeypatch):
+    """More units than fit into a word, and more regions than fit into a block (T2); sums over units in full, or by what differs."""
+    monkeypatch.setattr(complex2d, "NARROW", narrow)
     found = regions_in_window(init([2, 70, 130, 2], np.random.default_rng(1)), BOX)
     slope, offset = affine_map(found.net, found.pattern)
     assert len(found) > 4096
@@ -483,7 +485,7 @@ def test_walls_not_in_general_position_are_noticed():
 @pytest.mark.parametrize("rate", [[1e3, 1.0, 1e3], [1e3, 1e3, 1.0]])
 def test_two_cuts_are_as_close_as_the_slower_of_their_units_says(rate):
     """5e-15 apart, a unit that rises by 1 along the carrier changes by less than rounding; one that rises by 1000 does not."""
-    far = regions2d._Cuts(np.zeros(3, int), np.arange(3), np.array([0.2, 0.5, 0.5 + 5e-15]), np.array([1.0, 1e3, 1e3]), np.arange(3))
+    far = regions2d._Cuts(np.array([0, 3]), np.zeros(3, int), np.arange(3), np.array([0.2, 0.5, 0.5 + 5e-15]), np.array([1.0, 1e3, 1e3]), np.arange(3))
     assert regions2d._checked(far, np.ones(3)) is far
     with pytest.raises(NotGeneric):
         regions2d._checked(far._replace(rate=np.array(rate)), np.ones(3))
