@@ -341,6 +341,9 @@ def draw(ax: Axes, regions: Regions, colour: str | ArrayLike = "pattern", *, wal
     the direction and brightness for the size of the first output's gradient), one value
     per region, (F,), mapped by cmap, or one RGB or RGBA colour per region, (F, 3 or 4).
     """
+    check_kind("ax", ax, Axes)
+    check_kind("regions", regions, Regions)
+    linewidth = float(as_real("linewidth", linewidth, ()))
     corners = np.split(regions.vertices[regions.face_vertex], regions.face_start[1:-1])
     faces = PolyCollection(corners, linewidths=0.3, rasterized=True)
     if isinstance(colour, str):
@@ -349,7 +352,7 @@ def draw(ax: Axes, regions: Regions, colour: str | ArrayLike = "pattern", *, wal
         colours = _pattern_colours(regions.pattern) if colour == "pattern" else _slope_colours(regions.slope[:, 0])
     else:
         colours = as_real("colour", colour)
-        if len(colours) != len(regions) or colours.ndim > 2 or (colours.ndim == 2 and colours.shape[1] not in (3, 4)):
+        if colours.shape[:1] != (len(regions),) or colours.ndim > 2 or (colours.ndim == 2 and colours.shape[1] not in (3, 4)):
             raise ValueError(f"colour must be one value or one RGB(A) colour per region, {len(regions)} of them. "
                              f"Got shape {colours.shape}.")
     if colours.ndim == 1:

@@ -84,7 +84,7 @@ def _next_angles(t: Array, norm: Array, norm2: Array, weight: float, bias: float
     safe = np.where(top > 0, top, 1)  # a zero vector has no angle, and its kernels are zero whatever it is
     gap = p * (2 * np.sin(t / 2) ** 2 - (np.sin(t) - t * np.cos(t)) / np.pi)
     gap += bias * weight / 2 * (norm - norm2) ** 2 / (safe + p + bias)
-    return 2 * np.arcsin(np.sqrt(np.clip(gap / safe / 2, 0, 1))), new, new2
+    return 2 * np.arcsin(np.sqrt(np.maximum(gap, 0) / safe / 2)), new, new2
 
 
 def _check_variance(name: str, value: float) -> float:

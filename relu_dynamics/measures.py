@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.mlp import (
-    MLP, Array, Indices, as_real, check_count, check_indices, check_net_and_rows, check_rng, row_blocks,
+    MLP, Array, Indices, as_real, check_count, check_indices, check_kind, check_net_and_rows, check_rng, row_blocks,
 )
 from relu_dynamics.pattern import dead_units, hidden_units, pack, pattern, split_layers, unique_words
 
@@ -100,6 +100,7 @@ def hamming_of_pairs(net: MLP, x: ArrayLike, pairs: Pairs) -> NDArray[np.int64]:
     The paper's Hamming distance is the sum over layers, not normalised.
     """
     net, x = check_net_and_rows(net, x)
+    check_kind("pairs", pairs, Pairs)
     i, j = (check_indices(f"pairs.{name}", rows, len(x)) for name, rows in zip("ij", pairs, strict=True))
     counts = np.empty((len(i), len(net.weights) - 1), np.int64)
     samples, place = np.unique(np.stack([i, j]), return_inverse=True)
@@ -144,7 +145,10 @@ def time_to_half(epochs: ArrayLike, errors: ArrayLike) -> Array:
     [1.25]
     """
     epochs = as_real("epochs", epochs, (None,))
-    table = np.asarray(errors, np.float64)
+    try:
+        table = np.asarray(errors, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"errors must be real numbers, or NaN: one row per epoch. They could not be read as an array: {error}") from error
     if table.ndim != 2 or len(table) != len(epochs) or len(table) == 0:
         raise ValueError(f"errors must be ({len(epochs)}, k): one row per epoch, at least one. Got shape {table.shape}.")
     if (np.diff(epochs) <= 0).any():

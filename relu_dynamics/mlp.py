@@ -225,6 +225,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def save(path: str | os.PathLike[str], net: MLP) -> None:
     """Write net to path as .npz with keys W0, b0, W1, b1, ...; equal networks give equal bytes."""
     net = check_layers(net)
+    check_kind("path", path, str, os.PathLike)
     parts = {}
     for k, (W, b) in enumerate(zip(*net, strict=True)):
         parts[f"W{k}"], parts[f"b{k}"] = np.ascontiguousarray(W), np.ascontiguousarray(b)
@@ -237,6 +238,7 @@ def load(path: str | os.PathLike[str]) -> MLP:
 
     ValueError if the file is not an .npz of numeric arrays W0, b0, W1, b1, ... that fit together.
     """
+    check_kind("path", path, str, os.PathLike)
     problem = f"{os.fspath(path)!r} is not a saved network: expected an .npz with arrays W0, b0, W1, b1, ..."
     with open(path, "rb") as stream:
         try:

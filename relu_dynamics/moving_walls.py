@@ -137,7 +137,9 @@ def region_events(
     the sum is always the difference of the two ends.
     """
     count = check_count("samples", samples, 1)
-    if not 0 < resolution < 1:
+    if not callable(path):
+        raise ValueError(f"path must be a function from [0, 1] to networks. Got {type(path).__name__}.")
+    if not 0 < as_real("resolution", resolution, ()) < 1:
         raise ValueError(f"resolution must lie between 0 and 1. Got {resolution!r}.")
     first = [(s, _line(path(s), a, b)) for s in np.linspace(0, 1, count + 1).tolist()]
     kept = [first[0], *(this for before, this, after in zip(first[:-2], first[1:-1], first[2:], strict=True)

@@ -24,6 +24,7 @@ averaging over areas (area_average), never by skipping samples, which would alia
 from __future__ import annotations
 
 import gzip
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -94,7 +95,7 @@ def elevation(shape: int | tuple[int, int], place: str = "jacksboro") -> Array:
     "salish": land and sea floor around the Salish Sea, -1437 to 2205 m, at most 91 x 120.
     """
     sources = {"jacksboro": ("jacksboro_fault_dem.npz", "elevation"), "salish": ("topobathy.npz", "topo")}
-    if place not in sources:
+    if not isinstance(place, str) or place not in sources:
         raise ValueError(f"place must be one of {', '.join(map(repr, sources))}. Got {place!r}.")
     name, key = sources[place]
     with np.load(_sample(name)) as file:
@@ -181,6 +182,6 @@ def _check_shape(shape: int | Sequence[int], axes: tuple[int, ...]) -> tuple[int
         wanted = " or ".join({1: "n", 2: "(height, width)"}.get(k, f"{k} numbers") for k in axes)
         raise ValueError(f"shape must be {wanted}. Got {shape!r}.")
     counts = tuple(check_count("each axis of shape", n, 1) for n in sizes)
-    if np.prod(counts, dtype=float) > MAX_ENTRIES // 4:
-        raise ValueError(f"shape {shape!r} has more than {MAX_ENTRIES // 4} samples.")
+    if math.prod(counts) > MAX_ENTRIES // 4:
+        raise ValueError(f"shape must have at most {MAX_ENTRIES // 4} samples in all. Got {shape!r}.")
     return counts

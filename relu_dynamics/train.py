@@ -453,7 +453,7 @@ def _check_decay(name: str, value: float) -> float:
 
 def _is_finite_number(value: Any) -> bool:
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    return number and math.isfinite(value)
+    return number and abs(value) <= sys.float_info.max  # which a whole number may exceed, and NaN does not meet
 
 
 def _check_finite(name: str, value: float, epoch: int, optimiser: SGD | Adam) -> None:

@@ -84,6 +84,25 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "batch.stop - batch.start -> batch.stop + batch.start"): "more room than needed",
     ("geometry", "corners = np.ascontiguousarray(corners[np.abs(turn) > TOLERANCE])", "np.abs(turn) > TOLERANCE -> np.abs(turn) >= TOLERANCE"):
         "no turn is just that",
+    ("infinite", "safe = np.where(top > 0, top, 1)  # a zero vector has no angle, and its kernels are zero whatever it is", "1 -> 2"):
+        "stands in for 0, and what it divides is 0",
+    ("signals", "return np.asarray((image - low) / (high - low if high > low else 1.0))", "1.0 -> 1.501"): "what it divides is 0",
+    ("signals", "if math.prod(counts) > MAX_ENTRIES // 4:", "math.prod(counts) > MAX_ENTRIES // 4 -> math.prod(counts) >= MAX_ENTRIES // 4"):
+        "a signal of 2 GiB more or less",
+    ("moving_walls", "groups = int(group.max(initial=-1)) + 1", "-1 -> 1"): "more bins than groups",
+    ("moving_walls", "last = next((k for k in range(shorter - first) if old[-1 - k] != new[-1 - k]), shorter - first)",
+     "shorter - first -> shorter + first"): "parts in common at both ends do not overlap: a sequence that repeats itself would need "
+        "first-layer units that switch twice",
+    ("trajectories", "step = (end - time) / 2", "2 -> 3"): "a shorter step is as right",
+    ("trajectories", "falling, rising = up @ fast + down @ slow <= 0, up @ slow + down @ fast >= 0",
+     "up @ slow + down @ fast >= 0 -> up @ slow + down @ fast > 0"): "a value that stays is not doubtful either way",
+    ("kinks", "for _ in range(20 * len(tied) + 1):", "1 -> 2"): "more tries",
+    ("kinks", "low, high = rest.gates * rest.signals, (1 - rest.gates) * rest.signals",
+     "rest.gates * rest.signals -> rest.gates / rest.signals"): "it matters where it is 0",
+    ("kinks", "SLACK, NEGLIGIBLE = 1e-9, 1e-11", "1e-09 -> 0.0010000015"): "a tolerance, and what comes to its end does so at a root",
+    ("kinks", "beyond, below = (moves.gates - 1) * moves.signals > slack, moves.gates * moves.signals < -slack",
+     "moves.gates * moves.signals < -slack -> moves.gates * moves.signals <= -slack"): "no gate is off by just that",
+    ("kinks", "for _ in range(50):", "50 -> 51"): "more tries",
     ("tangent", "r = r / np.where(size > 0, size, 1.0)", "1.0 -> 1.501"): "stands in for 0, and what it divides is 0",
 }
 

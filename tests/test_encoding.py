@@ -88,6 +88,14 @@ def test_gaussian_features_average_to_a_gaussian_kernel():
     assert (np.abs(features @ features.T / waves - expected) <= 4 * np.sqrt(variance / waves) + 1e-12).all()
 
 
+@pytest.mark.parametrize(("count", "d", "sigma"), [(1, 3, 0.25), (4, 1, 1.0), (1, 1, 1e-3)])
+def test_gaussian_features_may_be_few_and_slow(count, d, sigma):
+    """sigma scales the waves of one generator."""
+    features, unit = (gaussian_features(count, d, s, np.random.default_rng(0)) for s in (sigma, 1.0))
+    assert_array_equal(features.frequencies, sigma * unit.frequencies)
+    assert features(np.zeros((2, d))).shape == (2, 2 * count)
+
+
 @given(st.integers(0, 10), st.integers(1, 6), st.integers(1, 3))
 def test_a_shared_frequency_spans_two_dimensions_per_coordinate_however_many_columns(l, copies, d):
     """T30: the rank is that of one frequency."""

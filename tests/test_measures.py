@@ -141,8 +141,8 @@ def test_time_to_half_of_a_straight_decay_is_where_it_crosses(gaps, rate):
 
 
 def test_time_to_half_is_the_first_crossing_and_nan_without_a_target():
-    errors = np.array([[1.0, 0.2, np.nan], [0.4375, 0.2, np.nan], [0.9, 0.9, np.nan], [0.1, 0.9, np.nan]])
-    assert_array_equal(time_to_half([0, 9, 10, 11], errors), [8.0, 0.0, np.nan])
+    errors = np.array([[1.0, 0.2, np.nan, 1.0], [0.4375, 0.2, np.nan, 0.5], [0.9, 0.9, np.nan, 0.5], [0.1, 0.9, np.nan, 0.5]])
+    assert_array_equal(time_to_half([0, 9, 10, 11], errors), [8.0, 0.0, np.nan, np.inf])  # to reach 1/2 is not to fall below it
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,7 @@ def test_time_to_half_is_the_first_crossing_and_nan_without_a_target():
         (lambda rng: local_pairs((8, 8, 3), rng, patches=1, side=2, pairs=1), "shape must be"),
         (lambda rng: local_pairs((8,), 0, patches=1, side=2, pairs=1), "numpy.random.Generator"),
         (lambda rng: global_pairs((8, 6), rng, pairs=1, gap=5), "gap must leave"),
+        (lambda rng: global_pairs((8, 6), 0, pairs=1, gap=2), "numpy.random.Generator"),
         (lambda rng: global_pairs((8, 6), rng, pairs=1, gap=-1), "gap must be"),
         (lambda rng: hamming_of_pairs(net(), np.ones((2, 1)), Pairs([0], [2])), r"pairs.j must be .* from 0 to 1"),
         (lambda rng: dead_count(net(), np.ones((0, 1))), "without inputs no unit is dead"),

@@ -12,6 +12,7 @@ import pkgutil
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import relu_dynamics
 from relu_dynamics import encoding, flow, infinite, measures, mlp, moving_walls, pattern, regions1d, regions2d, signals
@@ -369,3 +370,21 @@ def test_answers_too_large_for_memory_are_refused_before_they_are_made(door, lim
 def test_what_comes_of_no_enumeration_is_refused(call_with, other):
     with pytest.raises(ValueError, match="must be (Pieces|EncodedPieces|Regions|Walls).* Got "):
         call_with(other)
+
+
+@pytest.mark.parametrize("call_with", [
+    lambda odd: measures.hamming_of_pairs(PLANE, X, odd), lambda odd: measures.time_to_half([0, 1], odd),
+    lambda odd: moving_walls.region_events(odd, [0.0], [1.0]),
+    lambda odd: moving_walls.region_events(lambda s: LINE, [0.0], [1.0], resolution=odd),
+    lambda odd: complex2d.draw(odd, regions2d.regions_in_window(PLANE, BOX)), lambda odd: complex2d.draw(Figure().subplots(), odd),
+    *(lambda odd, name=name: complex2d.draw(Figure().subplots(), regions2d.regions_in_window(PLANE, BOX), **{name: odd})
+      for name in ("colour", "linewidth")),
+    lambda odd: signals.elevation((4, 4), odd), lambda odd: signals.random_image(odd, np.random.default_rng(0)),
+    lambda odd: mlp.save(odd, PLANE), mlp.load,
+    train.sgd, lambda odd: train.adam(0.1, odd), lambda odd: train.adam(0.1, epsilon=odd)])
+@pytest.mark.parametrize("odd", [None, object(), {}, [[1j]], np.array(["a"]), 10**400, (1.5, 2)],
+                         ids=["None", "object", "dict", "complex", "text", "huge", "tuple"])
+def test_what_is_of_another_kind_is_refused_by_name(call_with, odd):
+    """Not by the TypeError or OverflowError of whatever comes upon it first."""
+    with pytest.raises(ValueError, match="must|expected"):
+        call_with(odd)

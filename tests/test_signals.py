@@ -157,7 +157,7 @@ def test_signals_belong_to_the_caller():
         (lambda: grid(0, "half-open"), "whole number, at least 1"),
         (lambda: grid((2, 3, 4), "half-open"), "shape must be n or"),
         (lambda: grid(2.5, "half-open"), "shape must be"),
-        (lambda: grid((2**20, 2**20), "half-open"), "more than"),
+        (lambda: grid((2**20, 2**20), "half-open"), "shape must have at most"),
         (lambda: tones(np.zeros((3, 2)), [1], [0]), "t must be"),
         (lambda: tones([0.0], [1, 2], [0]), "phases must be .* one per frequency"),
         (lambda: tones([np.nan], [1], [0]), "Got nan"),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial import Delaunay
+from scipy.special import spherical_jn
 
 from relu_dynamics import spectrum
 from relu_dynamics.mlp import MLP, predict
@@ -24,6 +25,14 @@ from relu_dynamics.spectrum import (
 from tests.strategies import gaussian_nets
 
 seeds = st.integers(0, 2**32 - 1)
+
+
+def test_the_spherical_bessel_functions_are_scipys_where_they_do_not_cancel_and_beyond():
+    """j0, j1 (T33) from 0 over both sides of the series' end to what overflows when squared."""
+    y = np.concatenate([[0.0, 1e-300], np.linspace(1e-3, 3, 2999), 10.0 ** np.arange(1, 200, 7)])
+    y = np.concatenate([y, -y])
+    assert_allclose(spectrum._j0(y), spherical_jn(0, np.abs(y)), rtol=1e-14, atol=1e-16)
+    assert_allclose(spectrum._j1(y), np.sign(y) * spherical_jn(1, np.abs(y)), rtol=1e-12, atol=1e-16)
 
 
 # ------------------------------------------------------ functions on a segment

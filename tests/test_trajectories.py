@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
-from relu_dynamics.trajectories import balances, first_layer_flow, integrate, output_layer_flow
+from relu_dynamics.trajectories import _first_zero, balances, first_layer_flow, integrate, output_layer_flow
 from tests.strategies import exact_nets, with_rows
 
 RNG = np.random.default_rng
@@ -211,6 +211,50 @@ def test_times_may_begin_at_zero_and_paths_agree_at_common_times():
     assert path.times.tolist() == [0, 1, 2] and len(path.networks) == 3
 
 
+@pytest.mark.parametrize("seed", [0, 1, 4, 5])
+def test_outputs_a_thousand_times_smaller_take_a_million_times_longer(seed):
+    """T23: with the first layer alone, weights out and targets divided by 2^10 divide its velocity by 2^20, at the kinks too.
+    In all of these some entry that rests goes on before the end."""
+    net, x, y = problem(seed, (2, 8, 1))
+    small = MLP((net.weights[0], net.weights[1] / 2**10), (net.biases[0], net.biases[1] / 2**10))
+    path, slow = integrate(net, x, y, [10.0], layers=[1]), integrate(small, x, y / 2**10, [10.0 * 2**20], layers=[1])
+    assert distance(MLP(path.networks[0].weights[:1], path.networks[0].biases[:1]), MLP(slow.networks[0].weights[:1], slow.networks[0].biases[:1])) < 1e-10
+    assert np.allclose(slow.flips.time / 2**20, path.flips.time, rtol=0, atol=1e-9)
+    assert slow.flips.state.tolist() == path.flips.state.tolist()
+    rests = {(i, u) for i, u, state in zip(path.flips.example, path.flips.unit, path.flips.state, strict=True) if state == REST}
+    last = {(i, u): state for i, u, state in zip(path.flips.example, path.flips.unit, path.flips.state, strict=True)}
+    assert any(last[entry] != REST for entry in rests)
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_a_rest_ends_when_the_side_it_leaves_for_no_longer_drives_it_back(seed):
+    """T23: with its gate at the end of [0, 1] that it has come to, and gates for the unit's other entries at rest,
+    z' = 0 for all of them; here for the first layer alone, summed by hand.  No other entry comes to its kink then."""
+    net, x, y = problem(seed, (2, 8, 1))
+    flips = integrate(net, x, y, [10.0], layers=[1]).flips
+    ends = [(time, i, u, state) for k, (time, i, u, state) in enumerate(zip(*flips, strict=True))
+            if any((flips.example[j], flips.unit[j], flips.state[j]) == (i, u, REST) for j in range(k))]
+    assert ends and all(np.count_nonzero(flips.time == time) == 1 for time, *_ in ends)
+    products = 1 + x @ x.T
+    for time, i, u, state in ends:
+        now = integrate(net, x, y, [time], layers=[1]).networks[0]
+        z = forward(now, x).preacts[0][:, u]
+        force = ((predict(now, x) - y) @ now.weights[1])[:, u]  # dL/dh, but for a factor
+        rest = np.flatnonzero(np.abs(z) < 1e-8)
+        others = rest[rest != i]
+        push = products[rest] @ (force * np.where(np.arange(len(x)) == i, state, (z > 1e-8)))
+        lift = products[np.ix_(rest, others)] * force[others]
+        left = push - lift @ np.linalg.lstsq(lift, push)[0]
+        assert i in rest and np.abs(left).max() < 1e-8 * np.abs(products[rest] * force).max()
+
+
+@pytest.mark.parametrize("start", [1e-4, 0.3, 2.0])
+def test_the_first_zero_of_a_straight_fall_is_found_however_soon(start):
+    """start - t on (0, 1]."""
+    time, which = _first_zero(np.array([5.0, start]), np.array([[-1.0], [-1.0]]), np.zeros(1), 1.0)
+    assert (time, which) == (1.0, None) if start > 1 else (abs(time - start) < 1e-12 and which == 1)
+
+
 # ----------------------------------------------------------------- the public door
 
 
@@ -231,6 +275,11 @@ def test_deep_networks_and_too_many_flips_are_refused():
         first_layer_flow(net, x, y, [1.0])
     with pytest.raises(ArithmeticError, match="max_flips"):
         integrate(*problem(1, (2, 8, 1)), [10.0], max_flips=0)
+    path = integrate(net, x, y, [10.0])
+    assert len(set(path.flips.time)) == len(path.flips.time) > 1  # one at a time
+    assert len(integrate(net, x, y, [10.0], max_flips=len(path.flips.time)).flips.time) == len(path.flips.time)
+    with pytest.raises(ArithmeticError, match=f"max_flips = {len(path.flips.time) - 1} "):
+        integrate(net, x, y, [10.0], max_flips=len(path.flips.time) - 1)
 
 
 def test_without_hidden_units_nothing_of_the_first_layer_moves():
