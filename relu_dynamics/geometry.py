@@ -50,7 +50,8 @@ def check_window(window: ArrayLike) -> Array:
         lengths = np.ptp(corners, axis=0)
         area = polygon_area(corners)
     if not (np.isfinite(area) and np.abs(area) > TOLERANCE * lengths.max() ** 2 > 0):
-        raise ValueError(f"window must have an area; its corners must not lie on one line. Got area {area}, sides {lengths.tolist()}.")
+        raise ValueError("window must have an area that float64 can tell from 0: its corners must not lie on one line, nor its sides "
+                         f"be as short as that. Got area {area}, extent {lengths.tolist()}. A network can be rescaled to a larger window.")
     if area < 0:
         corners = corners[::-1]
     turn = _turns(corners)

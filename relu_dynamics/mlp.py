@@ -93,7 +93,7 @@ def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch")
             weights.append(rng.uniform(-bound, bound, (fan_out, fan_in)))
             biases.append(rng.uniform(-bound, bound, fan_out))
         elif scheme == "he":
-            weights.append(rng.normal(0.0, np.sqrt(2 / max(1, fan_in)), (fan_out, fan_in)))
+            weights.append(rng.normal(scale=np.sqrt(2 / max(1, fan_in)), size=(fan_out, fan_in)))
             biases.append(np.zeros(fan_out))
         else:
             raise ValueError(f"scheme must be 'torch' or 'he'. Got {scheme!r}.")

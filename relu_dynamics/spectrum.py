@@ -206,9 +206,12 @@ def band_energy(coefficients: ArrayLike, cycles: ArrayLike) -> Array:
 
 
 def radial_bands(cycles: ArrayLike) -> Indices:
-    """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d)."""
+    """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d), of at most 2^52 cycles."""
     cycles = as_real("cycles", cycles, (None, None), "one frequency per row").astype(np.float64)
-    return np.asarray(np.rint(np.sqrt((cycles**2).sum(axis=1))).astype(np.intp))
+    radius = np.sqrt((cycles**2).sum(axis=1))
+    if radius.max(initial=0) > 2**52:
+        raise ValueError(f"cycles must be at most 2**52 in size, or float64 has no fractions to round. Got {radius.max():.3g}.")
+    return np.asarray(np.rint(radius).astype(np.intp))
 
 
 # ------------------------------------------------------- the error of a fit

@@ -85,6 +85,8 @@ def integrate(
     It is the flow of Clarke and Filippov, which slides along convex kinks.  Along it L' = -|theta'|^2 (T25),
     f and L are continuous (T23) and balances are conserved (T24), up to the tolerances rtol and atol of
     the integrator.  Margins are looked at four times a step: a dip shorter than that can be missed.
+    The number of steps, and with it the time this takes, grows like t times the largest curvature of the
+    loss, which bounds the steps of an explicit integrator.
     layers lists the layers that train, numbered 1 .. L; None is all.
 
     ValueError for arguments that do not fit together, or hold no example.  Undecided for more than max_flips

@@ -103,6 +103,17 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("kinks", "beyond, below = (moves.gates - 1) * moves.signals > slack, moves.gates * moves.signals < -slack",
      "moves.gates * moves.signals < -slack -> moves.gates * moves.signals <= -slack"): "no gate is off by just that",
     ("kinks", "for _ in range(50):", "50 -> 51"): "more tries",
+    ("geometry", "following = np.stack([2 * ((i + 1) % k), 2 * ((i - 1) % k) + 1], axis=1).ravel()", "1 -> 2"): "of no meaning outside the window",
+    ("geometry", "if (turn < 0).any() or turn.sum() > 3 * np.pi:", "turn.sum() > 3 * np.pi -> turn.sum() >= 3 * np.pi"):
+        "the sum is a multiple of 2 pi",
+    ("geometry", "rising = (corners[edges[:, 1]] - corners) @ SWEEP > 0",
+     "(corners[edges[:, 1]] - corners) @ SWEEP > 0 -> (corners[edges[:, 1]] - corners) @ SWEEP >= 0"): "no side is level to the last bit",
+    ("degenerate2d", "tolerance = max(level * float(np.ptp(corners, axis=0).max()), 2 * widest)  # a region has a wall on either side", "2 -> 3"):
+        "a bound, and a larger one holds too",
+    ("degenerate2d", "if (((z > 0) != regions.pattern[:, at : at + len(b)]) & (np.abs(z) > regions.level * scale)).any():",
+     "np.abs(z) > regions.level * scale -> np.abs(z) >= regions.level * scale"): "no pre-activation is just that",
+    ("degenerate2d", "z[np.abs(z) <= threshold[j]] = 0", "np.abs(z) <= threshold[j] -> np.abs(z) < threshold[j]"): "no pre-activation is just that",
+    ("mlp", "if not bound <= largest:", "bound <= largest -> bound < largest"): "no bound is just that",
     ("tangent", "r = r / np.where(size > 0, size, 1.0)", "1.0 -> 1.501"): "stands in for 0, and what it divides is 0",
 }
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import rgb_to_hsv
 from matplotlib.figure import Figure
 
-from relu_dynamics import complex2d, regions2d
+from relu_dynamics import complex2d, degenerate2d, regions2d
 from relu_dynamics.complex2d import NotGeneric, _below_edge, _slope_colours
 from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import check_window, face_means, polygon_area
@@ -480,6 +480,48 @@ def test_walls_not_in_general_position_are_noticed():
     with pytest.raises(NotGeneric):
         _enumerate(net, check_window(BOX), MAX_REGIONS)
     assert len(regions_in_window(net, BOX)) == 2
+
+
+COINCIDENT = MLP((np.array([[1.0, 0.0]] * 2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))  # one wall, x = 0, twice
+
+
+@pytest.mark.parametrize("window", [BOX, TRIANGLE])
+def test_too_many_regions_are_refused_unit_by_unit_too(window):
+    assert len(unit_by_unit(COINCIDENT, check_window(window), 2)) == 2
+    with pytest.raises(ValueError, match="more than max_regions = 1 "):
+        unit_by_unit(COINCIDENT, check_window(window), 1)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda bits: bits ^ np.uint64(1), "not the network's"), (lambda bits: bits[[0, 0]], "same pattern")])
+def test_patterns_that_cannot_be_are_refused_unit_by_unit(change, words, monkeypatch):
+    """Each answer is compared with the network itself before it is given."""
+    cut_by_all = degenerate2d._cut_by_all
+
+    def damaged(*arguments):
+        found = cut_by_all(*arguments)
+        return found._replace(layers=[(parent, change(bits)) for parent, bits in found.layers])
+
+    monkeypatch.setattr(degenerate2d, "_cut_by_all", damaged)
+    with pytest.raises(ValueError, match=words):
+        unit_by_unit(COINCIDENT, check_window(BOX), MAX_REGIONS)
+
+
+def test_a_wall_that_may_or_may_not_cut_off_a_corner_counts_in_the_tolerance():
+    """x + y = 2 touches the unit square in one corner; rounding of z, up to 4e-14, moves it by 4e-14 / sqrt(2)."""
+    touching = MLP((np.array([[1.0, 1.0]]), np.ones((1, 1))), (np.array([-2.0]), np.zeros(1)))
+    found = regions_in_window(touching, ((0, 1), (0, 1)))
+    assert len(found) == 1 and found.level == 1e-14 and found.tolerance > 2 * 4e-14 / np.sqrt(2) - 1e-16
+
+
+@pytest.mark.parametrize("corner", [(0.0, 0.0), (0.0, 100.0), (100.0, 0.0)])
+def test_what_hides_a_hundredth_of_the_window_is_refused_wherever_the_window_lies(corner):
+    """Twins that cancel, 3e11 each, leave rounding of 1e-2 in a unit of slope 1."""
+    (x, y), twins = corner, 3e11
+    net = MLP((np.array([[1.0, 0.0]] * 3), np.array([[twins, -twins, 1.0]]), np.ones((1, 1))),
+              (np.full(3, 0.5 - x), np.array([-1.0]), np.zeros(1)))
+    with pytest.raises(ValueError, match="rounding hides walls of regions as wide as"):
+        unit_by_unit(net, check_window(((x, x + 1), (y, y + 1))), MAX_REGIONS)
 
 
 @pytest.mark.parametrize("rate", [[1e3, 1.0, 1e3], [1e3, 1e3, 1.0]])

@@ -417,6 +417,7 @@ def test_half_cycles_of_a_patch_are_cosines_at_half_sample_points():
         (lambda y: band_energy(y, y[:5]), "coefficients must be .5, m."),
         (lambda y: band_energy(y, y[:, 0]), "cycles must be"),
         (lambda y: radial_bands([["a"]]), "cycles must be"),
+        (lambda y: radial_bands([[1e30, 0.0]]), "cycles must be at most"),
         (lambda y: frequency_error(y[:5], y, (6,)), "f must be .* shape"),
         (lambda y: frequency_error(y, y, (7,)), "y must be"),
         (lambda y: frequency_error(y, y, 6), "shape must be"),
