@@ -514,10 +514,9 @@ def test_a_wall_that_may_or_may_not_cut_off_a_corner_counts_in_the_tolerance():
     assert len(found) == 1 and found.level == 1e-14 and found.tolerance > 2 * 4e-14 / np.sqrt(2) - 1e-16
 
 
-@pytest.mark.parametrize("corner", [(0.0, 0.0), (0.0, 100.0), (100.0, 0.0)])
-def test_what_hides_a_hundredth_of_the_window_is_refused_wherever_the_window_lies(corner):
-    """Twins that cancel, 3e11 each, leave rounding of 1e-2 in a unit of slope 1."""
-    (x, y), twins = corner, 3e11
+@pytest.mark.parametrize(("x", "y", "twins"), [(0.0, 0.0, 1e11), (0.0, 100.0, 1e9), (100.0, 0.0, 1e9)])
+def test_what_hides_a_hundredth_of_the_window_is_refused_wherever_the_window_lies(x, y, twins):
+    """Twins that cancel leave rounding of 3e-3 in a unit of slope 1: sums of 3 times 1e11, or of 150 times 1e9."""
     net = MLP((np.array([[1.0, 0.0]] * 3), np.array([[twins, -twins, 1.0]]), np.ones((1, 1))),
               (np.full(3, 0.5 - x), np.array([-1.0]), np.zeros(1)))
     with pytest.raises(ValueError, match="rounding hides walls of regions as wide as"):
