@@ -115,6 +115,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("degenerate2d", "z[np.abs(z) <= threshold[j]] = 0", "np.abs(z) <= threshold[j] -> np.abs(z) < threshold[j]"): "no pre-activation is just that",
     ("mlp", "bound *= float(np.linalg.norm(np.vstack([np.column_stack([W, b]), np.eye(1, W.shape[1] + 1, W.shape[1])]).astype(np.float64), 2))",
      "1 -> 2"): "another row of zeros",
+    ("degenerate2d", "met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))", "low <= limit -> low < limit"):
+        "no pre-activation is just that",
     ("mlp", "if not bound <= largest:", "bound <= largest -> bound < largest"): "no bound is just that",
     ("tangent", "r = r / np.where(size > 0, size, 1.0)", "1.0 -> 1.501"): "stands in for 0, and what it divides is 0",
 }

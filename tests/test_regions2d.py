@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from relu_dynamics import complex2d, degenerate2d, regions2d
 from relu_dynamics.complex2d import NotGeneric, _below_edge, _slope_colours
 from relu_dynamics.degenerate2d import unit_by_unit
-from relu_dynamics.geometry import check_window, face_means, polygon_area
+from relu_dynamics.geometry import check_window, face_means, polygon_area, window_subdivision
 from relu_dynamics.mlp import MLP, forward, init, predict
 from relu_dynamics.pattern import affine_map, pattern
 from relu_dynamics.regions1d import regions_on_segment
@@ -514,13 +514,23 @@ def test_a_wall_that_may_or_may_not_cut_off_a_corner_counts_in_the_tolerance():
     assert len(found) == 1 and found.level == 1e-14 and found.tolerance > 2 * 4e-14 / np.sqrt(2) - 1e-16
 
 
-@pytest.mark.parametrize(("x", "y", "twins"), [(0.0, 0.0, 1e11), (0.0, 100.0, 1e9), (100.0, 0.0, 1e9)])
-def test_what_hides_a_hundredth_of_the_window_is_refused_wherever_the_window_lies(x, y, twins):
-    """Twins that cancel leave rounding of 3e-3 in a unit of slope 1: sums of 3 times 1e11, or of 150 times 1e9."""
+@pytest.mark.parametrize(("x", "y", "size", "twins"), [(0, 0, 1, 1e11), (0, 100, 1, 1e9), (100, 0, 1, 1e9), (0, 0, 1 / 64, 1e12)])
+def test_what_hides_a_hundredth_of_the_window_is_refused_wherever_the_window_lies(x, y, size, twins):
+    """Twins that cancel leave rounding of 3e-3 size in a unit of slope 1: sums of 3 times 1e11, of 150 times 1e9, or of 3 / 64 times 1e12."""
     net = MLP((np.array([[1.0, 0.0]] * 3), np.array([[twins, -twins, 1.0]]), np.ones((1, 1))),
-              (np.full(3, 0.5 - x), np.array([-1.0]), np.zeros(1)))
+              (np.full(3, size / 2 - x), np.array([-float(size)]), np.zeros(1)))
     with pytest.raises(ValueError, match="rounding hides walls of regions as wide as"):
-        unit_by_unit(net, check_window(((x, x + 1), (y, y + 1))), MAX_REGIONS)
+        unit_by_unit(net, check_window(((x, x + size), (y, y + size))), MAX_REGIONS)
+
+
+@pytest.mark.parametrize("corner", [(0.0, 0.0), (5.0, -3.0), (-7.0, 2.0)])
+def test_where_rounding_hides_a_unit_in_a_whole_face_the_face_is_as_wide_as_it_is(corner):
+    """A unit square is between 1 and sqrt(2) wide, wherever it lies."""
+    net = MLP((np.array([[1e-20, 0.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
+    x, y = corner
+    square = check_window(((x, x + 1), (y, y + 1)))
+    width = degenerate2d._widest_band(net, window_subdivision(square), (square @ net.weights[0].T).T, np.array([1e-14]), [])
+    assert 1 <= width <= np.sqrt(2) + 1e-12
 
 
 @pytest.mark.parametrize("rate", [[1e3, 1.0, 1e3], [1e3, 1e3, 1.0]])
