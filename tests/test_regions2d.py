@@ -523,6 +523,23 @@ def test_what_hides_a_hundredth_of_the_window_is_refused_wherever_the_window_lie
         unit_by_unit(net, check_window(((x, x + size), (y, y + size))), MAX_REGIONS)
 
 
+@given(st.one_of(exact_nets(**planar), planar_nets(width=12)), st.sampled_from([-20, 20]))
+def test_a_window_a_million_times_smaller_has_the_same_regions_a_million_times_smaller(net, power):
+    """Window and biases times 2^k: nothing changes but the scale, to the bit, and that goes for the tolerance."""
+    factor = 2.0**power
+    scaled = MLP(net.weights, tuple(b * factor for b in net.biases))
+    try:
+        found = regions_in_window(net, BOX)
+    except ValueError:
+        with pytest.raises(ValueError):
+            regions_in_window(scaled, np.array(BOX) * factor)
+        return
+    other = regions_in_window(scaled, np.array(BOX) * factor)
+    assert other.level == found.level and other.tolerance == factor * found.tolerance
+    np.testing.assert_array_equal(other.vertices, factor * found.vertices)
+    np.testing.assert_array_equal(other.packed, found.packed)
+
+
 @pytest.mark.parametrize("corner", [(0.0, 0.0), (5.0, -3.0), (-7.0, 2.0)])
 def test_where_rounding_hides_a_unit_in_a_whole_face_the_face_is_as_wide_as_it_is(corner):
     """A unit square is between 1 and sqrt(2) wide, wherever it lies."""
