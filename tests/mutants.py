@@ -213,7 +213,7 @@ def noticed(folder: Path, module: str, source: str) -> bool:
         for profile in ("few", "dev"):  # most faults need only a few examples to show
             environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "HYPOTHESIS_PROFILE": profile}
             ended = subprocess.run(command, cwd=folder, timeout=SECONDS, capture_output=True, env=environment, text=True)
-            if ended.returncode in (1, 2):  # a test failed, or could not even be collected
+            if ended.returncode in (1, 2) or ended.returncode < 0:  # a test failed, or could not be collected, or all came down
                 return True
             if ended.returncode:
                 raise RuntimeError(f"pytest did not run the tests of {module}: {ended.stdout}{ended.stderr}")

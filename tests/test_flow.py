@@ -163,7 +163,7 @@ def test_a_units_part_is_the_rate_when_it_alone_is_trained():
         assert np.isclose(flow.splits["unit"].values[u], 2 / y.size * np.sum(r * C), rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize("shape", [(7,), (3, 5)])
+@pytest.mark.parametrize("shape", [(5,), (3, 5)])
 @given(st.one_of(gaussian_nets(inputs=st.just(2), width=6), lattice_nets(inputs=st.just(2))), st.integers(0, 99))
 def test_pairs_are_classed_by_cell_sign_distance_and_place(shape, net, seed):
     """T15 iii, iv, pair by pair.  Half-integer inputs repeat, so two different examples often share a cell."""

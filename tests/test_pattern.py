@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics.mlp import MLP, backward, forward, init, predict
 from relu_dynamics.pattern import (
-    affine_map, dead_units, hamming, hidden_units, pack, pattern, preactivation_maps, split_layers, unique_patterns,
+    affine_map, dead_units, hamming, hidden_units, pack, pattern, preactivation_maps, split_layers, unique_patterns, unpack,
 )
 from tests.oracles import exact_pattern
 from tests.strategies import exact_nets, gaussian_nets, twins, with_rows
@@ -143,6 +143,13 @@ def test_packing_keeps_every_bit(q):
     assert words.dtype == np.uint64 and words.shape == (len(q), -(-q.shape[1] // 64))
     for u in range(q.shape[1]):
         assert_array_equal((words[:, u // 64] >> np.uint64(u % 64)) & np.uint64(1), q[:, u])
+    assert_array_equal(unpack(words, q.shape[1]), q, strict=True)
+
+
+def test_patterns_without_units_have_no_words():
+    none = np.zeros((3, 0), bool)
+    assert pack(none).shape == (3, 0)
+    assert_array_equal(unpack(pack(none), 0), none, strict=True)
 
 
 @given(bits())
