@@ -248,14 +248,16 @@ def _certify(regions: Regions) -> Certificate:
     order = np.argsort(vertex)
     vertex, unit = vertex.take(order), unit.take(order)
     scale = np.concatenate([*regions.scales, [1.0]])
+    scaling = 1 / np.where(scale > 0, scale, 1)
     on, off = 0.0, np.inf
-    for rows in row_blocks(len(regions.vertices), 1024):
+    for rows in row_blocks(len(regions.vertices), 256):
         h, z = regions.vertices[rows], []
         for W, b in zip(net.weights[:k], net.biases[:k], strict=True):
             z.append(h @ W.T + b)
             h = np.maximum(z[-1], 0)
-        size = np.abs(np.concatenate(z, axis=1)) if z else np.ones((len(h), 1))
-        size /= np.where(scale[: size.shape[1]] > 0, scale[: size.shape[1]], 1)
+        size = np.concatenate(z, axis=1) if z else np.ones((len(h), 1))
+        np.abs(size, out=size)
+        size *= scaling[: size.shape[1]]
         pairs = slice(*np.searchsorted(vertex, [rows.start, rows.stop]))
         own = vertex[pairs] - rows.start, unit[pairs]
         on = max(on, float(size[own].max(initial=0)))

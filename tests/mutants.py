@@ -58,8 +58,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("complex2d", "words = np.zeros((len(words), 1), np.uint64)", "1 -> 2"): "two words of zeros are as equal as one",
     ("complex2d", "ok = off >= 1000 * on and off > max(TOLERANCE, regions.level) and on <= max(TOLERANCE, regions.level)",
      "off > max(TOLERANCE, regions.level) -> off >= max(TOLERANCE, regions.level)"): "no clearance is just that",
-    ("complex2d", "size = np.abs(np.concatenate(z, axis=1)) if z else np.ones((len(h), 1))", "1 -> 2"): "for a network without units",
-    ("complex2d", "size /= np.where(scale[: size.shape[1]] > 0, scale[: size.shape[1]], 1)", "1 -> 2"): "stands in for 0, and what it divides is 0",
+    ("complex2d", "size = np.concatenate(z, axis=1) if z else np.ones((len(h), 1))", "1 -> 2"): "for a network without units",
+    ("complex2d", "scaling = 1 / np.where(scale > 0, scale, 1)", "1 -> 2"): "stands in for 0, and what it divides is 0",
     ("regions2d", "if not ((t > 0) & (t < 1)).all():", "t > 0 -> t >= 0"): "a cut in a corner is refused by _checked",
     ("regions2d", "rising = np.concatenate([sub.rising, direction @ SWEEP > 0]).take(carrier)",
      "direction @ SWEEP > 0 -> direction @ SWEEP >= 0"): "no wall is level to the last bit",
@@ -118,6 +118,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("degenerate2d", "met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))", "low <= limit -> low < limit"):
         "no pre-activation is just that",
     ("mlp", "if not bound <= largest:", "bound <= largest -> bound < largest"): "no bound is just that",
+    ("tangent", "def tangent_kernel(net: MLP, x: ArrayLike, x2: ArrayLike | None = None, *, rows: int = 1024) -> Array:", "1024 -> 1025"):
+        "blocks of another size are as right",
     ("tangent", "r = r / np.where(size > 0, size, 1.0)", "1.0 -> 1.501"): "stands in for 0, and what it divides is 0",
 }
 
