@@ -111,6 +111,7 @@ def test_patterns_are_those_of_the_midpoints_and_neighbours_differ_in_their_wall
 
 
 @example((MLP((np.array([[-2.5, 2.5]]), np.zeros((1, 1))), (np.zeros(1), np.zeros(1))), np.zeros(2), np.ones(2)), 0)
+@example((MLP((np.array([[2.5, -2.5]]), np.array([[0.5]]), np.zeros((1, 1))), (np.zeros(1), np.zeros(1), np.zeros(1))), np.zeros(2), np.ones(2)), 0)
 @given(with_segment(st.one_of(exact_nets(), gaussian_nets())), seeds)
 def test_no_sample_finds_a_piece_that_is_not_listed(drawn, seed):
     net, a, b = drawn
@@ -118,9 +119,11 @@ def test_no_sample_finds_a_piece_that_is_not_listed(drawn, seed):
     t = np.random.default_rng(seed).uniform(size=500)
     t = t[np.abs(t[:, None] - pieces.t).min(axis=1) > 4 * pieces.tolerance + 1e-12]
     listed = pieces.pattern[np.searchsorted(pieces.t, t) - 1]
-    trace = forward(net, a + t[:, None] * (b - a))
-    z, size = (np.hstack([np.zeros((len(t), 0)), *parts]) for parts in (trace.preacts[:-1], [
-        np.abs(h) @ np.abs(W).T + np.abs(c) for h, W, c in zip(trace.inputs[:-1], net.weights[:-1], net.biases[:-1], strict=True)]))
+    x = a + t[:, None] * (b - a)
+    sizes = [np.abs(x)]  # of the sums that each z comes from, layer after layer, and so of its rounding
+    for W, c in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        sizes.append(sizes[-1] @ np.abs(W).T + np.abs(c))
+    z, size = (np.hstack([np.zeros((len(t), 0)), *parts]) for parts in (forward(net, x).preacts[:-1], sizes[1:]))
     clear = np.abs(z) > 1e-14 * size  # a unit that is 0 along the whole segment has a sign by rounding
     assert_array_equal(listed[clear], z[clear] > 0)
 
