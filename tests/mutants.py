@@ -60,6 +60,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "off > max(TOLERANCE, regions.level) -> off >= max(TOLERANCE, regions.level)"): "no clearance is just that",
     ("complex2d", "size = np.concatenate(z, axis=1) if z else np.ones((len(h), 1))", "1 -> 2"): "for a network without units",
     ("complex2d", "scaling = 1 / np.where(scale > 0, scale, 1)", "1 -> 2"): "stands in for 0, and what it divides is 0",
+    ("complex2d", "def blocks(which: Indices, size: int = 512) -> Iterator[Indices]:", "512 -> 513"): "blocks of another size are as right",
     ("regions2d", "if not ((t > 0) & (t < 1)).all():", "t > 0 -> t >= 0"): "a cut in a corner is refused by _checked",
     ("regions2d", "rising = np.concatenate([sub.rising, direction @ SWEEP > 0]).take(carrier)",
      "direction @ SWEEP > 0 -> direction @ SWEEP >= 0"): "no wall is level to the last bit",
