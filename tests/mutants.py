@@ -103,6 +103,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("kinks", "SLACK, NEGLIGIBLE = 1e-9, 1e-11", "1e-09 -> 0.0010000015"): "a tolerance, and what comes to its end does so at a root",
     ("kinks", "beyond, below = (moves.gates - 1) * moves.signals > slack, moves.gates * moves.signals < -slack",
      "moves.gates * moves.signals < -slack -> moves.gates * moves.signals <= -slack"): "no gate is off by just that",
+    ("kinks", "pull[flat == REST] = np.where(beyond, 1, np.where(below, -1, 0))", "1 -> 2"): "only its sign counts",
     ("kinks", "for _ in range(50):", "50 -> 51"): "more tries",
     ("geometry", "following = np.stack([2 * ((i + 1) % k), 2 * ((i - 1) % k) + 1], axis=1).ravel()", "1 -> 2"): "of no meaning outside the window",
     ("geometry", "if (turn < 0).any() or turn.sum() > 3 * np.pi:", "turn.sum() > 3 * np.pi -> turn.sum() >= 3 * np.pi"):
