@@ -62,6 +62,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("complex2d", "scaling = 1 / np.where(scale > 0, scale, 1)", "1 -> 2"): "stands in for 0, and what it divides is 0",
     ("complex2d", "def blocks(which: Indices, size: int = 512) -> Iterator[Indices]:", "512 -> 513"): "blocks of another size are as right",
     ("regions2d", "if not ((t > 0) & (t < 1)).all():", "t > 0 -> t >= 0"): "a cut in a corner is refused by _checked",
+    ("regions2d", "if not ((t > 0) & (t < 1)).all():", "1 -> 2"): "and so is one beyond the end",
     ("regions2d", "rising = np.concatenate([sub.rising, direction @ SWEEP > 0]).take(carrier)",
      "direction @ SWEEP > 0 -> direction @ SWEEP >= 0"): "no wall is level to the last bit",
     ("regions2d", "key = (carrier << 41) | (t * 2.0**41).astype(np.int64)",

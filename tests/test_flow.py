@@ -175,7 +175,8 @@ def test_pairs_are_classed_by_cell_sign_distance_and_place(shape, net, seed):
     y = rng.integers(-3, 4, (n, len(net.biases[-1]))) / 2
     flow = decompose(net, x, y, grid=shape, outputs=True)
     C, value = influences(net, x, y)
-    assume(not ((value != 0) & (abs(value) < 1e-9 * abs(value).max())).any())  # signs below rounding have no class
+    size = 2 / y.size * np.einsum("ia,ija->ij", abs(predict(net, x) - y), abs(C))
+    assume(not ((size > 1e-12 * size.max()) & (abs(value) < 1e-9 * size)).any())  # signs below rounding have no class
     q = np.concatenate([*forward(net, x).pattern, np.zeros((n, 0), bool)], axis=1)
     spots = [np.array(spot) for spot in np.ndindex(shape)]
     limits = flow.splits["distance"].labels[0]

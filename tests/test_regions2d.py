@@ -482,6 +482,42 @@ def test_walls_not_in_general_position_are_noticed():
     assert len(regions_in_window(net, BOX)) == 2
 
 
+def test_a_unit_without_weights_is_no_reason_to_go_unit_by_unit():
+    """z = 0 everywhere is off without a doubt, and so is z = b; neither has a wall."""
+    net = init([2, 8, 8, 1], np.random.default_rng(0))
+    for W, b, value in ((net.weights[0], net.biases[0], 0.0), (net.weights[1], net.biases[1], 0.5)):
+        W[3], b[3] = 0, value
+    found = regions_in_window(net, BOX)
+    assert found.level == 0 and not found.pattern[:, 3].any() and found.pattern[:, 11].all()
+
+
+@pytest.mark.parametrize(("enumerate_them", "refined", "lifted"), [(regions_in_window, 3, 2), (count_regions, 2, 2)])
+def test_nothing_is_computed_beyond_the_last_layer_and_to_count_not_even_there(enumerate_them, refined, lifted, monkeypatch):
+    calls = {"_refine": 0, "_lift": 0}
+    for name in calls:
+        def counted(*arguments, name=name, function=getattr(regions2d, name)):
+            calls[name] += 1
+            return function(*arguments)
+        monkeypatch.setattr(regions2d, name, counted)
+    enumerate_them(init([2, 8, 8, 8, 1], np.random.default_rng(0)), BOX)
+    assert calls == {"_refine": refined, "_lift": lifted}
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_wall_that_enters_a_face_twice_is_refused(twice):
+    """One edge per cut, outside on its other side: unit 0 crosses face 0, and unit 3 crosses face 1 once or twice."""
+    at = [(0, 0, True), (0, 0, False), *[(1, 3, True), (1, 3, False)] * (2 if twice else 1)]  # face, unit, the boundary leaves the positive side
+    face = np.array([side for f, _, leaves in at for side in ((-1, f) if leaves else (f, -1))])  # all rise
+    cuts = regions2d._Cuts(np.arange(len(at) + 1), np.arange(len(at)), np.array([unit for _, unit, _ in at]),
+                           np.full(len(at), 0.5), np.ones(len(at)), np.arange(len(at)))
+    if twice:
+        with pytest.raises(NotGeneric, match="one chord"):
+            regions2d._find_chords(face, cuts, 4)
+    else:
+        chords = regions2d._find_chords(face, cuts, 4)
+        assert list(zip(*(part.tolist() for part in chords), strict=True)) == [(0, 0, 0, 1), (1, 3, 2, 3)]
+
+
 COINCIDENT = MLP((np.array([[1.0, 0.0]] * 2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))  # one wall, x = 0, twice
 
 
