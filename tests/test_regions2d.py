@@ -117,6 +117,7 @@ def test_neighbours_differ_exactly_in_the_unit_that_owns_their_edge(net):
     differ = found.pattern[pairs[:, 0]] != found.pattern[pairs[:, 1]]
     assert (differ.sum(axis=1) == 1).all()
     assert np.array_equal(differ.argmax(axis=1), found.edge_owner[edge])
+    assert np.array_equal(edge, np.flatnonzero(found.edge_owner >= 0))
     assert (found.edge_owner == -1).sum() == (found.edge_faces == -1).sum()
     starts = np.cumsum([0, *(len(b) for b in net.biases[:-1])])
     for owner, layer in zip(found.edge_owner, found.edge_layer, strict=True):
@@ -292,11 +293,25 @@ def test_location_by_geometry_is_location_by_pattern(net, seed):
 def test_a_point_on_walls_belongs_to_a_region_that_touches_it(net, x):
     """Also a point on the window's side, and one whose pattern, all ties off, no region has."""
     found = regions_in_window(net, BOX)
-    for point, f in zip(x, locate(found, x), strict=True):
+    assert_touches(found, x, locate(found, x))
+
+
+def assert_touches(found, x, faces):
+    for point, f in zip(x, faces, strict=True):
         corners = corners_of(found, f)
         side = np.roll(corners, -1, axis=0) - corners
         distance = (side[:, 0] * (point - corners)[:, 1] - side[:, 1] * (point - corners)[:, 0]) / np.hypot(*side.T)
         assert f >= 0 and distance.min() > -1e-11
+
+
+@pytest.mark.parametrize("window", [BOX, TRIANGLE])
+def test_corners_and_sides_of_the_window_lie_in_the_regions_beside_them(window):
+    """By geometry alone, as for a point whose pattern no region has."""
+    found = regions_in_window(init([2, 16, 16, 1], np.random.default_rng(0)), window)
+    corners = check_window(window)
+    share = np.linspace(0, 1, 9)[:, None, None]
+    x = ((1 - share) * corners + share * np.roll(corners, -1, axis=0)).reshape(-1, 2)
+    assert_touches(found, x, _below_edge(found, x))
 
 
 def test_a_point_whose_pattern_no_region_has_belongs_to_one_that_touches_it():
