@@ -76,6 +76,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("regions1d", "block = max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))", "1 -> 2"): "blocks of another size are as right",
     ("regions1d", "z = _chain_waves(features[None], np.zeros(1, np.intp), np.ones((1, features.shape[1]), np.bool_), net.weights[0], net.biases[0])",
      "1 -> 2"): "another row of bits, of a piece that is not there",
+    ("regions1d", "low, high = t[piece] + step * width, np.where(step + 1 == parts[piece], t[piece + 1], t[piece] + (step + 1) * width)", "1 -> 2"):
+        "cells that overlap: a zero that two of them find is one",
     ("regions1d", "width = 2 * TOLERANCE * (scale[walls] / np.abs(rate[walls, np.concatenate(beside)]) + 1)", "2 -> 3"): "a bound, and a larger one holds too",
     ("regions1d", "best = np.where((step >= low) & (step <= high), step, (low + high) / 2)",
      "(step >= low) & (step <= high) -> (step >= low) | (step <= high)"): "on cells this flat Newton's steps come back by themselves",
