@@ -92,6 +92,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("train", "if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):",
      "time.monotonic() > last_shown + 0.1 -> time.monotonic() < last_shown + 0.1"): "how often the progress line is renewed",
     ("train", "if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):", "0.1 -> 0.15100000000000002"): "how often it is renewed",
+    ("train", "threads: int = 1,", "1 -> 2"): "the bytes are the same whatever it is",
     ("train", "sys.stderr.flush()", "sys.stderr.flush() -> "): "when a terminal shows it",
     ("train", "shards = _shards(net, max(batch.stop - batch.start for batch in batches), x.dtype)",
      "batch.stop - batch.start -> batch.stop + batch.start"): "more room than needed",

@@ -368,6 +368,14 @@ def test_no_epochs_return_the_same_network():
         assert not np.shares_memory(after, before)
 
 
+@pytest.mark.parametrize("spent, epoch, epochs, left", [(600, 20, 60, "20:00"), (5, 2, 29, "1:08"), (90, 9, 9, "0:00")])
+def test_the_progress_line_says_how_long_the_other_epochs_will_take(spent, epoch, epochs, left, capsys, monkeypatch):
+    """As long each as those before: 30 s for 40 of them, 2.5 s for 27, nothing for none."""
+    monkeypatch.setattr(MODULE.time, "monotonic", lambda: 1000.0 + spent)
+    assert MODULE._show(epoch, epochs, 0.25, 1000.0) == 1000.0 + spent
+    assert f"epoch {epoch}/{epochs}  loss 2.500e-01  {left} left" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("terminal, progress, shown", [
     (True, None, True), (False, None, False), (True, False, False), (False, True, True),
 ])
