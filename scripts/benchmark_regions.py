@@ -3,10 +3,10 @@
     python -m scripts.benchmark regions                # all sizes, a minute or two
     python -m scripts.benchmark regions --quick        # the small ones, a few seconds
 
-Side by side in one process, taking turns, medians of repeated runs: regions_in_window
-with packed patterns, with affine maps, with the certificate too; one forward pass at
-the vertices of the result, in blocks of rows; count_regions; and, when it can be
-imported, regioncam (Rust, float32).  Peak memory is that of a fresh process each.  Networks are
+Side by side in one process per network, taking turns, medians: regions_in_window with
+packed patterns, with affine maps, with the certificate too; one forward pass at the
+vertices of the result, in blocks of rows; count_regions; and, when it can be imported,
+regioncam (Rust, float32).  Peak memory is that of a fresh process each.  Networks are
 init([2, ..., 1], default_rng(0)) in [-1, 1]^2.
 """
 
@@ -19,13 +19,14 @@ import pstats
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from relu_dynamics.mlp import MLP, Array, init, predict, row_blocks
 from relu_dynamics.regions2d import count_regions, regions_in_window
 
+T = TypeVar("T")
 Burst = Callable[[], object]  # a function worth calling many times
 SIZES = {"[16]2": [16] * 2, "[32]3": [32] * 3, "[64]3": [64] * 3, "[128]2": [128] * 2, "[128]3": [128] * 3,
          "[256]2": [256] * 2, "[256]3": [256] * 3, "[512]2": [512] * 2}
@@ -95,23 +96,42 @@ def take_turns(contestants: dict[str, tuple[Burst, int]], rounds: int, once: Col
     return {name: np.array(measured) for name, measured in seconds.items()}
 
 
-def measure(name: str, repeats: int) -> dict[str, float]:
-    """Seconds for each kind of work on one network, and what was found."""
+def repeated(job: Burst, times: int) -> tuple[Burst, int]:
+    """job many times over, as a contestant of take_turns."""
+    def burst() -> None:
+        for _ in range(times):
+            job()
+
+    return burst, times
+
+
+def measure(name: str, rounds: int) -> dict[str, float]:
+    """Seconds for each kind of work on one network, and what was found; small networks many times a turn."""
     net = network(name)
+    start = time.perf_counter()
     found = regions_in_window(net, BOX)
-    row = {"regions": len(found), "on": found.certificate.on, "off": found.certificate.off}
-    jobs: dict[str, tuple[Burst, int]] = {
-        "complex": (lambda: regions_in_window(net, BOX).packed, 1),
-        "maps": (lambda: regions_in_window(net, BOX).slope, 1),
-        "all": (lambda: [(r.slope, r.certificate) for r in [regions_in_window(net, BOX)]], 1),
-        "count": (lambda: count_regions(net, BOX), 1),
-        "forward": (lambda: forward_in_blocks(net, found.vertices), 1),
+    times = max(1, round(0.05 / (time.perf_counter() - start)))
+    jobs: dict[str, Burst] = {
+        "complex": lambda: regions_in_window(net, BOX).packed,
+        "maps": lambda: regions_in_window(net, BOX).slope,
+        "all": lambda: [(r.slope, r.certificate) for r in [regions_in_window(net, BOX)]],
+        "count": lambda: count_regions(net, BOX),
+        "forward": lambda: forward_in_blocks(net, found.vertices),
     }
+    faces: list[int] = []
     if regioncam_available():
-        row["regioncam regions"] = run_regioncam(net)
-        jobs["regioncam"] = (lambda: run_regioncam(net), 1)
-    once = ("regioncam",) if len(found) > 30_000 else ()
-    return row | {name: float(np.median(spent)) for name, spent in take_turns(jobs, repeats, once).items()}
+        jobs["regioncam"] = lambda: faces.append(run_regioncam(net))
+    turns = take_turns({work: repeated(job, times) for work, job in jobs.items()}, rounds,
+                       once=("regioncam",) if len(found) > 30_000 else ())
+    row = {"regions": len(found), "on": found.certificate.on, "off": found.certificate.off,
+           **{work: float(np.median(spent)) for work, spent in turns.items()}}
+    return row | {"regioncam regions": faces[-1]} if faces else row
+
+
+def in_a_process_of_its_own(function: Callable[..., T], *arguments: object) -> T:
+    """As a script would run it: what came before leaves neither memory nor an allocator that holds on to it."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
 
 
 def steps(name: str) -> dict[str, float]:
@@ -132,7 +152,7 @@ def high_water() -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), float("nan"))
 
 
-def _peak(name: str, tool: str) -> float:
+def peak_memory(name: str, tool: str) -> float:
     """MiB by which this process grew to enumerate the regions."""
     net = network(name)
     before = high_water()
@@ -141,12 +161,6 @@ def _peak(name: str, tool: str) -> float:
     else:
         regions_in_window(net, BOX).packed
     return high_water() - before
-
-
-def peak_memory(name: str, tool: str) -> float:
-    """The same in a fresh process."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak, (name, tool))
 
 
 def largest_network() -> tuple[int, float, float]:
@@ -158,14 +172,14 @@ def largest_network() -> tuple[int, float, float]:
     return found, time.perf_counter() - start, high_water() - before
 
 
-def table(names: list[str], repeats: int) -> Iterator[str | Asked]:
+def table(names: list[str], rounds: int) -> Iterator[str | Asked]:
     """One line per network, and what is asked for."""
     if not regioncam_available():
         yield "regioncam is not installed: its columns are skipped"
     yield ("net     regions    complex     maps      all    count  forward | us/region: complex  maps | all/forward"
            " | regioncam: regions  seconds  x complex  x maps  memory ours/theirs MiB | off/on")
     for name in names:
-        row = measure(name, repeats if max(SIZES[name]) > 64 else 5 * repeats)
+        row = in_a_process_of_its_own(measure, name, rounds)
         text = f"{name:7s} {row['regions']:7.0f} " + " ".join(f"{row[k]:8.4f}s" for k in ("complex", "maps", "all", "count", "forward"))
         text += f" | {1e6 * row['complex'] / row['regions']:5.2f} {1e6 * row['maps'] / row['regions']:5.2f}"
         text += f" | {row['all'] / row['forward']:5.2f}"
@@ -177,7 +191,7 @@ def table(names: list[str], repeats: int) -> Iterator[str | Asked]:
                 if least is not None:
                     work = f"exact regions{', with affine maps' if k == 'maps' else ''}, {name}: {row['regions']:.0f}"
                     asked.append(Asked(work, "regioncam", row["regioncam"] / row[k], ">=", least, "times as fast"))
-            ours, theirs = peak_memory(name, "ours"), peak_memory(name, "regioncam")
+            ours, theirs = (in_a_process_of_its_own(peak_memory, name, tool) for tool in ("ours", "regioncam"))
             text += f" {ours:6.0f}/{theirs:.0f}"
             if name in MUST and name != "[64]3":
                 asked.append(Asked(f"the same, peak memory, {name}", "regioncam", ours / theirs, "<=", 1 / 3, "times as much"))
@@ -192,12 +206,11 @@ def table(names: list[str], repeats: int) -> Iterator[str | Asked]:
 def lines(quick: bool) -> Iterator[str | Asked]:
     """The table, the steps of the two largest networks, and the largest network of all."""
     names = list(QUICK if quick else SIZES)
-    yield from table(names, 3 if quick else 5)
+    yield from table(names, 5)
     for name in names[-2:]:
         per_region = 1e6 / len(regions_in_window(network(name), BOX))
         yield f"{name} us/region by step: " + ", ".join(f"{step} {per_region * s:.3f}" for step, s in steps(name).items())
     if not quick:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            regions, spent, memory = pool.apply(largest_network)
+        regions, spent, memory = in_a_process_of_its_own(largest_network)
         yield f"[512]4 on [0, 1]^2: {regions} regions in {spent:.2f} s, {memory:.0f} MiB"
         yield Asked(f"exact regions, [512]4 on the unit square: {regions}", "", memory / 1024, "<=", 2, "GiB")
