@@ -68,7 +68,7 @@ def training(quick: bool) -> Iterator[str | Asked]:
             yield f"training  threads {threads}: skipped, this machine has one core"
             continue
         for widths, rows, wanted, steps in TRAINING:
-            yield from training_lines(widths, rows, threads, wanted[threads - 1], steps, rounds=3 if quick else 9)
+            yield from training_lines(widths, rows, threads, wanted[threads - 1], steps, rounds=3 if quick else 7)
 
 
 def training_lines(widths: list[int], rows: int, threads: int, wanted: float, steps: int, rounds: int) -> Iterator[str | Asked]:

@@ -17,7 +17,7 @@ import importlib.util
 import multiprocessing
 import pstats
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -30,6 +30,7 @@ T = TypeVar("T")
 Burst = Callable[[], object]  # a function worth calling many times
 SIZES = {"[16]2": [16] * 2, "[32]3": [32] * 3, "[64]3": [64] * 3, "[128]2": [128] * 2, "[128]3": [128] * 3,
          "[256]2": [256] * 2, "[256]3": [256] * 3, "[512]2": [512] * 2}
+SLOW = 30_000  # from so many regions on regioncam runs once, alone
 QUICK = ("[16]2", "[32]3", "[64]3", "[128]2")
 BOX = ((-1.0, 1.0), (-1.0, 1.0))
 STEPS = ("_cut_edges", "_find_chords", "_crossing_pairs", "_cut_chords", "_scan", "_link", "_trace", "_face_bits", "_refine",
@@ -76,18 +77,15 @@ def forward_in_blocks(net: MLP, x: Any) -> None:
         predict(net, x[rows])
 
 
-def take_turns(contestants: dict[str, tuple[Burst, int]], rounds: int, once: Collection[str] = ()) -> dict[str, Array]:
+def take_turns(contestants: dict[str, tuple[Burst, int]], rounds: int) -> dict[str, Array]:
     """Seconds per step, (rounds,), of each (burst, steps in it): every round runs every contestant once.
 
     One unmeasured round goes first.  The pause lets threads that spin after their work
-    (OpenMP's do) go to sleep before the next contestant starts.  Slow contestants may
-    run once, in the first measured round.
+    (OpenMP's do) go to sleep before the next contestant starts.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for k in range(rounds + 1):
         for name, (burst, steps) in contestants.items():
-            if name in once and k != 1:
-                continue
             time.sleep(0.05)
             start = time.perf_counter()
             burst()
@@ -119,13 +117,12 @@ def measure(name: str, rounds: int) -> dict[str, float]:
         "forward": lambda: forward_in_blocks(net, found.vertices),
     }
     faces: list[int] = []
-    if regioncam_available():
+    if regioncam_available() and len(found) < SLOW:
         jobs["regioncam"] = lambda: faces.append(run_regioncam(net))
-    turns = take_turns({work: repeated(job, times) for work, job in jobs.items()}, rounds,
-                       once=("regioncam",) if len(found) > 30_000 else ())
+    turns = take_turns({work: repeated(job, times) for work, job in jobs.items()}, rounds)
     row = {"regions": len(found), "on": found.certificate.on, "off": found.certificate.off,
            **{work: float(np.median(spent)) for work, spent in turns.items()}}
-    return row | {"regioncam regions": faces[-1]} if faces else row
+    return row | {"regioncam regions": faces[-1]} if faces else row  # the slow run alone
 
 
 def in_a_process_of_its_own(function: Callable[..., T], *arguments: object) -> T:
@@ -152,24 +149,18 @@ def high_water() -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), float("nan"))
 
 
-def peak_memory(name: str, tool: str) -> float:
-    """MiB by which this process grew to enumerate the regions."""
-    net = network(name)
-    before = high_water()
-    if tool == "regioncam":
-        run_regioncam(net)
-    else:
-        regions_in_window(net, BOX).packed
-    return high_water() - before
+class Run(NamedTuple):
+    """One enumeration in a process of its own."""
+
+    regions: int
+    seconds: float
+    memory: float  # MiB by which the process grew
 
 
-def largest_network() -> tuple[int, float, float]:
-    """[512]4 on [0, 1]^2: regions, seconds, and MiB by which this process grew."""
-    net = init([2, 512, 512, 512, 512, 1], np.random.default_rng(0))
-    before = high_water()
-    start = time.perf_counter()
-    found = len(regions_in_window(net, ((0, 1), (0, 1))).packed)
-    return found, time.perf_counter() - start, high_water() - before
+def run_alone(net: MLP, window: tuple[tuple[float, float], tuple[float, float]], tool: str) -> Run:
+    before, start = high_water(), time.perf_counter()
+    regions = run_regioncam(net) if tool == "regioncam" else len(regions_in_window(net, window).packed)
+    return Run(regions, time.perf_counter() - start, high_water() - before)
 
 
 def table(names: list[str], rounds: int) -> Iterator[str | Asked]:
@@ -184,17 +175,18 @@ def table(names: list[str], rounds: int) -> Iterator[str | Asked]:
         text += f" | {1e6 * row['complex'] / row['regions']:5.2f} {1e6 * row['maps'] / row['regions']:5.2f}"
         text += f" | {row['all'] / row['forward']:5.2f}"
         asked = []
-        if "regioncam" in row:
+        if regioncam_available():
+            ours, theirs = (in_a_process_of_its_own(run_alone, network(name), BOX, tool) for tool in ("ours", "regioncam"))
+            row = {"regioncam": theirs.seconds, "regioncam regions": theirs.regions, **row}
             text += f" | {row['regioncam regions']:7.0f} {row['regioncam']:8.4f}s"
             for k, least in zip(("complex", "maps"), MUST.get(name, (None, None)), strict=True):
                 text += f" {row['regioncam'] / row[k]:6.1f}x"
                 if least is not None:
                     work = f"exact regions{', with affine maps' if k == 'maps' else ''}, {name}: {row['regions']:.0f}"
                     asked.append(Asked(work, "regioncam", row["regioncam"] / row[k], ">=", least, "times as fast"))
-            ours, theirs = (in_a_process_of_its_own(peak_memory, name, tool) for tool in ("ours", "regioncam"))
-            text += f" {ours:6.0f}/{theirs:.0f}"
+            text += f" {ours.memory:6.0f}/{theirs.memory:.0f}"
             if name in MUST and name != "[64]3":
-                asked.append(Asked(f"the same, peak memory, {name}", "regioncam", ours / theirs, "<=", 1 / 3, "times as much"))
+                asked.append(Asked(f"the same, peak memory, {name}", "regioncam", ours.memory / theirs.memory, "<=", 1 / 3, "times as much"))
         if row["regions"] >= 1000:
             spent = steps(name)
             geometry = row["complex"] * (1 - spent["lift"] / spent["regions_in_window"])  # without the layers' products
@@ -211,6 +203,7 @@ def lines(quick: bool) -> Iterator[str | Asked]:
         per_region = 1e6 / len(regions_in_window(network(name), BOX))
         yield f"{name} us/region by step: " + ", ".join(f"{step} {per_region * s:.3f}" for step, s in steps(name).items())
     if not quick:
-        regions, spent, memory = in_a_process_of_its_own(largest_network)
-        yield f"[512]4 on [0, 1]^2: {regions} regions in {spent:.2f} s, {memory:.0f} MiB"
-        yield Asked(f"exact regions, [512]4 on the unit square: {regions}", "", memory / 1024, "<=", 2, "GiB")
+        largest = init([2, 512, 512, 512, 512, 1], np.random.default_rng(0))
+        run = in_a_process_of_its_own(run_alone, largest, ((0, 1), (0, 1)), "ours")
+        yield f"[512]4 on [0, 1]^2: {run.regions} regions in {run.seconds:.2f} s, {run.memory:.0f} MiB"
+        yield Asked(f"exact regions, [512]4 on the unit square: {run.regions}", "", run.memory / 1024, "<=", 2, "GiB")
