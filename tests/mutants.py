@@ -123,6 +123,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "the sum is a multiple of 2 pi",
     ("geometry", "rising = (corners[edges[:, 1]] - corners) @ SWEEP > 0",
      "(corners[edges[:, 1]] - corners) @ SWEEP > 0 -> (corners[edges[:, 1]] - corners) @ SWEEP >= 0"): "no side is level to the last bit",
+    ("degenerate2d", "if used + len(crossings) > Z.shape[1]:",
+     "used + len(crossings) > Z.shape[1] -> used + len(crossings) >= Z.shape[1]"): "more room sooner",
     ("degenerate2d", "tolerance = max(level * float(np.ptp(corners, axis=0).max()), 2 * widest)  # a region has a wall on either side", "2 -> 3"):
         "a bound, and a larger one holds too",
     ("degenerate2d", "if (((z > 0) != regions.pattern[:, at : at + len(b)]) & (np.abs(z) > regions.level * scale)).any():",

@@ -558,6 +558,13 @@ def test_patterns_that_cannot_be_are_refused_unit_by_unit(change, words, monkeyp
         unit_by_unit(COINCIDENT, check_window(BOX), MAX_REGIONS)
 
 
+def test_a_unit_that_cancels_to_zero_on_a_face_hides_no_wall_there():
+    """max(x + 1/2, 0) - max(x, 0) - 1/2 is 0 for x > 0, by biases that cancel, and negative elsewhere."""
+    net = MLP((np.array([[1.0, 0.0]] * 2), np.array([[1.0, -1.0]]), np.ones((1, 1))), (np.array([0.5, 0.0]), np.array([-0.5]), np.zeros(1)))
+    found = unit_by_unit(net, check_window(BOX), MAX_REGIONS)
+    assert sorted(found.area.tolist()) == [1.0, 1.0, 2.0] and not found.pattern[:, 2].any() and found.tolerance < 1e-12
+
+
 def test_a_wall_that_may_or_may_not_cut_off_a_corner_counts_in_the_tolerance():
     """x + y = 2 touches the unit square in one corner; rounding of z, up to 4e-14, moves it by 4e-14 / sqrt(2)."""
     touching = MLP((np.array([[1.0, 1.0]]), np.ones((1, 1))), (np.array([-2.0]), np.zeros(1)))

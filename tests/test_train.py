@@ -413,6 +413,18 @@ def test_a_last_step_beyond_the_finite_numbers_is_a_divergence_too():
     with pytest.raises(Divergence, match="epoch 1"):
         train(net, x, 1e10 * y, optimiser=sgd(1e308), epochs=2, rng=None,
               record=lambda epoch, net: np.isfinite(flatten(net)).all() or pytest.fail("record saw it"))
+    with pytest.raises(Divergence, match="the loss is (inf|nan) in epoch 2"):  # where nobody asks for the parameters in between
+        train(net, x, 1e10 * y, optimiser=sgd(1e308), epochs=2, rng=None)
+
+
+@pytest.mark.parametrize(("threads", "pools"), [(1, []), (2, [2])])
+def test_threads_are_started_only_where_more_than_one_is_asked_for(threads, pools, monkeypatch):
+    started, executor = [], MODULE.ThreadPoolExecutor
+    monkeypatch.setattr(MODULE, "ThreadPoolExecutor", lambda workers: started.append(workers) or executor(workers))
+    net, x, y = small_problem()
+    with in_blocks(8):
+        train(net, x, y, optimiser=sgd(0.1), epochs=2, rng=None, threads=threads)
+    assert started == pools
 
 
 NET, X, Y = small_problem(n=6)
