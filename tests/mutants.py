@@ -64,6 +64,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("complex2d", "height[((ux <= x) == (vx <= x)) | (height < 0)] = np.inf", "height < 0 -> height <= 0"): "a point on an edge lies beside it on both sides",
     ("complex2d", "ok = off >= 1000 * on and off > max(TOLERANCE, regions.level) and on <= max(TOLERANCE, regions.level)",
      "on <= max(TOLERANCE, regions.level) -> on < max(TOLERANCE, regions.level)"): "no clearance is just that",
+    ("complex2d", "if every == 1:", "1 -> 2"): "when every row is summed in full, none differs from its own",
     ("complex2d", "def blocks(which: Indices, size: int = 512) -> Iterator[Indices]:", "512 -> 513"): "blocks of another size are as right",
     ("regions2d", "if not ((t > 0) & (t < 1)).all():", "t > 0 -> t >= 0"): "a cut in a corner is refused by _checked",
     ("regions2d", "if not ((t > 0) & (t < 1)).all():", "1 -> 2"): "and so is one beyond the end",
