@@ -108,6 +108,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("moving_walls", "last = next((k for k in range(shorter - first) if old[-1 - k] != new[-1 - k]), shorter - first)",
      "shorter - first -> shorter + first"): "parts in common at both ends do not overlap: a sequence that repeats itself would need "
         "first-layer units that switch twice",
+    ("trajectories", "while now < stop and _length_left(task, state, theta, times[-1] - now) > negligible:",
+     "_length_left(task, state, theta, times[-1] - now) > negligible -> _length_left(task, state, theta, times[-1] - now) >= negligible"):
+        "no length is just that",
     ("trajectories", "step = (end - time) / 2", "2 -> 3"): "a shorter step is as right",
     ("trajectories", "falling, rising = up @ fast + down @ slow <= 0, up @ slow + down @ fast >= 0",
      "up @ slow + down @ fast >= 0 -> up @ slow + down @ fast > 0"): "a value that stays is not doubtful either way",
