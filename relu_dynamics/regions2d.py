@@ -329,7 +329,6 @@ def _crossing_pairs(chords: _Chords, carriers: _Carriers, faces: int, max_region
 
     Each pair is turned so that the second goes to the left of the first: it starts where the first's unit is off.
     """
-    guard(faces, max_regions)
     i = np.arange(len(chords.face))
     later = np.searchsorted(chords.face, chords.face, side="right") - i - 1  # chords of a face are contiguous
     change = carriers.start ^ carriers.end

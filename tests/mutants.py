@@ -67,6 +67,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("complex2d", "if every == 1:", "1 -> 2"): "when every row is summed in full, none differs from its own",
     ("complex2d", "def blocks(which: Indices, size: int = 512) -> Iterator[Indices]:", "512 -> 513"): "blocks of another size are as right",
     ("regions2d", "if not ((t > 0) & (t < 1)).all():", "t > 0 -> t >= 0"): "a cut in a corner is refused by _checked",
+    ("regions2d", "if int(key.max(initial=0)).bit_length() + shift > 62:",
+     "int(key.max(initial=0)).bit_length() + shift -> int(key.max(initial=0)).bit_length() - shift"): "no complex is that large",
     ("regions2d", "if not ((t > 0) & (t < 1)).all():", "1 -> 2"): "and so is one beyond the end",
     ("regions2d", "rising = np.concatenate([sub.rising, direction @ SWEEP > 0]).take(carrier)",
      "direction @ SWEEP > 0 -> direction @ SWEEP >= 0"): "no wall is level to the last bit",
@@ -138,6 +140,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "1 -> 2"): "another row of zeros",
     ("degenerate2d", "met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))", "low <= limit -> low < limit"):
         "no pre-activation is just that",
+    ("mlp", "bound *= math.sqrt(1 + float(np.vdot(W, W)) + float(np.vdot(b, b)))", "1 -> 2"): "a bound, and a sharper one is asked second",
+    ("mlp", "return max(float(x.max(initial=0)), -float(x.min(initial=0))) * math.sqrt(x.shape[1])", "0 -> 1"): "a bound, and a larger one holds too",
     ("mlp", "if not bound <= largest:", "bound <= largest -> bound < largest"): "no bound is just that",
     ("tangent", "def tangent_kernel(net: MLP, x: ArrayLike, x2: ArrayLike | None = None, *, rows: int = 1024) -> Array:", "1024 -> 1025"):
         "blocks of another size are as right",

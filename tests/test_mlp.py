@@ -217,6 +217,11 @@ def test_he_scheme_is_gaussian_with_variance_two_over_fan_in_and_zero_biases():
     assert not any(b.any() for b in net.biases)
 
 
+def test_he_scheme_with_one_input_has_variance_two():
+    W = init([1, 20_000, 1], np.random.default_rng(0), scheme="he").weights[0]
+    assert abs(W.var() / 2 - 1) < 4 * np.sqrt(2 / W.size)
+
+
 def test_equal_generators_make_equal_networks():
     a, b, c = (flatten(init([2, 5, 1], np.random.default_rng(seed))) for seed in (3, 3, 4))
     assert_array_equal(a, b)

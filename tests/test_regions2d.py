@@ -558,6 +558,16 @@ def test_patterns_that_cannot_be_are_refused_unit_by_unit(change, words, monkeyp
         unit_by_unit(COINCIDENT, check_window(BOX), MAX_REGIONS)
 
 
+@pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (10.0, 0.0), (0.0, -7.0)])
+def test_a_wall_is_placed_as_well_as_rounding_and_the_slope_of_its_unit_allow(x, y):
+    """z = 4 (x - x0 - 1/2): its sums are up to 4 |x|, |y| at most and the bias, its slope 4, and a region has a wall on either side."""
+    net = MLP((np.array([[4.0, 0.0]]), np.ones((1, 1))), (np.array([-4 * (x + 0.5)]), np.zeros(1)))
+    found = regions_in_window(net, ((x, x + 1), (y, y + 1)))
+    size = 4 * max(abs(x), x + 1, abs(y), y + 1) + 4 * (x + 0.5)
+    assert len(found) == 2 and found.level == 0
+    np.testing.assert_allclose(found.tolerance, max(1e-14, 2 * 1e-14 * size / 4), rtol=1e-9)
+
+
 def test_a_unit_that_cancels_to_zero_on_a_face_hides_no_wall_there():
     """max(x + 1/2, 0) - max(x, 0) - 1/2 is 0 for x > 0, by biases that cancel, and negative elsewhere."""
     net = MLP((np.array([[1.0, 0.0]] * 2), np.array([[1.0, -1.0]]), np.ones((1, 1))), (np.array([0.5, 0.0]), np.array([-0.5]), np.zeros(1)))
