@@ -6,7 +6,7 @@
 Side by side in one process per network, taking turns, medians: regions_in_window with
 packed patterns, with affine maps, with the certificate too; one forward pass at the
 vertices of the result, in blocks of rows; count_regions; and, when it can be imported,
-regioncam (Rust, float32).  Peak memory is that of a fresh process each.  Networks are
+regioncam (Rust, float32), which runs once and alone where there are many regions.  Peak memory is that of a fresh process each.  Networks are
 init([2, ..., 1], default_rng(0)) in [-1, 1]^2.
 """
 
