@@ -1,13 +1,14 @@
 """How fast are the exact regions in a window, and how much memory do they take?
 
-    python -m scripts.benchmark regions                # all sizes, a minute or two
-    python -m scripts.benchmark regions --quick        # the small ones, a few seconds
+    python -m scripts.benchmark regions                # all sizes, two minutes
+    python -m scripts.benchmark regions --quick        # the small ones, half a minute
 
 Side by side in one process per network, taking turns, medians: regions_in_window with
 packed patterns, with affine maps, with the certificate too; one forward pass at the
 vertices of the result, in blocks of rows; count_regions; and, when it can be imported,
-regioncam (Rust, float32), which runs once and alone where there are many regions.  Peak memory is that of a fresh process each.  Networks are
-init([2, ..., 1], default_rng(0)) in [-1, 1]^2.
+regioncam (Rust, float32), which runs once and alone where there are many regions.  Peak
+memory is that of a fresh process each.  Networks are init([2, ..., 1], default_rng(0))
+in [-1, 1]^2.
 """
 
 from __future__ import annotations
