@@ -208,6 +208,7 @@ def test_torch_scheme_is_uniform_within_one_over_root_fan_in():
         assert 0.97 * bound < np.abs(sample).max() <= bound
         assert abs(sample.mean()) < 4 * bound / np.sqrt(3 * sample.size)
         assert abs(np.mean(sample**2) * 3 / bound**2 - 1) < 4 * np.sqrt(0.8 / sample.size)
+    assert 0.97 < np.abs(init([1, 400, 1], np.random.default_rng(0)).weights[0]).max() <= 1
 
 
 def test_he_scheme_is_gaussian_with_variance_two_over_fan_in_and_zero_biases():
@@ -430,7 +431,7 @@ def test_numbers_up_to_the_largest_come_in_and_none_beyond(dtype, sign):
     beyond = np.nextafter(largest, sign * dtype(np.inf))
     assert as_real("a", np.array([0, largest], dtype))[1] == largest
     with pytest.raises(ValueError, match=r"a must be .* at index \(1,\)\. float.* is safe up to"):
-        as_real("a", np.array([0, beyond], dtype))
+        as_real("a", np.array([largest, beyond], dtype))
 
 
 AT_THE_LIMIT = MLP((np.array([[3.0]]), np.array([[2.0]]), np.array([[2.5], [0.0]]), np.zeros((2, 2))),
@@ -556,3 +557,10 @@ def test_a_trace_that_forward_did_not_return_is_refused():
                   trace._replace(pattern=[q * 0.5 for q in trace.pattern])):
         with pytest.raises(ValueError, match="trace must"):
             backward(net, other, np.ones((4, 1)))
+
+
+def test_the_trace_of_a_network_does_not_let_in_another_that_overflows():
+    net = init([2, 3, 1], np.random.default_rng(0))
+    trace = forward(net, np.ones((4, 2)))
+    with pytest.raises(ValueError, match="might grow"):
+        backward(MLP(tuple(1e40 * W for W in net.weights), net.biases), trace, np.ones((4, 1)))

@@ -51,6 +51,7 @@ def test_a_fault_that_breaks_a_test_is_noticed_and_one_that_changes_nothing_is_n
     """In a package of one module with one test."""
     (tmp_path / "relu_dynamics").mkdir()
     (tmp_path / "tests").mkdir()
+    (tmp_path / "relu_dynamics" / "__init__.py").touch()
     (tmp_path / "relu_dynamics" / "one.py").write_text("def one():\n    return 1\n")
     (tmp_path / "tests" / "test_one.py").write_text("from relu_dynamics.one import one\n\n\ndef test_one():\n    assert one() == 1\n")
     assert mutants.noticed(tmp_path, "one", "def one():\n    return 2\n")
