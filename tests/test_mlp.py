@@ -474,6 +474,14 @@ def test_the_growth_allowed_is_the_product_of_frobenius_norms(x, where):
     predict(net(1.001 * s), x[:0])  # no rows grow to nothing much
 
 
+def test_where_frobenius_norms_overstate_growth_the_spectral_norms_decide():
+    """b = (s, s) and then 1e25 times the identity: at x = 0 the values grow to sqrt(2) 1e25 s, of which Frobenius norms make sqrt(2) times more."""
+    net = lambda s: MLP((np.zeros((2, 1)), 1e25 * np.eye(2)), (np.full(2, s * 1e25 / np.sqrt(2)), np.zeros(2)))
+    predict(net(0.999), [[0.0]])
+    with pytest.raises(ValueError, match="might grow to 1e[+]50"):
+        predict(net(1.001), [[0.0]])
+
+
 def test_a_network_alone_may_grow_as_it_would_on_inputs_of_length_one():
     """hypot(1, 1) sqrt(1 + 25 s^2)."""
     axes, s = np.ones((1, 1)), 1e50 / (np.sqrt(2) * 5)
