@@ -73,15 +73,27 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "on <= max(TOLERANCE, regions.level) -> on < max(TOLERANCE, regions.level)"): "no clearance is just that",
     ("complex2d", "if every == 1:", "1 -> 2"): "when every row is summed in full, none differs from its own",
     ("complex2d", "def blocks(which: Indices, size: int = 512) -> Iterator[Indices]:", "512 -> 513"): "blocks of another size are as right",
-    ("regions2d", "if not ((t > 0) & (t < 1)).all():", "t > 0 -> t >= 0"): "a cut in a corner is refused by _checked",
     ("regions2d", "if int(key.max(initial=0)).bit_length() + shift > 62:",
      "int(key.max(initial=0)).bit_length() + shift -> int(key.max(initial=0)).bit_length() - shift"): "no complex is that large",
-    ("regions2d", "if not ((t > 0) & (t < 1)).all():", "1 -> 2"): "and so is one beyond the end",
     ("regions2d", "rising = np.concatenate([sub.rising, direction @ SWEEP > 0]).take(carrier)",
      "direction @ SWEEP > 0 -> direction @ SWEEP >= 0"): "no wall is level to the last bit",
     ("regions2d", "key = (carrier << 41) | (t * 2.0**41).astype(np.int64)",
      "carrier << 41 | (t * 2.0 ** 41).astype(np.int64) -> carrier << 41 & (t * 2.0 ** 41).astype(np.int64)"): "keys that tie are sorted by carrier and t",
     ("regions2d", "if int(key.max(initial=0)).bit_length() + shift > 62:", "62 -> 63"): "no complex is that large",
+    ("regions2d", "many = np.flatnonzero(count.take(carrier) > 1)  # the others are in order",
+     "count.take(carrier) > 1 -> count.take(carrier) >= 1"): "cuts that are in order stay in it",
+    ("regions2d", "key = (carrier << 41) | (t * 2.0**41).astype(np.int64)", "t * 2.0 ** 41 -> t / 2.0 ** 41"): "keys that tie are sorted by carrier and t",
+    ("regions2d", "key = (carrier << 41) | (t * 2.0**41).astype(np.int64)", "41 -> 42"): "carriers may be further apart",
+    ("regions2d", "if not ((gap > TOLERANCE) | (cuts.carrier[1:] != cuts.carrier[:-1])).all():", "gap > TOLERANCE -> gap >= TOLERANCE"):
+        "no gap is just that",
+    ("regions2d", "rises = (cuts.rate > 0).astype(np.intp)", "cuts.rate > 0 -> cuts.rate >= 0"): "where a sign changes the rate is not 0",
+    ("regions2d", "if int(key.max(initial=0)).bit_length() + shift > 62:",
+     "int(key.max(initial=0)).bit_length() + shift > 62 -> int(key.max(initial=0)).bit_length() + shift >= 62"): "either way sorts",
+    ("regions2d", "if int(key.max(initial=0)).bit_length() + shift > 62:",
+     "int(key.max(initial=0)).bit_length() + shift > 62 -> int(key.max(initial=0)).bit_length() + shift < 62"): "either way sorts",
+    ("regions2d", "if int(key.max(initial=0)).bit_length() + shift > 62:", "0 -> 1"): "either way sorts",
+    ("regions2d", "side = (layer.edge_cuts.rate.take(cut) > 0) == positive_first   # 0: the chord lies left of the edge",
+     "layer.edge_cuts.rate.take(cut) > 0 -> layer.edge_cuts.rate.take(cut) >= 0"): "where a sign changes the rate is not 0",
     ("pattern", "words = np.zeros((len(words), 1), np.uint64)", "1 -> 2"): "two words of zeros are as equal as one",
     ("regions1d", "block = max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))", "1 -> 2"): "blocks of another size are as right",
     ("regions1d", "z = _chain_waves(features[None], np.zeros(1, np.intp), np.ones((1, features.shape[1]), np.bool_), net.weights[0], net.biases[0])",
@@ -154,6 +166,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("mlp", "if not bound <= largest:", "bound <= largest -> bound < largest"): "no bound is just that",
     ("tangent", "def tangent_kernel(net: MLP, x: ArrayLike, x2: ArrayLike | None = None, *, rows: int = 1024) -> Array:", "1024 -> 1025"):
         "blocks of another size are as right",
+    ("tangent", "def loss_gradient_gram(net: MLP, x: ArrayLike, y: ArrayLike, *, rows: int = 512) -> Array:", "512 -> 513"):
+        "blocks of another size are as right",
+    ("tangent", "def gradient_confusion(net: MLP, x: ArrayLike, y: ArrayLike, *, rows: int = 512) -> Array:", "512 -> 513"):
+        "blocks of another size are as right",
+    ("flow", "size = max(1, BLOCK_ENTRIES // (n * m * m * units.shape[1]))", "1 -> 2"): "blocks of another size are as right",
     ("tangent", "r = r / np.where(size > 0, size, 1.0)", "1.0 -> 1.501"): "stands in for 0, and what it divides is 0",
 }
 

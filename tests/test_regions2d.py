@@ -568,6 +568,12 @@ def test_a_wall_is_placed_as_well_as_rounding_and_the_slope_of_its_unit_allow(x,
     np.testing.assert_allclose(found.tolerance, max(1e-14, 2 * 1e-14 * size / 4), rtol=1e-9)
 
 
+@pytest.mark.parametrize("window", [((3, 7), (-5, -4)), ((-5, -4), (3, 7)), [(3, 0), (7, 0), (6, 2)]])
+def test_where_no_wall_comes_the_tolerance_is_one_part_in_1e14_of_the_longer_side_of_the_window(window):
+    always_on = MLP((np.array([[1.0, 1.0]]), np.ones((1, 1))), (np.array([100.0]), np.zeros(1)))
+    assert regions_in_window(always_on, window).tolerance == 4e-14
+
+
 def test_a_unit_that_cancels_to_zero_on_a_face_hides_no_wall_there():
     """max(x + 1/2, 0) - max(x, 0) - 1/2 is 0 for x > 0, by biases that cancel, and negative elsewhere."""
     net = MLP((np.array([[1.0, 0.0]] * 2), np.array([[1.0, -1.0]]), np.ones((1, 1))), (np.array([0.5, 0.0]), np.array([-0.5]), np.zeros(1)))
@@ -627,6 +633,14 @@ def test_two_cuts_are_as_close_as_the_slower_of_their_units_says(rate):
         regions2d._checked(far._replace(rate=np.array(rate)), np.ones(3))
     other_carrier = far._replace(rate=np.array(rate), carrier=np.array([0, 0, 1]))
     assert regions2d._checked(other_carrier, np.ones(3)) is other_carrier
+    with pytest.raises(NotGeneric):
+        regions2d._checked(far._replace(rate=np.array(rate), carrier=np.array([0, 1, 1])), np.ones(3))
+
+
+def test_cuts_closer_than_a_sorting_key_can_tell_are_in_order_too():
+    """The key rounds to 5e-13, and what is refused is closer than 1e-14 at most."""
+    for carrier, t, order in (([0, 0], [0.5 + 1e-13, 0.5], [1, 0]), ([0, 1, 1, 0], [0.7, 0.5 + 1e-13, 0.5, 0.2], [3, 0, 2, 1])):
+        assert regions2d._order_along(np.array(carrier), np.array(t)).tolist() == order
 
 
 # -------------------------------------------------------------------- pictures
