@@ -73,6 +73,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "on <= max(TOLERANCE, regions.level) -> on < max(TOLERANCE, regions.level)"): "no clearance is just that",
     ("complex2d", "if every == 1:", "1 -> 2"): "when every row is summed in full, none differs from its own",
     ("complex2d", "def blocks(which: Indices, size: int = 512) -> Iterator[Indices]:", "512 -> 513"): "blocks of another size are as right",
+    ("complex2d", "parents = len(above[-1][0]) if above else 1", "0 -> 1"): "parents and bits are as many",
+    ("complex2d", "number = np.empty((rows.stop - rows.start, 64 * varying.shape[1]), np.intp)", "64 -> 65"): "more room than needed",
+    ("regions2d", "before, after = np.maximum(low - 1, 0), np.minimum(high, len(cuts.t) - 1)", "0 -> 1"):
+        "where low - 1 is less than 1 the carrier's end stands in",
     ("regions2d", "if int(key.max(initial=0)).bit_length() + shift > 62:",
      "int(key.max(initial=0)).bit_length() + shift -> int(key.max(initial=0)).bit_length() - shift"): "no complex is that large",
     ("regions2d", "rising = np.concatenate([sub.rising, direction @ SWEEP > 0]).take(carrier)",

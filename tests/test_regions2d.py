@@ -497,6 +497,25 @@ def test_walls_not_in_general_position_are_noticed():
     assert len(regions_in_window(net, BOX)) == 2
 
 
+def test_faces_that_do_not_fill_the_window_are_no_answer():
+    """A corner of the window moved along a side by 1e-10 of it takes 5e-11 of the area away."""
+    net, corners = init([2, 4, 1], np.random.default_rng(0)), check_window(BOX)
+    found = _enumerate(net, corners, MAX_REGIONS)
+    complex2d.assemble(net, corners, found, 0.0)
+    points = found.complex.points.copy()
+    points[0] += 1e-10 * (corners[1] - corners[0])
+    with pytest.raises(NotGeneric, match="do not sum to the window's"):
+        complex2d.assemble(net, corners, found._replace(complex=found.complex._replace(points=points)), 0.0)
+
+
+@pytest.mark.parametrize("widths", [[], [63], [64], [65], [65, 3], [3, 129, 64]])
+def test_patterns_take_one_word_for_64_units_and_come_out_of_them_as_they_are(widths):
+    net = init([2, *widths, 1], np.random.default_rng(0))
+    found = regions_in_window(net, ((-0.1, 0.1), (-0.1, 0.1)))
+    assert found.packed.shape == (len(found), sum((width + 63) // 64 for width in widths))
+    np.testing.assert_array_equal(found.pattern, np.concatenate([*forward(net, inside_of(found)).pattern, np.zeros((len(found), 0), bool)], axis=1))
+
+
 def test_a_unit_without_weights_is_no_reason_to_go_unit_by_unit():
     """z = 0 everywhere is off without a doubt, and so is z = b; neither has a wall."""
     net = init([2, 8, 8, 1], np.random.default_rng(0))
