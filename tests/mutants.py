@@ -77,6 +77,21 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("complex2d", "number = np.empty((rows.stop - rows.start, 64 * varying.shape[1]), np.intp)", "64 -> 65"): "more room than needed",
     ("regions2d", "before, after = np.maximum(low - 1, 0), np.minimum(high, len(cuts.t) - 1)", "0 -> 1"):
         "where low - 1 is less than 1 the carrier's end stands in",
+    ("complex2d", "every = 1 if n <= NARROW else HEAD", "1 -> 2"): "either way sums the same rows",
+    ("complex2d", "every = 1 if n <= NARROW else HEAD", "n <= NARROW -> n < NARROW"): "either way sums the same rows",
+    ("complex2d", "every = 1 if n <= NARROW else HEAD", "n <= NARROW -> n >= NARROW"): "either way sums the same rows",
+    ("complex2d", "near = size <= regions.level", "size <= regions.level -> size < regions.level"):
+        "no pre-activation is just that",
+    ("complex2d", "ok = off >= 1000 * on and off > max(TOLERANCE, regions.level) and on <= max(TOLERANCE, regions.level)",
+     "off >= 1000 * on -> off > 1000 * on"): "no clearance is just that",
+    ("complex2d", "ok = off >= 1000 * on and off > max(TOLERANCE, regions.level) and on <= max(TOLERANCE, regions.level)",
+     "1000 -> 1001"): "a thousand or so",
+    ("complex2d", "lost = inside[found[inside] < 0]", "found[inside] < 0 -> found[inside] <= 0"):
+        "the first region is found again by place",
+    ("complex2d", "return regions.edge_faces[edge, np.where(vx[edge] > ux[edge], 1, 0)]  # type: ignore[no-any-return]",
+     "vx[edge] > ux[edge] -> vx[edge] >= ux[edge]"): "an upright edge is above no point",
+    ("complex2d", "row, unit = np.divmod(8 * byte.take(bit >> 3) + (bit & 7), max(1, 64 * words.shape[1]))", "1 -> 2"):
+        "stands in for no words, which have no bits",
     ("regions2d", "if int(key.max(initial=0)).bit_length() + shift > 62:",
      "int(key.max(initial=0)).bit_length() + shift -> int(key.max(initial=0)).bit_length() - shift"): "no complex is that large",
     ("regions2d", "rising = np.concatenate([sub.rising, direction @ SWEEP > 0]).take(carrier)",
@@ -139,6 +154,16 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("trajectories", "step = (end - time) / 2", "2 -> 3"): "a shorter step is as right",
     ("trajectories", "falling, rising = up @ fast + down @ slow <= 0, up @ slow + down @ fast >= 0",
      "up @ slow + down @ fast >= 0 -> up @ slow + down @ fast > 0"): "a value that stays is not doubtful either way",
+    ("trajectories", "negligible = atol + rtol * float(np.linalg.norm(flatten(task.start)))",
+     "atol + rtol * float(np.linalg.norm(flatten(task.start))) -> atol - rtol * float(np.linalg.norm(flatten(task.start)))"): "when so little is left of the path that nothing changes any more",
+    ("trajectories", "negligible = atol + rtol * float(np.linalg.norm(flatten(task.start)))",
+     "rtol * float(np.linalg.norm(flatten(task.start))) -> rtol / float(np.linalg.norm(flatten(task.start)))"): "when so little is left of the path that nothing changes any more",
+    ("trajectories", "layers: Sequence[int] | None = None, rtol: float = 1e-10, atol: float = 1e-12, max_flips: int = 10_000,",
+     "10000 -> 10001"): "a limit like another",
+    ("trajectories", "def first_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *, max_flips: int = 10_000) -> Path:",
+     "10000 -> 10001"): "a limit like another",
+    ("trajectories", "while now < stop and _length_left(task, state, theta, times[-1] - now) > negligible:",
+     "times[-1] - now -> times[-1] + now"): "a bound, and a larger one holds too",
     ("kinks", "for _ in range(20 * len(tied) + 1):", "1 -> 2"): "more tries",
     ("kinks", "low, high = rest.gates * rest.signals, (1 - rest.gates) * rest.signals",
      "rest.gates * rest.signals -> rest.gates / rest.signals"): "it matters where it is 0",
@@ -152,6 +177,16 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "the sum is a multiple of 2 pi",
     ("geometry", "rising = (corners[edges[:, 1]] - corners) @ SWEEP > 0",
      "(corners[edges[:, 1]] - corners) @ SWEEP > 0 -> (corners[edges[:, 1]] - corners) @ SWEEP >= 0"): "no side is level to the last bit",
+    ("geometry", "if area < 0:", "area < 0 -> area <= 0"): "no area is 0 by then",
+    ("geometry", "if (turn < 0).any() or turn.sum() > 3 * np.pi:", "turn < 0 -> turn <= 0"):
+        "the corners that do not turn are gone",
+    ("geometry", "side = side / np.hypot(*side.T)[:, None]",
+     "side / np.hypot(*side.T)[:, None] -> side * np.hypot(*side.T)[:, None]"): "lengths change no angle",
+    ("geometry", "has = np.zeros((2, faces), np.bool_)", "2 -> 3"): "a row that is not read",
+    ("geometry", "leaving, entering = np.flatnonzero(cut & (here > 0) & (there == 0)), np.flatnonzero(cut & (here == 0) & (there > 0))",
+     "here > 0 -> here >= 0"): "no side of a face that the wall cuts lies on the wall",
+    ("geometry", "leaving, entering = np.flatnonzero(cut & (here > 0) & (there == 0)), np.flatnonzero(cut & (here == 0) & (there > 0))",
+     "there > 0 -> there >= 0"): "no side of a face that the wall cuts lies on the wall",
     ("degenerate2d", "if used + len(crossings) > Z.shape[1]:",
      "used + len(crossings) > Z.shape[1] -> used + len(crossings) >= Z.shape[1]"): "more room sooner",
     ("degenerate2d", "tolerance = max(level * float(np.ptp(corners, axis=0).max()), 2 * widest)  # a region has a wall on either side", "2 -> 3"):
@@ -176,6 +211,23 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "blocks of another size are as right",
     ("flow", "size = max(1, BLOCK_ENTRIES // (n * m * m * units.shape[1]))", "1 -> 2"): "blocks of another size are as right",
     ("tangent", "r = r / np.where(size > 0, size, 1.0)", "1.0 -> 1.501"): "stands in for 0, and what it divides is 0",
+    ("spectrum", "near = np.hypot(*k.T) * diameter < 0.5", "np.hypot(*k.T) * diameter < 0.5 -> np.hypot(*k.T) * diameter <= 0.5"):
+        "in between both are exact to rounding",
+    ("spectrum", "near = np.hypot(*k.T) * diameter < 0.5", "0.5 -> 0.751"): "in between both are exact to rounding",
+    ("spectrum", "node, weight = np.polynomial.legendre.leggauss(6)", "6 -> 7"): "more points are as exact",
+    ("spectrum", "small = np.abs(y) < 1  # where the difference cancels: sum over k of (-1)^k (2k + 2) / (2k + 3)! y^(2k+1)",
+     "np.abs(y) < 1 -> np.abs(y) <= 1"): "in between both are exact to rounding",
+    ("spectrum", "small = np.abs(y) < 1  # where the difference cancels: sum over k of (-1)^k (2k + 2) / (2k + 3)! y^(2k+1)",
+     "1 -> 2"): "in between both are exact to rounding",
+    ("spectrum", "z, series = np.where(small, y, 0.0) ** 2, np.zeros_like(y)", "0.0 -> 0.001"):
+        "stands in where the other formula is taken",
+    ("spectrum", "for k in range(9, -1, -1):", "9 -> 10"): "one term more, below rounding",
+    ("spectrum", "y_large = np.where(small, 1.0, y)", "1.0 -> 1.501"): "stands in where the series is taken",
+    ("spectrum", "if radius.max(initial=0) > 2**52:", "0 -> 1"): "of no frequencies",
+    ("spectrum", "axes = tuple(range(1, len(shape) + 1))", "1 -> 2"):
+        "what is done to the outputs, if orthonormal, leaves the sum of their squares alone",
+    ("spectrum", "return signal.reshape(-1, patch, signal.shape[-1])", "-1 -> 1"): "of two axes",
+    ("spectrum", "ratio = np.full(pooled[0].shape, np.nan)", "0 -> 1"): "both have one shape",
 }
 
 

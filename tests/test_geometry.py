@@ -49,6 +49,26 @@ def test_what_is_not_a_convex_window_is_refused(window):
         check_window(window)
 
 
+@pytest.mark.parametrize("window", [((1, 0), (0, 1)), ((0, 1), (2, 2)), ((3, 3), (0, 1))])
+def test_a_box_whose_sides_do_not_increase_is_told_so(window):
+    with pytest.raises(ValueError, match="with x0 < x1 and y0 < y1"):
+        check_window(window)
+
+
+@pytest.mark.parametrize("size", [2.0**-100, 2.0**-17, 1.0, 2.0**100])
+@pytest.mark.parametrize("away", [(0, 0), (100, 0), (0, -100)])
+def test_a_window_may_have_any_size_and_place(size, away):
+    """Hundred times its size away, too: an area is compared with the square of the extent, not of the distance."""
+    corners = size * (np.array(away) + SQUARE)
+    assert check_window(corners).tolist() == corners.tolist()
+    assert check_window([[corners[0, 0], corners[1, 0]], [corners[0, 1], corners[2, 1]]]).tolist() == corners.tolist()
+
+
+def test_a_flat_window_has_an_area_wherever_it_lies():
+    """A box of 1 by 1e-9, a million away."""
+    assert len(check_window(((0, 1), (1e6, 1e6 + 1e-9)))) == 4 and len(check_window(((1e6, 1e6 + 1e-9), (0, 1)))) == 4
+
+
 @given(st.integers(3, 12), st.integers(0, 2**32 - 1))
 def test_any_order_preserving_start_and_direction_of_a_convex_polygon_is_the_same_window(k, seed):
     """Corners on an ellipse, in increasing angle, are convex; rotating or reversing the list changes no side."""
@@ -60,6 +80,16 @@ def test_any_order_preserving_start_and_direction_of_a_convex_polygon_is_the_sam
     assert polygon_area(window) > 0
     start = int(np.flatnonzero((window == corners[0]).all(axis=1))[0])
     assert np.array_equal(np.roll(window, -start, axis=0), corners)
+
+
+@pytest.mark.parametrize("window", [SQUARE, SQUARE[:3]])
+def test_each_half_edge_begins_where_the_one_before_it_ends_inside_and_outside(window):
+    """Half-edges 2 e and 2 e + 1 run along edge e and back."""
+    sub = window_subdivision(check_window(window))
+    origin = sub.edges.ravel()
+    end = sub.edges[:, ::-1].ravel()
+    assert np.array_equal(origin[sub.next], end) and np.array_equal(sub.face[sub.next], sub.face)
+    assert sorted(sub.next) == list(range(2 * len(window)))
 
 
 def _cut(lines):
@@ -106,3 +136,4 @@ def test_signs_that_no_line_has_are_refused():
 def test_a_walk_that_does_not_come_back_is_given_up():
     """A successor map that never returns to its start takes more steps than it has elements."""
     assert walk(np.array([1, 2, 1]), np.array([0])) is None
+    assert walk(np.array([1, 2, 0]), np.array([0])).half_edge.tolist() == [0, 1, 2]

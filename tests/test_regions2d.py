@@ -289,6 +289,14 @@ def test_location_by_geometry_is_location_by_pattern(net, seed):
     assert np.array_equal(_below_edge(found, x), locate(found, x))
 
 
+def test_a_point_whose_pattern_comes_after_all_others_goes_to_a_region_beside_it():
+    """max(x + d, 0) and max(d - x, 0), d below rounding: both are on at x = 0 only, one or the other beside it."""
+    net = MLP((np.array([[1.0, 0.0], [-1.0, 0.0]]), np.ones((1, 2))), (np.full(2, 1e-17), np.zeros(1)))
+    found, x = regions_in_window(net, BOX), np.array([[0.0, 0.25]])
+    assert len(found) == 2 and forward(net, x).pattern[0].all() and not found.pattern.all(axis=1).any()
+    assert_touches(found, x, locate(found, x))
+
+
 @given(exact_nets(**planar), halves((6, 2), largest=1))
 def test_a_point_on_walls_belongs_to_a_region_that_touches_it(net, x):
     """Also a point on the window's side, and one whose pattern, all ties off, no region has."""
@@ -629,6 +637,7 @@ def test_a_window_a_million_times_smaller_has_the_same_regions_a_million_times_s
         return
     other = regions_in_window(scaled, np.array(BOX) * factor)
     assert other.level == found.level and other.tolerance == factor * found.tolerance
+    assert other.certificate == found.certificate
     np.testing.assert_array_equal(other.vertices, factor * found.vertices)
     np.testing.assert_array_equal(other.packed, found.packed)
 

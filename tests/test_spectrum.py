@@ -35,6 +35,12 @@ def test_the_spherical_bessel_functions_are_scipys_where_they_do_not_cancel_and_
     assert_allclose(spectrum._j1(y), np.sign(y) * spherical_jn(1, np.abs(y)), rtol=1e-12, atol=1e-16)
 
 
+def test_there_are_bands_up_to_the_last_frequency_with_a_fraction():
+    assert radial_bands([[2.0**52, 0.0]]).tolist() == [2**52]
+    with pytest.raises(ValueError, match="at most 2"):
+        radial_bands([[2.0**52 + 1, 0.0]])
+
+
 # ------------------------------------------------------ functions on a segment
 
 
@@ -64,6 +70,21 @@ def lines(draw, closed=False):
     if closed:
         f[-1] = f[0]
     return line_through(t, f)
+
+
+@given(lines(), seeds)
+def test_the_transform_of_a_multiple_is_the_multiple_of_the_transform_to_the_bit(line, seed):
+    """So is the choice between the two formulas, which depends on what is large beside what."""
+    w = np.random.default_rng(seed).normal(size=100) * 10.0 ** np.arange(-50, 50)[:, None].ravel()
+    for factor in (2.0**-40, 2.0**40):
+        multiple = line._replace(slope=factor * line.slope, offset=factor * line.offset)
+        assert np.array_equal(segment_transform(multiple, w), factor * segment_transform(line, w))
+
+
+def test_the_transform_of_a_constant_is_right_however_low_the_frequency():
+    """1 - i w/2 - w^2/6 + ...: the second formula, a difference of two ones over w, would lose half of the digits."""
+    w = np.array([0.0, 1e-12, 1e-8, -1e-6])
+    assert_allclose(segment_transform(line_through(np.linspace(0, 1, 4), np.ones((4, 1))), w)[:, 0], 1 - 0.5j * w - w**2 / 6, rtol=1e-15)
 
 
 def integral(t, f, g, nodes=100):
@@ -397,6 +418,10 @@ def test_patches_are_blocks_of_the_signal_in_row_major_order(seed, case):
     number = np.ravel_multi_index(place, [n // patch for n in shape])
     assert_allclose(rows[number], 1)
     assert not np.delete(rows, number, axis=0).any()
+
+
+def test_a_signal_may_be_one_sample():
+    assert frequency_error([[3.0]], [[2.0]], (1,)).tolist() == patch_frequency_error([[3.0]], [[2.0]], (1,), 1)[0].tolist() == [0.5]
 
 
 def test_half_cycles_of_a_patch_are_cosines_at_half_sample_points():

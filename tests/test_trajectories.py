@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
-from relu_dynamics.trajectories import _first_zero, balances, first_layer_flow, integrate, output_layer_flow
+from relu_dynamics.kinks import first_states, make_task
+from relu_dynamics.trajectories import _first_zero, _length_left, balances, first_layer_flow, integrate, output_layer_flow
 from tests.strategies import exact_nets, with_rows
 
 RNG = np.random.default_rng
@@ -280,6 +281,23 @@ def test_deep_networks_and_too_many_flips_are_refused():
     assert len(integrate(net, x, y, [10.0], max_flips=len(path.flips.time)).flips.time) == len(path.flips.time)
     with pytest.raises(ArithmeticError, match=f"max_flips = {len(path.flips.time) - 1} "):
         integrate(net, x, y, [10.0], max_flips=len(path.flips.time) - 1)
+
+
+def test_a_path_without_flips_may_be_allowed_none():
+    """One unit that is on at both examples, and targets just above it."""
+    net = MLP((np.ones((1, 1)), np.ones((1, 1))), (np.ones(1), np.zeros(1)))
+    for flow in (integrate, first_layer_flow):
+        assert len(flow(net, [[0.0], [1.0]], [[1.1], [2.1]], [1.0], max_flips=0).flips.time) == 0
+
+
+def test_the_length_left_is_bounded_by_the_root_of_loss_times_time():
+    """T25 and Cauchy-Schwarz: the integral of |theta'| is at most sqrt(L time); examples that come twice count twice."""
+    net, x, y = problem(0)
+    x, y = np.concatenate([x, x[:2]]), np.concatenate([y, y[:2]])
+    task, theta = make_task(net, x, y, None), flatten(net)
+    bound = _length_left(task, first_states(task, theta)[1], theta, 3.0)
+    np.testing.assert_allclose(bound, np.sqrt(3 * loss(net, x, y)), rtol=1e-12)
+    assert distance(integrate(net, x, y, [3.0]).networks[0], net) < bound
 
 
 def test_without_hidden_units_nothing_of_the_first_layer_moves():
