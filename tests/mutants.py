@@ -198,6 +198,21 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "1 -> 2"): "another row of zeros",
     ("degenerate2d", "met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))", "low <= limit -> low < limit"):
         "no pre-activation is just that",
+    ("degenerate2d", "if found.tolerance > WIDEST * size:",
+     "found.tolerance > WIDEST * size -> found.tolerance >= WIDEST * size"): "no tolerance is just that",
+    ("degenerate2d", "Z[np.abs(Z) <= threshold[:, None]] = 0  # also where later walls of the layer cross this one",
+     "np.abs(Z) <= threshold[:, None] -> np.abs(Z) < threshold[:, None]"): "no pre-activation is just that",
+    ("degenerate2d", "start = np.flatnonzero(np.diff(sub.face[half], prepend=-1))", "-1 -> 1"): "the first face is 0",
+    ("degenerate2d", "flat = np.flatnonzero((high <= limit) & (low >= -limit))", "low >= -limit -> low > -limit"):
+        "no pre-activation is just that",
+    ("degenerate2d", "flat = np.flatnonzero((high <= limit) & (low >= -limit))", "high <= limit -> high < limit"):
+        "no pre-activation is just that",
+    ("degenerate2d", "met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))",
+     "high >= -limit -> high > -limit"): "no pre-activation is just that",
+    ("degenerate2d", "flat = flat[~_is_zero(net, layers, flat, unit)] if len(flat) and limit > 0 else flat[:0]",
+     "limit > 0 -> limit >= 0"): "a unit without sums is 0 everywhere",
+    ("degenerate2d", "q = unpacked(packed_patterns(layers, 1 + int(faces.max())).take(faces, axis=0) if depth else np.zeros((len(faces), 0), np.uint64),",
+     "0 -> 1"): "without layers no word is read",
     ("mlp", "bound *= math.sqrt(1 + float(np.vdot(W, W)) + float(np.vdot(b, b)))", "1 -> 2"): "a bound, and a sharper one is asked second",
     ("mlp", "return max(float(x.max(initial=0)), -float(x.min(initial=0))) * math.sqrt(x.shape[1])", "0 -> 1"): "a bound, and a larger one holds too",
     ("mlp", "largest, bound = LARGEST[net.weights[0].dtype], math.hypot(1, radius)", "1 -> 2"):

@@ -599,6 +599,13 @@ def test_a_wall_is_placed_as_well_as_rounding_and_the_slope_of_its_unit_allow(x,
 def test_where_no_wall_comes_the_tolerance_is_one_part_in_1e14_of_the_longer_side_of_the_window(window):
     always_on = MLP((np.array([[1.0, 1.0]]), np.ones((1, 1))), (np.array([100.0]), np.zeros(1)))
     assert regions_in_window(always_on, window).tolerance == 4e-14
+    assert unit_by_unit(always_on, check_window(window), MAX_REGIONS).tolerance == 4e-14
+
+
+def test_a_unit_that_is_nowhere_near_zero_hides_no_wall_however_flat_it_is():
+    """1 + max(x, 0) / 10^6: rounding would move a wall of that slope by 10^-8, but it has none."""
+    net = MLP((np.array([[1.0, 0.0]]), np.array([[1e-6]]), np.ones((1, 1))), (np.zeros(1), np.ones(1), np.zeros(1)))
+    assert unit_by_unit(net, check_window(BOX), MAX_REGIONS).tolerance < 1e-13
 
 
 def test_a_unit_that_cancels_to_zero_on_a_face_hides_no_wall_there():
