@@ -91,13 +91,13 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
     t: Array = np.array([0.0, 1.0])
     owner: Indices = np.zeros(0, np.intp)
     tolerance, units = TOLERANCE, 0
-    h, rate = t[:, None], line.weights[0]  # (v, m[l-1]) the layer's inputs; (m[l], k) slopes of its pre-activations
+    h, rate = t[:, None], line.weights[0]  # (v, m[l-1]) the layer's inputs, never negative; (m[l], k) slopes of its pre-activations
     at_start = h[:1]                       # its inputs at t = 0
     layers: list[tuple[Indices, Bits]] = []
     for l, (W, bias) in enumerate(zip(line.weights[:-1], line.biases[:-1], strict=True)):
         z = h @ W.T + bias
         # the sums that make z are at most |W_u| |h| + |b_u|, and their rounding in proportion
-        scale = np.sqrt(np.vecdot(W, W)) * np.linalg.norm(np.maximum(h.max(axis=0), -h.min(axis=0))) + np.abs(bias)
+        scale = np.sqrt(np.vecdot(W, W)) * np.linalg.norm(h.max(axis=0)) + np.abs(bias)
         start, end, piece, unit, at, share, narrow = _cut(t, z, rate, scale)
         split = _split(t, piece, unit, at, limit)
         tolerance = max(tolerance, narrow)

@@ -117,6 +117,30 @@ def test_a_wall_left_to_a_breakpoint_beside_it_counts_in_the_tolerance():
     assert len(pieces.t) == 3 and pieces.tolerance >= 1.4e-14
 
 
+@pytest.mark.parametrize("x", [0.0, 10.0, -7.0])
+def test_a_wall_is_placed_as_well_as_rounding_and_the_slope_of_its_unit_allow(x):
+    """z = 4 (x - x0 - 1/2) = 4 t - 2: its sums are up to 6, its slope 4, the place itself is rounded, and a piece has a wall on either side;
+    a unit that is nowhere near 0 hides nothing, however flat."""
+    net = MLP((np.array([[4.0], [1e-6]]), np.ones((1, 2))), (np.array([-4 * (x + 0.5), 1 - 1e-6 * x]), np.zeros(1)))
+    assert_allclose(regions_on_segment(net, [x], [x + 1]).tolerance, 2e-14 * (6 / 4 + 1), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("W", "b", "on"), [([1.0, 0.0], 2.0**-20 - 2.0**-51, [0, 0, 1]), ([0.0, -1.0], -(2.0**-51), [1, 1, 0])])
+def test_a_zero_next_to_a_breakpoint_makes_no_piece_of_its_own(W, b, on):
+    """Units with kinks at 1 - 2^-19 and 1 - 2^-20, and a third that switches 4e-16 before the second of these, or after."""
+    net = MLP((np.ones((2, 1)), np.array([W]), np.ones((1, 1))), (np.array([2.0**-19 - 1, 2.0**-20 - 1]), np.array([-b]), np.zeros(1)))
+    pieces = regions_on_segment(net, [0.0], [1.0])
+    assert pieces.t.tolist() == [0, 1 - 2.0**-19, 1 - 2.0**-20, 1] and pieces.pattern[:, 2].tolist() == [bool(q) for q in on]
+
+
+def test_as_many_pieces_as_are_allowed_are_listed_and_one_more_is_refused():
+    for listed in (lambda limit: regions_on_segment(NET, [-1, -1], [1, 2], max_regions=limit),
+                   lambda limit: regions_on_encoded_segment(NET, PositionalEncoding(1), [0.1], [1.1], max_regions=limit)):
+        assert len(listed(3).t) == 4
+        with pytest.raises(ValueError, match="there are at least 3 pieces, more than max_regions = 2"):
+            listed(2)
+
+
 @pytest.mark.parametrize(("slopes", "kinks"), [([-1.0, 1e-6, 1.0], [0.0, 0.25, 0.5]), ([1.0, 1e-6], [0.0, 0.5])])
 def test_a_wall_at_a_breakpoint_is_as_uncertain_as_the_flatter_side_says(slopes, kinks):
     """z of the second layer is 0 at 1/2, give or take 1e-15, and has slope 1e-6 on one side of it: within rounding of
@@ -192,6 +216,12 @@ def test_no_hidden_units_left_is_one_piece(widths):
     else:
         assert len(pieces.pattern) == 1 and pieces.pattern.shape == (1, 0)
         assert_allclose(pieces.slope[0], net.weights[0] @ [9.0], rtol=1e-15)
+        assert pieces.owner.shape == (0,) and len(regions_on_segment(net, [0.0], [9.0], max_regions=1).t) == 2
+
+
+def test_no_hidden_units_are_one_piece_of_encoded_inputs_too():
+    pieces = regions_on_encoded_segment(init([4, 2], np.random.default_rng(0)), PositionalEncoding(2), [0.0], [1.0], max_regions=1)
+    assert pieces.t.tolist() == [0, 1] and pieces.owner.shape == pieces.uncertified_unit.shape == (0,)
 
 
 # ------------------------------------------- along a segment of encoded inputs
@@ -214,6 +244,8 @@ def encoded(draw, d=st.integers(1, 2)):
         a, b = np.zeros(dimension), np.eye(dimension)[0]
     elif draw(st.booleans()):
         a, b = np.zeros(dimension), np.ones(dimension)
+    elif draw(st.booleans()):
+        b = np.where(np.arange(dimension) == 0, b, a)
     return net, encoding, a, b
 
 
@@ -264,6 +296,49 @@ def test_a_tangency_is_reported_and_not_guessed():
     pieces = regions_on_encoded_segment(net, FourierFeatures([[1.0]]), [0.0], [1.0])
     assert len(pieces.uncertified) >= 1 and (pieces.uncertified_unit == 0).all()
     assert (np.abs(pieces.uncertified - 0.25) < 1e-6).all()
+
+
+def test_a_tangency_in_the_second_layer_is_reported_as_that_of_its_unit():
+    """h = sin(2 pi t) + 2 is on everywhere, and the fourth unit is h - 3."""
+    net = MLP((np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.ones((1, 2))), (np.full(2, 2.0), np.array([1.0, -3.0]), np.zeros(1)))
+    pieces = regions_on_encoded_segment(net, FourierFeatures([[1.0]]), [0.0], [1.0])
+    assert len(pieces.uncertified) == len(pieces.uncertified_unit) >= 1 and (pieces.uncertified_unit == 3).all()
+
+
+@given(seeds)
+def test_a_unit_switches_at_each_breakpoint_that_it_owns(seed):
+    net = init([6, 7, 5, 3, 1], np.random.default_rng(seed))
+    pieces = regions_on_encoded_segment(net, PositionalEncoding(3), [0.0], [1.0])
+    differ = pieces.pattern[1:] ^ pieces.pattern[:-1]
+    assert (pieces.owner >= 0).all() and differ[np.arange(len(differ)), pieces.owner].all()
+    layer = np.repeat([0, 1, 2], [7, 5, 3])
+    assert_array_equal(layer[pieces.owner], layer[differ.argmax(axis=1)])
+
+
+@given(seeds, st.sampled_from([2.0, -(2.0**30)]))
+def test_a_segment_moved_by_whole_periods_has_the_same_pieces_to_the_bit(seed, shift):
+    """sin and cos of 2^l pi x have the period 2, and whole turns are taken off exactly."""
+    net, (a, b) = init([6, 7, 5, 1], np.random.default_rng(seed)), np.array([[3.0], [17.0]]) / 16
+    there, here = (regions_on_encoded_segment(net, PositionalEncoding(3), a + by, b + by) for by in (shift, 0.0))
+    for ours, theirs in zip(there, here, strict=True):
+        assert_array_equal(ours, theirs)
+
+
+def test_a_wave_repeats_to_the_bit():
+    pieces = regions_on_encoded_segment(init([4, 1], np.random.default_rng(0)), PositionalEncoding(2), [0.25], [0.25 + 2048.0])
+    f = evaluate(pieces, np.arange(1025) / 1024)
+    assert (f == f[0]).all()
+
+
+def test_encoded_pieces_do_not_depend_on_the_size_of_the_network_unless_it_is_below_what_can_be_squared():
+    net = init([4, 5, 5, 1], np.random.default_rng(0))
+    net = net._replace(biases=tuple(0 * b for b in net.biases))
+    scaled = [MLP(tuple(s * W for W in net.weights), net.biases) for s in (1.0, 2.0**-200, 2.0**-900)]
+    one, small = (regions_on_encoded_segment(of, PositionalEncoding(2), [0.0], [1.0]) for of in scaled[:2])
+    assert len(one.t) > 5 and len(regions_on_encoded_segment(MLP(tuple(0 * W for W in net.weights), net.biases), PositionalEncoding(2), [0.0], [1.0]).t) == 2
+    assert_array_equal(small.t, one.t)
+    with pytest.raises(ValueError, match="must not be so small"):
+        regions_on_encoded_segment(scaled[2], PositionalEncoding(2), [0.0], [1.0])
 
 
 TOUCHING = st.integers(1, 3).flatmap(lambda L: st.tuples(st.just(L), lattice_nets(inputs=st.just(2 * L), outputs=st.just(1), hidden=st.integers(1, 2))))
