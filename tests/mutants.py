@@ -122,6 +122,76 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("regions1d", "width = 2 * TOLERANCE * (scale[walls] / np.abs(rate[walls, np.concatenate(beside)]) + 1)", "2 -> 3"): "a bound, and a larger one holds too",
     ("regions1d", "best = np.where((step >= low) & (step <= high), step, (low + high) / 2)",
      "(step >= low) & (step <= high) -> (step >= low) | (step <= high)"): "on cells this flat Newton's steps come back by themselves",
+    ("regions1d", "if l < len(line.weights) - 2:  # another hidden layer needs its inputs at the breakpoints",
+     "l < len(line.weights) - 2 -> l <= len(line.weights) - 2"): "what is computed beyond the last layer is not used",
+    ("regions1d", "if l < len(line.weights) - 2:  # another hidden layer needs its inputs at the breakpoints",
+     "len(line.weights) - 2 -> len(line.weights) + 2"): "what is computed beyond the last layer is not used",
+    ("regions1d", "on, off = z > doubt, z < -doubt", "z < -doubt -> z <= -doubt"):
+        "a pre-activation of 0 is neither, and of no other it is just that",
+    ("regions1d", "early, late = at - t[piece] <= TOLERANCE, t[piece + 1] - at <= TOLERANCE",
+     "at - t[piece] <= TOLERANCE -> at - t[piece] < TOLERANCE"): "no place is just that",
+    ("regions1d", "early, late = at - t[piece] <= TOLERANCE, t[piece + 1] - at <= TOLERANCE",
+     "t[piece + 1] - at <= TOLERANCE -> t[piece + 1] - at < TOLERANCE"): "no place is just that",
+    ("regions1d", "new[1:] = (np.diff(piece) > 0) | (np.diff(at) > TOLERANCE)",
+     "np.diff(at) > TOLERANCE -> np.diff(at) >= TOLERANCE"): "no distance is just that",
+    ("regions1d", "new[1:] = (np.diff(piece) > 0) | (np.diff(at) > TOLERANCE)", "np.diff(piece) > 0 -> np.diff(piece) < 0"):
+        "zeros of two pieces keep away from the breakpoint between them",
+    ("regions1d", "new[1:] = (np.diff(piece) > 0) | (np.diff(at) > TOLERANCE)", "0 -> 1"):
+        "zeros of two pieces keep away from the breakpoint between them",
+    ("regions1d", "owners = np.full(len(split.t), -1, np.intp)", "-1 -> 1"): "the ends are cut off again",
+    ("regions1d", "first = np.flatnonzero(np.diff(split.parent, prepend=-1))", "-1 -> 1"): "the first piece is 0",
+    ("regions1d", "w = 2 * np.pi * nu", "2 -> 3"): "a bound, and a larger one holds too",
+    ("regions1d", "size = np.abs(z[:, 0]) + np.sqrt(2) * total  # of a sum of all the terms", "2 -> 3"):
+        "a bound, and a larger one holds too",
+    ("regions1d", "size = np.abs(z[:, 0]) + np.sqrt(2) * total  # of a sum of all the terms", "0 -> 1"):
+        "near a zero the constant is no larger than the waves",
+    ("regions1d", "if ((size > 0) & (size < SMALLEST)).any():", "size < SMALLEST -> size <= SMALLEST"):
+        "no function is just that",
+    ("regions1d", "rounding = (z.shape[1] + 3) * EPSILON * size", "3 -> 4"): "a bound, and a larger one holds too",
+    ("regions1d", "middle, r = (low + high) / 2, (high - low) / 2", "(high - low) / 2 -> (high - low) * 2"):
+        "cells that overlap: a zero that two of them find is one",
+    ("regions1d", "empty = np.abs(p) > np.abs(p1) * r + B * r**2 / 2 + e",
+     "np.abs(p) > np.abs(p1) * r + B * r ** 2 / 2 + e -> np.abs(p) >= np.abs(p1) * r + B * r ** 2 / 2 + e"): "a bound, and a larger one holds too",
+    ("regions1d", "empty = np.abs(p) > np.abs(p1) * r + B * r**2 / 2 + e", "B * r ** 2 / 2 -> B * r ** 2 * 2"):
+        "a bound, and a larger one holds too",
+    ("regions1d", "monotone = ~empty & (np.abs(p1) > B * r + e * w.max(initial=0))",
+     "np.abs(p1) > B * r + e * w.max(initial=0) -> np.abs(p1) >= B * r + e * w.max(initial=0)"): "no slope is just that",
+    ("regions1d", "monotone = ~empty & (np.abs(p1) > B * r + e * w.max(initial=0))", "0 -> 1"):
+        "a bound, and a larger one holds too",
+    ("regions1d", "narrow = rest & (2 * r < NARROWEST)", "2 * r < NARROWEST -> 2 * r <= NARROWEST"): "a cell is about so narrow",
+    ("regions1d", "narrow = rest & (2 * r < NARROWEST)", "2 -> 3"): "a cell is about so narrow",
+    ("regions1d", "if np.count_nonzero(halve) * z.shape[1] > MAX_OPEN:",
+     "np.count_nonzero(halve) * z.shape[1] > MAX_OPEN -> np.count_nonzero(halve) * z.shape[1] >= MAX_OPEN"): "a limit of memory like another",
+    ("regions1d", "if np.count_nonzero(halve) * z.shape[1] > MAX_OPEN:",
+     "np.count_nonzero(halve) * z.shape[1] -> np.count_nonzero(halve) / z.shape[1]"): "a limit of memory like another",
+    ("regions1d", "if np.count_nonzero(halve) * z.shape[1] > MAX_OPEN:", "1 -> 2"): "a limit of memory like another",
+    ("regions1d", "rho = (np.sqrt(2) - 1) * np.minimum(sine, cosine)", "np.sqrt(2) - 1 -> np.sqrt(2) + 1"):
+        "a bound, and a larger one holds too",
+    ("regions1d", "rho = (np.sqrt(2) - 1) * np.minimum(sine, cosine)", "2 -> 3"): "a bound, and a larger one holds too",
+    ("regions1d", "waves = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0)))", "1 -> 2"):
+        "cells of another size are as right",
+    ("regions1d", "waves = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0)))", "0 -> 1"):
+        "cells of another size are as right",
+    ("regions1d", "waves = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0)))", "8 -> 9"):
+        "cells of another size are as right",
+    ("regions1d", "if not waves.sum() <= MAX_CELLS:", "waves.sum() <= MAX_CELLS -> waves.sum() < MAX_CELLS"):
+        "a limit of memory like another",
+    ("regions1d", "low, high = t[piece] + step * width, np.where(step + 1 == parts[piece], t[piece + 1], t[piece] + (step + 1) * width)",
+     "np.where(step + 1 == parts[piece], t[piece + 1], t[piece] + (step + 1) * width) -> t[piece + 1]"): "cells that overlap: a zero that two of them find is one",
+    ("regions1d", "block = max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))", "21 -> 22"): "blocks of another size are as right",
+    ("regions1d", "block = max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))", "2 -> 3"): "blocks of another size are as right",
+    ("regions1d", "of, r = piece[cells], (high[cells] - low[cells])[:, None] / 2",
+     "(high[cells] - low[cells])[:, None] / 2 -> (high[cells] - low[cells])[:, None] * 2"): "a bound, and a larger one holds too",
+    ("regions1d", "of, r = piece[cells], (high[cells] - low[cells])[:, None] / 2",
+     "high[cells] - low[cells] -> high[cells] + low[cells]"): "a bound, and a larger one holds too",
+    ("regions1d", "maybe = np.abs(values[:, 0]) <= np.abs(values[:, 1]) * r + second[of] * r**2 / 2 + rounding[of]",
+     "np.abs(values[:, 0]) <= np.abs(values[:, 1]) * r + second[of] * r ** 2 / 2 + rounding[of] -> np.abs(values[:, 0]) < np.abs(values[:, 1]) * r + second[of] * r ** 2 / 2 + rounding[of]"): "no value is just that",
+    ("regions1d", "maybe = np.abs(values[:, 0]) <= np.abs(values[:, 1]) * r + second[of] * r**2 / 2 + rounding[of]",
+     "second[of] * r ** 2 / 2 -> second[of] * r ** 2 * 2"): "a bound, and a larger one holds too",
+    ("regions1d", "maybe = np.abs(values[:, 0]) <= np.abs(values[:, 1]) * r + second[of] * r**2 / 2 + rounding[of]",
+     "second[of] * r ** 2 -> second[of] / r ** 2"): "a bound, and a larger one holds too",
+    ("regions1d", "maybe = np.abs(values[:, 0]) <= np.abs(values[:, 1]) * r + second[of] * r**2 / 2 + rounding[of]",
+     "np.abs(values[:, 1]) * r -> np.abs(values[:, 1]) / r"): "a bound, and a larger one holds too",
     ("walls", 'options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},', "1e-10 -> 0.00100000015"):
         "the solver ends at a corner, better than it is asked to",
     ("walls", "size = np.abs(v[short]).max(axis=-1, initial=0)", "-1 -> 1"): "of a matrix, whose axes are 0 and 1",
@@ -213,6 +283,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "limit > 0 -> limit >= 0"): "a unit without sums is 0 everywhere",
     ("degenerate2d", "q = unpacked(packed_patterns(layers, 1 + int(faces.max())).take(faces, axis=0) if depth else np.zeros((len(faces), 0), np.uint64),",
      "0 -> 1"): "without layers no word is read",
+    ("degenerate2d", "noise = 64 * np.finfo(np.longdouble).eps", "64 -> 65"): "about so many roundings",
+    ("degenerate2d", "if (((z > 0) != regions.pattern[:, at : at + len(b)]) & (np.abs(z) > regions.level * scale)).any():",
+     "z > 0 -> z >= 0"): "no pre-activation that counts is 0",
     ("mlp", "bound *= math.sqrt(1 + float(np.vdot(W, W)) + float(np.vdot(b, b)))", "1 -> 2"): "a bound, and a sharper one is asked second",
     ("mlp", "return max(float(x.max(initial=0)), -float(x.min(initial=0))) * math.sqrt(x.shape[1])", "0 -> 1"): "a bound, and a larger one holds too",
     ("mlp", "largest, bound = LARGEST[net.weights[0].dtype], math.hypot(1, radius)", "1 -> 2"):

@@ -372,6 +372,15 @@ def test_zeros_of_a_known_sinusoid():
     assert_allclose(pieces.coefficients[:2, 0], [[0, 1, 0], [0, 0, 0]], atol=1e-15)
 
 
+def test_zeros_of_waves_much_longer_than_the_segment():
+    """cos(s / pi) - cos(0.4 / pi) at s = -0.4 and 0.4; and sin(s / 100) - c sin(s / 50), c such that there are zeros at -0.3, 0 and 0.3."""
+    zeros = lambda nu, W, b: regions_on_encoded_segment(MLP((np.array([W]), np.ones((1, 1))), (np.array([b]), np.zeros(1))),
+                                                        FourierFeatures(nu), [-0.5], [0.5]).t[1:-1] - 0.5
+    assert_allclose(zeros([[0.5 / np.pi**2]], [0.0, 1.0], -np.cos(0.4 / np.pi)), [-0.4, 0.4], rtol=0, atol=1e-13)
+    nu = np.array([[1 / 100], [1 / 50]]) / (2 * np.pi)
+    assert_allclose(zeros(nu, [1.0, 0.0, -np.sin(0.3 / 100) / np.sin(0.3 / 50), 0.0], 0.0), [-0.3, 0, 0.3], rtol=0, atol=1e-7)
+
+
 @given(with_segment(exact_nets(inputs=st.just(1))))
 def test_coordinates_only_stretch_the_segment(drawn):
     net, a, b = drawn
