@@ -192,6 +192,41 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "second[of] * r ** 2 -> second[of] / r ** 2"): "a bound, and a larger one holds too",
     ("regions1d", "maybe = np.abs(values[:, 0]) <= np.abs(values[:, 1]) * r + second[of] * r**2 / 2 + rounding[of]",
      "np.abs(values[:, 1]) * r -> np.abs(values[:, 1]) / r"): "a bound, and a larger one holds too",
+    ("regions1d", "doubt = e + TOLERANCE * np.abs(value((low + high) / 2, d))", "2 -> 3"):
+        "the slope anywhere in so short a cell",
+    ("regions1d", "outer = ((low == t[piece]) & (np.abs(at_low) <= doubt)) | ((high == t[piece + 1]) & (np.abs(at_high) <= doubt))",
+     "np.abs(at_high) <= doubt -> np.abs(at_high) < doubt"): "no value is just that",
+    ("regions1d", "outer = ((low == t[piece]) & (np.abs(at_low) <= doubt)) | ((high == t[piece + 1]) & (np.abs(at_high) <= doubt))",
+     "np.abs(at_low) <= doubt -> np.abs(at_low) < doubt"): "no value is just that",
+    ("regions1d", "keep = ((at_low > 0) != (at_high > 0)) & ~outer", "at_high > 0 -> at_high >= 0"):
+        "a zero that two cells find is one",
+    ("regions1d", "piece, unit, low, high, c, d, e, rises = (x[keep] for x in (piece, unit, low, high, c, d, e, at_high > 0))",
+     "at_high > 0 -> at_high >= 0"): "a zero at the end of its cell is found there either way",
+    ("regions1d", "above = (p > 0) == rises", "p > 0 -> p >= 0"): "a zero that is met is found either way",
+    ("regions1d", "step = at - p / slope", "at - p / slope -> at + p / slope"): "halving finds the zeros too",
+    ("regions1d", "best = np.where((step >= low) & (step <= high), step, (low + high) / 2)", "step <= high -> step < high"):
+        "on cells this flat Newton's steps come back by themselves",
+    ("regions1d", "best = np.where((step >= low) & (step <= high), step, (low + high) / 2)", "step <= high -> step >= high"):
+        "on cells this flat Newton's steps come back by themselves",
+    ("regions1d", "best = np.where((step >= low) & (step <= high), step, (low + high) / 2)", "step >= low -> step > low"):
+        "on cells this flat Newton's steps come back by themselves",
+    ("regions1d", "best = np.where((step >= low) & (step <= high), step, (low + high) / 2)", "step >= low -> step <= low"):
+        "on cells this flat Newton's steps come back by themselves",
+    ("regions1d", "if (np.abs(best - at) <= EPSILON + e / np.abs(slope)).all():  # nearer to the zero than p can tell",
+     "np.abs(best - at) <= EPSILON + e / np.abs(slope) -> np.abs(best - at) < EPSILON + e / np.abs(slope)"): "no step is just that",
+    ("regions1d", "if (np.abs(best - at) <= EPSILON + e / np.abs(slope)).all():  # nearer to the zero than p can tell",
+     "EPSILON + e / np.abs(slope) -> EPSILON - e / np.abs(slope)"): "more steps than needed",
+    ("regions1d", "if (np.abs(best - at) <= EPSILON + e / np.abs(slope)).all():  # nearer to the zero than p can tell",
+     "best - at -> best + at"): "more steps than needed",
+    ("regions1d", "for _ in range(60):  # Newton's steps, halving where one leaves the bracket", "60 -> 61"): "one step more",
+    ("regions1d", "apart[1:] |= np.diff(at) > 4 * TOLERANCE  # closer ones could become one breakpoint in _split, where a unit flips once",
+     "np.diff(at) > 4 * TOLERANCE -> np.diff(at) >= 4 * TOLERANCE"): "about so far apart",
+    ("regions1d", "apart[1:] |= np.diff(at) > 4 * TOLERANCE  # closer ones could become one breakpoint in _split, where a unit flips once",
+     "4 -> 5"): "about so far apart",
+    ("regions1d", "following = np.where(last, t[piece + 1], np.append(at[1:], 0)[: len(at)])", "0 -> 1"):
+        "what follows the last zero is the end of its piece",
+    ("regions1d", "return np.asarray(values.max(axis=0, initial=-np.inf) > -values.min(axis=0, initial=np.inf))",
+     "values.max(axis=0, initial=-np.inf) > -values.min(axis=0, initial=np.inf) -> values.max(axis=0, initial=-np.inf) >= -values.min(axis=0, initial=np.inf)"): "units that are 0 everywhere have no zeros",
     ("walls", 'options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},', "1e-10 -> 0.00100000015"):
         "the solver ends at a corner, better than it is asked to",
     ("walls", "size = np.abs(v[short]).max(axis=-1, initial=0)", "-1 -> 1"): "of a matrix, whose axes are 0 and 1",

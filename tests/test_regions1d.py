@@ -335,8 +335,10 @@ def test_encoded_pieces_do_not_depend_on_the_size_of_the_network_unless_it_is_be
     net = net._replace(biases=tuple(0 * b for b in net.biases))
     scaled = [MLP(tuple(s * W for W in net.weights), net.biases) for s in (1.0, 2.0**-200, 2.0**-900)]
     one, small = (regions_on_encoded_segment(of, PositionalEncoding(2), [0.0], [1.0]) for of in scaled[:2])
-    assert len(one.t) > 5 and len(regions_on_encoded_segment(MLP(tuple(0 * W for W in net.weights), net.biases), PositionalEncoding(2), [0.0], [1.0]).t) == 2
+    assert len(one.t) > 5
     assert_array_equal(small.t, one.t)
+    nothing = regions_on_encoded_segment(MLP(tuple(0 * W for W in net.weights), net.biases), PositionalEncoding(2), [0.0], [1.0])
+    assert nothing.t.tolist() == [0, 1] and not nothing.pattern.any()
     with pytest.raises(ValueError, match="must not be so small"):
         regions_on_encoded_segment(scaled[2], PositionalEncoding(2), [0.0], [1.0])
 
@@ -370,6 +372,17 @@ def test_zeros_of_a_known_sinusoid():
     assert pieces.pattern[:, 0].tolist() == [True, False] * 3
     assert pieces.frequencies.tolist() == [3.0]
     assert_allclose(pieces.coefficients[:2, 0], [[0, 1, 0], [0, 0, 0]], atol=1e-15)
+
+
+@pytest.mark.parametrize("cycles", [0.5, 3.0, 5.3])
+def test_a_unit_that_is_zero_at_a_breakpoint_shares_it(cycles):
+    """max(s, 0) - max(-s, 0) = s: the third unit's zeros end the pieces of the first two, on either side."""
+    net = MLP((np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[1.0, -1.0]]), np.ones((1, 1))), (np.zeros(2), np.zeros(1), np.zeros(1)))
+    pieces = regions_on_encoded_segment(net, FourierFeatures([[cycles]]), [-1.0], [1.0])
+    inner = (np.arange(-2 * cycles // 1 + 1, 2 * cycles) / (2 * cycles) + 1) / 2
+    assert_allclose(pieces.t, [0, *inner, 1], rtol=0, atol=1e-14)
+    on = np.sin(2 * np.pi * cycles * (2 * middles(pieces) - 1)) > 0
+    assert_array_equal(pieces.pattern, np.stack([on, ~on, on], axis=1))
 
 
 def test_zeros_of_waves_much_longer_than_the_segment():
