@@ -235,6 +235,13 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "stands in for 0, and what it divides is 0",
     ("walls", "length[short] = size * np.linalg.norm(v[short] / np.where(size > 0, size, 1)[:, None], axis=-1)", "-1 -> 1"):
         "of a matrix, whose axes are 0 and 1",
+    ("walls", "if (short := length < 1e-140).any():", "length < 1e-140 -> length <= 1e-140"): "either way is as right",
+    ("walls", "if (short := length < 1e-140).any():", "1e-140 -> 0.001"): "either way is as right",
+    ("walls", 'bounds=[*zip((low - x) / unit, (high - x) / unit, strict=True), (0, 1)], method="highs",', "1 -> 2"):
+        "the box bounds the radius before",
+    ("walls", "if radius < slack.min():  # rounding must not make it worse than the ball around x",
+     "radius < slack.min() -> radius <= slack.min()"): "as good a ball",
+    ("walls", "widest = max((W.shape[1] for W in net.weights[:-1]), default=0)", "0 -> 1"): "of no hidden units",
     ("train", "if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):",
      "time.monotonic() > last_shown + 0.1 -> time.monotonic() < last_shown + 0.1"): "how often the progress line is renewed",
     ("train", "if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):", "0.1 -> 0.15100000000000002"): "how often it is renewed",
@@ -246,9 +253,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "no turn is just that",
     ("infinite", "safe = np.where(top > 0, top, 1)  # a zero vector has no angle, and its kernels are zero whatever it is", "1 -> 2"):
         "stands in for 0, and what it divides is 0",
+    ("infinite", "unit, unit2 = (rows / np.where((size := np.linalg.norm(rows, axis=1, keepdims=True)) > 0, size, 1) for rows in (v, v2))",
+     "1 -> 2"): "stands in for 0, and what it divides is 0",
     ("signals", "return np.asarray((image - low) / (high - low if high > low else 1.0))", "1.0 -> 1.501"): "what it divides is 0",
     ("signals", "if math.prod(counts) > MAX_ENTRIES // 4:", "math.prod(counts) > MAX_ENTRIES // 4 -> math.prod(counts) >= MAX_ENTRIES // 4"):
         "a signal of 2 GiB more or less",
+    ("signals", "if math.prod(counts) > MAX_ENTRIES // 4:", "4 -> 5"): "a limit of memory like another",
     ("moving_walls", "groups = int(group.max(initial=-1)) + 1", "-1 -> 1"): "more bins than groups",
     ("moving_walls", "last = next((k for k in range(shorter - first) if old[-1 - k] != new[-1 - k]), shorter - first)",
      "shorter - first -> shorter + first"): "parts in common at both ends do not overlap: a sequence that repeats itself would need "

@@ -149,6 +149,11 @@ def test_signals_belong_to_the_caller():
     assert photograph(8).any() and brain(8).any()
 
 
+def test_one_sample_is_a_signal_and_one_pixel_an_image():
+    """A constant image has nothing to stretch and becomes 0."""
+    assert abs(eeg(0, 1)).tolist() == [[1]] and brain((1, 1)).tolist() == [[[0]]]
+
+
 @pytest.mark.parametrize(
     "call, message",
     [

@@ -410,6 +410,7 @@ def test_bounds_are_attained():
         (lambda net: surrogate_distances(net, [[0.0]]), "x must be"),
         (lambda net: inscribed_ball(net, [[0.0, 0]], -1, 1), "x must be .* one point"),
         (lambda net: inscribed_ball(net, [0.0, 0], 1, -1), "low must be below high"),
+        (lambda net: inscribed_ball(net, [0.0, 0], [-1, 0], [1, 0]), "low must be below high"),
         (lambda net: inscribed_ball(net, [0.0, 0], [0, 0, 0], 1), "low must be a number or"),
         (lambda net: inscribed_ball(net, [0.0, 0], -1, np.inf), "high must be"),
         (lambda net: inscribed_ball(net, [0.0, 3], -1, 1), "x must lie in the box"),
@@ -424,6 +425,23 @@ def test_bounds_are_attained():
 def test_bad_input_gives_one_clear_error(call, message):
     with pytest.raises(ValueError, match=message):
         call(NO_WALL)
+
+
+@pytest.mark.parametrize("x", [[-1.0, -1.0], [1.0, 1.0], [0.3, 1.0]])
+def test_a_point_on_the_side_of_the_box_lies_in_it(x):
+    always_on = MLP((np.ones((1, 2)), np.ones((1, 1))), (np.full(1, 9.0), np.zeros(1)))
+    assert_allclose(inscribed_ball(always_on, x, -1, 1).radius, 1, rtol=1e-9)
+
+
+def test_a_layer_without_rows_or_columns_has_norm_zero():
+    assert spectral_norms(init([2, 0, 1], np.random.default_rng(0))).tolist() == [0, 0]
+
+
+def test_no_cosine_is_above_one_by_rounding():
+    """Of rows that are multiples of one another; unclipped, some are 1 + 2e-16, of which there is no angle."""
+    rows = np.random.default_rng(0).normal(size=(200, 5))
+    cosines = hyperplane_cosines(MLP((np.concatenate([rows, 3 * rows, -rows / 7]), np.ones((1, 600))), (np.zeros(600), np.zeros(1))))[0]
+    assert cosines.max() == 1 and cosines.min() == -1
 
 
 @pytest.mark.parametrize("power", [0, 300, 480, 560, 1000])
