@@ -361,6 +361,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "what is done to the outputs, if orthonormal, leaves the sum of their squares alone",
     ("spectrum", "return signal.reshape(-1, patch, signal.shape[-1])", "-1 -> 1"): "of two axes",
     ("spectrum", "ratio = np.full(pooled[0].shape, np.nan)", "0 -> 1"): "both have one shape",
+    ("measures", "second = (first + rng.integers(1, size, (patches, pairs))) % size",
+     "first + rng.integers(1, size, (patches, pairs)) -> first - rng.integers(1, size, (patches, pairs))"): "any other sample is as likely",
 }
 
 

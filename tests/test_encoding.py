@@ -122,6 +122,14 @@ def test_encodings_are_values():
         features.frequencies[0] = 3
 
 
+def test_there_are_levels_up_to_the_last_that_float64_resolves():
+    """2^l x / 2 for l = 0 .. 51 in both encodings: 52 levels, or the level 51."""
+    assert PositionalEncoding(52).frequencies_in(1).max() == SharedFrequencies(51, 1).frequencies_in(1).max() == 2.0**50
+    for beyond in (lambda: PositionalEncoding(53), lambda: SharedFrequencies(52, 1)):
+        with pytest.raises(ValueError, match="higher frequencies than float64 can resolve"):
+            beyond()
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
