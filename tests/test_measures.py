@@ -50,7 +50,15 @@ def test_both_diagonals_of_an_image_are_drawn():
     drawn = global_pairs((8, 8), np.random.default_rng(0), pairs=400, gap=2)
     (y, x), (y2, x2) = positions((8, 8), drawn.i), positions((8, 8), drawn.j)
     same = np.mean((y2 > y) == (x2 > x))
-    assert abs(same - 0.5) < 4 * 0.5 / np.sqrt(400)
+    for share in (same, np.mean(y2 > y), np.mean(x2 > x)):
+        assert abs(share - 0.5) < 4 * 0.5 / np.sqrt(400)
+    for first, second in ((y, y2), (x, x2)):
+        assert set(np.minimum(first, second)) == {0, 1, 2} and set(np.maximum(first, second)) == {5, 6, 7}
+
+
+def test_two_samples_an_axis_are_enough_for_a_pair():
+    for drawn in (global_pairs((2, 2), np.random.default_rng(0), pairs=9, gap=0), local_pairs((2,), np.random.default_rng(0), patches=1, side=2, pairs=9)):
+        assert (drawn.i != drawn.j).all()
 
 
 @given(shapes, seeds)
@@ -143,6 +151,8 @@ def test_time_to_half_of_a_straight_decay_is_where_it_crosses(gaps, rate):
 def test_time_to_half_is_the_first_crossing_and_nan_without_a_target():
     errors = np.array([[1.0, 0.2, np.nan, 1.0], [0.4375, 0.2, np.nan, 0.5], [0.9, 0.9, np.nan, 0.5], [0.1, 0.9, np.nan, 0.5]])
     assert_array_equal(time_to_half([0, 9, 10, 11], errors), [8.0, 0.0, np.nan, np.inf])  # to reach 1/2 is not to fall below it
+    assert_array_equal(time_to_half([0, 4, 8], [[1.0], [0.75], [0.25]]), [6.0])
+    assert_array_equal(time_to_half([3], [[0.4, 0.6]]), [3.0, np.inf])
 
 
 @pytest.mark.parametrize(
@@ -160,6 +170,7 @@ def test_time_to_half_is_the_first_crossing_and_nan_without_a_target():
         (lambda rng: hamming_of_pairs(net(), np.ones((2, 1)), Pairs([0], [2])), r"pairs.j must be .* from 0 to 1"),
         (lambda rng: dead_count(net(), np.ones((0, 1))), "without inputs no unit is dead"),
         (lambda rng: time_to_half([0, 1], np.ones((3, 2))), "one row per epoch"),
+        (lambda rng: time_to_half([], np.ones((0, 2))), "at least one"),
         (lambda rng: time_to_half([1, 1], np.ones((2, 2))), "increase"),
     ],
 )
