@@ -249,6 +249,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("train", "sys.stderr.flush()", "sys.stderr.flush() -> "): "when a terminal shows it",
     ("train", "shards = _shards(net, max(batch.stop - batch.start for batch in batches), x.dtype)",
      "batch.stop - batch.start -> batch.stop + batch.start"): "more room than needed",
+    ("train", "if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):",
+     "time.monotonic() > last_shown + 0.1 -> time.monotonic() >= last_shown + 0.1"): "how often the progress line is renewed",
+    ("train", "if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):", "last_shown + 0.1 -> last_shown - 0.1"):
+        "how often the progress line is renewed",
     ("geometry", "corners = np.ascontiguousarray(corners[np.abs(turn) > TOLERANCE])", "np.abs(turn) > TOLERANCE -> np.abs(turn) >= TOLERANCE"):
         "no turn is just that",
     ("infinite", "safe = np.where(top > 0, top, 1)  # a zero vector has no angle, and its kernels are zero whatever it is", "1 -> 2"):

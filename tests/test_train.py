@@ -387,7 +387,7 @@ def test_progress_is_shown_on_a_terminal_or_when_asked_for(terminal, progress, s
     out, err = capsys.readouterr()
     assert out == ""
     if shown:
-        assert err.count("\n") == 1 and f"\repoch 3/3  loss {history.loss[-1]:.3e}  0:00 left" in err
+        assert err.startswith("\repoch 1/3") and err.endswith(f"\repoch 3/3  loss {history.loss[-1]:.3e}  0:00 left \n") and err.count("\n") == 1
     else:
         assert err == ""
 
@@ -445,7 +445,7 @@ BAD = [
         ("optimiser", dict(optimiser=0.1)), ("optimiser", dict(optimiser=sgd)), ("rate", dict(optimiser=sgd(0.1)._replace(rate=-1.0))),
         ("epochs", dict(epochs=-1)), ("epochs", dict(epochs=1.0)), ("epochs", dict(epochs=True)), ("epochs", dict(epochs=None)),
         ("batch_size", dict(batch_size=0)), ("batch_size", dict(batch_size=2.0)), ("batch_size", dict(batch_size=-3)),
-        ("rng", dict(rng=0)), ("rng", dict(rng=np.random)), ("rng", dict(batch_size=2)), ("rng", dict(batch_size=2, reshuffle=False)),
+        ("rng", dict(rng=0)), ("rng", dict(rng=np.random)), ("rng", dict(batch_size=3)), ("rng", dict(batch_size=2)), ("rng", dict(batch_size=2, reshuffle=False)),
         ("record", dict(record=3)), ("record_epochs", dict(record_epochs=[1])),
         ("record_epochs", dict(record=print, record_epochs=[2])), ("record_epochs", dict(record=print, record_epochs=[-1])),
         ("record_epochs", dict(record=print, record_epochs=[0.5])), ("record_epochs", dict(record=print, record_epochs=1)),
@@ -461,6 +461,10 @@ def test_what_cannot_be_meant_raises_a_value_error_that_names_it(name, call):
     """At the door, before anything is trained or recorded."""
     with pytest.raises(ValueError, match=rf"\b{name}\b"):
         call()
+
+
+def test_adam_has_the_constants_of_its_authors_unless_told_otherwise():
+    assert tuple(adam(0.25)) == (0.25, 0.9, 0.999, 1e-8)
 
 
 @settings(max_examples=10)
