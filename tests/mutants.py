@@ -253,6 +253,13 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "time.monotonic() > last_shown + 0.1 -> time.monotonic() >= last_shown + 0.1"): "how often the progress line is renewed",
     ("train", "if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):", "last_shown + 0.1 -> last_shown - 0.1"):
         "how often the progress line is renewed",
+    ("train", "bounds = [n * i // len(used) for i in range(len(used) + 1)]", "1 -> 2"):
+        "one bound more than there are shards to take it",
+    ("train", "losses = list(map(differentiate, used, rows) if len(used) == 1 else run(differentiate, used, rows))",
+     "len(used) == 1 -> len(used) != 1"): "the same sums, one after the other or side by side",
+    ("train", "losses = list(map(differentiate, used, rows) if len(used) == 1 else run(differentiate, used, rows))", "1 -> 2"):
+        "the same sums, one after the other or side by side",
+    ("train", "return set(range(epochs + 1)) if record is not None else set()", "1 -> 2"): "an epoch that never comes",
     ("geometry", "corners = np.ascontiguousarray(corners[np.abs(turn) > TOLERANCE])", "np.abs(turn) > TOLERANCE -> np.abs(turn) >= TOLERANCE"):
         "no turn is just that",
     ("infinite", "safe = np.where(top > 0, top, 1)  # a zero vector has no angle, and its kernels are zero whatever it is", "1 -> 2"):
@@ -267,6 +274,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("moving_walls", "last = next((k for k in range(shorter - first) if old[-1 - k] != new[-1 - k]), shorter - first)",
      "shorter - first -> shorter + first"): "parts in common at both ends do not overlap: a sequence that repeats itself would need "
         "first-layer units that switch twice",
+    ("moving_walls", "groups = int(group.max(initial=-1)) + 1", "1 -> 2"): "more bins than groups",
     ("trajectories", "while now < stop and _length_left(task, state, theta, times[-1] - now) > negligible:",
      "_length_left(task, state, theta, times[-1] - now) > negligible -> _length_left(task, state, theta, times[-1] - now) >= negligible"):
         "no length is just that",

@@ -155,6 +155,12 @@ def test_walls_of_one_layer_pass_through_each_other_and_keep_the_count():
     assert born.tolist() == [False, True, False] and died.tolist() == [False, True, False]
 
 
+def test_a_path_on_which_nothing_happens_is_looked_at_once_per_sample_and_at_the_start():
+    net, seen = init([1, 4, 1], RNG(0)), []
+    assert region_events(lambda s: seen.append(s) or net, [0.0], [1.0], samples=4) == []
+    assert seen == [0, 0.25, 0.5, 0.75, 1]
+
+
 @given(gaussian_nets(inputs=st.just(2), hidden=st.integers(1, 2), width=5), SEEDS)
 def test_births_and_deaths_match_regions_by_pattern(net, seed):
     """A region that keeps its pattern is kept; kept + born is what there is, kept + died what there was."""
@@ -184,8 +190,9 @@ def test_bad_walls_are_refused(walls, along, words):
 
 def test_bad_paths_and_patterns_are_refused():
     net = init([1, 4, 1], RNG(0))
-    with pytest.raises(ValueError, match="resolution"):
-        region_events(lambda s: net, [0.0], [1.0], resolution=0.0)
+    for resolution in (0.0, 1.0, np.nan):
+        with pytest.raises(ValueError, match="resolution"):
+            region_events(lambda s: net, [0.0], [1.0], resolution=resolution)
     with pytest.raises(ValueError, match="samples"):
         region_events(lambda s: net, [0.0], [1.0], samples=0)
     with pytest.raises(ValueError, match="motion must have the shapes"):

@@ -463,6 +463,18 @@ def test_what_cannot_be_meant_raises_a_value_error_that_names_it(name, call):
         call()
 
 
+def test_a_run_of_no_epochs_can_be_gone_on_from():
+    optimiser = adam(1e-2)
+    net, history = train(NET, X, Y, optimiser=optimiser, epochs=0, rng=None)
+    assert history.state.steps == 0
+    resumed, whole = (train(net, X, Y, optimiser=optimiser, epochs=2, rng=None, state=state)[0] for state in (history.state, None))
+    assert same_bytes(resumed, whole)
+
+
+def test_any_positive_finite_rate_is_allowed():
+    assert [sgd(rate).rate for rate in (5e-324, 10**300, np.finfo(float).max)] == [5e-324, 1e300, np.finfo(float).max]
+
+
 def test_adam_has_the_constants_of_its_authors_unless_told_otherwise():
     assert tuple(adam(0.25)) == (0.25, 0.9, 0.999, 1e-8)
 
