@@ -143,6 +143,29 @@ def test_a_valley_that_rises_through_zero_takes_two_breakpoints_with_it():
     assert abs(event.time - 0.5) < 1e-6 and abs(event.place - 0.5) < 1e-6
 
 
+def test_a_plateau_that_rises_through_zero_takes_the_breakpoint_beside_it():
+    """T20: max(x, 0) - 1/2 + s: its zero 1/2 - s comes to the plateau x < 0 at s = 1/2, and the unit is on from there."""
+    def path(s):
+        return MLP((np.ones((1, 1)),) * 3, (np.zeros(1), np.array([s - 0.5]), np.zeros(1)))
+    (event,) = region_events(path, [-1.0], [1.0])
+    assert (event.kind, event.born, event.units) == ("plateau", -1, (1,))
+    assert abs(event.time - 0.5) < 1e-8 and abs(event.place - 0.5) < 1e-8
+
+
+def test_a_unit_without_a_wall_that_switches_everywhere_at_once_has_no_place():
+    (event,) = region_events(lambda s: MLP((np.zeros((1, 1)), np.ones((1, 1))), (np.array([s - 0.25]), np.zeros(1))), [-1.0], [1.0])
+    assert (event.born, event.units, event.place) == (0, (), 0.0) and abs(event.time - 0.25) < 1e-8
+
+
+def test_events_closer_than_the_resolution_are_several():
+    """Walls that pass at s = 1/2 and, elsewhere, at 3/5."""
+    def path(s):
+        return MLP((np.ones((4, 1)), np.ones((1, 4))), (np.array([-0.25 - 0.5 * s, -0.5, 0.5 * s - 0.2, 0.1]), np.zeros(1)))
+    (event,) = region_events(path, [-1.0], [1.0], samples=1, resolution=0.9)
+    assert (event.kind, event.born, event.units) == ("several", 0, (0, 1, 2, 3)) and 0.5 < event.time < 1
+    assert [event.kind for event in region_events(path, [-1.0], [1.0], samples=1)] == ["passing", "passing"]
+
+
 def test_walls_of_one_layer_pass_through_each_other_and_keep_the_count():
     """T20: z_u is smooth at a breakpoint of its own layer, so one piece dies as another is born."""
     def path(s):
