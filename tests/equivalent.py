@@ -322,6 +322,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "10000 -> 10001"): "a limit like another",
     ("trajectories", "while now < stop and _length_left(task, state, theta, times[-1] - now) > negligible:",
      "times[-1] - now -> times[-1] + now"): "a bound, and a larger one holds too",
+    ("trajectories", "crossing = np.flatnonzero(values(at(time)) <= 0)", "values(at(time)) <= 0 -> values(at(time)) < 0"):
+        "no margin is just 0 where the step is looked at",
+    ("trajectories", "if (values(dense(time)) <= 0).any():", "values(dense(time)) <= 0 -> values(dense(time)) < 0"):
+        "no margin is just 0 where the step is looked at",
     ("walls", 'options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},', "1e-10 -> 0.00100000015"):
         "the solver ends at a corner, better than it is asked to",
     ("walls", "size = np.abs(v[short]).max(axis=-1, initial=0)", "-1 -> 1"): "of a matrix, whose axes are 0 and 1",
