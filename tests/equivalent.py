@@ -100,6 +100,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "moves.gates * moves.signals < -slack -> moves.gates * moves.signals <= -slack"): "no gate is off by just that",
     ("kinks", "pull[flat == REST] = np.where(beyond, 1, np.where(below, -1, 0))", "1 -> 2"): "only its sign counts",
     ("kinks", "for _ in range(50):", "50 -> 51"): "more tries",
+    ("kinks", "return tuple(range(1, L + 1))", "1 -> 2"): "no layer has that number",
     ("measures", "second = (first + rng.integers(1, size, (patches, pairs))) % size",
      "first + rng.integers(1, size, (patches, pairs)) -> first - rng.integers(1, size, (patches, pairs))"): "any other sample is as likely",
     ("mlp", "bound *= float(np.linalg.norm(np.vstack([np.column_stack([W, b]), np.eye(1, W.shape[1] + 1, W.shape[1])]).astype(np.float64), 2))",

@@ -261,7 +261,7 @@ def test_the_first_zero_of_a_straight_fall_is_found_however_soon(start):
 
 @pytest.mark.parametrize(("change", "words"), [
     (dict(t=[]), "at least one time"), (dict(t=[-1.0]), "at least 0"), (dict(t=[1.0, 1.0]), "later"), (dict(t=[np.nan]), "t must"),
-    (dict(layers=[0]), "layers"), (dict(layers=[1, 1]), "layers"), (dict(rtol=0.0), "rtol"), (dict(atol=2.0), "atol"),
+    (dict(layers=[0]), "layers"), (dict(layers=[4]), "layers"), (dict(layers=[1, 1]), "layers"), (dict(rtol=0.0), "rtol"), (dict(atol=2.0), "atol"),
     (dict(max_flips=-1), "max_flips"), (dict(x=np.zeros((0, 1)), y=np.zeros((0, 1))), "at least one row"), (dict(y=np.zeros((6, 2))), "y must"),
 ])
 def test_bad_input_is_refused(change, words):
@@ -281,6 +281,11 @@ def test_deep_networks_and_too_many_flips_are_refused():
     assert len(integrate(net, x, y, [10.0], max_flips=len(path.flips.time)).flips.time) == len(path.flips.time)
     with pytest.raises(ArithmeticError, match=f"max_flips = {len(path.flips.time) - 1} "):
         integrate(net, x, y, [10.0], max_flips=len(path.flips.time) - 1)
+
+
+def test_all_layers_by_their_numbers_are_all_layers():
+    net, x, y = problem(0)
+    assert distance(*(integrate(net, x, y, [0.5], layers=layers).networks[0] for layers in ([3, 1, 2], None))) == 0
 
 
 def test_a_path_without_flips_may_be_allowed_none():
