@@ -101,6 +101,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("kinks", "pull[flat == REST] = np.where(beyond, 1, np.where(below, -1, 0))", "1 -> 2"): "only its sign counts",
     ("kinks", "for _ in range(50):", "50 -> 51"): "more tries",
     ("kinks", "return tuple(range(1, L + 1))", "1 -> 2"): "no layer has that number",
+    ("kinks", "low, high = rest.gates * rest.signals, (1 - rest.gates) * rest.signals",
+     "(1 - rest.gates) * rest.signals -> (1 - rest.gates) / rest.signals"): "a margin's zeros are the same",
+    ("kinks", "moved = _with(state, entry, ON if pull[first] > 0 else OFF)", "pull[first] > 0 -> pull[first] >= 0"):
+        "the first that is pulled is pulled one way or the other",
     ("measures", "second = (first + rng.integers(1, size, (patches, pairs))) % size",
      "first + rng.integers(1, size, (patches, pairs)) -> first - rng.integers(1, size, (patches, pairs))"): "any other sample is as likely",
     ("mlp", "bound *= float(np.linalg.norm(np.vstack([np.column_stack([W, b]), np.eye(1, W.shape[1] + 1, W.shape[1])]).astype(np.float64), 2))",
