@@ -105,6 +105,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
      "(1 - rest.gates) * rest.signals -> (1 - rest.gates) / rest.signals"): "a margin's zeros are the same",
     ("kinks", "moved = _with(state, entry, ON if pull[first] > 0 else OFF)", "pull[first] > 0 -> pull[first] >= 0"):
         "the first that is pulled is pulled one way or the other",
+    ("kinks", "for _ in range(20 * len(tied) + 1):", "20 -> 21"): "a try more",
+    ("kinks", "push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0",
+     "np.abs(push) <= ROUNDING * np.abs(push).max(initial=0) -> np.abs(push) < ROUNDING * np.abs(push).max(initial=0)"): "no push is just that",
     ("measures", "second = (first + rng.integers(1, size, (patches, pairs))) % size",
      "first + rng.integers(1, size, (patches, pairs)) -> first - rng.integers(1, size, (patches, pairs))"): "any other sample is as likely",
     ("mlp", "bound *= float(np.linalg.norm(np.vstack([np.column_stack([W, b]), np.eye(1, W.shape[1] + 1, W.shape[1])]).astype(np.float64), 2))",
