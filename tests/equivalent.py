@@ -108,6 +108,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("kinks", "for _ in range(20 * len(tied) + 1):", "20 -> 21"): "a try more",
     ("kinks", "push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0",
      "np.abs(push) <= ROUNDING * np.abs(push).max(initial=0) -> np.abs(push) < ROUNDING * np.abs(push).max(initial=0)"): "no push is just that",
+    ("kinks", "pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))", "1 -> 2"):
+        "only the sign counts",
+    ("kinks", "beyond, below = (moves.gates - 1) * moves.signals > slack, moves.gates * moves.signals < -slack",
+     "(moves.gates - 1) * moves.signals > slack -> (moves.gates - 1) * moves.signals >= slack"): "no gate is just that",
     ("measures", "second = (first + rng.integers(1, size, (patches, pairs))) % size",
      "first + rng.integers(1, size, (patches, pairs)) -> first - rng.integers(1, size, (patches, pairs))"): "any other sample is as likely",
     ("mlp", "bound *= float(np.linalg.norm(np.vstack([np.column_stack([W, b]), np.eye(1, W.shape[1] + 1, W.shape[1])]).astype(np.float64), 2))",
