@@ -250,9 +250,10 @@ def _checked(cuts: _Cuts, scale: Array) -> _Cuts:
     """cuts, if each wall keeps clear of the next wall along the carrier; else NotGeneric.
 
     The distance is measured as the pre-activation of the one unit at the cut of the
-    other, because that is what rounding perturbs.  The carrier's ends need no check:
-    those of an edge are vertices, whose signs were beyond doubt, and those of a chord
-    are cuts of an edge, on which the unit's own cut keeps clear of them if it has one.
+    other, because that is what rounding perturbs.  The carrier's ends need no check.
+    Those of an edge are vertices, where every sign was beyond doubt.  Those of a chord are
+    cuts of an edge: a wall that cuts this edge too was checked there, and the unit of
+    one that does not is as far from 0 as at one of the edge's ends, at least.
     """
     speed = np.abs(cuts.rate) / scale.take(cuts.unit)
     gap = np.diff(cuts.t) * np.minimum(speed[1:], speed[:-1])

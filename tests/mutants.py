@@ -40,7 +40,7 @@ ALWAYS = ("tests/test_public_door.py", "tests/test_examples.py")
 SECONDS = 90  # a test run that takes longer has hung, which is noticing
 OUTPUT = "output.txt"  # what a test run said, in its copy
 
-# Processes that have imported already what every test run needs, where the system can fork: half of the time otherwise.
+# Each test run is a process of its own; where the system can fork, of one that has imported what all of them need, which halves the time.
 PROCESSES: Any = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
 if hasattr(PROCESSES, "set_forkserver_preload"):
     PROCESSES.set_forkserver_preload(["pytest", "hypothesis.extra.numpy", "scipy.fft", "scipy.integrate", "scipy.optimize", "scipy.sparse.csgraph",
