@@ -25,7 +25,7 @@ import numpy as np
 
 from relu_dynamics.mlp import MLP
 
-Array = Number = Any  # floats or Fractions; the docstrings say the shapes
+Array = Any  # a NumPy array of floats or Fractions; the docstrings say the shapes
 
 
 # ------------------------------------------------------------------------------------ the network
@@ -104,7 +104,7 @@ def affine_map(net: MLP, q: Array) -> tuple[Array, Array]:
 
 
 def regions(net: MLP, corners: Array) -> list[tuple[Array, Array]]:
-    """(q, corners) of every region in a convex polygon, (k, 2): there every unit's wall is a line."""
+    """(q, corners) of every region in a convex polygon, (k, 2); in each of them walls are lines."""
     found = [(np.zeros(0, bool), corners)]
     for l in range(1, len(net.weights)):
         layers = MLP(net.weights[:l], net.biases[:l])  # x -> z[l]
@@ -134,7 +134,7 @@ def _clip(corners: Array, z: Array) -> Array:
     return np.array(part)
 
 
-def pieces(net: MLP, a: Array, b: Array) -> list[tuple[Number, Number, Array, Array, Array]]:
+def pieces(net: MLP, a: Array, b: Array) -> list[tuple[Any, Any, Array, Array, Array]]:
     """(start, end, q, slope (m, 1), offset (m,)) of every piece of x = a + t (b - a), in order.
 
     f = slope t + offset for start <= t <= end.  A segment is a polygon with two corners.
@@ -151,19 +151,19 @@ def unit(net: MLP, u: int) -> MLP:
     return MLP((*net.weights[:l], net.weights[l][[k]]), (*net.biases[:l], net.biases[l][[k]]))
 
 
-def wall(net: MLP, x: Array, u: int) -> tuple[Number, Array, Array]:
+def wall(net: MLP, x: Array, u: int) -> tuple[Any, Array, Array]:
     """z_u, d z_u/d theta over the parameters of unit(net, u), and d z_u/d x, at x."""
     trace = forward(unit(net, u), x)
     return trace.z[-1][0], *backward(unit(net, u), trace, np.array([1]))
 
 
-def squared_distance_to_wall(net: MLP, x: Array) -> Number:
+def squared_distance_to_wall(net: MLP, x: Array) -> Any:
     """To the boundary of the region of x: the least z_u^2 / |d z_u/d x|^2, u with a wall (T36)."""
     walls = [wall(net, x, u) for u in range(len(pattern(forward(net, x))))]
     return min((z * z / (d_x @ d_x) for z, _, d_x in walls if any(d_x)), default=math.inf)
 
 
-def wall_velocity(net: MLP, x: Array, u: int, motion: Array, along: Array) -> Number:
+def wall_velocity(net: MLP, x: Array, u: int, motion: Array, along: Array) -> Any:
     """v: z_u' + v d z_u/d x . along = 0 on the wall, while theta' = motion, (p,) (T18)."""
     _, d_theta, d_x = wall(net, x, u)
     return -(d_theta @ flatten(unit(unflatten(motion, net), u))) / (d_x @ along)
@@ -253,7 +253,7 @@ def fourier(grid: tuple[int, ...]) -> Array:
 
 
 def frequency_split(T: Array) -> Array:
-    """(n, 2): loss' by modes: what each does to itself, and what all others do to it (T16, B = F)."""
+    """(n, 2): loss' by modes: what each does to itself, what all others do to it (T16, B = F)."""
     return np.stack([np.diag(T), T.sum(axis=1) - np.diag(T)], axis=1)
 
 
@@ -278,14 +278,14 @@ def intrinsic_rates(J: Array, B: Array) -> Array:
 
 
 def pattern_spectrum(Q: Array, B: Array) -> Array:
-    """P, (n,): P_k = sum_u |(B q_u)_k|^2, with bits as numbers; the law is K^_kk ~ P_k (T49 to T52)."""
+    """P, (n,): P_k = sum_u |(B q_u)_k|^2, bits as numbers; the law is K^_kk ~ P_k (T49 to T52)."""
     return np.sum(abs(B @ Q) ** 2, axis=1)
 
 
 # ----------------------------------------------------------------- finite steps and infinite width
 
 
-def sgd_step(theta: Array, g: Array, rate: Number) -> Array:
+def sgd_step(theta: Array, g: Array, rate: Any) -> Array:
     """theta after a step of gradient descent."""
     return theta - rate * g
 
@@ -308,10 +308,8 @@ def step_split(net: MLP, moved: MLP, X: Array) -> tuple[Array, Array]:
 
 
 def infinite_width_kernels(x: Array, x2: Array, layers: int, weight: float, bias: float) -> Any:
-    """S, the covariance of f(x) and f(x2) before training, and the tangent kernel T (T31; floats).
-
-    z = W h sqrt(weight / fan_in) + b sqrt(bias), all entries N(0, 1), in so many hidden layers.
-    """
+    """S, covariance of f(x) and f(x2) before training, and T, the tangent kernel (T31, floats)."""
+    # The layers are z = sqrt(weight / fan_in) W h + sqrt(bias) b, all entries of W and b N(0, 1).
     S, S11, S22 = (weight * (a @ b) / len(a) + bias for a, b in ((x, x2), (x, x), (x2, x2)))
     T = S
     for _ in range(layers):

@@ -13,6 +13,7 @@ from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from relu_dynamics import specification as spec
 from relu_dynamics.checks import (
     LARGEST, MAX_ENTRIES, MAX_PARAMETERS, as_real, check_indices, check_size, check_widths, row_blocks,
 )
@@ -21,7 +22,7 @@ from relu_dynamics.mlp import (
     MLP, Gradient, Trace, backward, flatten, forward, init, predict, restrict,
     unflatten,
 )
-from tests.oracles import exact_output, exact_preactivations
+from tests.oracles import rational
 from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, twins, with_layer, with_rows
 
 
@@ -44,7 +45,7 @@ def test_forward_is_the_definition_in_rational_arithmetic(drawn):
     net, x = drawn
     trace = forward(net, x)
     for i, point in enumerate(x):
-        exact = exact_preactivations(net, point)
+        exact = [z.tolist() for z in spec.forward(rational(net), rational(point)).z]
         assert all(z[i].tolist() == layer for z, layer in zip(trace.preacts, exact, strict=True))
         assert all(q[i].tolist() == [v > 0 for v in layer] for q, layer in zip(trace.pattern, exact, strict=False))
         for h, layer in zip(trace.inputs[1:], exact, strict=False):
@@ -61,7 +62,7 @@ def test_predict_is_the_last_preactivation_of_forward(drawn):
 @given(with_rows(exact_nets()))
 def test_output_is_the_rational_output(drawn):
     net, x = drawn
-    assert predict(net, x).tolist() == [exact_output(net, point) for point in x]
+    assert predict(net, x).tolist() == [spec.forward(rational(net), rational(point)).z[-1].tolist() for point in x]
 
 
 @given(with_rows(exact_nets()), st.integers(-3, 3))
