@@ -2,13 +2,13 @@
 
 All definitions are here, slow, in reading order.  The other modules compute the same things fast,
 name the definitions, and are tested against them.  T1, T2, ... number the statements of the theory.
-Arrays hold floats or, with dtype object, fractions.Fraction; on Fractions everything is exact but
-what needs a square root, a sine or a cosine, and is marked "floats".
+Arrays hold floats or Fractions: np.vectorize(Fraction, otypes=[object]) makes the one the other.
+On Fractions all is exact but what needs a square root, a sine or a cosine, and is marked "floats".
 
-    x            one input, (m[0],)              X      n inputs, one per row
+    x            one input, (m[0],)              X, Q   n inputs and patterns, one per row
     W[l], b[l]   weights, biases of layer l      m[l]   its width; l = 1 .. L, but lists start at 0
     h[l], z[l]   h[0] = x, z[l] = W[l] h[l-1] + b[l], h[l] = q[l] z[l]; the output is f = z[L]
-    q            the pattern: q[l] = (z[l] > 0), so that h[l] = max(z[l], 0); a tie z = 0 is off
+    q            the pattern, (H,): q[l] = (z[l] > 0), so h[l] = max(z[l], 0); a tie z = 0 is off
     u            a unit: H hidden ones in layer order, then the outputs; its wall is where z_u = 0
     theta        all p parameters in the order W[1], b[1], W[2], ..., row by row
     J            d f/d theta, (n, m, p), for n inputs and m = m[L] outputs; K = J J^T
@@ -50,13 +50,13 @@ def forward(net: MLP, x: Array, q: Array | None = None) -> Trace:
     return trace
 
 
-def backward(net: MLP, trace: Trace, df: Array) -> tuple[Array, Array]:
-    """df . d f/d theta, (p,), and df . d f/d x, (m[0],), by the chain rule (T1).
+def backward(net: MLP, trace: Trace, delta: Array) -> tuple[Array, Array]:
+    """delta . d f/d theta, (p,), and delta . d f/d x, (m[0],), for delta (m,): the chain rule (T1).
 
-    delta[L] = df, delta[l] = q[l] W[l+1]^T delta[l+1];  W[l] gets delta[l] h[l-1]^T, b[l] delta[l].
+    From layer L down, W[l] gets delta[l] h[l-1]^T, b[l] delta[l]; delta[l-1] = q[l-1] W[l]^T delta[l].
     """
-    delta, parts = df, list[Array]()
-    for W, h, q in zip(net.weights[::-1], trace.h[::-1], [*trace.q[::-1], True]):
+    parts: list[Array] = []
+    for W, h, q in zip(net.weights[::-1], trace.h[::-1], [*trace.q[::-1], True]):  # x is always on
         parts = [np.outer(delta, h).ravel(), delta, *parts]
         delta = q * (delta @ W)
     return np.concatenate(parts), delta
@@ -68,7 +68,7 @@ def flatten(net: MLP) -> Array:
 
 
 def unflatten(theta: Array, like: MLP) -> MLP:
-    """The network with parameters theta, of the shape of another one."""
+    """A network with parameters theta; of 0, ..., p - 1 it shows the place of each in theta."""
     parts = np.split(theta, np.cumsum([part.size for layer in zip(*like) for part in layer]))
     weights = (part.reshape(W.shape) for part, W in zip(parts[::2], like.weights))
     return MLP(tuple(weights), tuple(parts[1::2]))
@@ -158,22 +158,15 @@ def wall(net: MLP, x: Array, u: int) -> tuple[Any, Array, Array]:
 
 
 def squared_distance_to_wall(net: MLP, x: Array) -> Any:
-    """To the boundary of the region of x: the least z_u^2 / |d z_u/d x|^2, u with a wall (T36)."""
+    """From x to the boundary of its region: the least z_u^2 / |d z_u/d x|^2 of any wall (T36)."""
     walls = [wall(net, x, u) for u in range(len(pattern(forward(net, x))))]
     return min((z * z / (d_x @ d_x) for z, _, d_x in walls if any(d_x)), default=math.inf)
 
 
 def wall_velocity(net: MLP, x: Array, u: int, motion: Array, along: Array) -> Any:
-    """v: z_u' + v d z_u/d x . along = 0 on the wall, while theta' = motion, (p,) (T18)."""
+    """v: the wall stays at z_u = 0, z_u' + v d z_u/d x . along = 0, while theta' = motion (T18)."""
     _, d_theta, d_x = wall(net, x, u)
     return -(d_theta @ flatten(unit(unflatten(motion, net), u))) / (d_x @ along)
-
-
-def jump(net: MLP, x: Array, u: int) -> Array:
-    """(m, p): what J gains at x, on the wall of u, when u switches on (T54)."""
-    q = pattern(forward(net, x))
-    off, on = (np.where(np.arange(len(q)) == u, bit, q) for bit in (False, True))
-    return jacobian(net, [forward(net, x, on)])[0] - jacobian(net, [forward(net, x, off)])[0]
 
 
 # ------------------------------------------------------ the tangent kernel and gradient confusion
@@ -186,8 +179,15 @@ def jacobian(net: MLP, traces: list[Trace]) -> Array:
 
 
 def tangent_kernel(J: Array, J2: Array) -> Array:
-    """K, (n, n2, m, m): K(x, x') = J(x) J(x')^T; of some columns, these parameters' part (T6)."""
+    """K, (n, n2, m, m): J(x) J(x')^T; of some columns of J, these parameters' part (T6, T11)."""
     return np.array([[A @ A2.T for A2 in J2] for A in J])
+
+
+def jump(net: MLP, x: Array, u: int) -> Array:
+    """(m, p): what J gains at x, on the wall of u, when u switches on (T54)."""
+    q = pattern(forward(net, x))
+    off, on = (np.where(np.arange(len(q)) == u, bit, q) for bit in (False, True))
+    return jacobian(net, [forward(net, x, on)])[0] - jacobian(net, [forward(net, x, off)])[0]
 
 
 def gradient(J: Array, r: Array) -> Array:
@@ -228,7 +228,7 @@ def unit_split(net: MLP, g: Array) -> Array:
 def pair_table(J: Array, r: Array, B: Array) -> Array:
     """T, (n, n): loss' by pairs of modes, T_kk' = -(4 / (n m)^2) Re(c_k* K^_kk' c_k'), K^ = B K B*.
 
-    B = 1 makes them pairs of examples, T = -G / n^2, destructive where T > 0 (T14 to T17).
+    For B = 1 modes are examples, T = -G / n^2, and pairs with T > 0 destructive (T14 to T17).
     """
     v = np.array([c_k.conj() @ BJ_k for c_k, BJ_k in zip(B @ r, np.tensordot(B, J, 1))])
     return -4 * (v @ v.conj().T).real / r.size**2
@@ -308,13 +308,13 @@ def step_split(net: MLP, moved: MLP, X: Array) -> tuple[Array, Array]:
 
 
 def infinite_width_kernels(x: Array, x2: Array, layers: int, weight: float, bias: float) -> Any:
-    """S, covariance of f(x) and f(x2) before training, and T, the tangent kernel (T31, floats)."""
+    """S, covariance of f(x) and f(x2) before training, and K, the tangent kernel (T31, floats)."""
     # The layers are z = sqrt(weight / fan_in) W h + sqrt(bias) b, all entries of W and b N(0, 1).
     S, S11, S22 = (weight * (a @ b) / len(a) + bias for a, b in ((x, x2), (x, x), (x2, x2)))
-    T = S
+    K = S
     for _ in range(layers):
         size, t = math.sqrt(S11 * S22), math.acos(max(-1, min(1, S / math.sqrt(S11 * S22))))
         S = weight * size * (math.sin(t) + (math.pi - t) * math.cos(t)) / (2 * math.pi) + bias
-        T = S + weight * T * (math.pi - t) / (2 * math.pi)
+        K = S + weight * K * (math.pi - t) / (2 * math.pi)
         S11, S22 = weight * S11 / 2 + bias, weight * S22 / 2 + bias
-    return S, T
+    return S, K
