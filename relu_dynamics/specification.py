@@ -53,7 +53,7 @@ def forward(net: MLP, x: Array, q: Array | None = None) -> Trace:
 def backward(net: MLP, trace: Trace, delta: Array) -> tuple[Array, Array]:
     """delta . d f/d theta, (p,), and delta . d f/d x, (m[0],), for delta (m,): the chain rule (T1).
 
-    From layer L down, W[l] gets delta[l] h[l-1]^T, b[l] delta[l]; delta[l-1] = q[l-1] W[l]^T delta[l].
+    W[l] gets delta[l] h[l-1]^T, b[l] delta[l], from L down: delta[l-1] = q[l-1] W[l]^T delta[l].
     """
     parts: list[Array] = []
     for W, h, q in zip(net.weights[::-1], trace.h[::-1], [*trace.q[::-1], True]):  # x is always on
