@@ -24,9 +24,12 @@ from matplotlib.colors import hsv_to_rgb
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from relu_dynamics.geometry import TOLERANCE, Cycles, Subdivision, cross, face_areas, polygon_area, starts
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_kind, row_blocks
-from relu_dynamics.pattern import Words, pack, pattern, split_layers, unpack
+from relu_dynamics.checks import Array, Bits, Indices, Words, as_real, check_kind, row_blocks
+from relu_dynamics.geometry import (
+    TOLERANCE, Cycles, Subdivision, cross, face_areas, polygon_area, starts,
+)
+from relu_dynamics.mlp import MLP, split_layers
+from relu_dynamics.patterns import pack, pattern, unpack
 
 
 HEAD = 8     # every so many faces, sums over units are computed afresh

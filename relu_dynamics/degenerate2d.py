@@ -14,10 +14,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from relu_dynamics.complex2d import Found, NotGeneric, Regions, assemble, guard, packed_patterns, sums_sizes, unpacked
-from relu_dynamics.geometry import Subdivision, cross, cut_by_signs, face_means, walk, window_subdivision
-from relu_dynamics.mlp import MLP, Array, Bits, Indices
-from relu_dynamics.pattern import Words, pack, unique_words
+from relu_dynamics.checks import Array, Bits, Indices, Words
+from relu_dynamics.complex2d import (
+    Found, NotGeneric, Regions, assemble, guard, packed_patterns, sums_sizes, unpacked,
+)
+from relu_dynamics.geometry import (
+    Subdivision, cross, cut_by_signs, face_means, walk, window_subdivision,
+)
+from relu_dynamics.mlp import MLP
+from relu_dynamics.patterns import pack, unique_words
 
 LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tried in turn
 WIDEST = 1e-3  # refuse an answer that is uncertain about regions wider than this part of the window

@@ -53,12 +53,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
-from relu_dynamics.complex2d import (Certificate, Found, Neighbours, NotGeneric, Regions, assemble, bits_at, bits_set,
-                                     blocks, draw, guard, locate, neighbours, sums_sizes)
+from relu_dynamics.checks import Array, Bits, Indices, Words, check_count, check_net, row_blocks
+from relu_dynamics.complex2d import (
+    Certificate, Found, Neighbours, NotGeneric, Regions, assemble, bits_at, bits_set, blocks, draw,
+    guard, locate, neighbours, sums_sizes,
+)
 from relu_dynamics.degenerate2d import unit_by_unit
-from relu_dynamics.geometry import SWEEP, TOLERANCE, Cycles, Subdivision, check_window, starts, walk, window_subdivision
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, check_count, check_net, row_blocks
-from relu_dynamics.pattern import Words
+from relu_dynamics.geometry import (
+    SWEEP, TOLERANCE, Cycles, Subdivision, check_window, starts, walk, window_subdivision,
+)
+from relu_dynamics.mlp import MLP
 
 __all__ = ["Certificate", "Neighbours", "Regions", "count_regions", "draw", "locate", "neighbours", "regions_in_window"]
 

@@ -3,8 +3,9 @@
 import numpy as np
 from hypothesis import assume, given
 
-from relu_dynamics.kinks import first_states, make_task, motion, sweep
-from relu_dynamics.mlp import Undecided, flatten, forward
+from relu_dynamics.checks import Undecided
+from relu_dynamics.flow.kinks import first_states, make_task, motion, sweep
+from relu_dynamics.mlp import flatten, forward
 from tests.strategies import problems_with_ties
 
 OFF, ON, REST = 0, 1, 2

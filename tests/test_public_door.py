@@ -15,8 +15,11 @@ import pytest
 from matplotlib.figure import Figure
 
 import relu_dynamics
-from relu_dynamics import encoding, flow, infinite, measures, mlp, moving_walls, pattern, regions1d, regions2d, signals
-from relu_dynamics import complex2d, spectrum, tangent, train, trajectories, walls
+from relu_dynamics import checks, complex2d, encoding, files, infinite, measures, mlp, regions1d, regions2d, signals, spectrum, tangent, walls
+from relu_dynamics import patterns as pattern
+from relu_dynamics import training as train
+from relu_dynamics.flow import decompose as flow
+from relu_dynamics.flow import moving_walls, trajectories
 from relu_dynamics.mlp import MLP, init
 
 # What other modules of the package call, with arguments that have come through a door already; and what takes no array.
@@ -47,8 +50,8 @@ def save_to_nowhere(net):
     from pathlib import Path
 
     with tempfile.TemporaryDirectory() as name:
-        mlp.save(Path(name) / "net.npz", net)
-        return mlp.load(Path(name) / "net.npz")
+        files.save(Path(name) / "net.npz", net)
+        return files.load(Path(name) / "net.npz")
 
 
 def learn(net, x, y):
@@ -63,7 +66,7 @@ DOORS = {
     "mlp.restrict": (mlp.restrict, dict(net=PLANE, origin=X[0], axes=np.array([[1.0, 2.0]]))),
     "mlp.flatten": (mlp.flatten, dict(parameters=PLANE)),
     "mlp.unflatten": (lambda vector, like: mlp.unflatten(vector, like), dict(vector=np.arange(49.0), like=PLANE)),
-    "mlp.save": (save_to_nowhere, dict(net=PLANE)),
+    "files.save": (save_to_nowhere, dict(net=PLANE)),
     "pattern.pattern": (pattern.pattern, dict(net=PLANE, x=X)),
     "pattern.affine_map": (pattern.affine_map, dict(net=PLANE, q=pattern.pattern(PLANE, X))),
     "pattern.preactivation_maps": (pattern.preactivation_maps, dict(net=PLANE, q=pattern.pattern(PLANE, X))),
@@ -272,7 +275,7 @@ NETS = {
     "no layers": lambda net: MLP((), ()), "no network": lambda net: 3.0, "a list of matrices": lambda net: list(net.weights),
 }
 GROWING = {"growth beyond float64": lambda net: MLP(tuple(1e18 * W for W in net.weights), tuple(1e18 * b for b in net.biases))}
-STORED = {"mlp.flatten", "mlp.unflatten", "mlp.save"}  # of these the numbers only are asked for
+STORED = {"mlp.flatten", "mlp.unflatten", "files.save"}  # of these the numbers only are asked for
 
 
 @pytest.mark.parametrize(("door", "name"), given(MLP))
@@ -380,7 +383,7 @@ def test_what_comes_of_no_enumeration_is_refused(call_with, other):
     *(lambda odd, name=name: complex2d.draw(Figure().subplots(), regions2d.regions_in_window(PLANE, BOX), **{name: odd})
       for name in ("colour", "linewidth")),
     lambda odd: signals.elevation((4, 4), odd), lambda odd: signals.random_image(odd, np.random.default_rng(0)),
-    lambda odd: mlp.save(odd, PLANE), mlp.load,
+    lambda odd: files.save(odd, PLANE), files.load,
     train.sgd, lambda odd: train.adam(0.1, odd), lambda odd: train.adam(0.1, epsilon=odd)])
 @pytest.mark.parametrize("odd", [None, object(), {}, [[1j]], np.array(["a"]), 10**400, (1.5, 2)],
                          ids=["None", "object", "dict", "complex", "text", "huge", "tuple"])

@@ -21,9 +21,11 @@ from relu_dynamics.complex2d import NotGeneric, _below_edge, _slope_colours
 from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import check_window, face_means, polygon_area, window_subdivision
 from relu_dynamics.mlp import MLP, forward, init, predict
-from relu_dynamics.pattern import affine_map, pattern
+from relu_dynamics.patterns import affine_map, pattern
 from relu_dynamics.regions1d import regions_on_segment
-from relu_dynamics.regions2d import (MAX_REGIONS, _enumerate, count_regions, draw, locate, neighbours, regions_in_window)
+from relu_dynamics.regions2d import (
+    MAX_REGIONS, _enumerate, count_regions, draw, locate, neighbours, regions_in_window,
+)
 from tests.near_degenerate import FAMILIES, draw as draw_near_degenerate, judge
 from tests.oracles import exact_area, exact_regions
 from tests.strategies import exact_nets, gaussian_nets, halves
