@@ -115,7 +115,7 @@ DOORS = {
         lambda w: spectrum.segment_transform(regions1d.regions_on_segment(LINE, [-1.0], [1.0]), w), dict(w=np.array([0.0, 5.0]))),
     "spectrum.window_transform": (
         lambda k: spectrum.window_transform(regions2d.regions_in_window(PLANE, BOX), k), dict(k=np.array([[0.0, 5.0]]))),
-    "spectrum.radial_bands": (spectrum.radial_bands, dict(cycles=X)),
+    "signals.radial_bands": (signals.radial_bands, dict(cycles=X)),
     "spectrum.frequency_error": (lambda f, y: spectrum.frequency_error(f, y, (6,)), dict(f=X, y=Y)),
     "spectrum.patch_frequency_error": (lambda f, y: spectrum.patch_frequency_error(f, y, (6,), 3), dict(f=X, y=Y)),
     "measures.hamming_of_pairs": (lambda net, x: measures.hamming_of_pairs(net, x, PAIRS), dict(net=PLANE, x=X)),
