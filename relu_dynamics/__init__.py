@@ -55,10 +55,10 @@ from relu_dynamics.regions1d import (
 )
 from relu_dynamics.regions2d import count_regions, regions_in_window
 from relu_dynamics.signals import (
-    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, random_image, tones,
+    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, radial_bands, random_image, tones,
 )
 from relu_dynamics.spectrum import (
-    band_energy, frequency_error, patch_frequency_error, radial_bands, segment_transform, window_transform,
+    band_energy, frequency_error, patch_frequency_error, segment_transform, window_transform,
 )
 from relu_dynamics.tangent import (
     confusion_of_pairs, descent_direction, example_gradients, gradient_confusion, layer_kernels, loss_gradient_gram,
