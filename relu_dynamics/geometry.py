@@ -123,14 +123,15 @@ class Cycles(NamedTuple):
     half_edge: Indices
 
 
-def window_subdivision(corners: Array) -> Subdivision:
+def window_subdivision(corners: Array) -> tuple[Subdivision, Cycles]:
     """The window as one face."""
     k = len(corners)
     i = np.arange(k)
     edges = np.stack([i, (i + 1) % k], axis=1)
     following = np.stack([2 * ((i + 1) % k), 2 * ((i - 1) % k) + 1], axis=1).ravel()
     rising = (corners[edges[:, 1]] - corners) @ SWEEP > 0
-    return Subdivision(corners, edges, following, np.tile([0, -1], k), np.full(k, -1), rising)
+    sub = Subdivision(corners, edges, following, np.tile([0, -1], k), np.full(k, -1), rising)
+    return sub, Cycles(np.array([0, k]), 2 * i)
 
 
 def walk(following: Indices, first: Indices) -> Cycles | None:
@@ -163,6 +164,12 @@ def starts(count: Indices) -> Indices:
     start = np.zeros(len(count) + 1, np.intp)
     np.cumsum(count, out=start[1:])
     return start
+
+
+def ranges(start: Indices, count: Indices) -> Indices:
+    """start[0], ..., start[0] + count[0] - 1, start[1], ... in one array."""
+    begin = starts(count)
+    return np.arange(begin[-1]) + np.repeat(start - begin[:-1], count)
 
 
 def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int) -> tuple[Subdivision, Array, Indices, Bits] | None:

@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.mlp import Array, Indices, as_real, check_count, row_blocks
 from relu_dynamics.regions1d import Pieces
-from relu_dynamics.regions2d import Regions
+from relu_dynamics.regions2d.regions import Regions
 
 Complex = NDArray[np.complex128]
 

@@ -16,14 +16,19 @@ from hypothesis import strategies as st
 from matplotlib.colors import rgb_to_hsv
 from matplotlib.figure import Figure
 
-from relu_dynamics import complex2d, degenerate2d, regions2d
-from relu_dynamics.complex2d import NotGeneric, _below_edge, _slope_colours
-from relu_dynamics.degenerate2d import unit_by_unit
 from relu_dynamics.geometry import check_window, face_means, polygon_area, window_subdivision
 from relu_dynamics.mlp import MLP, forward, init, predict
 from relu_dynamics.pattern import affine_map, pattern
 from relu_dynamics.regions1d import regions_on_segment
-from relu_dynamics.regions2d import (MAX_REGIONS, _enumerate, count_regions, draw, locate, neighbours, regions_in_window)
+from relu_dynamics.regions2d import (affine, carriers, count_regions, draw, layers, locate, meet, neighbours,
+                                     regions_in_window, unit_by_unit as one_by_one)
+from relu_dynamics.regions2d.drawing import _slope_colours
+from relu_dynamics.regions2d.found import NotGeneric
+from relu_dynamics.regions2d.layers import enumerate_layers
+from relu_dynamics.regions2d.location import _below_edge
+from relu_dynamics.regions2d.regions import assemble
+from relu_dynamics.regions2d.unit_by_unit import unit_by_unit
+from relu_dynamics.regions2d.window import MAX_REGIONS
 from tests.near_degenerate import FAMILIES, draw as draw_near_degenerate, judge
 from tests.oracles import exact_area, exact_regions
 from tests.strategies import exact_nets, gaussian_nets, halves
@@ -43,6 +48,12 @@ def corners_of(regions, f):
 
 def inside_of(regions):
     return face_means(regions.vertices, regions.face_start, regions.face_vertex)
+
+
+def enumerated(net):
+    """What the layers find in BOX."""
+    corners = check_window(BOX)
+    return enumerate_layers(net, *window_subdivision(corners), corners, MAX_REGIONS)
 
 
 def areas_by_pattern(regions):
@@ -195,7 +206,7 @@ def test_counts_that_float32_gets_wrong_are_certified(widths, regions):
 @pytest.mark.parametrize("narrow", [0, 130])
 def test_affine_maps_of_wide_layers_are_those_of_the_patterns(narrow, monkeypatch):
     """More units than fit into a word, and more regions than fit into a block (T2); sums over units in full, or by what differs."""
-    monkeypatch.setattr(complex2d, "NARROW", narrow)
+    monkeypatch.setattr(affine, "NARROW", narrow)
     found = regions_in_window(init([2, 70, 130, 2], np.random.default_rng(1)), BOX)
     slope, offset = affine_map(found.net, found.pattern)
     assert len(found) > 4096
@@ -469,7 +480,7 @@ def test_two_cuts_in_the_wrong_order_are_noticed(place, seed, monkeypatch):
     (Walls bend at edges, so swapped cuts of an edge can make another arrangement without contradiction.)
     """
     calls = ["edge of the window", "chord", "edge", "second chord"].index(place)
-    rng, order_along = np.random.default_rng(seed), regions2d._order_along
+    rng, order_along = np.random.default_rng(seed), carriers.order_along
     waiting = calls
 
     def swapping(carrier, t):
@@ -481,11 +492,11 @@ def test_two_cuts_in_the_wrong_order_are_noticed(place, seed, monkeypatch):
         waiting -= 1
         return order
 
-    monkeypatch.setattr(regions2d, "_order_along", swapping)
+    monkeypatch.setattr(meet, "order_along", swapping)
     if "chord" in place:
-        monkeypatch.setattr(regions2d, "_checked", lambda cuts, scale: cuts)
+        monkeypatch.setattr(meet, "keep_clear", lambda cuts, scale: cuts)
     with pytest.raises(NotGeneric):
-        _enumerate(init([2, 20, 20, 1], rng), check_window(BOX), MAX_REGIONS)
+        enumerated(init([2, 20, 20, 1], rng))
     assert waiting < 0
 
 
@@ -493,7 +504,7 @@ def test_two_cuts_in_the_wrong_order_are_noticed(place, seed, monkeypatch):
 def test_walls_in_general_position_take_the_fast_path(seed):
     """It refuses what it cannot decide, and the other path would hide that it refuses too much."""
     net = init([2, 24, 40, 24, 1], np.random.default_rng(seed))
-    assert _enumerate(net, check_window(BOX), MAX_REGIONS).faces == len(regions_in_window(net, BOX))
+    assert enumerated(net).faces == len(regions_in_window(net, BOX))
     assert regions_in_window(net, BOX).level == 0
 
 
@@ -501,19 +512,19 @@ def test_walls_not_in_general_position_are_noticed():
     """The fast path refuses a wall through a corner of the window, rather than guess."""
     net = MLP((np.array([[1.0, 1.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
     with pytest.raises(NotGeneric):
-        _enumerate(net, check_window(BOX), MAX_REGIONS)
+        enumerated(net)
     assert len(regions_in_window(net, BOX)) == 2
 
 
 def test_faces_that_do_not_fill_the_window_are_no_answer():
     """A corner of the window moved along a side by 1e-10 of it takes 5e-11 of the area away."""
     net, corners = init([2, 4, 1], np.random.default_rng(0)), check_window(BOX)
-    found = _enumerate(net, corners, MAX_REGIONS)
-    complex2d.assemble(net, corners, found, 0.0)
+    found = enumerated(net)
+    assemble(net, corners, found, 0.0)
     points = found.complex.points.copy()
     points[0] += 1e-10 * (corners[1] - corners[0])
     with pytest.raises(NotGeneric, match="do not sum to the window's"):
-        complex2d.assemble(net, corners, found._replace(complex=found.complex._replace(points=points)), 0.0)
+        assemble(net, corners, found._replace(complex=found.complex._replace(points=points)), 0.0)
 
 
 @pytest.mark.parametrize("widths", [[], [63], [64], [65], [65, 3], [3, 129, 64]])
@@ -535,14 +546,14 @@ def test_a_unit_without_weights_is_no_reason_to_go_unit_by_unit():
 
 @pytest.mark.parametrize(("enumerate_them", "refined", "lifted"), [(regions_in_window, 3, 2), (count_regions, 2, 2)])
 def test_nothing_is_computed_beyond_the_last_layer_and_to_count_not_even_there(enumerate_them, refined, lifted, monkeypatch):
-    calls = {"_refine": 0, "_lift": 0}
+    calls = {"refine": 0, "lift": 0}
     for name in calls:
-        def counted(*arguments, name=name, function=getattr(regions2d, name)):
+        def counted(*arguments, name=name, function=getattr(layers, name)):
             calls[name] += 1
             return function(*arguments)
-        monkeypatch.setattr(regions2d, name, counted)
+        monkeypatch.setattr(layers, name, counted)
     enumerate_them(init([2, 8, 8, 8, 1], np.random.default_rng(0)), BOX)
-    assert calls == {"_refine": refined, "_lift": lifted}
+    assert calls == {"refine": refined, "lift": lifted}
 
 
 @pytest.mark.parametrize("twice", [False, True])
@@ -550,13 +561,13 @@ def test_a_wall_that_enters_a_face_twice_is_refused(twice):
     """One edge per cut, outside on its other side: unit 0 crosses face 0, and unit 3 crosses face 1 once or twice."""
     at = [(0, 0, True), (0, 0, False), *[(1, 3, True), (1, 3, False)] * (2 if twice else 1)]  # face, unit, the boundary leaves the positive side
     face = np.array([side for f, _, leaves in at for side in ((-1, f) if leaves else (f, -1))])  # all rise
-    cuts = regions2d._Cuts(np.arange(len(at) + 1), np.arange(len(at)), np.array([unit for _, unit, _ in at]),
+    cuts = carriers.Cuts(np.arange(len(at) + 1), np.arange(len(at)), np.array([unit for _, unit, _ in at]),
                            np.full(len(at), 0.5), np.ones(len(at)), np.arange(len(at)))
     if twice:
         with pytest.raises(NotGeneric, match="one chord"):
-            regions2d._find_chords(face, cuts, 4)
+            meet._find_chords(face, cuts, 4)
     else:
-        chords = regions2d._find_chords(face, cuts, 4)
+        chords = meet._find_chords(face, cuts, 4)
         assert list(zip(*(part.tolist() for part in chords), strict=True)) == [(0, 0, 0, 1), (1, 3, 2, 3)]
 
 
@@ -574,13 +585,13 @@ def test_too_many_regions_are_refused_unit_by_unit_too(window):
     (lambda bits: bits ^ np.uint64(1), "not the network's"), (lambda bits: bits[[0, 0]], "same pattern")])
 def test_patterns_that_cannot_be_are_refused_unit_by_unit(change, words, monkeypatch):
     """Each answer is compared with the network itself before it is given."""
-    cut_by_all = degenerate2d._cut_by_all
+    cut_by_all = one_by_one._cut_by_all
 
     def damaged(*arguments):
         found = cut_by_all(*arguments)
         return found._replace(layers=[(parent, change(bits)) for parent, bits in found.layers])
 
-    monkeypatch.setattr(degenerate2d, "_cut_by_all", damaged)
+    monkeypatch.setattr(one_by_one, "_cut_by_all", damaged)
     with pytest.raises(ValueError, match=words):
         unit_by_unit(COINCIDENT, check_window(BOX), MAX_REGIONS)
 
@@ -655,27 +666,27 @@ def test_where_rounding_hides_a_unit_in_a_whole_face_the_face_is_as_wide_as_it_i
     net = MLP((np.array([[1e-20, 0.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
     x, y = corner
     square = check_window(((x, x + 1), (y, y + 1)))
-    width = degenerate2d._widest_band(net, window_subdivision(square), (square @ net.weights[0].T).T, np.array([1e-14]), [])
+    width = one_by_one._widest_band(net, window_subdivision(square)[0], (square @ net.weights[0].T).T, np.array([1e-14]), [])
     assert 1 <= width <= np.sqrt(2) + 1e-12
 
 
 @pytest.mark.parametrize("rate", [[1e3, 1.0, 1e3], [1e3, 1e3, 1.0]])
 def test_two_cuts_are_as_close_as_the_slower_of_their_units_says(rate):
     """5e-15 apart, a unit that rises by 1 along the carrier changes by less than rounding; one that rises by 1000 does not."""
-    far = regions2d._Cuts(np.array([0, 3]), np.zeros(3, int), np.arange(3), np.array([0.2, 0.5, 0.5 + 5e-15]), np.array([1.0, 1e3, 1e3]), np.arange(3))
-    assert regions2d._checked(far, np.ones(3)) is far
+    far = carriers.Cuts(np.array([0, 3]), np.zeros(3, int), np.arange(3), np.array([0.2, 0.5, 0.5 + 5e-15]), np.array([1.0, 1e3, 1e3]), np.arange(3))
+    assert carriers.keep_clear(far, np.ones(3)) is far
     with pytest.raises(NotGeneric):
-        regions2d._checked(far._replace(rate=np.array(rate)), np.ones(3))
+        carriers.keep_clear(far._replace(rate=np.array(rate)), np.ones(3))
     other_carrier = far._replace(rate=np.array(rate), carrier=np.array([0, 0, 1]))
-    assert regions2d._checked(other_carrier, np.ones(3)) is other_carrier
+    assert carriers.keep_clear(other_carrier, np.ones(3)) is other_carrier
     with pytest.raises(NotGeneric):
-        regions2d._checked(far._replace(rate=np.array(rate), carrier=np.array([0, 1, 1])), np.ones(3))
+        carriers.keep_clear(far._replace(rate=np.array(rate), carrier=np.array([0, 1, 1])), np.ones(3))
 
 
 def test_cuts_closer_than_a_sorting_key_can_tell_are_in_order_too():
     """The key rounds to 5e-13, and what is refused is closer than 1e-14 at most."""
     for carrier, t, order in (([0, 0], [0.5 + 1e-13, 0.5], [1, 0]), ([0, 1, 1, 0], [0.7, 0.5 + 1e-13, 0.5, 0.2], [3, 0, 2, 1])):
-        assert regions2d._order_along(np.array(carrier), np.array(t)).tolist() == order
+        assert carriers.order_along(np.array(carrier), np.array(t)).tolist() == order
 
 
 # -------------------------------------------------------------------- pictures
@@ -720,11 +731,11 @@ def test_colours_that_do_not_fit_are_refused(colour):
         draw(Figure().subplots(), found, colour)
 
 
-def test_nothing_here_imports_pyplot():
-    """Importing the package must not choose a display."""
+def test_matplotlib_is_imported_only_to_draw():
+    """Importing the package must not wait for it, let alone choose a display."""
     import subprocess
 
-    code = "import sys, relu_dynamics.regions2d; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, relu_dynamics.regions2d; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
