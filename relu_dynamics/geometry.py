@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.mlp import Array, Bits, as_real
+from relu_dynamics.checks import Array, Bits, as_real
 
 Indices = NDArray[np.intp]
 

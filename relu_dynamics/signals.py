@@ -28,11 +28,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import cbook
-from matplotlib.image import imread
 from numpy.typing import ArrayLike
 
-from relu_dynamics.mlp import MAX_ENTRIES, Array, as_real, check_count, check_rng
+from relu_dynamics.checks import MAX_ENTRIES, Array, as_real, check_count, check_rng
 
 PAPER_TONES = tuple(range(5, 71, 5))  # cycles per signal
 
@@ -85,6 +83,8 @@ def photograph(shape: int | tuple[int, int]) -> Array:
 
     8-bit values / 255.  At most 600 x 512 pixels.
     """
+    from matplotlib.image import imread
+
     return _fit(imread(_sample("grace_hopper.jpg")) / 255, shape)
 
 
@@ -140,6 +140,8 @@ def area_average(signal: ArrayLike, shape: tuple[int, ...]) -> Array:
 
 def _sample(name: str) -> str:
     """The path of one of matplotlib's sample files."""
+    from matplotlib import cbook  # not before it is needed: importing the package does not import matplotlib
+
     return str(cbook.get_sample_data(name, asfileobj=False))
 
 

@@ -31,7 +31,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.mlp import Array, Indices, as_real, check_count, row_blocks
+from relu_dynamics.checks import Array, Indices, as_real, check_count, row_blocks
 from relu_dynamics.regions1d import Pieces
 from relu_dynamics.regions2d.regions import Regions
 

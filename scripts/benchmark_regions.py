@@ -24,7 +24,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from relu_dynamics.mlp import MLP, Array, init, predict, row_blocks
+from relu_dynamics.checks import Array, row_blocks
+from relu_dynamics.mlp import MLP, init, predict
 from relu_dynamics.regions2d import count_regions, regions_in_window
 
 T = TypeVar("T")

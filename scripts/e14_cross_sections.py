@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from relu_dynamics.mlp import MLP, restrict
-from relu_dynamics.pattern import pattern
+from relu_dynamics.patterns import pattern
 from relu_dynamics.regions2d import count_regions
 from relu_dynamics.signals import grid
 from scripts import experiment, style

@@ -21,10 +21,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from relu_dynamics.mlp import MLP, flatten, predict, unflatten
-from relu_dynamics.pattern import pattern, unique_patterns
+from relu_dynamics.patterns import pattern, unique_patterns
 from relu_dynamics.regions1d import EncodedPieces, regions_on_encoded_segment
-from relu_dynamics.regions2d import draw as draw_regions
-from relu_dynamics.regions2d import regions_in_window
+from relu_dynamics.regions2d import draw as draw_regions, regions_in_window
 from scripts import experiment, style
 from scripts.ledger import Claim, Link, means, ordering
 from scripts.runs import IMAGE_INPUTS, encoding, image_runs, read

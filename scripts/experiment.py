@@ -33,7 +33,7 @@ from typing import NoReturn
 import numpy as np
 
 from relu_dynamics import __version__
-from relu_dynamics.mlp import replacing
+from relu_dynamics.files import replacing
 from scripts import ledger, report
 from scripts import runs as training
 from scripts.runs import Run, Settings

@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from scipy.stats import t as student
 
-from relu_dynamics.mlp import replacing
+from relu_dynamics.files import replacing
 
 
 class Link(NamedTuple):

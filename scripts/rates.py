@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.fft
 
-from relu_dynamics.flow import Flow, decompose
+from relu_dynamics.flow.decompose import Flow, decompose
 from relu_dynamics.mlp import MLP
 from relu_dynamics.spectrum import band_energy
 from scripts.runs import Trained

@@ -21,9 +21,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.encoding import Coordinates, Encoding, PositionalEncoding, SharedFrequencies
-from relu_dynamics.mlp import MLP, flatten, init, replacing, unflatten
-from relu_dynamics.signals import PAPER_TONES, brain, elevation, grid, photograph, random_image, tones
-from relu_dynamics.train import State, adam, train
+from relu_dynamics.files import replacing
+from relu_dynamics.mlp import MLP, flatten, init, unflatten
+from relu_dynamics.signals import (
+    PAPER_TONES, brain, elevation, grid, photograph, random_image, tones,
+)
+from relu_dynamics.training import State, adam, train
 
 GRIDS = ("half-open", "closed", "paper")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from relu_dynamics.mlp import MLP, init
-from relu_dynamics.pattern import pattern
+from relu_dynamics.patterns import pattern
 from relu_dynamics.signals import grid
 from relu_dynamics.tangent import confusion_of_pairs
 from scripts import experiment, style

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from relu_dynamics.flow import decompose
-from relu_dynamics.pattern import hamming, pattern
+from relu_dynamics.flow.decompose import decompose
+from relu_dynamics.patterns import hamming, pattern
 from scripts import experiment, style
 from scripts.ledger import Claim, Link, means, ordering
 from scripts.rates import checked_flow, thinned

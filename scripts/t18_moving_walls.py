@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 import scipy.fft
 
-from relu_dynamics.flow import change_split, wall_velocity
+from relu_dynamics.flow.decompose import change_split, wall_velocity
+from relu_dynamics.flow.moving_walls import Walls
 from relu_dynamics.mlp import flatten, init, predict, unflatten
-from relu_dynamics.moving_walls import Walls
 from relu_dynamics.regions1d import regions_on_encoded_segment
 from relu_dynamics.signals import PAPER_TONES, grid, tones
-from relu_dynamics.train import adam, train
+from relu_dynamics.training import adam, train
 from scripts import experiment, style
 from scripts.ledger import Claim, Link, means, rank_correlation
 from scripts.runs import SIGNAL_INPUTS, Settings, encoding

@@ -27,7 +27,7 @@ from relu_dynamics.mlp import flatten, init, predict, unflatten
 from relu_dynamics.signals import grid, tones
 from relu_dynamics.spectrum import frequency_error
 from relu_dynamics.tangent import tangent_kernel
-from relu_dynamics.train import sgd, train
+from relu_dynamics.training import sgd, train
 from scripts import experiment, style
 from scripts.ledger import Claim, Link, means, ordering
 from scripts.runs import SIGNAL_INPUTS, encoding

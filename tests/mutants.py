@@ -34,7 +34,7 @@ from tests.equivalent import EQUIVALENT
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(path.stem for path in (ROOT / "relu_dynamics").glob("*.py") if path.stem != "__init__")
-TESTS = {"complex2d": ("regions2d",), "degenerate2d": ("regions2d",), "kinks": ("trajectories",),
+TESTS = {"kinks": ("trajectories",),
          "geometry": ("geometry", "regions2d")}  # whose tests are not, or not only, in a file of the module's name
 ALWAYS = ("tests/test_public_door.py", "tests/test_examples.py")
 SECONDS = 90  # a test run that takes longer has hung, which is noticing

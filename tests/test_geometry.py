@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relu_dynamics.geometry import (check_window, cut_by_signs, face_areas, face_means, polygon_area, walk,
-                                    window_subdivision)
+from relu_dynamics.geometry import (
+    check_window, cut_by_signs, face_areas, face_means, polygon_area, walk, window_subdivision,
+)
 from tests.strategies import halves
 
 SQUARE = [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]

@@ -15,8 +15,11 @@ import pytest
 from matplotlib.figure import Figure
 
 import relu_dynamics
-from relu_dynamics import encoding, flow, infinite, measures, mlp, moving_walls, pattern, regions1d, regions2d, signals
-from relu_dynamics import complex2d, spectrum, tangent, train, trajectories, walls
+from relu_dynamics import checks, encoding, files, infinite, measures, mlp, regions1d, regions2d, signals, spectrum, tangent, walls
+from relu_dynamics import patterns as pattern
+from relu_dynamics import training as train
+from relu_dynamics.flow import decompose as flow
+from relu_dynamics.flow import moving_walls, trajectories
 from relu_dynamics.mlp import MLP, init
 
 # What other modules of the package call, with arguments that have come through a door already; and what takes no array.
@@ -28,8 +31,7 @@ INSIDE = {
     "encoding": {"gaussian_features"}, "signals": {"brain", "eeg", "elevation", "grid", "photograph", "random_image"},
     "measures": {"global_pairs", "local_pairs"}, "train": {"adam", "sgd"},
     "moving_walls": {"breakpoints", "edge_midpoints"}, "walls": {"lengths"},
-    "complex2d": {"assemble", "bits_at", "bits_set", "blocks", "draw", "guard", "neighbours", "packed_patterns", "sums_sizes", "unpacked"},
-    "degenerate2d": {"unit_by_unit"},
+    "regions2d": {"draw", "neighbours"},
     "geometry": {"cross", "cut_by_signs", "face_areas", "face_means", "polygon_area", "starts", "walk", "window_subdivision", "check_window"},
     "kinks": {"distances", "first_states", "make_task", "margins", "motion", "next_states", "sweep"},
 }
@@ -47,8 +49,8 @@ def save_to_nowhere(net):
     from pathlib import Path
 
     with tempfile.TemporaryDirectory() as name:
-        mlp.save(Path(name) / "net.npz", net)
-        return mlp.load(Path(name) / "net.npz")
+        files.save(Path(name) / "net.npz", net)
+        return files.load(Path(name) / "net.npz")
 
 
 def learn(net, x, y):
@@ -63,7 +65,7 @@ DOORS = {
     "mlp.restrict": (mlp.restrict, dict(net=PLANE, origin=X[0], axes=np.array([[1.0, 2.0]]))),
     "mlp.flatten": (mlp.flatten, dict(parameters=PLANE)),
     "mlp.unflatten": (lambda vector, like: mlp.unflatten(vector, like), dict(vector=np.arange(49.0), like=PLANE)),
-    "mlp.save": (save_to_nowhere, dict(net=PLANE)),
+    "files.save": (save_to_nowhere, dict(net=PLANE)),
     "pattern.pattern": (pattern.pattern, dict(net=PLANE, x=X)),
     "pattern.affine_map": (pattern.affine_map, dict(net=PLANE, q=pattern.pattern(PLANE, X))),
     "pattern.preactivation_maps": (pattern.preactivation_maps, dict(net=PLANE, q=pattern.pattern(PLANE, X))),
@@ -85,7 +87,7 @@ DOORS = {
     "regions1d.evaluate": (lambda t: regions1d.evaluate(regions1d.regions_on_segment(LINE, [-1.0], [1.0]), t), dict(t=np.array([0.0, 1.0]))),
     "regions2d.regions_in_window": (regions2d.regions_in_window, dict(net=PLANE, window=BOX)),
     "regions2d.count_regions": (regions2d.count_regions, dict(net=PLANE, window=BOX)),
-    "complex2d.locate": (lambda points: complex2d.locate(regions2d.regions_in_window(PLANE, BOX), points), dict(points=np.eye(2))),
+    "regions2d.locate": (lambda points: regions2d.locate(regions2d.regions_in_window(PLANE, BOX), points), dict(points=np.eye(2))),
     "walls.distance_to_wall": (walls.distance_to_wall, dict(net=PLANE, x=X)),
     "walls.wall_distances": (walls.wall_distances, dict(net=PLANE, x=X)),
     "walls.surrogate_distance": (walls.surrogate_distance, dict(net=PLANE, x=X)),
@@ -272,7 +274,7 @@ NETS = {
     "no layers": lambda net: MLP((), ()), "no network": lambda net: 3.0, "a list of matrices": lambda net: list(net.weights),
 }
 GROWING = {"growth beyond float64": lambda net: MLP(tuple(1e18 * W for W in net.weights), tuple(1e18 * b for b in net.biases))}
-STORED = {"mlp.flatten", "mlp.unflatten", "mlp.save"}  # of these the numbers only are asked for
+STORED = {"mlp.flatten", "mlp.unflatten", "files.save"}  # of these the numbers only are asked for
 
 
 @pytest.mark.parametrize(("door", "name"), given(MLP))
@@ -363,7 +365,7 @@ def test_answers_too_large_for_memory_are_refused_before_they_are_made(door, lim
 
 @pytest.mark.parametrize("call_with", [
     lambda other: spectrum.segment_transform(other, [1.0]), lambda other: spectrum.window_transform(other, [[1.0, 0.0]]),
-    lambda other: regions1d.evaluate(other, [0.5]), lambda other: complex2d.locate(other, [[0.0, 0.0]]), complex2d.neighbours,
+    lambda other: regions1d.evaluate(other, [0.5]), lambda other: regions2d.locate(other, [[0.0, 0.0]]), regions2d.neighbours,
     moving_walls.edge_midpoints, lambda other: moving_walls.breakpoints(other, [0.0], [1.0]),
     lambda other: moving_walls.wall_velocity(PLANE, X, Y, other)])
 @pytest.mark.parametrize("other", [None, (np.zeros((1, 2)), np.zeros(1, int)), "pieces"])
@@ -376,11 +378,11 @@ def test_what_comes_of_no_enumeration_is_refused(call_with, other):
     lambda odd: measures.hamming_of_pairs(PLANE, X, odd), lambda odd: measures.time_to_half([0, 1], odd),
     lambda odd: moving_walls.region_events(odd, [0.0], [1.0]),
     lambda odd: moving_walls.region_events(lambda s: LINE, [0.0], [1.0], resolution=odd),
-    lambda odd: complex2d.draw(odd, regions2d.regions_in_window(PLANE, BOX)), lambda odd: complex2d.draw(Figure().subplots(), odd),
-    *(lambda odd, name=name: complex2d.draw(Figure().subplots(), regions2d.regions_in_window(PLANE, BOX), **{name: odd})
+    lambda odd: regions2d.draw(odd, regions2d.regions_in_window(PLANE, BOX)), lambda odd: regions2d.draw(Figure().subplots(), odd),
+    *(lambda odd, name=name: regions2d.draw(Figure().subplots(), regions2d.regions_in_window(PLANE, BOX), **{name: odd})
       for name in ("colour", "linewidth")),
     lambda odd: signals.elevation((4, 4), odd), lambda odd: signals.random_image(odd, np.random.default_rng(0)),
-    lambda odd: mlp.save(odd, PLANE), mlp.load,
+    lambda odd: files.save(odd, PLANE), files.load,
     train.sgd, lambda odd: train.adam(0.1, odd), lambda odd: train.adam(0.1, epsilon=odd)])
 @pytest.mark.parametrize("odd", [None, object(), {}, [[1j]], np.array(["a"]), 10**400, (1.5, 2)],
                          ids=["None", "object", "dict", "complex", "text", "huge", "tuple"])

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from relu_dynamics.geometry import check_window, face_means, polygon_area, window_subdivision
 from relu_dynamics.mlp import MLP, forward, init, predict
-from relu_dynamics.pattern import affine_map, pattern
+from relu_dynamics.patterns import affine_map, pattern
 from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import (affine, carriers, count_regions, draw, layers, locate, meet, neighbours,
                                      regions_in_window, unit_by_unit as one_by_one)
@@ -387,6 +387,26 @@ def test_float32_networks_are_enumerated_in_float64_and_left_alone():
     before = [part.copy() for parts in single for part in parts]
     assert areas_by_pattern(regions_in_window(single, BOX)) == areas_by_pattern(regions_in_window(double, BOX))
     assert all(np.array_equal(a, b) for a, b in zip(before, [part for parts in single for part in parts], strict=True))
+
+
+def test_regions_print_in_one_line_that_says_whether_they_are_certified():
+    """Large certificates are not computed to print."""
+    found = regions_in_window(init([2, 32, 32, 32, 1], np.random.default_rng(0)), BOX)
+    assert repr(found) == "Regions(1036 regions, 96 units, certificate ok)"
+    large = regions_in_window(init([2, 128, 128, 1], np.random.default_rng(0)), BOX)
+    assert repr(large) == "Regions(9976 regions, 256 units, certificate not computed)"
+    assert large.certificate.ok and repr(large) == "Regions(9976 regions, 256 units, certificate ok)"
+
+
+def test_regions_stay_what_they_were_when_the_network_trains_on():
+    """Maps and certificate are computed when asked for, of the network that was given."""
+    net = init([2, 16, 16, 1], np.random.default_rng(0))
+    found, expected = regions_in_window(net, BOX), regions_in_window(net, BOX)
+    slope = expected.slope
+    for part in (*net.weights, *net.biases):
+        part += 1
+    np.testing.assert_array_equal(found.slope, slope)
+    assert found.certificate.ok
 
 
 # ------------------------------------------------------- refusals and warnings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
+from relu_dynamics.checks import Array, Bits, Indices, Words, row_blocks
 from relu_dynamics.geometry import starts
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, row_blocks
-from relu_dynamics.pattern import Words
+from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.bits import bits_at, bits_set, packed_patterns, unpacked
 
 HEAD = 8     # every so many faces, sums over units are computed afresh

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from relu_dynamics.mlp import Bits, Indices
-from relu_dynamics.pattern import Words, unpack
+from relu_dynamics.checks import Bits, Indices, Words
+from relu_dynamics.patterns import unpack
 
 
 def bits_set(words: Words) -> tuple[Indices, Indices]:

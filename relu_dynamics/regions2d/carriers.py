@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from relu_dynamics.checks import Array, Indices, Words
 from relu_dynamics.geometry import TOLERANCE
-from relu_dynamics.mlp import Array, Indices
-from relu_dynamics.pattern import Words
 from relu_dynamics.regions2d.bits import set_bits
 from relu_dynamics.regions2d.found import NotGeneric
 

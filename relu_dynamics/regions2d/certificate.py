@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from relu_dynamics.checks import Array, Indices, row_blocks
 from relu_dynamics.geometry import TOLERANCE
-from relu_dynamics.mlp import MLP, Array, Indices, row_blocks
+from relu_dynamics.mlp import MLP
 
 
 class Certificate(NamedTuple):

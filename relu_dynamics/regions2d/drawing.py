@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.mlp import Array, Bits, as_real, check_kind
+from relu_dynamics.checks import Array, Bits, as_real, check_kind
 from relu_dynamics.regions2d.regions import Regions
 
 if TYPE_CHECKING:

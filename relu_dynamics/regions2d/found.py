@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from relu_dynamics.checks import Array, Indices, Words
 from relu_dynamics.geometry import Cycles, Subdivision
-from relu_dynamics.mlp import Array, Indices
-from relu_dynamics.pattern import Words
 
 
 class NotGeneric(Exception):

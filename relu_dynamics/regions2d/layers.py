@@ -29,9 +29,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from relu_dynamics.checks import Array, Indices, Words
 from relu_dynamics.geometry import TOLERANCE, Cycles, Subdivision
-from relu_dynamics.mlp import MLP, Array, Indices
-from relu_dynamics.pattern import Words
+from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.carriers import Layer
 from relu_dynamics.regions2d.found import Found, sums_sizes
 from relu_dynamics.regions2d.lift import lift

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse import csr_array
 
+from relu_dynamics.checks import Array, Bits, Indices, row_blocks
 from relu_dynamics.geometry import ranges, starts
-from relu_dynamics.mlp import Array, Bits, Indices, row_blocks
 from relu_dynamics.regions2d.carriers import Cuts, Layer
 
 ANCHOR = 16          # every so many cuts of one carrier, pre-activations are computed afresh

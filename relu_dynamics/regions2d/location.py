@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relu_dynamics.checks import Array, Indices, Words, as_real, check_kind, row_blocks
 from relu_dynamics.geometry import cross
-from relu_dynamics.mlp import Array, Indices, as_real, check_kind, row_blocks
-from relu_dynamics.pattern import Words, pack, pattern, split_layers
+from relu_dynamics.mlp import split_layers
+from relu_dynamics.patterns import pack, pattern
 from relu_dynamics.regions2d.regions import Regions
 
 

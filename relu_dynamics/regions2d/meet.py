@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from relu_dynamics.checks import Array, Indices, Words, row_blocks
 from relu_dynamics.geometry import TOLERANCE, Subdivision, ranges, starts
-from relu_dynamics.mlp import Array, Indices, row_blocks
-from relu_dynamics.pattern import Words
 from relu_dynamics.regions2d.bits import bits_at, bits_set, one_hot
 from relu_dynamics.regions2d.carriers import (
     Carriers, Chords, Crossings, Cuts, Layer, keep_clear, order_along, piece_before, scan)
@@ -151,5 +150,6 @@ def _cut_chords(chords: Chords, carriers: Carriers, first: Indices, second: Indi
     at[order] = np.arange(2 * k)
     vertex = len(Z) + len(edge_cuts.t) + np.where(order < k, order, order - k)
     begin = starts(np.bincount(carrier, minlength=len(chords.face)))
-    cuts = Cuts(begin, *(array.take(order) for array in (carrier, unit, t, rate)), vertex)
+    carrier, unit = carrier.take(order), unit.take(order)
+    cuts = Cuts(begin, carrier, unit, t.take(order), rate.take(order), vertex)
     return keep_clear(cuts, scale), Crossings(at[:k], at[k:])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from relu_dynamics.checks import Array, Bits, Indices, Words
 from relu_dynamics.geometry import SWEEP, Cycles, Subdivision, walk
-from relu_dynamics.mlp import Array, Bits, Indices
-from relu_dynamics.pattern import Words
 from relu_dynamics.regions2d.bits import one_hot
 from relu_dynamics.regions2d.carriers import Carriers, Cuts, Layer, first_pieces, piece_before, scan
 from relu_dynamics.regions2d.found import NotGeneric
@@ -103,8 +102,8 @@ def _link(old_next: Indices, layer: Layer, cuts: Cuts, first: Indices) -> Indice
 def _trace(following: Indices, rising: Bits, inside: Bits) -> Cycles:
     """Step 6.  The faces, each from its lowest corner: a falling half-edge, then a rising one.
 
-    A convex face has one such corner.  Whether a piece rises is inherited from its carrier, never measured on a
-    short piece.  The faces' cycles must visit each half-edge inside the window once.
+    A convex face has one such corner.  Whether a piece rises is inherited from its carrier, never
+    measured on a short piece.  The cycles must visit each half-edge inside the window once.
     """
     up = np.empty(len(following), np.bool_)
     up[0::2] = rising

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from relu_dynamics.checks import Array, Bits, Indices, Words, check_kind
 from relu_dynamics.geometry import face_areas, polygon_area
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, check_kind
-from relu_dynamics.pattern import Words
+from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.affine import affine_maps
 from relu_dynamics.regions2d.bits import packed_patterns, unpacked
 from relu_dynamics.regions2d.certificate import Certificate, certify

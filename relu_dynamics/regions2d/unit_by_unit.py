@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from relu_dynamics.checks import Array, Bits, Indices, Words
 from relu_dynamics.geometry import (
     Subdivision, cross, cut_by_signs, face_means, walk, window_subdivision)
-from relu_dynamics.mlp import MLP, Array, Bits, Indices
-from relu_dynamics.pattern import Words, pack, unique_words
+from relu_dynamics.mlp import MLP
+from relu_dynamics.patterns import pack, unique_words
 from relu_dynamics.regions2d.bits import packed_patterns, unpacked
 from relu_dynamics.regions2d.found import Found, NotGeneric, guard, sums_sizes
 from relu_dynamics.regions2d.regions import Regions, assemble

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from relu_dynamics.checks import Array, check_count, check_net
 from relu_dynamics.geometry import check_window, window_subdivision
-from relu_dynamics.mlp import MLP, Array, check_count, check_net
+from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.found import NotGeneric
 from relu_dynamics.regions2d.layers import enumerate_layers
 from relu_dynamics.regions2d.regions import Regions, assemble

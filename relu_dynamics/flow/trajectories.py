@@ -28,8 +28,11 @@ from scipy.integrate import DOP853
 from scipy.optimize import brentq
 from scipy.special import exprel
 
-from relu_dynamics.kinks import ON, REST, Task, States, distances, first_states, make_task, margins, motion, next_states, sweep
-from relu_dynamics.mlp import MLP, Undecided, Array, Bits, Indices, as_real, check_count, check_net, flatten, forward, unflatten
+from relu_dynamics.checks import Array, Bits, Indices, Undecided, as_real, check_count, check_net
+from relu_dynamics.flow.kinks import (
+    ON, REST, States, Task, distances, first_states, make_task, margins, motion, next_states, sweep,
+)
+from relu_dynamics.mlp import MLP, flatten, forward, unflatten
 
 EPS = float(np.finfo(np.float64).eps)
 SMALLEST = float(np.finfo(np.float64).tiny)

@@ -34,8 +34,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.mlp import MLP, Undecided, Array, Indices, as_real, check_net_and_rows, check_targets, forward, unflatten
-from relu_dynamics.pattern import split_layers
+from relu_dynamics.checks import (
+    Array, Indices, Undecided, as_real, check_net_and_rows, check_targets,
+)
+from relu_dynamics.mlp import MLP, forward, split_layers, unflatten
 
 States = NDArray[np.int64]
 

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
-from relu_dynamics.train import Divergence, State, adam, sgd, train
+from relu_dynamics.training import Divergence, State, adam, sgd, train
 from tests.strategies import exact_nets, gaussian_nets, with_rows
 
-MODULE = importlib.import_module("relu_dynamics.train")  # relu_dynamics.train may also be the function
+MODULE = importlib.import_module("relu_dynamics.training")
 
 
 def gradient(net, x, y):

@@ -30,20 +30,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from relu_dynamics.mlp import (
-    MLP,
-    Array,
-    Bits,
-    as_real,
-    check_count,
-    check_net,
-    check_net_and_rows,
-    check_rng,
-    check_targets,
-    flatten,
+from relu_dynamics.checks import (
+    Array, Bits, as_real, check_count, check_net, check_net_and_rows, check_rng, check_targets,
     row_blocks,
-    unflatten,
 )
+from relu_dynamics.mlp import MLP, flatten, unflatten
 
 BLOCK = 512  # rows; enough for the matrix products to run at full speed, few enough for the cache
 SHARDS = 4   # more threads than this find nothing to do
