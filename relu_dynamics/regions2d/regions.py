@@ -16,7 +16,7 @@ from relu_dynamics.regions2d.bits import packed_patterns, unpacked
 from relu_dynamics.regions2d.certificate import Certificate, certify
 from relu_dynamics.regions2d.found import Found, NotGeneric
 
-CHEAP = 2**22  # pre-activations at the vertices: so many are computed to print a line
+CHEAP = 2**20  # pre-activations at the vertices: so many are computed to print a line
 
 
 @dataclass(frozen=True, eq=False, repr=False)
