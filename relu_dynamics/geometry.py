@@ -22,6 +22,7 @@ Indices = NDArray[np.intp]
 
 SWEEP = np.array([0.6180339887498949, 0.7861513777574233])  # "up": a direction that no wall is likely to have
 TOLERANCE = 1e-14  # about 45 roundings: sums of a few hundred products err by less, distinct walls differ by more
+ROUNDINGS = 8 * float(np.finfo(np.float64).eps)  # of a coordinate, in a point placed on a line
 
 
 def check_window(window: ArrayLike) -> Array:

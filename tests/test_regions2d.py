@@ -11,7 +11,7 @@ from math import comb
 import matplotlib
 import numpy as np
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import event, example, given, note, settings
 from hypothesis import strategies as st
 from matplotlib.colors import rgb_to_hsv
 from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ from relu_dynamics.regions2d import (affine, carriers, count_regions, draw, laye
 from relu_dynamics.regions2d.drawing import _slope_colours
 from relu_dynamics.regions2d.found import NotGeneric
 from relu_dynamics.regions2d.layers import enumerate_layers
-from relu_dynamics.regions2d.location import _below_edge
+from relu_dynamics.regions2d.location import _beside_nearest_edge
 from relu_dynamics.regions2d.regions import assemble
 from relu_dynamics.regions2d.unit_by_unit import unit_by_unit
 from relu_dynamics.regions2d.window import MAX_REGIONS
@@ -54,6 +54,13 @@ def enumerated(net):
     """What the layers find in BOX."""
     corners = check_window(BOX)
     return enumerate_layers(net, *window_subdivision(corners), corners, MAX_REGIONS)
+
+
+@st.composite
+def no_biases(draw):
+    """All walls of the first layer meet in one point, where no pattern of a tie may be any region's."""
+    net = draw(gaussian_nets(width=6, hidden=st.integers(1, 2), **planar))
+    return MLP(net.weights, tuple(0 * b for b in net.biases))
 
 
 def areas_by_pattern(regions):
@@ -294,10 +301,10 @@ def test_a_sampled_point_lies_in_the_region_that_has_its_pattern(net, window, se
 
 @given(planar_nets(width=16), st.integers(0, 2**32 - 1))
 def test_location_by_geometry_is_location_by_pattern(net, seed):
-    """The region below the first edge above a point is the one with the point's pattern."""
+    """The region on a point's side of the nearest edge is the one with the point's pattern."""
     found = regions_in_window(net, BOX)
     x = np.random.default_rng(seed).uniform(-1, 1, (100, 2))
-    assert np.array_equal(_below_edge(found, x), locate(found, x))
+    assert np.array_equal(_beside_nearest_edge(found, x), locate(found, x))
 
 
 def test_a_point_whose_pattern_comes_after_all_others_goes_to_a_region_beside_it():
@@ -323,6 +330,40 @@ def assert_touches(found, x, faces):
         assert f >= 0 and distance.min() > -1e-11
 
 
+@given(st.one_of(exact_nets(**planar), no_biases()), st.sampled_from([BOX, TRIANGLE]),
+       st.sampled_from([(0, 0, 0), (10, -6, 0), (2**14, 2**13 - 1, 0), (2**20, -(2**20), 0), (-3, 2**20, 10), (5, 3, -20), (0, 0, 20)]))
+@example(MLP((np.array([[1.0, 0], [-1, 0], [1, -1], [1, 1]]), np.ones((1, 4))), (np.zeros(4), np.zeros(1))), BOX, (0, 0, 0))
+@example(init([2, 5, 1], np.random.default_rng(0), scheme="he"), BOX, (0, 0, 0))
+def test_every_point_of_a_closed_window_lies_in_the_closed_region_it_is_located_in(net, window, place):
+    """Vertices, middles of edges and points of the window's sides, where patterns tie, of the complex moved and scaled."""
+    x, y, power = place
+    scale, offset = 2.0**power, np.array([x, y], float)
+    moved = MLP((net.weights[0] / scale, *net.weights[1:]), (net.biases[0] - net.weights[0] @ offset / scale, *net.biases[1:]))
+    corners = scale * check_window(window) + offset
+    try:
+        found = regions_in_window(moved, corners)
+    except ValueError as refusal:  # a region may be narrower than the rounding of its coordinates
+        assert "float64" in str(refusal) and np.abs(offset).max() > 1e4 * scale
+        event("refused")
+        return
+    share = np.random.default_rng(0).uniform(0, 1, (6, 1, 1))
+    sides = ((1 - share) * corners + share * np.roll(corners, -1, axis=0)).reshape(-1, 2)
+    points = np.concatenate([found.vertices, found.vertices[found.edges].mean(axis=1), sides])
+    faces = locate(found, points)
+    assert (faces >= 0).all()
+    slack = found.tolerance + 64 * np.finfo(float).eps * np.abs(corners).max()  # in a position, of a vertex or of a point
+    assert max(distance_outside(corners_of(found, f), point) for point, f in zip(points, faces, strict=True)) <= slack
+
+
+def distance_outside(corners, point):
+    """How far a point lies outside a convex polygon; 0 inside."""
+    along, arm = np.roll(corners, -1, axis=0) - corners, point - corners
+    if (along[:, 0] * arm[:, 1] - along[:, 1] * arm[:, 0] >= 0).all():
+        return 0.0
+    share = np.clip((arm * along).sum(axis=1) / (along**2).sum(axis=1), 0, 1)
+    return np.hypot(*(arm - share[:, None] * along).T).min()
+
+
 @pytest.mark.parametrize("window", [BOX, TRIANGLE])
 def test_corners_and_sides_of_the_window_lie_in_the_regions_beside_them(window):
     """By geometry alone, as for a point whose pattern no region has."""
@@ -330,7 +371,7 @@ def test_corners_and_sides_of_the_window_lie_in_the_regions_beside_them(window):
     corners = check_window(window)
     share = np.linspace(0, 1, 9)[:, None, None]
     x = ((1 - share) * corners + share * np.roll(corners, -1, axis=0)).reshape(-1, 2)
-    assert_touches(found, x, _below_edge(found, x))
+    assert_touches(found, x, _beside_nearest_edge(found, x))
 
 
 def test_a_point_whose_pattern_no_region_has_belongs_to_one_that_touches_it():

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.checks import Array, Indices, Words, as_real, check_kind, row_blocks
-from relu_dynamics.geometry import cross
+from relu_dynamics.checks import Array, Bits, Indices, Words, as_real, check_kind, row_blocks
+from relu_dynamics.geometry import ROUNDINGS, cross
 from relu_dynamics.mlp import split_layers
 from relu_dynamics.patterns import pack, pattern
 from relu_dynamics.regions2d.regions import Regions
@@ -17,16 +17,16 @@ from relu_dynamics.regions2d.regions import Regions
 def locate(regions: Regions, points: ArrayLike) -> Indices:
     """The region of each point, (n, 2): its index, (n,), or -1 outside the window.
 
-    A region is known by its pattern.  A point whose pattern is no region's, because it lies on a
-    wall or within the tolerance of one, goes to a region beside it.
+    A region is known by its pattern: a point with the pattern of a region satisfies, up to
+    rounding, the inequalities of that region's closure (T2).  A point whose pattern is no region's
+    lies on a wall or within the tolerance of one, and goes to a region beside the nearest edge.
+    Points outside the window by no more than rounding count as inside.
     """
     check_kind("regions", regions, Regions)
     points = as_real("points", points, (None, 2), "one point of the plane per row")
     points = points.astype(np.float64)
-    corners = regions.window
-    side = np.roll(corners, -1, axis=0) - corners
     found = np.full(len(points), -1)
-    inside = np.flatnonzero((cross(side, points[:, None, :] - corners) >= 0).all(axis=1))
+    inside = np.flatnonzero(in_window(regions.window, points))
     strings = _strings(regions.packed)
     order = np.argsort(strings)
     strings = strings[order]
@@ -39,20 +39,28 @@ def locate(regions: Regions, points: ArrayLike) -> Indices:
         found[at] = np.where(strings[place] == wanted, order[place], -1)
     lost = inside[found[inside] < 0]
     for rows in row_blocks(len(lost), max(1, 2**20 // len(regions.edges))):
-        found[lost[rows]] = _below_edge(regions, points[lost[rows]])
+        found[lost[rows]] = _beside_nearest_edge(regions, points[lost[rows]])
     return found
 
 
-def _below_edge(regions: Regions, points: Array) -> Indices:
-    """The face of each point by geometry: below the first edge above it."""
-    points = points + 1e-12 * (regions.window.mean(axis=0) - points)  # off the window's sides
-    (ux, uy), (vx, vy) = (regions.vertices[end].T for end in regions.edges.T)
-    x, y = points[:, :1], points[:, 1:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        height = uy + (x - ux) / (vx - ux) * (vy - uy) - y
-    height[((ux <= x) == (vx <= x)) | (height < 0)] = np.inf
-    edge = height.argmin(axis=1)
-    return np.asarray(regions.edge_faces[edge, np.where(vx[edge] > ux[edge], 1, 0)])
+def in_window(corners: Array, points: Array) -> Bits:
+    """Which points, (n, 2), lie in a convex polygon, or outside it by a few roundings at most."""
+    side = np.roll(corners, -1, axis=0) - corners
+    distance = cross(side / np.hypot(*side.T)[:, None], points[:, None, :] - corners)
+    return np.asarray((distance >= -ROUNDINGS * np.abs(corners).max()).all(axis=1))
+
+
+def _beside_nearest_edge(regions: Regions, points: Array) -> Indices:
+    """The face of each point by geometry: on its side of the nearest edge; none is between."""
+    u, v = (regions.vertices[end] for end in regions.edges.T)
+    arm, along = points[:, None] - u, v - u
+    share = np.clip((arm * along).sum(axis=2) / (along**2).sum(axis=1), 0, 1)
+    off = arm - share[..., None] * along
+    edge = (off**2).sum(axis=2).argmin(axis=1)
+    right = cross(along[edge], arm[np.arange(len(points)), edge]) < 0
+    faces = regions.edge_faces[edge]
+    face = np.where(right, faces[:, 1], faces[:, 0])
+    return np.where(face < 0, faces.max(axis=1), face)  # an edge of the window has one face
 
 
 def _strings(words: Words) -> NDArray[Any]:

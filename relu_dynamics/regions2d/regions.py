@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from relu_dynamics.checks import Array, Bits, Indices, Words, check_kind
-from relu_dynamics.geometry import face_areas, polygon_area
+from relu_dynamics.geometry import ROUNDINGS, face_areas, polygon_area
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.affine import affine_maps
 from relu_dynamics.regions2d.bits import packed_patterns, unpacked
@@ -93,7 +93,9 @@ def assemble(net: MLP, corners: Array, found: Found, level: float) -> Regions:
     corner = sub.edges.ravel().take(cycles.half_edge)
     area = face_areas(sub.points, cycles.start, corner)
     whole = polygon_area(corners)
-    if not (area > 0).all() or abs(area.sum() - whole) > 1e-12 * whole:
+    perimeter = np.hypot(*(corners - np.roll(corners, 1, axis=0)).T).sum()
+    slack = 1e-12 * whole + ROUNDINGS * np.abs(corners).max() * perimeter  # of vertices on sides
+    if not (area > 0).all() or abs(area.sum() - whole) > slack:
         raise NotGeneric("areas are not positive, or do not sum to the window's")
     return Regions(sub.points, sub.edges, sub.face.reshape(-1, 2), sub.owner, cycles.start, corner,
                    area, found.tolerance, found.layers, found.scales, level, corners, net)
