@@ -32,8 +32,8 @@ import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import Array, as_real, check_count, row_blocks
-from relu_dynamics.complex2d import Regions
 from relu_dynamics.regions1d import Pieces
+from relu_dynamics.regions2d.regions import Regions
 from relu_dynamics.signals import radial_bands
 
 Complex = NDArray[np.complex128]
