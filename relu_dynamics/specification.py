@@ -273,8 +273,8 @@ def patch_split(T: Array, grid: tuple[int, ...], k: int) -> Array:
 
 
 def intrinsic_rates(J: Array, B: Array) -> Array:
-    """(n, m, m): K^_kk, by which mode k learns itself: c_k' = -(2 / n m) K^_kk c_k + ... (T16)."""
-    return np.array([BJ_k @ BJ_k.conj().T for BJ_k in np.tensordot(B, J, 1)])
+    """(n,): K^_kk, summed over outputs; c_k falls by itself at the rate (2 / n m) K^_kk (T16)."""
+    return np.sum(abs(np.tensordot(B, J, 1)) ** 2, axis=(1, 2))
 
 
 def pattern_spectrum(Q: Array, B: Array) -> Array:
