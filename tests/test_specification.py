@@ -283,6 +283,14 @@ def test_kernels_are_those_of_the_package(problem):
     assert equal(np.array(by_unit), rd.unit_kernels(net, x, x[::-1][:2]))
 
 
+@given(in_general_position(hidden=st.just(2), outputs=st.just(2)))
+def test_kernels_in_general_position_are_those_of_the_package(problem):
+    """With two hidden layers K(x, x') is no symmetric matrix of the outputs: the first output belongs to x."""
+    net, x, y = problem
+    J = seen(net, x, y)[0]
+    assert_allclose(rd.tangent_kernel(net, x, x[:2]), spec.tangent_kernel(J, J[:2]), rtol=0, atol=1e-13 * np.sum(J**2))
+
+
 @given(st.one_of(examples, in_general_position()))
 def test_confusion_is_that_of_the_package(problem):
     """T7, T8; sums of squares of gradients may take more than 53 bits."""
