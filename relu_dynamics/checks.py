@@ -288,6 +288,33 @@ def check_count(name: str, value: Any, least: int, most: int = MAX_ENTRIES) -> i
     return int(value)
 
 
+def check_layer_numbers(net: Network, layers: Any) -> tuple[int, ...]:
+    """layers as a tuple of ints from 1 to L, each at most once; all of them for None."""
+    L = len(net.weights)
+    if layers is None:
+        return tuple(range(1, L + 1))
+    numbers = as_real("layers", layers, (None,), f"the layers that train, by their numbers from 1 to {L}")
+    if len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(1, L + 1)):
+        raise ValueError(f"layers must list numbers from 1 to {L}, each at most once: the layers that train. Got {layers!r}.")
+    return tuple(int(number) for number in numbers)
+
+
+def check_times(t: ArrayLike) -> Array:
+    """t as float64, (k,): increasing times, the first at least 0."""
+    times = as_real("t", t, (None,), "increasing times, the first at least 0").astype(np.float64)
+    if len(times) == 0 or times[0] < 0 or (np.diff(times) <= 0).any():
+        raise ValueError(f"t must hold at least one time, each later than the one before, the first at least 0. Got {times}.")
+    return times
+
+
+def check_tolerance(name: str, value: Any) -> float:
+    """value as a float from 1e-13 to 1."""
+    number = float(as_real(name, value, (), "a tolerance of the integrator"))
+    if not 1e-13 <= number <= 1:
+        raise ValueError(f"{name} must be a number from 1e-13 to 1. Got {value!r}.")
+    return number
+
+
 def check_flag(name: str, value: Any, meaning: str) -> None:
     """Raise ValueError unless value is True or False."""
     if not isinstance(value, (bool, np.bool_)):
