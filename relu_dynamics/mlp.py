@@ -96,7 +96,7 @@ def predict(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Array:
     >>> rd.predict(hat, [[0.5], [1.0], [1.5]]).ravel().tolist()
     [0.5, 1.0, 0.5]
     """
-    net, x = check_net_and_rows(net, x)
+    net, x = check_net_and_rows(net, x, pattern=pattern)
     gates = None if pattern is None else check_pattern(net, pattern, len(x), "pattern")
     f = np.empty((len(x), len(net.biases[-1])), x.dtype)
     for rows in row_blocks(len(x)):
@@ -111,7 +111,7 @@ def forward(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Trace:
     z > 0, a gated linear network (T40).  With the network's own pattern nothing changes.
     ValueError for arguments that do not fit together, or values that might overflow.
     """
-    net, x = check_net_and_rows(net, x)
+    net, x = check_net_and_rows(net, x, pattern=pattern)
     return run(net, x, None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
 
 

@@ -30,7 +30,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import MAX_ENTRIES, Array, Indices, as_real, check_count, check_rng
+from relu_dynamics.checks import MAX_ENTRIES, Array, Indices, as_real, check_count, check_rng, check_size
 
 PAPER_TONES = tuple(range(5, 71, 5))  # cycles per signal
 
@@ -74,6 +74,7 @@ def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:
                     "sample times, or one column of them")
     frequencies = as_real("frequencies", frequencies, (None,), "in cycles per unit of t")
     phases = as_real("phases", phases, frequencies.shape, "in cycles, one per frequency")
+    check_size("the tones", (len(times), len(frequencies)), "Add up fewer tones at a time.")
     turns = times[:, None] * frequencies + phases
     return np.asarray(np.sin(2 * np.pi * turns).sum(axis=1, keepdims=True))
 
@@ -139,7 +140,11 @@ def area_average(signal: ArrayLike, shape: tuple[int, ...]) -> Array:
     ValueError if an axis would grow.
     """
     signal = as_real("signal", signal).astype(np.float64)
-    sizes = _check_shape(shape, (signal.ndim - 1,))
+    if not isinstance(shape, (tuple, list)) or len(shape) != signal.ndim - 1:
+        hint = " A signal of one channel needs an axis of its own: signal[..., None]." if signal.ndim in (1, 2) else ""
+        raise ValueError("shape must be (n,) for a signal (samples, channels), (height, width) for an image (height, width, channels). "
+                         f"Got shape {shape!r} for a signal of shape {signal.shape}.{hint}")
+    sizes = _check_shape(shape, (1, 2))
     for axis, n in enumerate(sizes):
         if n > signal.shape[axis]:
             raise ValueError(f"shape must not exceed the signal's {signal.shape[:-1]}: averaging cannot add samples. Got {shape}.")
@@ -156,6 +161,7 @@ def _sample(name: str) -> str:
 
 def _overlaps(old: int, new: int) -> Array:
     """(new, old): the share of each new sample's interval that each old sample covers; rows sum to 1."""
+    check_size("the overlaps of old and new samples", (new, old), "Average in two steps, or parts of the signal.")
     edges = np.arange(new + 1) * old / new
     low = np.maximum(edges[:-1, None], np.arange(old))
     high = np.minimum(edges[1:, None], np.arange(1, old + 1))
@@ -165,11 +171,12 @@ def _overlaps(old: int, new: int) -> Array:
 def _fit(image: Array, shape: int | tuple[int, int]) -> Array:
     """The largest centred part of image with the aspect ratio of shape, averaged down to shape."""
     height, width = _check_image_shape(shape)
-    scale = min(image.shape[0] / height, image.shape[1] / width)
-    if scale < 1:
-        raise ValueError(f"shape must not exceed the image's {image.shape[:2]}. Got {shape!r}.")
-    size = [int(scale * height), int(scale * width)]
-    corner = [(full - part) // 2 for full, part in zip(image.shape[:2], size, strict=True)]
+    full = image.shape[:2]
+    if height > full[0] or width > full[1]:
+        raise ValueError(f"shape must not exceed the image's {full}. Got {shape!r}.")
+    tall = full[0] * width <= full[1] * height  # all of the height then fits, and this share of the width
+    size = (full[0], full[0] * width // height) if tall else (full[1] * height // width, full[1])
+    corner = [(whole - part) // 2 for whole, part in zip(full, size, strict=True)]
     return area_average(image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]], (height, width))
 
 
