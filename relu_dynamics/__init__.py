@@ -30,7 +30,6 @@ Training Dynamics, arXiv 2301.05816.
 """
 
 from relu_dynamics.checks import Undecided
-from relu_dynamics.complex2d import Certificate, Neighbours, Regions, draw, locate, neighbours
 from relu_dynamics.encoding import Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, gaussian_features
 from relu_dynamics.files import load, save
 from relu_dynamics.flow.decompose import Flow, Split, StepSplit, change_split, decompose, step_split
@@ -53,12 +52,14 @@ from relu_dynamics.patterns import (
 from relu_dynamics.regions1d import (
     EncodedPieces, Pieces, evaluate, regions_on_encoded_segment, regions_on_segment,
 )
-from relu_dynamics.regions2d import count_regions, regions_in_window
+from relu_dynamics.regions2d import (
+    Certificate, Neighbours, Regions, count_regions, draw, locate, neighbours, regions_in_window,
+)
 from relu_dynamics.signals import (
-    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, random_image, tones,
+    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, radial_bands, random_image, tones,
 )
 from relu_dynamics.spectrum import (
-    band_energy, frequency_error, patch_frequency_error, radial_bands, segment_transform, window_transform,
+    band_energy, frequency_error, patch_frequency_error, segment_transform, window_transform,
 )
 from relu_dynamics.tangent import (
     confusion_of_pairs, descent_direction, example_gradients, gradient_confusion, layer_kernels, loss_gradient_gram,

@@ -8,12 +8,14 @@ Numbers that might overflow are invalid; what underflows counts as 0.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Array = NDArray[np.floating[Any]]
 Bits = NDArray[np.bool_]
@@ -76,10 +78,10 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
         array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True))
     ):
         hint = ""
-        if len(shape) == 2 and array.ndim == 1 and shape[1] in (None, len(array)):
-            hint = f" A single row needs an axis of its own: {name}[None, :]."
-        if len(shape) == 2 and array.ndim == 1 and shape[1] == 1 and shape[0] in (None, len(array)):
+        if len(shape) == 2 and array.ndim == 1 and shape[0] in (None, len(array)) and shape[1] in (None, 1):
             hint = f" A single column needs an axis of its own: {name}[:, None]."
+        elif len(shape) == 2 and array.ndim == 1 and shape[0] in (None, 1) and shape[1] == len(array):
+            hint = f" A single row needs an axis of its own: {name}[None, :]."
         raise ValueError(f"{expected}. Got shape {array.shape}.{hint}")
     if array.dtype != np.float32:
         with np.errstate(over="ignore"):  # of a longdouble; what becomes infinite is refused below
@@ -139,7 +141,8 @@ def check_layers(net: N) -> N:
                          + (f" of {[type(parts).__name__ for parts in net]}." if isinstance(net, tuple) else "."))
     L = len(net.weights)
     if L == 0 or len(net.biases) != L:
-        raise ValueError(f"net must have as many biases as weights, and at least one. Got {L} weights, {len(net.biases)} biases.")
+        hint = " Biases that a layer lacks are zeros: np.zeros(len(W)) for W in weights." if len(net.biases) < L else ""
+        raise ValueError(f"net must have as many biases as weights, and at least one. Got {L} weights, {len(net.biases)} biases.{hint}")
     weights, biases, fan_in = [], [], None
     for k in range(L):
         W = as_real(f"net.weights[{k}]", net.weights[k], (None, fan_in), "one row per unit, one column per unit of the layer before")
@@ -153,20 +156,20 @@ def check_layers(net: N) -> N:
     return cast(checked, common_dtype(*weights, *biases))
 
 
-def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool = False) -> tuple[N, Array]:
-    """net and x, (n, m[0]), in their common dtype (float32 only if both are), or in float64 for analysis."""
+def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool = False, pattern: ArrayLike | None = None) -> tuple[N, Array]:
+    """net and x, (n, m[0]), in their common dtype (float32 only if both are), or in float64 for analysis; pattern as in forward."""
     net = check_layers(net)
     x = _as_rows(net, x, name)
     dtype = np.dtype(np.float64) if float64 else common_dtype(x, *net.weights)
     net, x = cast(net, dtype), x.astype(dtype, copy=False)
-    _check_growth(net, _radius(x))
+    _check_growth(net, x, None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
     return net, x
 
 
 def check_more_rows(net: Network, x: ArrayLike, name: str) -> Array:
     """More rows, (n, m[0]), for a net that has been checked, in its dtype."""
     x = _as_rows(net, x, name).astype(net.weights[0].dtype, copy=False)
-    _check_growth(net, _radius(x))
+    _check_growth(net, x)
     return x
 
 
@@ -217,7 +220,7 @@ def check_trace(net: Network, trace: Any) -> None:
     if got != [[(w,) for w in wanted], outputs, outputs[:-1]]:
         raise ValueError(f"trace must come from forward(net, x) of this very net, with inputs of widths {wanted}. "
                          f"Got inputs of shapes {[np.shape(h) for h in trace.inputs]}.")
-    _check_growth(net, _radius(np.asarray(trace.inputs[0])))
+    _check_growth(net, np.asarray(trace.inputs[0]), np.concatenate([np.zeros((len(trace.inputs[0]), 0), np.bool_), *trace.pattern], axis=1))
 
 
 def check_no_biases(name: str, net: Network) -> None:
@@ -273,23 +276,57 @@ def _radius(x: Array) -> float:
     return max(float(x.max(initial=0)), -float(x.min(initial=0))) * math.sqrt(x.shape[1])
 
 
-def _check_growth(net: Network, radius: float) -> None:
-    """Raise ValueError if values of net might exceed LARGEST for inputs of at most this norm.
+def _check_growth(net: Network, x: float | Array, pattern: Bits | None = None) -> None:
+    """Raise ValueError if values of net might be too large: for inputs of at most the norm x, or at the rows x.
 
-    |(h[l], 1)| <= |M[l]| |(h[l-1], 1)|, M[l] = [[W[l], b[l]], [0, 1]], with the Frobenius norm or, if need be, the spectral norm.
+    A bound decides for ordinary networks.  That of a deep network may grow much faster than its
+    values (He's initialisation: by 2.8 a layer, while the values stay near 1).  Up to the square
+    of LARGEST no product of two values overflows, and then the values at the rows decide.
     """
-    largest, bound = LARGEST[net.weights[0].dtype], math.hypot(1, radius)
-    for W, b in zip(net.weights, net.biases, strict=True):
-        bound *= math.sqrt(1 + float(np.vdot(W, W)) + float(np.vdot(b, b)))
-    if not bound <= largest:
-        bound = math.hypot(1, radius)
-        for W, b in zip(net.weights, net.biases, strict=True):
-            M = np.vstack([np.column_stack([W, b]), np.eye(1, W.shape[1] + 1, W.shape[1])])
-            bound *= float(np.linalg.norm(M.astype(np.float64), 2))
-    if not bound <= largest:
+    largest, radius = LARGEST[net.weights[0].dtype], x if isinstance(x, float) else _radius(x)
+    bound = _growth(radius, net, [math.sqrt(np.vdot(W, W)) for W in net.weights])
+    if not bound <= largest**2:
+        bound = _growth(radius, net, [float(np.linalg.norm(W.astype(np.float64), 2)) if W.size else 0.0 for W in net.weights])
+    if not (bound <= largest or bound <= largest**2 and (isinstance(x, float) or _growth_at(x, net, pattern) <= largest)):
         raise ValueError(f"net and its inputs must be of moderate size: its values might grow to {bound:.0e}, and "
                          f"{net.weights[0].dtype} is safe up to {largest:g}. Rescale the weights or the inputs"
                          + (", or use float64." if largest < LARGEST[np.dtype(np.float64)] else "."))
+
+
+def _growth(radius: float, net: Network, norms: list[float]) -> float:
+    """A bound on every |h[l]|, on every product of layers, and on |h[k]| times the product of the layers after k.
+
+    |h[l]| <= |W[l]| |h[l-1]| + |b[l]|, with any norms that bound the spectral norms.
+    """
+    h, product, largest = radius, max(1.0, radius), max(1.0, radius)
+    for norm, b in zip(norms, net.biases, strict=True):
+        h = norm * h + math.sqrt(np.vdot(b, b))
+        product = max(h, norm * max(1.0, product))
+        largest = max(largest, product)
+    return largest
+
+
+def _growth_at(x: Array, net: Network, pattern: Bits | None) -> float:
+    """The largest |z| of any layer and |h| |df/dz| of any layer's inputs and pre-activations at the rows, entry by entry."""
+    weights = [W.astype(np.float64) for W in net.weights]
+    ends, largest = np.cumsum([len(b) for b in net.biases[:-1]]), 0.0
+    for rows in row_blocks(len(x), 1024):
+        h, sizes, gates = x[rows].astype(np.float64), [], [] if pattern is None else np.split(pattern[rows], ends, axis=1)[:-1]
+        for k, (W, b) in enumerate(zip(weights, net.biases, strict=True)):
+            z = h @ W.T + b
+            sizes.append(max(1.0, float(np.abs(h).max(initial=0))))
+            largest = max(largest, float(np.abs(z).max(initial=0)))
+            if pattern is None and k < len(ends):
+                gates.append(z > 0)
+            h = np.where(gates[k], z, 0) if k < len(ends) else z
+        for output in np.eye(z.shape[1]):
+            g = np.tile(output, (len(z), 1))
+            for k in reversed(range(len(weights))):
+                largest = max(largest, sizes[k] * float(np.abs(g).max(initial=0)))
+                g = g @ weights[k]
+                g = np.where(gates[k - 1], g, 0) if k else g
+            largest = max(largest, float(np.abs(g).max(initial=0)))
+    return largest
 
 
 # --------------------------------------------------------------------- patterns
@@ -434,13 +471,60 @@ def check_rng(rng: np.random.Generator) -> None:
         raise ValueError(f"rng must be a numpy.random.Generator, for example np.random.default_rng(0). Got {rng!r}.")
 
 
-def check_count(name: str, value: Any, least: int, most: int | None = None) -> int:
-    """value as an int that is at least least and at most most; bools and floats are refused."""
-    if (isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least
-            or most is not None and value > most):
-        limit = "" if most is None else f" and at most {most}"
-        raise ValueError(f"{name} must be a whole number, at least {least}{limit}. Got {value!r}.")
+def check_count(name: str, value: Any, least: int, most: int = MAX_ENTRIES) -> int:
+    """value as an int from least to most; bools and floats are refused."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not least <= value:
+        raise ValueError(f"{name} must be a whole number, at least {least}. Got {value!r}.")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most}. Got {value}.")
     return int(value)
+
+
+def check_layer_numbers(net: Network, layers: Any) -> tuple[int, ...]:
+    """layers as a tuple of ints from 1 to L, each at most once; all of them for None."""
+    L = len(net.weights)
+    if layers is None:
+        return tuple(range(1, L + 1))
+    numbers = as_real("layers", layers, (None,), f"the layers that train, by their numbers from 1 to {L}")
+    if len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(1, L + 1)):
+        raise ValueError(f"layers must list numbers from 1 to {L}, each at most once: the layers that train. Got {layers!r}.")
+    return tuple(int(number) for number in numbers)
+
+
+def check_times(t: ArrayLike) -> Array:
+    """t as float64, (k,): increasing times, the first at least 0."""
+    times = as_real("t", t, (None,), "increasing times, the first at least 0").astype(np.float64)
+    if len(times) == 0 or times[0] < 0 or (np.diff(times) <= 0).any():
+        raise ValueError(f"t must hold at least one time, each later than the one before, the first at least 0. Got {times}.")
+    return times
+
+
+def check_tolerance(name: str, value: Any) -> float:
+    """value as a float from 1e-13 to 1."""
+    number = float(as_real(name, value, (), "a tolerance of the integrator"))
+    if not 1e-13 <= number <= 1:
+        raise ValueError(f"{name} must be a number from 1e-13 to 1. Got {value!r}.")
+    return number
+
+
+def check_flag(name: str, value: Any, meaning: str) -> None:
+    """Raise ValueError unless value is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False: {meaning}. Got {value!r}.")
+
+
+def check_positive(name: str, value: Any) -> float:
+    """value as a float, if it is a finite positive number."""
+    if not (_is_finite_number(value) and value > 0):
+        raise ValueError(f"{name} must be a finite positive number. Got {value!r}.")
+    return float(value)
+
+
+def check_share(name: str, value: Any, meaning: str) -> float:
+    """value as a float, if it is a number in [0, 1)."""
+    if not (_is_finite_number(value) and 0 <= value < 1):
+        raise ValueError(f"{name}, {meaning}, must be a number at least 0 and below 1. Got {value!r}.")
+    return float(value)
 
 
 def check_function(name: str, value: object, meaning: str) -> None:
@@ -463,8 +547,60 @@ def check_not_negative(name: str, value: ArrayLike, meaning: str) -> float:
     return number
 
 
-def check_flag(name: str, value: Any) -> bool:
-    """value as a bool; numbers and None are refused."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"{name} must be True or False. Got {value!r}.")
-    return bool(value)
+def _is_finite_number(value: Any) -> bool:
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max  # which a whole number may exceed, and NaN does not meet
+
+
+# --------------------------------------------------------------------- training
+
+
+def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """float32 or float64, the precision of training steps."""
+    with contextlib.suppress(TypeError, ValueError):
+        if dtype is not None and np.dtype(dtype) in (np.float32, np.float64):
+            return np.dtype(dtype)
+    raise ValueError(f"dtype must be np.float32 or np.float64, the precision of the steps. Got {dtype!r}.")
+
+
+def check_rounded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
+    """array in dtype, row-major, if it fits."""
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = np.ascontiguousarray(array, dtype)
+    if not np.isfinite(rounded).all():
+        raise ValueError(f"{name} does not fit {dtype}: its largest magnitude is {np.abs(array).max():.3g}. "
+                         "Scale it down, or train in float64.")
+    return rounded
+
+
+def check_record(record: Any, record_epochs: Any, epochs: int) -> set[int]:
+    """The epochs at which record is to be called."""
+    if record is not None and not callable(record):
+        raise ValueError(f"record must be a function of (epoch, net), or None. Got {record!r}.")
+    if record_epochs is None:
+        return set(range(epochs + 1)) if record is not None else set()
+    if record is None:
+        raise ValueError("record_epochs says when to call record, but record is None. Give both or neither.")
+    try:
+        wanted = {check_count("each of record_epochs", epoch, 0) for epoch in record_epochs}
+    except TypeError as error:
+        raise ValueError(f"record_epochs must list epochs, for example [0, 10]. Got {record_epochs!r}.") from error
+    if wanted and max(wanted) > epochs:
+        raise ValueError(f"record_epochs must lie in 0 .. epochs = {epochs}. Got {max(wanted)}.")
+    return wanted
+
+
+def check_moments(state: Any, kind: type[Any], p: int, dtype: np.dtype[Any]) -> tuple[int, Array, Array]:
+    """Steps taken and copies of the running means, (p,) each, of the state of an earlier run, or of none."""
+    if state is None:
+        return 0, np.zeros(p, dtype), np.zeros(p, dtype)
+    meant = f"state must be the history.state of an earlier run of a network of {p} parameters"
+    if not isinstance(state, kind):
+        raise ValueError(f"{meant}. Got {type(state).__name__}.")
+    means = {name: np.array(getattr(state, name)) for name in ("first", "second")}
+    for name, mean in means.items():
+        if mean.shape != (p,) or mean.dtype.kind != "f" or not np.isfinite(mean).all():
+            raise ValueError(f"{meant}: state.{name} must be a finite vector of that length. Got shape {mean.shape}, {mean.dtype}.")
+        if mean.dtype != dtype:
+            raise ValueError(f"state must be of the dtype of the steps, {dtype}. Got {mean.dtype}: go on with the dtype it began with.")
+    return check_count("state.steps", state.steps, 0), means["first"], means["second"]

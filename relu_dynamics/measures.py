@@ -51,7 +51,7 @@ def local_pairs(
     """
     shape = check_samples(shape, least=2)
     check_rng(rng)
-    paper = check_flag("paper", paper)
+    check_flag("paper", paper, "the paper's own sampling")
     patches, pairs = check_count("patches", patches, 1), check_count("pairs", pairs, 1)
     check_size("the pairs", (patches, pairs), "Draw fewer pairs.")
     side = check_side(side, shape)
@@ -80,9 +80,8 @@ def global_pairs(shape: tuple[int, ...], rng: np.random.Generator, *, pairs: int
     """
     shape = check_samples(shape, least=2)
     check_rng(rng)
-    paper = check_flag("paper", paper)
+    check_flag("paper", paper, "the paper's own sampling")
     pairs, gap = check_count("pairs", pairs, 1), check_gap(gap, shape, at_least=1 + paper)
-    check_size("the pairs", (pairs,), "Draw fewer pairs.")
     ends = rng.integers(0, 2, (len(shape), pairs)).astype(bool)  # is the first sample of the pair at the high end?
 
     def rows(high: NDArray[np.bool_]) -> Indices:

@@ -93,11 +93,12 @@ def predict(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Array:
 
     pattern, (n, H) bool, imposes the gates, as in forward.
 
-    >>> hat = MLP((np.array([[1.0], [1.0]]), np.array([[1.0, -2.0]])), (np.array([0.0, -1.0]), np.zeros(1)))
-    >>> predict(hat, [[0.5], [1.0], [1.5]]).ravel().tolist()  # max(x, 0) - 2 max(x - 1, 0), the examples' network
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.predict(hat, [[0.5], [1.0], [1.5]]).ravel().tolist()
     [0.5, 1.0, 0.5]
     """
-    net, x = check_net_and_rows(net, x)
+    net, x = check_net_and_rows(net, x, pattern=pattern)
     gates = None if pattern is None else check_pattern(net, pattern, len(x), "pattern")
     f = np.empty((len(x), len(net.biases[-1])), x.dtype)
     for rows in row_blocks(len(x)):
@@ -112,7 +113,7 @@ def forward(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Trace:
     z > 0, a gated linear network (T40).  With the network's own pattern nothing changes.
     ValueError for arguments that do not fit together, or values that might overflow.
     """
-    net, x = check_net_and_rows(net, x)
+    net, x = check_net_and_rows(net, x, pattern=pattern)
     return run(net, x, None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
 
 
@@ -138,8 +139,10 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     linear piece each row ran through, and this is the transpose of that piece:
     <df, (df/dW[l])[V]> == <backward(net, trace, df).weights[l], V> for every V (T1).
 
-    >>> trace = forward(hat, [[1.5]])
-    >>> backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> trace = rd.forward(hat, [[1.5]])
+    >>> rd.backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
     [[-1.0]]
     """
     net = check_net_and_trace(net, trace)

@@ -224,7 +224,7 @@ def test_bad_paths_and_patterns_are_refused():
             region_events(lambda s: net, [0.0], [1.0], resolution=resolution)
     with pytest.raises(ValueError, match="samples"):
         region_events(lambda s: net, [0.0], [1.0], samples=0)
-    with pytest.raises(ValueError, match="samples must be .* at most"):
+    with pytest.raises(ValueError, match="samples must be at most"):
         region_events(lambda s: net, [0.0], [1.0], samples=2**31)
     with pytest.raises(ValueError, match="motion must have the shapes"):
         wall_velocity(net, np.zeros((1, 1)), np.zeros((1, 1)), Walls(np.zeros((1, 1)), np.array([0])), motion=init([1, 5, 1], RNG(0)))

@@ -18,7 +18,7 @@ from relu_dynamics.walls import (
     padded_cosines, spectral_norms, surrogate_distance, surrogate_distances, wall_distances,
 )
 from tests.oracles import exact_pattern, exact_walls, rational
-from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, nets_with_walls_through, twins, with_rows, with_traces
+from tests.strategies import exact_nets, gaussian_nets, lattice_nets, nets_with_walls_through, twins, with_rows, with_traces
 
 seeds = st.integers(0, 2**32 - 1)
 EPS = np.finfo(float).eps

@@ -47,7 +47,7 @@ from relu_dynamics.mlp import (
     MLP, Gradient, Trace, hidden_units, joined_pattern, pull_back, run, traced, traced_examples,
 )
 from relu_dynamics.patterns import hamming_distances
-from relu_dynamics.spectrum import radial_bands
+from relu_dynamics.signals import radial_bands
 from relu_dynamics.tangent import Factors, coupling, descent, output_sensitivities, pulled, rates
 
 BLOCK_ENTRIES = 2**22  # of one block of rows of the kernel: 32 MiB

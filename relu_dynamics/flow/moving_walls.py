@@ -32,10 +32,10 @@ from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, cast, check_count, check_direction, check_fraction, check_function,
     check_kind, check_more_rows, check_net, check_same_shapes, check_same_units, check_units,
 )
-from relu_dynamics.complex2d import Regions
 from relu_dynamics.mlp import MLP, Trace, joined_pattern, trace_blocks, traced_examples
 from relu_dynamics.patterns import maps_of, pack, unique_words
 from relu_dynamics.regions1d import Pieces, regions_on_segment
+from relu_dynamics.regions2d.regions import Regions
 from relu_dynamics.tangent import descent, rates
 from relu_dynamics.walls import lengths
 
