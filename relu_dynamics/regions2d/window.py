@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import Array, check_count, check_net
-from relu_dynamics.geometry import check_window, window_subdivision
+from relu_dynamics.geometry import check_window
 from relu_dynamics.mlp import MLP
-from relu_dynamics.regions2d.found import NotGeneric
-from relu_dynamics.regions2d.layers import enumerate_layers
+from relu_dynamics.regions2d.found import Found, NotGeneric
+from relu_dynamics.regions2d.layers import count_faces, enumerate_faces
 from relu_dynamics.regions2d.regions import Regions, assemble
+from relu_dynamics.regions2d.start import Start, window_start
 from relu_dynamics.regions2d.unit_by_unit import unit_by_unit
 
 MAX_REGIONS = 2**21
@@ -30,11 +31,15 @@ def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REG
     (Regions(4 regions, 2 units, certificate ok), [2.0, 1.0, 2.0, 1.0])
     """
     net, corners, max_regions = _check(net, window, max_regions)
+    return assemble(net, corners, all_faces(net, window_start(corners), max_regions))
+
+
+def all_faces(net: MLP, start: Start, max_regions: int) -> Found:
+    """The faces of a start: a layer at a time or, if walls are not in general position, a unit."""
     try:
-        found = enumerate_layers(net, *window_subdivision(corners), corners, max_regions)
-        return assemble(net, corners, found, 0.0)
+        return enumerate_faces(net, start, max_regions)
     except NotGeneric:
-        return unit_by_unit(net, corners, max_regions)
+        return unit_by_unit(net, start, max_regions)
 
 
 def count_regions(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS) -> int:
@@ -45,10 +50,9 @@ def count_regions(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS
     """
     net, corners, max_regions = _check(net, window, max_regions)
     try:
-        return enumerate_layers(net, *window_subdivision(corners), corners, max_regions,
-                                count_only=True).faces
+        return count_faces(net, window_start(corners), max_regions)
     except NotGeneric:
-        return len(unit_by_unit(net, corners, max_regions))
+        return unit_by_unit(net, window_start(corners), max_regions).faces
 
 
 def _check(net: MLP, window: ArrayLike, max_regions: int) -> tuple[MLP, Array, int]:
