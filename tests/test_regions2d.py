@@ -29,7 +29,7 @@ from relu_dynamics.regions2d.location import _beside_nearest_edge
 from relu_dynamics.regions2d.regions import assemble
 from relu_dynamics.regions2d.start import window_start
 from relu_dynamics.regions2d.unit_by_unit import unit_by_unit
-from relu_dynamics.regions2d.window import MAX_REGIONS
+from relu_dynamics.regions2d.window import MAX_REGIONS, most_regions
 from tests.near_degenerate import FAMILIES, draw as draw_near_degenerate, judge
 from tests.oracles import exact_area, exact_regions
 from tests.strategies import exact_nets, gaussian_nets, halves
@@ -53,13 +53,13 @@ def inside_of(regions):
 
 def enumerated(net):
     """What the layers find in BOX."""
-    return enumerate_faces(net, window_start(check_window(BOX)), MAX_REGIONS)
+    return enumerate_faces(net, window_start(check_window(BOX)), most_regions(MAX_REGIONS))
 
 
 def one_by_one_in(net, window, max_regions=MAX_REGIONS):
     """The regions as cutting unit by unit finds them."""
     corners = check_window(window)
-    return assemble(net, corners, unit_by_unit(net, window_start(corners), max_regions))
+    return assemble(net, corners, unit_by_unit(net, window_start(corners), most_regions(max_regions)))
 
 
 @st.composite

@@ -60,9 +60,14 @@ def sums_sizes(W: Array, b: Array, largest: float) -> tuple[Array, float]:
     return size, float(size.max(initial=0)) / np.sqrt(max(1, W.shape[1]))
 
 
-def guard(regions: int, max_regions: int) -> None:
-    """ValueError if there are more regions than allowed."""
-    if regions > max_regions:
-        raise ValueError(f"There are more than max_regions = {max_regions} linear regions in the "
-                         "window. Raise max_regions if there is memory for them, or take a smaller "
-                         "window.")
+class Limit(NamedTuple):
+    """How many faces there may be, and what is said if there are more."""
+
+    faces: int
+    words: str
+
+
+def guard(faces: int, limit: Limit) -> None:
+    """ValueError if there are more faces than allowed."""
+    if faces > limit.faces:
+        raise ValueError(limit.words)

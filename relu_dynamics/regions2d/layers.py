@@ -33,28 +33,28 @@ from relu_dynamics.checks import Array, Indices, Words
 from relu_dynamics.geometry import TOLERANCE, Subdivision
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.carriers import Layer
-from relu_dynamics.regions2d.found import Found, checked_areas, sums_sizes
+from relu_dynamics.regions2d.found import Found, Limit, checked_areas, sums_sizes
 from relu_dynamics.regions2d.lift import lift
 from relu_dynamics.regions2d.meet import meet
 from relu_dynamics.regions2d.refine import refine
 from relu_dynamics.regions2d.start import Start
 
 
-def enumerate_faces(net: MLP, start: Start, max_regions: int) -> Found:
+def enumerate_faces(net: MLP, start: Start, limit: Limit) -> Found:
     """The faces that all hidden layers make of the starting ones; NotGeneric if it cannot tell.
 
     Invariant: before layer l every face has one pattern of the layers before, and Z holds the
     pre-activations of layer l at the vertices.
     """
-    return _refined(net, start, max_regions, count_only=False)
+    return _refined(net, start, limit, count_only=False)
 
 
-def count_faces(net: MLP, start: Start, max_regions: int) -> int:
+def count_faces(net: MLP, start: Start, limit: Limit) -> int:
     """Their number, without refining the complex by the last layer (T38)."""
-    return _refined(net, start, max_regions, count_only=True).faces
+    return _refined(net, start, limit, count_only=True).faces
 
 
-def _refined(net: MLP, start: Start, max_regions: int, count_only: bool) -> Found:
+def _refined(net: MLP, start: Start, limit: Limit, count_only: bool) -> Found:
     layers: list[tuple[Indices, Words]] = []
     scales = []
     sub, cycles, faces, unit = start.complex, start.cycles, len(start.cycles.start) - 1, 0
@@ -64,7 +64,7 @@ def _refined(net: MLP, start: Start, max_regions: int, count_only: bool) -> Foun
     for l, (W, b) in enumerate(zip(net.weights[:-1], net.biases[:-1], strict=True)):
         scale, typical = sums_sizes(W, b, largest)
         scales.append(scale)
-        layer = meet(sub, faces, Z, scale, max_regions)
+        layer = meet(sub, faces, Z, scale, limit)
         tolerance = max(tolerance, _uncertainty(sub, layer, scale))
         faces += len(layer.chords.face) + len(layer.crossings.first)
         last = l == len(net.weights) - 2

@@ -20,7 +20,7 @@ from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import pack, unique_words
 from relu_dynamics.regions2d.bits import packed_patterns, unpacked
 from relu_dynamics.regions2d.found import (
-    Found, NotGeneric, checked_areas, guard, roots, sums_sizes,
+    Found, Limit, NotGeneric, checked_areas, guard, roots, sums_sizes,
 )
 from relu_dynamics.regions2d.start import Start, inputs_at
 
@@ -28,7 +28,7 @@ LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tried in turn
 WIDEST = 1e-3  # refuse an answer that is uncertain about regions wider than this part of the window
 
 
-def unit_by_unit(net: MLP, start: Start, max_regions: int) -> Found:
+def unit_by_unit(net: MLP, start: Start, limit: Limit) -> Found:
     """The faces of a network whose walls meet, touch or coincide, cut by one wall at a time.
 
     A vertex is on a wall if |z| is at most level times the size of the sums z comes from; the
@@ -38,7 +38,7 @@ def unit_by_unit(net: MLP, start: Start, max_regions: int) -> Found:
     reason = ""
     for level in LEVELS:
         try:
-            found = _cut_by_all(net, start, level, max_regions)
+            found = _cut_by_all(net, start, level, limit)
             if found.tolerance > WIDEST * size:
                 raise NotGeneric("rounding hides walls of regions as wide as "
                                  f"{found.tolerance:.1g}")
@@ -51,7 +51,7 @@ def unit_by_unit(net: MLP, start: Start, max_regions: int) -> Found:
                      "so that equal walls are exactly equal.")
 
 
-def _cut_by_all(net: MLP, start: Start, level: float, max_regions: int) -> Found:
+def _cut_by_all(net: MLP, start: Start, level: float, limit: Limit) -> Found:
     """As enumerate_faces; the tolerance is at least twice the widest band taken for a wall."""
     sub, faces, unit, widest = start.complex, len(start.cycles.start) - 1, 0, 0.0
     layers: list[tuple[Indices, Words]] = []
@@ -75,7 +75,7 @@ def _cut_by_all(net: MLP, start: Start, level: float, max_regions: int) -> Found
             Z[j, len(z) : len(sub.points)] = 0
             faces = len(parent)
             history.append((parent, positive))
-            guard(faces, max_regions)
+            guard(faces, limit)
         Z = Z[:, : len(sub.points)]
         Z[np.abs(Z) <= threshold[:, None]] = 0  # also where later walls of the layer cross this one
         h = np.maximum(Z.T, 0)
