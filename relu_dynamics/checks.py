@@ -282,3 +282,13 @@ def check_count(name: str, value: Any, least: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{name} must be a whole number, at least {least}. Got {value!r}.")
     return int(value)
+
+
+def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
+    """grid as (n,) or (height, width), a uniform grid with one sample per row of a batch of n."""
+    if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
+        raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
+    shape = tuple(check_count("grid", size, 1) for size in grid)
+    if math.prod(shape) != n:
+        raise ValueError(f"grid must have as many samples as there are rows, {n}. Got {shape}, {math.prod(shape)} samples.")
+    return shape

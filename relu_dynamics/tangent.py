@@ -32,7 +32,7 @@ from relu_dynamics.checks import (
     Array, Indices, check_count, check_indices, check_layers, check_net_and_rows, check_size,
     check_targets, row_blocks,
 )
-from relu_dynamics.mlp import MLP, backward, forward, hidden_units, split_layers
+from relu_dynamics.mlp import MLP, Trace, backward, forward, hidden_units, split_layers
 from relu_dynamics.patterns import pattern, rows_times
 
 
@@ -207,11 +207,11 @@ def confusion_of_pairs(net: MLP, x: ArrayLike, y: ArrayLike, i: ArrayLike, j: Ar
 # ------------------------------------------------- the two factors of a gradient
 
 
-def output_sensitivities(net: MLP, x: Array) -> tuple[list[Array], list[Array]]:
+def output_sensitivities(net: MLP, x: Array | Trace) -> tuple[list[Array], list[Array]]:
     """D[l] = df/dz[l], (n, m[L], m[l]), and h[l-1], (n, m[l-1]), for l = 1 .. L: layer l's Jacobian is D (x) h."""
     m = len(net.biases[-1])
-    trace = forward(net, x)
-    D: Array = np.broadcast_to(np.eye(m), (len(x), m, m))
+    trace = x if isinstance(x, Trace) else forward(net, x)
+    D: Array = np.broadcast_to(np.eye(m), (len(trace.inputs[0]), m, m))
     sensitivities = [D]
     for W, q in zip(net.weights[:0:-1], trace.pattern[::-1], strict=True):
         D = np.where(q[:, None, :], rows_times(D, W), 0.0)

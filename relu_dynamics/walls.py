@@ -30,12 +30,19 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from relu_dynamics.checks import (
-    Array, Undecided, as_real, check_count, check_net, check_net_and_rows, check_size, row_blocks,
+    Array, Indices, Undecided, as_real, check_count, check_net, check_net_and_rows, check_size, row_blocks,
 )
 from relu_dynamics.mlp import MLP, hidden_units
 from relu_dynamics.patterns import pattern, preactivation_maps
 
 BLOCK_ENTRIES = 2**19  # of the largest intermediate array: stays in cache
+
+
+class Walls(NamedTuple):
+    """Points on walls, and whose walls they are."""
+
+    points: Array   # (k, m[0])
+    units: Indices  # (k,) hidden-unit indices
 
 
 class Ball(NamedTuple):
