@@ -24,11 +24,9 @@ No gradient is formed.  That of z_u has d_l (x) (h_(l-1), 1) in layer l, d_l = d
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
@@ -36,9 +34,10 @@ from relu_dynamics.checks import (
 )
 from relu_dynamics.encoding import Encoding
 from relu_dynamics.mlp import MLP, Trace, hidden_units, run, traced
-from relu_dynamics.rates import BLOCK_ENTRIES, by_band, intrinsic_rates, kernel_rows
+from relu_dynamics.rates import BLOCK_ENTRIES, kernel_rows
 from relu_dynamics.regions1d import EncodedPieces, Pieces, regions_on_encoded_segment, regions_on_segment
 from relu_dynamics.signals import grid
+from relu_dynamics.spectrum import radial_bands
 from relu_dynamics.tangent import output_sensitivities
 from relu_dynamics.walls import Walls
 
@@ -79,6 +78,7 @@ class PlaneSpectrum(NamedTuple):
     walls: Array
     interior: Array
     layers: Array    # (L - 1, ...) of walls: the part of each hidden layer's walls
+    ends: Array      # of walls: the jumps from one end of every line to the other
     crossings: int   # of walls by rows and columns
 
     def __repr__(self) -> str:
@@ -153,32 +153,30 @@ def _layers(net: MLP, units: Indices) -> tuple[Indices, Indices]:
 
 
 def wall_spectrum(
-    net: MLP, a: ArrayLike, b: ArrayLike, n: int, k: ArrayLike, encoding: Encoding | None = None
+    net: MLP, a: ArrayLike, b: ArrayLike, n: int, k: ArrayLike, encoding: Encoding | None = None, *, transform: str = "fourier"
 ) -> WallSpectrum:
     """Rates of the first output at k cycles per segment, (K,), on the n samples a + i/n (b - a), and their walls' part (T55).
 
     a and b are inputs of the net or, with an encoding, unit coordinates.  The walls are exact: those of
-    regions_on_segment or regions_on_encoded_segment.  ValueError for a k that is a multiple of n: there is no jump
-    that a constant sees.
+    regions_on_segment or regions_on_encoded_segment.  transform="cosine" takes the orthonormal cosine transform,
+    k in half cycles from 1 to n - 1: the same with sin(pi k t_w) in place of phases, and the ends make no jump.
+    ValueError for a k that is a multiple of n: a constant sees no jump.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
     >>> rd.wall_spectrum(hat, [-1.0], [3.0], 64, [1, 2, 3, 8])
-    WallSpectrum(2 walls, 4 frequencies, walls / rates 0.894)
+    WallSpectrum(2 walls, 4 frequencies, walls / rates 0.892)
     """
     net = _first_output(check_net(net))
-    a, b = (np.asarray(as_real(name, end, (None,), "one end of the segment"), np.float64) for name, end in (("a", a), ("b", b)))
+    a, b = (as_real(name, end, (None,), "one end of the segment").astype(np.float64) for name, end in (("a", a), ("b", b)))
     n = check_count("n", n, 1)
-    cycles = np.asarray(k)
-    if cycles.ndim != 1 or cycles.dtype.kind not in "iu" or not (cycles % n).all():
-        raise ValueError(f"k must be whole cycles per segment, (K,), none of them a multiple of n = {n}. Got {k!r}.")
+    waves, steps = _waves(n, _check_cycles(k, n), transform)
     line = _line(net, a, b, n, encoding)
-    per_wall = _structure(line.jumps, line.inputs, line.place, (n,))[:, cycles % n] / (4 * n * np.sin(np.pi * cycles / n) ** 2)
-    rates = intrinsic_rates(net, line.samples, (n,), bands=False)[cycles % n]
-    walls = per_wall.sum(axis=0)
-    w = len(line.t)
-    return WallSpectrum(rates, walls, rates - walls, line.t, line.unit, line.energy[:w], per_wall[:w],
-                        per_wall[w:].sum(axis=0), line.uncertified)
+    parts = _structure(line.jumps, line.inputs, line.place, [steps])
+    rates = _diagonal(net, line.samples, [waves])
+    walls, w = parts.sum(axis=0), len(line.t)
+    return WallSpectrum(rates, walls, rates - walls, line.t, line.unit, line.energy, parts[:w],
+                        parts[w:].sum(axis=0), line.uncertified)
 
 
 def by_unit(spectrum: WallSpectrum, units: int) -> Array:
@@ -200,7 +198,7 @@ class _Line(NamedTuple):
     unit: Indices        # (w,)
     jumps: list[Array]   # (w + 2, m[l]) for l = 1 .. L
     inputs: list[Array]  # (w + 2, m[l-1])
-    energy: Array        # (w + 2,)
+    energy: Array        # (w,)
     place: Indices       # (w + 2,) the first sample after each, modulo n
     uncertified: Array
 
@@ -229,7 +227,7 @@ def _line(net: MLP, a: Array, b: Array, n: int, encoding: Encoding | None) -> _L
     wrap = np.array([1.0, -1.0])[:, None]  # from the end to the start
     jumps = [np.concatenate([up * d, wrap * part[:, 0]]) for d, part in zip([*down, np.zeros((len(t), 1))], D, strict=True)]
     inputs = [np.concatenate(both) for both in zip(crossed.inputs, ends.inputs, strict=True)]
-    energy = np.sum([np.vecdot(e, e) * (np.vecdot(h, h) + 1) for e, h in zip(jumps, inputs, strict=True)], axis=0)
+    energy = np.sum([np.vecdot(e, e) * (np.vecdot(h, h) + 1) for e, h in zip(jumps, inputs, strict=True)], axis=0)[: len(t)]
     place = np.append(_first_sample_after(t, unit, on, np.concatenate([*samples.pattern, np.zeros((n, 0), bool)], axis=1)), [0, 0])
     uncertified = pieces.uncertified if isinstance(pieces, EncodedPieces) else np.zeros((0, 2))
     return _Line(samples, t, unit, jumps, inputs, energy, place, uncertified)
@@ -247,13 +245,31 @@ def _first_sample_after(t: Array, unit: Indices, on: Bits, q: Bits) -> Indices:
     return np.where(at_sample, np.where(beyond, nearest, nearest + 1), np.ceil(t * n).astype(np.intp)) % n
 
 
-def _structure(jumps: list[Array], inputs: list[Array], place: Indices, shape: tuple[int, ...]) -> Array:
-    """(w, *shape): sum_w' <e_w, e_w'> cos(2 pi k.(place_w - place_w')) at every frequency k of the grid.
+def _waves(n: int, k: Indices, transform: str) -> tuple[Array, Array]:
+    """(n, K) twice: the transform's functions at the samples, and what a jump of 1 before sample i adds to coefficient k.
+
+    Summed by parts, sum_i v_i wave_i = -sum_i (v_i - v_(i-1)) step_i, where indices wrap around or step_0 is 0.
+    """
+    i, constant = np.arange(n)[:, None], k % n == 0  # to which a jump adds nothing
+    if transform == "fourier":
+        waves = np.exp(-2j * np.pi * (i * k % n) / n) / np.sqrt(n)
+        return waves, np.where(constant, 0, waves) / np.where(constant, 1, 2 * np.sin(np.pi * k / n))
+    if transform == "cosine":
+        scale = np.sqrt(np.where(constant, 1, 2) / n)
+        waves = scale * np.cos(np.pi * ((2 * i + 1) * k % (4 * n)) / (2 * n))
+        return waves, scale * np.sin(np.pi * (i * k % (2 * n)) / n) / np.where(constant, 1, 2 * np.sin(np.pi * k / (2 * n)))
+    raise ValueError(f"transform must be 'fourier' or 'cosine'. Got {transform!r}.")
+
+
+def _structure(jumps: list[Array], inputs: list[Array], place: Indices, steps: list[Array]) -> Array:
+    """(w, *K): the part of |sum_w e_w step_w|^2 in which wall w meets all others; steps holds (n, K) for each axis of the grid.
 
     The inner products of a wall with all walls of one interval are added up before they are transformed.
     """
-    check_size("the parts of every wall", (len(place), *shape), "Take fewer samples, or a shorter segment.")
-    binned = np.zeros((len(place), int(np.prod(shape))))  # sum of <e_w, e_w'> over the w' before one sample
+    shape, K = tuple(len(step) for step in steps), tuple(step.shape[1] for step in steps)
+    size = int(np.prod(shape))
+    check_size("the walls at each sample", (len(place), max(size, int(np.prod(K)))), "Take fewer samples, or a shorter segment.")
+    binned = np.zeros((len(place), size))  # sum of <e_w, e_w'> over the w' before one sample
     for e, h in zip(jumps, inputs, strict=True):
         members = np.flatnonzero(e.any(axis=1))  # a wall's jump has no part in the layers after its own
         members = members[np.argsort(place[members], kind="stable")]
@@ -264,44 +280,78 @@ def _structure(jumps: list[Array], inputs: list[Array], place: Indices, shape: t
             gram += 1
             gram *= e[rows] @ e.T
             binned[members[rows, None], occupied] += np.add.reduceat(gram, starts, axis=1)
-    binned = binned.reshape(-1, *shape)
-    turns = np.stack(np.unravel_index(place, shape))
-    for rows in row_blocks(len(place), max(1, BLOCK_ENTRIES // binned[:1].size)):
-        values = scipy.fft.fftn(binned[rows], axes=tuple(range(1, binned.ndim)))
-        for axis, (steps, n) in enumerate(zip(turns[:, rows], shape, strict=True)):
-            phase = np.exp(2j * np.pi * ((steps[:, None] * np.arange(n)) % n) / n)
-            values *= phase.reshape(len(steps), *(n if axis == other else 1 for other in range(len(shape))))
-        binned[rows] = values.real
-    return binned
+    at, parts = np.unravel_index(place, shape), np.empty((len(place), *K))
+    for rows in row_blocks(len(place), max(1, BLOCK_ENTRIES // size)):
+        values = _transformed(binned[rows].reshape(-1, *shape), steps)
+        parts[rows] = (values * _outer([step[axis[rows]].conj() for step, axis in zip(steps, at, strict=True)])).real
+    return parts
+
+
+def _diagonal(net: MLP, samples: Trace, waves: list[Array]) -> Array:
+    """(*K): the diagonal of B K B*, K the kernel of the first output at samples on a grid, B the product of waves (n, K) along its axes."""
+    D, h = output_sensitivities(net, samples)
+    first, shape = [part[:, 0] for part in D], tuple(len(wave) for wave in waves)
+    n = len(h[0])
+    at = np.unravel_index(np.arange(n), shape)
+    total = np.zeros(tuple(wave.shape[1] for wave in waves))
+    for rows in row_blocks(n, max(1, BLOCK_ENTRIES // n)):
+        values = _transformed(kernel_rows(first, h, rows).reshape(-1, *shape), waves)
+        total += (values * _outer([wave[axis[rows]].conj() for wave, axis in zip(waves, at, strict=True)])).real.sum(axis=0)
+    return total
+
+
+def _transformed(values: Array, waves: list[Array]) -> Array:
+    """(rows, *K) from (rows, *shape): every axis of the grid times its waves."""
+    for wave in waves:
+        values = np.tensordot(values, wave, (1, 0))  # the axis that is done goes last
+    return values
+
+
+def _outer(factors: list[Array]) -> Array:
+    """(rows, *K): the products of one column of each factor, (rows, K)."""
+    if len(factors) == 1:
+        return factors[0]
+    return factors[0][:, :, None] * factors[1][:, None, :]
+
+
+def _check_cycles(k: ArrayLike, n: int) -> Indices:
+    cycles = np.asarray(k)
+    if cycles.ndim != 1 or cycles.dtype.kind not in "iu" or not (cycles % n).all():
+        raise ValueError(f"k must be whole numbers of cycles, (K,), none of them a multiple of n = {n}. Got {k!r}.")
+    return cycles.astype(np.intp)
 
 
 # -------------------------------------------------------------------- the plane
 
 
-def plane_wall_spectrum(net: MLP, n: int, encoding: Encoding | None = None, *, bands: bool = True) -> PlaneSpectrum:
+def plane_wall_spectrum(
+    net: MLP, n: int, encoding: Encoding | None = None, *, bands: bool = True, transform: str = "fourier"
+) -> PlaneSpectrum:
     """Rates of the first output on the n x n samples (i/n, j/n) of the unit square, and their walls' part (T56).
 
-    Along rows K_kk = |F (J_(i+1) - J_i)|^2 / (4 sin^2(pi k_x/n)) as on a line, and the walls that the rows cross give
-    its structure factor; where |k_y| > |k_x| columns do.  bands as in intrinsic_rates; nothing is said of k = 0 (NaN).
+    Along rows the gradient jumps as on a line, and the walls that the rows cross give the rates; where |k_y| > |k_x|
+    those that columns cross.  bands as in intrinsic_rates, transform as in wall_spectrum; nothing is said of k = 0 (NaN).
     """
     net = _first_output(check_net(net))
     n = check_count("n", n, 2)
     check_size("the grid", (n, n), "Take fewer samples.")
+    k = np.arange(n)
+    waves, steps = _waves(n, k, transform)
     points = grid((n, n), "half-open")
-    rates = intrinsic_rates(net, points if encoding is None else encoding(points), (n, n), bands=False)
-    rates[0, 0] = np.nan
-    along_x, along_y = (_by_rows(net, n, encoding, axis) for axis in (0, 1))
-    k = np.abs(scipy.fft.fftfreq(n, 1 / n))
-    parts = np.where(k[:, None] > k, np.swapaxes(along_y[0], 1, 2), along_x[0])
-    walls = parts.sum(axis=0)
-    values = [rates, walls, rates - walls, parts[:-1]]
+    rates = _diagonal(net, run(net, points if encoding is None else encoding(points)), [waves, waves])
+    (along_x, crossed_x), (along_y, crossed_y) = (_by_rows(net, n, encoding, axis, waves, steps) for axis in (0, 1))
+    size = np.minimum(k, n - k) if transform == "fourier" else k
+    parts = np.where(size[:, None] > size, np.swapaxes(along_y, 1, 2), along_x)
+    rates[0, 0] = parts[:, 0, 0] = np.nan
+    values = [rates, parts.sum(axis=0), rates - parts.sum(axis=0), parts[:-1], parts[-1]]
     if bands:
-        values[:3] = [by_band(value) for value in values[:3]]
-        values[3] = np.array([by_band(part) for part in values[3]]).reshape(-1, len(values[0]))
-    return PlaneSpectrum(*values, along_x[1] + along_y[1])
+        band = radial_bands(np.stack(np.meshgrid(size, size), axis=-1).reshape(-1, 2))
+        values = [np.apply_along_axis(lambda v: np.bincount(band, v) / np.bincount(band), -1, value.reshape(*value.shape[:-2], -1))
+                  for value in values]
+    return PlaneSpectrum(*values, crossed_x + crossed_y)
 
 
-def _by_rows(net: MLP, n: int, encoding: Encoding | None, axis: int) -> tuple[Array, int]:
+def _by_rows(net: MLP, n: int, encoding: Encoding | None, axis: int, waves: Array, steps: Array) -> tuple[Array, int]:
     """(L, n, n) at [across, along] the lines: each hidden layer's walls' part, then that of the ends; and how many walls."""
     lines = []
     for place in np.arange(n) / n:
@@ -312,12 +362,8 @@ def _by_rows(net: MLP, n: int, encoding: Encoding | None, axis: int) -> tuple[Ar
     place = np.concatenate([row * n + line.place for row, line in enumerate(lines)])
     L = len(net.weights)
     layer = np.concatenate([np.append(_layers(net, line.unit)[0], [L - 1, L - 1]) for line in lines])
-    parts = _structure(jumps, inputs, place, (n, n))
     total = np.zeros((L, n, n))
-    np.add.at(total, layer, parts)
-    sine = np.sin(np.pi * np.arange(n) / n)
-    total[:, :, 1:] /= 4 * n**2 * sine[1:] ** 2
-    total[:, :, 0] = np.nan
+    np.add.at(total, layer, _structure(jumps, inputs, place, [waves, steps]))
     return total, sum(len(line.t) for line in lines)
 
 
