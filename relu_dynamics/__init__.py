@@ -32,7 +32,6 @@ Training Dynamics, arXiv 2301.05816.
 """
 
 from relu_dynamics.checks import Undecided
-from relu_dynamics.complex2d import Certificate, Neighbours, Regions, draw, locate, neighbours
 from relu_dynamics.diffraction import (
     Jumps, PlaneSpectrum, WallSpectrum, by_unit, plane_wall_spectrum, wall_jumps, wall_spectrum,
 )
@@ -59,12 +58,14 @@ from relu_dynamics.rates import by_band, intrinsic_rates, mean_by_displacement, 
 from relu_dynamics.regions1d import (
     EncodedPieces, Pieces, evaluate, regions_on_encoded_segment, regions_on_segment,
 )
-from relu_dynamics.regions2d import count_regions, regions_in_window
+from relu_dynamics.regions2d import (
+    Certificate, Neighbours, Regions, count_regions, draw, locate, neighbours, regions_in_window,
+)
 from relu_dynamics.signals import (
-    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, random_image, tones,
+    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, radial_bands, random_image, tones,
 )
 from relu_dynamics.spectrum import (
-    band_energy, frequency_error, patch_frequency_error, radial_bands, segment_transform, window_transform,
+    band_energy, frequency_error, patch_frequency_error, segment_transform, window_transform,
 )
 from relu_dynamics.tangent import (
     confusion_of_pairs, descent_direction, example_gradients, gradient_confusion, layer_kernels, loss_gradient_gram,

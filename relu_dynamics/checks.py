@@ -8,12 +8,14 @@ Numbers that might overflow are invalid; what underflows counts as 0.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Array = NDArray[np.floating[Any]]
 Bits = NDArray[np.bool_]
@@ -277,10 +279,12 @@ def check_rng(rng: np.random.Generator) -> None:
         raise ValueError(f"rng must be a numpy.random.Generator, for example np.random.default_rng(0). Got {rng!r}.")
 
 
-def check_count(name: str, value: Any, least: int) -> int:
-    """value as an int that is at least least; bools and floats are refused."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+def check_count(name: str, value: Any, least: int, most: int = MAX_ENTRIES) -> int:
+    """value as an int from least to most; bools and floats are refused."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not least <= value:
         raise ValueError(f"{name} must be a whole number, at least {least}. Got {value!r}.")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most}. Got {value}.")
     return int(value)
 
 
@@ -292,3 +296,82 @@ def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
     if math.prod(shape) != n:
         raise ValueError(f"grid must have as many samples as there are rows, {n}. Got {shape}, {math.prod(shape)} samples.")
     return shape
+
+
+def check_flag(name: str, value: Any, meaning: str) -> None:
+    """Raise ValueError unless value is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False: {meaning}. Got {value!r}.")
+
+
+def check_positive(name: str, value: Any) -> float:
+    """value as a float, if it is a finite positive number."""
+    if not (_is_finite_number(value) and value > 0):
+        raise ValueError(f"{name} must be a finite positive number. Got {value!r}.")
+    return float(value)
+
+
+def check_share(name: str, value: Any, meaning: str) -> float:
+    """value as a float, if it is a number in [0, 1)."""
+    if not (_is_finite_number(value) and 0 <= value < 1):
+        raise ValueError(f"{name}, {meaning}, must be a number at least 0 and below 1. Got {value!r}.")
+    return float(value)
+
+
+def _is_finite_number(value: Any) -> bool:
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max  # which a whole number may exceed, and NaN does not meet
+
+
+# --------------------------------------------------------------------- training
+
+
+def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """float32 or float64, the precision of training steps."""
+    with contextlib.suppress(TypeError, ValueError):
+        if dtype is not None and np.dtype(dtype) in (np.float32, np.float64):
+            return np.dtype(dtype)
+    raise ValueError(f"dtype must be np.float32 or np.float64, the precision of the steps. Got {dtype!r}.")
+
+
+def check_rounded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
+    """array in dtype, row-major, if it fits."""
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = np.ascontiguousarray(array, dtype)
+    if not np.isfinite(rounded).all():
+        raise ValueError(f"{name} does not fit {dtype}: its largest magnitude is {np.abs(array).max():.3g}. "
+                         "Scale it down, or train in float64.")
+    return rounded
+
+
+def check_record(record: Any, record_epochs: Any, epochs: int) -> set[int]:
+    """The epochs at which record is to be called."""
+    if record is not None and not callable(record):
+        raise ValueError(f"record must be a function of (epoch, net), or None. Got {record!r}.")
+    if record_epochs is None:
+        return set(range(epochs + 1)) if record is not None else set()
+    if record is None:
+        raise ValueError("record_epochs says when to call record, but record is None. Give both or neither.")
+    try:
+        wanted = {check_count("each of record_epochs", epoch, 0) for epoch in record_epochs}
+    except TypeError as error:
+        raise ValueError(f"record_epochs must list epochs, for example [0, 10]. Got {record_epochs!r}.") from error
+    if wanted and max(wanted) > epochs:
+        raise ValueError(f"record_epochs must lie in 0 .. epochs = {epochs}. Got {max(wanted)}.")
+    return wanted
+
+
+def check_moments(state: Any, kind: type[Any], p: int, dtype: np.dtype[Any]) -> tuple[int, Array, Array]:
+    """Steps taken and copies of the running means, (p,) each, of the state of an earlier run, or of none."""
+    if state is None:
+        return 0, np.zeros(p, dtype), np.zeros(p, dtype)
+    meant = f"state must be the history.state of an earlier run of a network of {p} parameters"
+    if not isinstance(state, kind):
+        raise ValueError(f"{meant}. Got {type(state).__name__}.")
+    means = {name: np.array(getattr(state, name)) for name in ("first", "second")}
+    for name, mean in means.items():
+        if mean.shape != (p,) or mean.dtype.kind != "f" or not np.isfinite(mean).all():
+            raise ValueError(f"{meant}: state.{name} must be a finite vector of that length. Got shape {mean.shape}, {mean.dtype}.")
+        if mean.dtype != dtype:
+            raise ValueError(f"state must be of the dtype of the steps, {dtype}. Got {mean.dtype}: go on with the dtype it began with.")
+    return check_count("state.steps", state.steps, 0), means["first"], means["second"]

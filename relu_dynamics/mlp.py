@@ -91,8 +91,9 @@ def predict(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Array:
 
     pattern, (n, H) bool, imposes the gates, as in forward.
 
-    >>> hat = MLP((np.array([[1.0], [1.0]]), np.array([[1.0, -2.0]])), (np.array([0.0, -1.0]), np.zeros(1)))
-    >>> predict(hat, [[0.5], [1.0], [1.5]]).ravel().tolist()  # max(x, 0) - 2 max(x - 1, 0), the examples' network
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.predict(hat, [[0.5], [1.0], [1.5]]).ravel().tolist()
     [0.5, 1.0, 0.5]
     """
     net, x = check_net_and_rows(net, x)
@@ -136,8 +137,10 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     linear piece each row ran through, and this is the transpose of that piece:
     <df, (df/dW[l])[V]> == <backward(net, trace, df).weights[l], V> for every V (T1).
 
-    >>> trace = forward(hat, [[1.5]])
-    >>> backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> trace = rd.forward(hat, [[1.5]])
+    >>> rd.backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
     [[-1.0]]
     """
     net = check_net_and_trace(net, trace)

@@ -30,7 +30,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import MAX_ENTRIES, Array, as_real, check_count, check_rng
+from relu_dynamics.checks import MAX_ENTRIES, Array, Indices, as_real, check_count, check_rng
 
 PAPER_TONES = tuple(range(5, 71, 5))  # cycles per signal
 
@@ -52,6 +52,15 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
         raise ValueError(f"a closed grid needs at least two samples per axis. Got shape {shape!r}.")
     axes = [np.arange(n) / (n if convention == "half-open" else n - 1) for n in sizes]
     return np.stack([axis.ravel() for axis in reversed(np.meshgrid(*axes, indexing="ij"))], axis=1)
+
+
+def radial_bands(cycles: ArrayLike) -> Indices:
+    """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d), of at most 2^52 cycles."""
+    cycles = as_real("cycles", cycles, (None, None), "one frequency per row").astype(np.float64)
+    radius = np.sqrt((cycles**2).sum(axis=1))
+    if radius.max(initial=0) > 2**52:
+        raise ValueError(f"cycles must be at most 2**52 in size, or float64 has no fractions to round. Got {radius.max():.3g}.")
+    return np.asarray(np.rint(radius).astype(np.intp))
 
 
 def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:

@@ -79,7 +79,7 @@ def training_lines(widths: list[int], rows: int, threads: int, wanted: float, st
     y = rng.random((rows, widths[-1]), np.float32)
 
     def ours() -> object:
-        return train(net, x, y, optimiser=adam(1e-3), epochs=steps, rng=None, dtype=np.float32, threads=threads, progress=False)
+        return train(net, x, y, optimiser=adam(1e-3), epochs=steps, rng=None, dtype=np.float32, progress=False)
 
     with ThreadPoolExecutor(threads) as pool:
         contestants: dict[str, tuple[Burst, int]] = {"ours": (ours, steps)}

@@ -38,7 +38,7 @@ from relu_dynamics.checks import (
 )
 from relu_dynamics.mlp import MLP, forward, hidden_units, predict
 from relu_dynamics.patterns import hamming, pattern
-from relu_dynamics.spectrum import radial_bands
+from relu_dynamics.signals import radial_bands
 from relu_dynamics.tangent import (
     check_examples, coupling, descent_direction, output_sensitivities, preactivation_rates,
 )

@@ -32,7 +32,7 @@ from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, check_count, check_indices, check_kind, check_net_and_rows,
     row_blocks,
 )
-from relu_dynamics.complex2d import Regions
+from relu_dynamics.regions2d.regions import Regions
 from relu_dynamics.mlp import MLP, hidden_units
 from relu_dynamics.patterns import pack, pattern, preactivation_maps, unique_words
 from relu_dynamics.regions1d import Pieces, regions_on_segment

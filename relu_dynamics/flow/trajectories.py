@@ -17,7 +17,6 @@ kernel of r' = -K r, everything is its value at the start plus sum_e (amplitude)
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -190,11 +189,10 @@ def _follow_numerically(
     task: Task, rtol: float, atol: float, state: States, theta: Array, start: float, stop: float
 ) -> tuple[float, Array, int | None]:
     def velocity(_: float, theta: Array) -> Array:
-        if np.isfinite(theta).all():
-            with contextlib.suppress(ArithmeticError):
-                layers = motion(task, state, sweep(task, state, theta)).layers
-                return np.concatenate([part.ravel() for layer in layers for part in layer])
-        return np.full(len(theta), np.nan)  # a trial step went too far; the integrator takes a shorter one
+        if not np.isfinite(theta).all():
+            return np.full(len(theta), np.nan)  # a trial step went too far; the integrator takes a shorter one
+        layers = motion(task, state, sweep(task, state, theta)).layers
+        return np.concatenate([part.ravel() for layer in layers for part in layer])
 
     noise = atol + rtol * float(np.abs(theta).max())  # what the integrator allows itself
     lift = np.maximum(0, noise - margins(task, state, sweep(task, state, theta)))
