@@ -54,7 +54,7 @@ from relu_dynamics.mlp import (
 from relu_dynamics.patterns import (
     affine_map, dead_units, hamming, pack, pattern, preactivation_maps, unique_patterns, unpack,
 )
-from relu_dynamics.rates import by_band, intrinsic_rates, mean_by_displacement, pattern_spectrum
+from relu_dynamics.rates import band_means, intrinsic_rates, mean_by_displacement, pattern_spectrum
 from relu_dynamics.regions1d import (
     EncodedPieces, Pieces, evaluate, regions_on_encoded_segment, regions_on_segment,
 )
@@ -83,7 +83,7 @@ __all__ = [
     "OutputFlow", "PAPER_TONES", "Pairs", "Path", "Pieces", "PlaneSpectrum", "PositionalEncoding",
     "Regions", "SGD", "SharedFrequencies", "Split", "State", "StepSplit", "Trace", "Undecided",
     "WallSpectrum", "Walls", "adam", "affine_map", "area_average", "backward", "balances",
-    "band_energy", "births_and_deaths", "brain", "breakpoints", "by_band", "by_unit",
+    "band_energy", "band_means", "births_and_deaths", "brain", "breakpoints", "by_unit",
     "change_split", "confusion_of_pairs", "count_bound", "count_regions", "dead_count",
     "dead_units", "decompose", "descent_direction", "distance_to_wall", "draw", "edge_midpoints",
     "eeg", "elevation", "evaluate", "example_gradients", "first_layer_flow", "flatten", "forward",
