@@ -507,6 +507,16 @@ def check_tolerance(name: str, value: Any) -> float:
     return number
 
 
+def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
+    """grid as (n,) or (height, width), a uniform grid with one sample per row of a batch of n."""
+    if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
+        raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
+    shape = tuple(check_count("grid", size, 1) for size in grid)
+    if math.prod(shape) != n:
+        raise ValueError(f"grid must have as many samples as there are rows, {n}. Got {shape}, {math.prod(shape)} samples.")
+    return shape
+
+
 def check_flag(name: str, value: Any, meaning: str) -> None:
     """Raise ValueError unless value is True or False."""
     if not isinstance(value, (bool, np.bool_)):

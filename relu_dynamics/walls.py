@@ -29,12 +29,19 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from relu_dynamics.checks import (
-    Array, Undecided, as_real, check_box, check_count, check_depth, check_net, check_size,
+    Array, Indices, Undecided, as_real, check_box, check_count, check_depth, check_net, check_size,
 )
 from relu_dynamics.mlp import MLP, Trace, hidden_units, row_count, rows_or_trace, trace_blocks
 from relu_dynamics.patterns import maps_of, pattern_of, rows_times
 
 BLOCK_ENTRIES = 2**19  # of the largest intermediate array: stays in cache
+
+
+class Walls(NamedTuple):
+    """Points on walls, and whose walls they are."""
+
+    points: Array   # (k, m[0])
+    units: Indices  # (k,) hidden-unit indices
 
 
 class Ball(NamedTuple):
