@@ -1,47 +1,97 @@
 """Why coordinate-based ReLU networks learn low frequencies first, taken apart exactly.
 
-A trained ReLU network is a list of affine pieces.  This package counts them, says how
-they couple the training of different inputs, and measures what is learned where.
+A trained ReLU network is a list of affine pieces.  This package enumerates the pieces exactly,
+says how they couple the training of different inputs, and measures what is learned where.
+Every public name can be imported from here; the modules are the reading order, each imports
+only modules before it:
 
-Read the modules in this order; each imports only modules before it:
+    specification  all definitions in their shortest form, slow and exact; imported by nothing but tests
+    checks         array types, limits, and every error message
+    mlp            the network, forward, backward; the legend of symbols
+    files          networks on disk and from elsewhere
+    patterns       activation patterns and the affine map a pattern selects
+    encoding       what is fed to the network: coordinates, positional encoding, Fourier features
+    signals        what is learned: targets with known spectra, random and natural images
+    geometry       convex polygons, and the one geometric tolerance
+    regions1d      exact regions along a segment, and along a segment of encoded inputs
+    regions2d      exact regions in a convex window of the plane, and in an encoded one
+    walls          distances to the nearest wall, inscribed balls, angles, norms, bounds on counts
+    tangent        how parameters move outputs: tangent kernel, loss-gradient Gram, confusion
+    infinite       the infinite-width kernels, the baseline the real network leaves behind
+    spectrum       exact Fourier transforms of the pieces; errors per frequency, globally and locally
+    flow           gradient flow split exactly; moving walls; trajectories through every kink
+    training       SGD and Adam, full batch and mini-batch
+    measures       the paper's measured quantities, assembled from the above
 
-    mlp        the network, forward, backward; the legend of symbols
-    pattern    activation patterns and the affine map a pattern selects
-    encoding   what is fed to the network: coordinates, positional encoding, Fourier features
-    signals    what is learned: targets with known spectra, random and natural images
-    geometry   convex polygons, and the one geometric tolerance
-    regions1d  exact regions along a segment, and along a segment of encoded inputs
-    complex2d, degenerate2d, regions2d
-               exact regions in a convex window of the plane
-    walls      distances to the nearest wall, inscribed balls, angles, norms, bounds on counts
-    tangent    how parameters move outputs: tangent kernel, loss-gradient Gram, confusion
-    infinite   the infinite-width kernels, the baseline the real network leaves behind
-    spectrum   exact Fourier transforms of the pieces; errors per frequency, globally and patch by patch
-    moving_walls
-               how fast walls travel while the network learns; when regions are born and die
-    kinks, trajectories
-               gradient flow followed through its events; the two cases that can be solved; what is conserved
-    flow       gradient flow split exactly by layer, unit, pair, frequency and place; a finite step split in two
-    train      SGD and Adam, full batch and mini-batch
-    measures   the paper's measured quantities, assembled from the above
-
-The network itself can be imported from here; everything else from its module.
 After each module, tests/test_<module>.py reads as the list of its theorems.
 
 Paper: J. Lazzari and X. Liu, Understanding the Spectral Bias of Coordinate Based MLPs Via
 Training Dynamics, arXiv 2301.05816.
 """
 
-from relu_dynamics import (
-    encoding, flow, infinite, measures, mlp, moving_walls, pattern, regions1d, regions2d, signals, spectrum, tangent, train,
-    trajectories, walls,
+from relu_dynamics.checks import Undecided
+from relu_dynamics.encoding import Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, gaussian_features
+from relu_dynamics.files import load, save
+from relu_dynamics.flow.decompose import Flow, Split, StepSplit, change_split, decompose, step_split
+from relu_dynamics.flow.moving_walls import (
+    Event, Walls, births_and_deaths, breakpoints, edge_midpoints, region_events, wall_velocity,
 )
-from relu_dynamics.mlp import MLP, Gradient, Trace, backward, flatten, forward, init, load, predict, restrict, save, unflatten
+from relu_dynamics.flow.trajectories import (
+    Flips, OutputFlow, Path, balances, first_layer_flow, integrate, output_layer_flow,
+)
+from relu_dynamics.infinite import Kernels, infinite_kernels
+from relu_dynamics.measures import (
+    Pairs, dead_count, global_pairs, hamming_of_pairs, local_pairs, sampled_regions, time_to_half,
+)
+from relu_dynamics.mlp import (
+    MLP, Gradient, Trace, backward, flatten, forward, hidden_units, init, predict, restrict, split_layers, unflatten,
+)
+from relu_dynamics.patterns import (
+    affine_map, dead_units, hamming, pack, pattern, preactivation_maps, unique_patterns, unpack,
+)
+from relu_dynamics.regions1d import (
+    EncodedPieces, Pieces, evaluate, regions_on_encoded_segment, regions_on_segment,
+)
+from relu_dynamics.regions2d import (
+    Certificate, Neighbours, Regions, count_regions, draw, locate, neighbours, regions_in_window,
+)
+from relu_dynamics.signals import (
+    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, radial_bands, random_image, tones,
+)
+from relu_dynamics.spectrum import (
+    band_energy, frequency_error, patch_frequency_error, segment_transform, window_transform,
+)
+from relu_dynamics.tangent import (
+    confusion_of_pairs, descent_direction, example_gradients, gradient_confusion, layer_kernels, loss_gradient_gram,
+    path_kernel, preactivation_rates, tangent_kernel, unit_kernels,
+)
+from relu_dynamics.training import SGD, Adam, Divergence, History, State, adam, sgd, train
+from relu_dynamics.walls import (
+    Ball, count_bound, distance_to_wall, hyperplane_cosines, inscribed_ball, lipschitz_bound, padded_cosines,
+    spectral_norms, surrogate_distance, surrogate_distances, wall_distances,
+)
 
 __all__ = [
-    "MLP", "Gradient", "Trace", "backward", "flatten", "forward", "init", "load", "predict", "restrict", "save", "unflatten",
-    "encoding", "flow", "infinite", "measures", "mlp", "moving_walls", "pattern", "regions1d", "regions2d", "signals", "spectrum",
-    "tangent", "train", "trajectories", "walls",
+    "MLP", "PAPER_TONES", "SGD", "Adam", "Ball", "Certificate", "Coordinates", "Divergence",
+    "EncodedPieces", "Event", "Flips", "Flow", "FourierFeatures", "Gradient", "History", "Kernels",
+    "Neighbours", "OutputFlow", "Pairs", "Path", "Pieces", "PositionalEncoding", "Regions",
+    "SharedFrequencies", "Split", "State", "StepSplit", "Trace", "Undecided", "Walls", "adam",
+    "affine_map", "area_average", "backward", "balances", "band_energy", "births_and_deaths",
+    "brain", "breakpoints", "change_split", "confusion_of_pairs", "count_bound", "count_regions",
+    "dead_count", "dead_units", "decompose", "descent_direction", "distance_to_wall", "draw",
+    "edge_midpoints", "eeg", "elevation", "evaluate", "example_gradients", "first_layer_flow",
+    "flatten", "forward", "frequency_error", "gaussian_features", "global_pairs",
+    "gradient_confusion", "grid", "hamming", "hamming_of_pairs", "hidden_units",
+    "hyperplane_cosines", "infinite_kernels", "init", "inscribed_ball", "integrate",
+    "layer_kernels", "lipschitz_bound", "load", "local_pairs", "locate", "loss_gradient_gram",
+    "neighbours", "output_layer_flow", "pack", "padded_cosines", "patch_frequency_error",
+    "path_kernel", "pattern", "photograph", "preactivation_maps", "preactivation_rates", "predict",
+    "radial_bands", "random_image", "region_events", "regions_in_window",
+    "regions_on_encoded_segment", "regions_on_segment", "restrict", "sampled_regions", "save",
+    "segment_transform", "sgd", "spectral_norms", "split_layers", "step_split",
+    "surrogate_distance", "surrogate_distances", "tangent_kernel", "time_to_half", "tones", "train",
+    "unflatten", "unique_patterns", "unit_kernels", "unpack", "wall_distances", "wall_velocity",
+    "window_transform",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.mlp import Array, as_real, check_count, check_rng
+from relu_dynamics.checks import Array, as_real, check_count, check_rng
 
 MAX_LEVELS = 52  # 2^l x keeps no fractional bit of a float64 x near 1 beyond this
 

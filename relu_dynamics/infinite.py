@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
-from relu_dynamics.mlp import Array, as_real, check_count, check_size
+from relu_dynamics.checks import Array, as_real, check_count, check_size
 
 
 class Kernels(NamedTuple):

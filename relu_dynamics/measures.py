@@ -26,10 +26,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.mlp import (
-    MLP, Array, Indices, as_real, check_count, check_indices, check_kind, check_net_and_rows, check_rng, row_blocks,
+from relu_dynamics.checks import (
+    Array, Indices, as_real, check_count, check_indices, check_kind, check_net_and_rows, check_rng,
+    row_blocks,
 )
-from relu_dynamics.pattern import dead_units, hidden_units, pack, pattern, split_layers, unique_words
+from relu_dynamics.mlp import MLP, hidden_units, split_layers
+from relu_dynamics.patterns import dead_units, pack, pattern, unique_words
 
 
 class Pairs(NamedTuple):

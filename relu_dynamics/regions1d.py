@@ -31,10 +31,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from relu_dynamics.checks import (
+    Array, Bits, Indices, Undecided, as_real, check_count, check_kind, check_net, check_size,
+    row_blocks,
+)
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
-from relu_dynamics.mlp import MLP, Undecided, Array, Bits, Indices, as_real, check_count, check_kind, check_net, check_size, row_blocks
-from relu_dynamics.pattern import pack, rows_times, unpack
+from relu_dynamics.mlp import MLP
+from relu_dynamics.patterns import pack, rows_times, unpack
 
 MAX_REGIONS = 2**21
 INSIDE = np.array([0.3, 0.5, 0.7])  # shares of an interval at which a sign is looked at

@@ -28,11 +28,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import cbook
-from matplotlib.image import imread
 from numpy.typing import ArrayLike
 
-from relu_dynamics.mlp import MAX_ENTRIES, Array, as_real, check_count, check_rng
+from relu_dynamics.checks import MAX_ENTRIES, Array, Indices, as_real, check_count, check_rng
 
 PAPER_TONES = tuple(range(5, 71, 5))  # cycles per signal
 
@@ -54,6 +52,15 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
         raise ValueError(f"a closed grid needs at least two samples per axis. Got shape {shape!r}.")
     axes = [np.arange(n) / (n if convention == "half-open" else n - 1) for n in sizes]
     return np.stack([axis.ravel() for axis in reversed(np.meshgrid(*axes, indexing="ij"))], axis=1)
+
+
+def radial_bands(cycles: ArrayLike) -> Indices:
+    """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d), of at most 2^52 cycles."""
+    cycles = as_real("cycles", cycles, (None, None), "one frequency per row").astype(np.float64)
+    radius = np.sqrt((cycles**2).sum(axis=1))
+    if radius.max(initial=0) > 2**52:
+        raise ValueError(f"cycles must be at most 2**52 in size, or float64 has no fractions to round. Got {radius.max():.3g}.")
+    return np.asarray(np.rint(radius).astype(np.intp))
 
 
 def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:
@@ -85,6 +92,8 @@ def photograph(shape: int | tuple[int, int]) -> Array:
 
     8-bit values / 255.  At most 600 x 512 pixels.
     """
+    from matplotlib.image import imread
+
     return _fit(imread(_sample("grace_hopper.jpg")) / 255, shape)
 
 
@@ -140,6 +149,8 @@ def area_average(signal: ArrayLike, shape: tuple[int, ...]) -> Array:
 
 def _sample(name: str) -> str:
     """The path of one of matplotlib's sample files."""
+    from matplotlib import cbook  # not before it is needed: importing the package does not import matplotlib
+
     return str(cbook.get_sample_data(name, asfileobj=False))
 
 

@@ -28,11 +28,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.mlp import (
-    MLP, Array, Indices, backward, check_count, check_indices, check_layers, check_net_and_rows, check_size, check_targets,
-    forward, row_blocks,
+from relu_dynamics.checks import (
+    Array, Indices, check_count, check_indices, check_layers, check_net_and_rows, check_size,
+    check_targets, row_blocks,
 )
-from relu_dynamics.pattern import hidden_units, pattern, rows_times, split_layers
+from relu_dynamics.mlp import MLP, backward, forward, hidden_units, split_layers
+from relu_dynamics.patterns import pattern, rows_times
 
 
 def tangent_kernel(net: MLP, x: ArrayLike, x2: ArrayLike | None = None, *, rows: int = 1024) -> Array:

@@ -29,8 +29,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
-from relu_dynamics.mlp import MLP, Undecided, Array, as_real, check_count, check_net, check_net_and_rows, check_size, row_blocks
-from relu_dynamics.pattern import hidden_units, pattern, preactivation_maps
+from relu_dynamics.checks import (
+    Array, Undecided, as_real, check_count, check_net, check_net_and_rows, check_size, row_blocks,
+)
+from relu_dynamics.mlp import MLP, hidden_units
+from relu_dynamics.patterns import pattern, preactivation_maps
 
 BLOCK_ENTRIES = 2**19  # of the largest intermediate array: stays in cache
 

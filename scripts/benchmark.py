@@ -26,14 +26,15 @@ from concurrent.futures import ThreadPoolExecutor  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from relu_dynamics.encoding import PositionalEncoding  # noqa: E402
-from relu_dynamics.flow import decompose  # noqa: E402
-from relu_dynamics.mlp import MLP, Array, backward, flatten, forward, init, predict, row_blocks  # noqa: E402
-from relu_dynamics.pattern import pack, pattern, unique_words  # noqa: E402
-from relu_dynamics.regions1d import regions_on_encoded_segment, regions_on_segment  # noqa: E402
-from relu_dynamics.signals import grid  # noqa: E402
-from relu_dynamics.tangent import example_gradients, gradient_confusion, loss_sensitivities  # noqa: E402
-from relu_dynamics.train import adam, train  # noqa: E402
+from relu_dynamics.checks import Array, row_blocks
+from relu_dynamics.encoding import PositionalEncoding
+from relu_dynamics.flow.decompose import decompose
+from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict
+from relu_dynamics.patterns import pack, pattern, unique_words
+from relu_dynamics.regions1d import regions_on_encoded_segment, regions_on_segment
+from relu_dynamics.signals import grid
+from relu_dynamics.tangent import example_gradients, gradient_confusion, loss_sensitivities
+from relu_dynamics.training import adam, train
 from scripts import benchmark_regions  # noqa: E402
 from scripts.benchmark_regions import Asked, Burst, take_turns  # noqa: E402
 
@@ -78,7 +79,7 @@ def training_lines(widths: list[int], rows: int, threads: int, wanted: float, st
     y = rng.random((rows, widths[-1]), np.float32)
 
     def ours() -> object:
-        return train(net, x, y, optimiser=adam(1e-3), epochs=steps, rng=None, dtype=np.float32, threads=threads, progress=False)
+        return train(net, x, y, optimiser=adam(1e-3), epochs=steps, rng=None, dtype=np.float32, progress=False)
 
     with ThreadPoolExecutor(threads) as pool:
         contestants: dict[str, tuple[Burst, int]] = {"ours": (ours, steps)}

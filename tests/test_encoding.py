@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from relu_dynamics.encoding import Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, gaussian_features
+from relu_dynamics.encoding import (
+    Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, gaussian_features,
+)
 
 
 @st.composite

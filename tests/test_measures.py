@@ -10,7 +10,7 @@ from relu_dynamics.measures import (
     Pairs, dead_count, global_pairs, hamming_of_pairs, local_pairs, sampled_regions, time_to_half,
 )
 from relu_dynamics.mlp import MLP, backward, forward, init
-from relu_dynamics.pattern import dead_units, pattern
+from relu_dynamics.patterns import dead_units, pattern
 from tests.oracles import exact_pattern
 from tests.strategies import exact_nets, halves, nets_with_a_dead_layer, with_rows
 

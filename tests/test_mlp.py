@@ -13,9 +13,13 @@ from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from relu_dynamics.checks import (
+    LARGEST, MAX_ENTRIES, MAX_PARAMETERS, as_real, check_indices, check_size, check_widths, row_blocks,
+)
+from relu_dynamics.files import load, replacing, save
 from relu_dynamics.mlp import (
-    LARGEST, MAX_ENTRIES, MAX_PARAMETERS, MLP, Trace, Gradient, _check_widths, as_real, backward, check_indices, check_size, flatten, forward,
-    init, load, predict, replacing, restrict, row_blocks, save, unflatten,
+    MLP, Gradient, Trace, backward, flatten, forward, init, predict, restrict,
+    unflatten,
 )
 from tests.oracles import exact_output, exact_preactivations
 from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, twins, with_layer, with_rows
@@ -408,7 +412,7 @@ X = np.ones((3, 2))
         (lambda: unflatten(np.ones(3), NET), "one number per parameter"),
         (lambda: restrict(NET, [0, 0, 0], [[1, 0]]), "origin must be"),
         (lambda: restrict(NET, [0, 0], [1, 0]), r"axes\[None, :\]"),
-        (lambda: restrict(NET, [0, 0], np.zeros((0, 2))), "at least one direction"),
+        (lambda: restrict(NET, [0, 0], np.zeros((0, 2))), "at least one row"),
     ],
 )
 def test_bad_input_gives_one_clear_error(call, message):
@@ -518,9 +522,9 @@ def test_sizes_up_to_the_limits_are_allowed():
     with pytest.raises(ValueError, match="more than the .* allowed. Think again."):
         check_size("a", (MAX_ENTRIES + 1,), "Think again.")
     side = 2**14
-    assert MAX_PARAMETERS == side**2 and _check_widths([side - 1, side]) == [side - 1, side]  # (side - 1 + 1) side parameters
+    assert MAX_PARAMETERS == side**2 and check_widths([side - 1, side]) == [side - 1, side]  # (side - 1 + 1) side parameters
     with pytest.raises(ValueError, match=f"make {side * (side + 1)} parameters"):
-        _check_widths([side - 1, side + 1])
+        check_widths([side - 1, side + 1])
 
 
 def test_blocks_cover_every_row_once_in_order():

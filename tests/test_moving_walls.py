@@ -5,9 +5,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from relu_dynamics.flow.moving_walls import (
+    Walls, births_and_deaths, breakpoints, edge_midpoints, region_events, wall_velocity,
+)
 from relu_dynamics.mlp import MLP, backward, forward, init, predict
-from relu_dynamics.moving_walls import Walls, births_and_deaths, breakpoints, edge_midpoints, region_events, wall_velocity
-from relu_dynamics.pattern import pattern
+from relu_dynamics.patterns import pattern
 from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import regions_in_window
 from tests.strategies import gaussian_nets

@@ -6,9 +6,11 @@ from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from relu_dynamics.encoding import Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies
-from relu_dynamics.mlp import MLP, flatten, forward, init, predict, unflatten
-from relu_dynamics.pattern import hidden_units, pattern
+from relu_dynamics.encoding import (
+    Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies,
+)
+from relu_dynamics.mlp import MLP, flatten, forward, hidden_units, init, predict, unflatten
+from relu_dynamics.patterns import pattern
 from relu_dynamics.regions1d import evaluate, regions_on_encoded_segment, regions_on_segment
 from tests.near_degenerate import FAMILIES
 from tests.near_degenerate import draw as draw_near_degenerate

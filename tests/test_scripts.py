@@ -18,7 +18,7 @@ import pytest
 from relu_dynamics.encoding import Coordinates, PositionalEncoding
 from relu_dynamics.mlp import MLP, init, predict
 from relu_dynamics.tangent import tangent_kernel
-from relu_dynamics.train import sgd, train
+from relu_dynamics.training import sgd, train
 from scripts import benchmark, experiment, moving_picture, report, reproduce, runs, t32_infinite_width
 from scripts.experiment import ALL, carry_out
 from scripts.ledger import FAILED, REPRODUCED, UNDECIDED

@@ -14,12 +14,9 @@ from relu_dynamics import spectrum
 from relu_dynamics.mlp import MLP, predict
 from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import regions_in_window
+from relu_dynamics.signals import radial_bands
 from relu_dynamics.spectrum import (
-    band_energy,
-    frequency_error,
-    patch_frequency_error,
-    radial_bands,
-    segment_transform,
+    band_energy, frequency_error, patch_frequency_error, segment_transform,
     window_transform,
 )
 from tests.strategies import gaussian_nets

@@ -2,8 +2,9 @@
 
 import ast
 import re
+from pathlib import Path
 
-from tests.mutants import ROOT
+ROOT = Path(__file__).parents[1]
 
 README = (ROOT / "README.md").read_text()
 ROWS = re.findall(r"^\| (T\d+) \| .* \| `(\w+)` `(\w+)` \|$", README, flags=re.M)

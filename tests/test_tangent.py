@@ -10,18 +10,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
-from relu_dynamics.pattern import hamming, pattern
+from relu_dynamics.patterns import hamming, pattern
 from relu_dynamics.tangent import (
-    confusion_of_pairs,
-    descent_direction,
-    example_gradients,
-    gradient_confusion,
-    layer_kernels,
-    loss_gradient_gram,
-    path_kernel,
-    preactivation_rates,
-    tangent_kernel,
-    unit_kernels,
+    confusion_of_pairs, descent_direction, example_gradients, gradient_confusion, layer_kernels,
+    loss_gradient_gram, path_kernel, preactivation_rates, tangent_kernel, unit_kernels,
 )
 from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, twins, with_layer, with_rows
 

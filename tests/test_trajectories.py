@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relu_dynamics.flow.kinks import first_states, make_task
+from relu_dynamics.flow.trajectories import (
+    _first_zero, _length_left, balances, first_layer_flow, integrate, output_layer_flow,
+)
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
-from relu_dynamics.kinks import first_states, make_task
-from relu_dynamics.trajectories import _first_zero, _length_left, balances, first_layer_flow, integrate, output_layer_flow
 from tests.strategies import exact_nets, with_rows
 
 RNG = np.random.default_rng

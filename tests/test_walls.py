@@ -12,19 +12,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import walls
 from relu_dynamics.mlp import MLP, predict
-from relu_dynamics.pattern import affine_map, pattern
+from relu_dynamics.patterns import affine_map, pattern
 from relu_dynamics.walls import (
-    count_bound,
-    distance_to_wall,
-    hyperplane_cosines,
-    inscribed_ball,
-    lengths,
-    lipschitz_bound,
-    padded_cosines,
-    spectral_norms,
-    surrogate_distance,
-    surrogate_distances,
-    wall_distances,
+    count_bound, distance_to_wall, hyperplane_cosines, inscribed_ball, lengths, lipschitz_bound,
+    padded_cosines, spectral_norms, surrogate_distance, surrogate_distances, wall_distances,
 )
 from tests.oracles import exact_pattern, exact_walls, rational
 from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, nets_with_walls_through, twins, with_rows

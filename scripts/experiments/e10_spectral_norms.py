@@ -9,7 +9,7 @@ orderings are for natural images; on the random image they are shown, not claime
 
 import numpy as np
 
-from relu_dynamics.walls import spectral_norms
+from relu_dynamics import spectral_norms
 from scripts.lab import Claim, Link, chain, coordinates, encodings, image_runs, means, ordered, over_checkpoints, style
 
 TITLE = "Spectral norms of the layers"

@@ -9,7 +9,7 @@ its blocks across layers compare different spaces and are left out here, but for
 
 import numpy as np
 
-from relu_dynamics.walls import hyperplane_cosines, padded_cosines
+from relu_dynamics import hyperplane_cosines, padded_cosines
 from scripts.lab import (
     Claim, Link, chain, each, encodings, image_inputs, image_runs, means, natural_image, ordered, ordering,
     over_checkpoints, read, style,

@@ -10,7 +10,7 @@ space of sines and cosines.
 
 import numpy as np
 
-from relu_dynamics.walls import distance_to_wall, surrogate_distance
+from relu_dynamics import distance_to_wall, surrogate_distance
 from scripts.lab import Claim, each, image_runs, means, over_checkpoints, rise, style
 
 TITLE = "Distance to the nearest wall"

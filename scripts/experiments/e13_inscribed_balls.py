@@ -10,8 +10,7 @@ encodings of anything: no pixel is near them.
 
 import numpy as np
 
-from relu_dynamics.mlp import init
-from relu_dynamics.walls import inscribed_ball
+from relu_dynamics import init, inscribed_ball
 from scripts.lab import chain, ordered, style
 
 TITLE = "Inscribed balls of the first layer's cells"

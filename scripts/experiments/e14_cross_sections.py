@@ -12,10 +12,7 @@ the whole network.
 
 import numpy as np
 
-from relu_dynamics.mlp import MLP, restrict
-from relu_dynamics.pattern import pattern
-from relu_dynamics.regions2d import count_regions
-from relu_dynamics.signals import grid
+from relu_dynamics import MLP, count_regions, grid, pattern, restrict
 from scripts.lab import Claim, chain, each, encodings, image_inputs, means, natural_image, natural_runs, ordered, ordering, read, style
 
 TITLE = "Cross-sections of the encoding space"

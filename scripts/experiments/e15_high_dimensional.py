@@ -14,8 +14,7 @@ and the 25 farthest.  Beside them, neighbouring pixels of the photograph, as in 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from relu_dynamics.measures import Pairs, hamming_of_pairs
-from relu_dynamics.tangent import confusion_of_pairs
+from relu_dynamics import Pairs, confusion_of_pairs, hamming_of_pairs
 from scripts.lab import (
     PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, means, natural_image, natural_runs, ordered, ordering,
     over_checkpoints, read, stream, style,

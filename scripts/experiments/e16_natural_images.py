@@ -11,10 +11,10 @@ as in E5, E8, E7, E12 and E11.
 
 import numpy as np
 
-from relu_dynamics.measures import dead_count, hamming_of_pairs
-from relu_dynamics.mlp import predict
-from relu_dynamics.tangent import confusion_of_pairs
-from relu_dynamics.walls import hyperplane_cosines, surrogate_distance
+from relu_dynamics import (
+    confusion_of_pairs, dead_count, hamming_of_pairs, hyperplane_cosines, predict,
+    surrogate_distance,
+)
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup, made_run, means, ordered,
     over_checkpoints, read, style,

@@ -10,7 +10,7 @@ there from the start, and the largest network is dear.
 
 import numpy as np
 
-from relu_dynamics.measures import hamming_of_pairs
+from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup, images, made_run, means,
     ordering, over_checkpoints, style,

@@ -9,8 +9,7 @@ the signal, and of global pairs as in E2.  The paper has 2048 samples and 1000 e
 paper scale here; the default is 512 and 500.
 """
 
-
-from relu_dynamics.measures import hamming_of_pairs
+from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, every, extremes, means, ordered, over_checkpoints, signal_pairs, signal_runs, style,
 )

@@ -12,7 +12,7 @@ of 2^4; on the half-open one it would be constant.
 
 import numpy as np
 
-from relu_dynamics.measures import sampled_regions
+from relu_dynamics import sampled_regions
 from scripts.lab import Claim, Setup, each, image_setup, images, made_run, means, over_checkpoints, style
 
 TITLE = "Encodings of a single frequency"

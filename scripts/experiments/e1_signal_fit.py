@@ -10,7 +10,7 @@ its code has 4 and 7.)  Phases are drawn per seed and shared by the inputs.
 
 import numpy as np
 
-from relu_dynamics.mlp import predict
+from relu_dynamics import predict
 from scripts.lab import chain, last_tenth, ordered, read, signal_inputs, signal_runs, style
 
 TITLE = "Fourteen tones from coordinates and from encodings"

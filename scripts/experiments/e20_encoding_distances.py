@@ -10,8 +10,7 @@ random: what varies below is L.
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from relu_dynamics.encoding import PositionalEncoding
-from relu_dynamics.signals import grid
+from relu_dynamics import PositionalEncoding, grid
 from scripts.lab import Claim, Link, style
 
 TITLE = "Distances between encodings"

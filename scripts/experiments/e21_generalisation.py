@@ -14,7 +14,7 @@ experiments.)  L=5 is the highest encoding whose top frequency 32 samples per ax
 
 import numpy as np
 
-from relu_dynamics.mlp import predict
+from relu_dynamics import predict
 from scripts.lab import (
     THINNED, chain, coordinates, encodings, held_out, image_setup, in_order, made_run, natural_image, ordered, over_checkpoints, style,
 )

@@ -11,7 +11,7 @@ one of its two figures is a copy of the other.)
 
 import numpy as np
 
-from relu_dynamics.mlp import predict
+from relu_dynamics import predict
 from scripts.experiments import e15_high_dimensional
 from scripts.lab import (
     Claim, Link, chain, held_out, image_inputs, image_runs, images, last_tenth, means, ordered, read, signal_inputs, signal_runs, style,

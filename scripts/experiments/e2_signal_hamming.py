@@ -9,8 +9,7 @@ samples of a pair are different (the paper lets 2 % of them coincide), and epoch
 before training (the paper's "epoch 0" is our epoch 1).
 """
 
-
-from relu_dynamics.measures import hamming_of_pairs
+from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
     Claim, chain, coordinates, each, encodings, every, means, ordered, over_checkpoints, signal_pairs, signal_runs, style,
 )

@@ -9,7 +9,7 @@ from the residuals (T8): samples that the network cannot tell apart pile up at +
 
 import numpy as np
 
-from relu_dynamics.tangent import confusion_of_pairs
+from relu_dynamics import confusion_of_pairs
 from scripts.lab import chain, coordinates, encodings, ordered, read, signal_inputs, signal_pairs, signal_runs, style
 
 TITLE = "Gradient confusion along a 1-D signal"

@@ -8,10 +8,7 @@ at the pixels (E4).  A pixel count cannot exceed the number of pixels; the exact
 Epoch 0 is before training.
 """
 
-
-from relu_dynamics.encoding import Coordinates
-from relu_dynamics.measures import sampled_regions
-from relu_dynamics.regions2d import count_regions
+from relu_dynamics import Coordinates, count_regions, sampled_regions
 from scripts.lab import (
     Claim, chain, coordinates, each, encoding, every, image_inputs, image_runs, image_setup, means, ordered, over_checkpoints, rise,
     style,

@@ -8,8 +8,7 @@ every pixel has its own pattern the count cannot grow.  Epoch 0 is before traini
 paper's "epoch 0" is our epoch 1).
 """
 
-
-from relu_dynamics.measures import sampled_regions
+from relu_dynamics import sampled_regions
 from scripts.lab import (
     Claim, chain, coordinates, each, encodings, every, image_runs, image_setup, means, ordered, over_checkpoints, rise, style,
 )

@@ -9,8 +9,7 @@ scale: 100 patches of 50x50, 500 pairs each; 50 000 pairs, 50 pixels apart.)  Ep
 before training (the paper's "epoch 0" is our epoch 1).
 """
 
-
-from relu_dynamics.measures import hamming_of_pairs
+from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
     Claim, Link, chain, coordinates, each, encodings, every, image_pairs, image_runs, means, ordered, over_checkpoints, steadily,
     style,

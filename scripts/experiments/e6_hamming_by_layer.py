@@ -10,7 +10,7 @@ scale.  Epoch 0 is before training (the paper's "epoch 0" is our epoch 1).
 
 import numpy as np
 
-from relu_dynamics.measures import Pairs, hamming_of_pairs
+from relu_dynamics import Pairs, hamming_of_pairs
 from scripts.lab import (
     Claim, Link, chain, coordinates, each, encodings, every, extremes, image_inputs, image_runs, image_setup, means, ordering,
     over_checkpoints, rise, stream, style,

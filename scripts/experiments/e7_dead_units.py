@@ -9,7 +9,7 @@ share of dead first-layer units is known exactly for the whole box (T27).
 
 import numpy as np
 
-from relu_dynamics.measures import dead_count
+from relu_dynamics import dead_count
 from scripts.lab import (
     Claim, chain, coordinates, each, encodings, every, image_inputs, image_runs, image_setup, in_order, means, ordered,
     over_checkpoints, rise, style,

@@ -9,7 +9,7 @@ pairs of E5, through training.  The paper shows kernel density estimates, which 
 
 import numpy as np
 
-from relu_dynamics.tangent import confusion_of_pairs
+from relu_dynamics import confusion_of_pairs
 from scripts.lab import Claim, chain, coordinates, each, encodings, image_pairs, image_runs, means, ordered, over_checkpoints, style
 
 TITLE = "Gradient confusion across an image"

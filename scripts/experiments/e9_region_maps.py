@@ -15,11 +15,10 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from relu_dynamics.mlp import MLP, flatten, predict, unflatten
-from relu_dynamics.pattern import pattern, unique_patterns
-from relu_dynamics.regions1d import EncodedPieces, regions_on_encoded_segment
-from relu_dynamics.regions2d import draw as draw_regions
-from relu_dynamics.regions2d import regions_in_window
+from relu_dynamics import (
+    MLP, EncodedPieces, draw as draw_regions, flatten, pattern, predict, regions_in_window,
+    regions_on_encoded_segment, unflatten, unique_patterns,
+)
 from scripts.lab import (
     Claim, Link, chain, coordinates, each, encoding, encodings, image_inputs, in_order, means, natural_image, natural_runs, ordered,
     read, style,

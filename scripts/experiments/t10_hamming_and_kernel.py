@@ -12,10 +12,7 @@ pairs of pixels of the photograph's grid.
 
 import numpy as np
 
-from relu_dynamics.mlp import MLP, init
-from relu_dynamics.pattern import pattern
-from relu_dynamics.signals import grid
-from relu_dynamics.tangent import confusion_of_pairs
+from relu_dynamics import MLP, confusion_of_pairs, grid, init, pattern
 from scripts.lab import (
     Claim, Link, each, encoding, image_inputs, image_setup, means, natural_runs, rank_correlation, read, style,
 )

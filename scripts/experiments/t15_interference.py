@@ -15,8 +15,7 @@ first seed at 64x64, pixel by pixel.  The sums over pairs are checked against th
 
 import numpy as np
 
-from relu_dynamics.flow import decompose
-from relu_dynamics.pattern import hamming, pattern
+from relu_dynamics import decompose, hamming, pattern
 from scripts.lab import (
     Claim, chain, contrast, coordinates, each, encodings, image_inputs, means, natural_image, natural_runs, ordered, read, style,
 )

@@ -14,10 +14,7 @@ Times to half error are those of the actual runs (Adam), so that only their orde
 
 import numpy as np
 
-from relu_dynamics.measures import time_to_half
-from relu_dynamics.mlp import predict
-from relu_dynamics.signals import PAPER_TONES
-from relu_dynamics.spectrum import frequency_error
+from relu_dynamics import PAPER_TONES, frequency_error, predict, time_to_half
 from scripts.lab import (
     Claim, chain, coordinates, each, encodings, image_inputs, means, natural_image, natural_runs, ordered, rank_correlation, read,
     signal_inputs, signal_runs, style,

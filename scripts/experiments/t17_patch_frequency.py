@@ -15,8 +15,7 @@ The sums over patches and frequencies are checked against the rate of the loss.
 import numpy as np
 import scipy.fft
 
-from relu_dynamics.mlp import predict
-from relu_dynamics.spectrum import patch_frequency_error
+from relu_dynamics import patch_frequency_error, predict
 from scripts.lab import Claim, chain, coordinates, each, encodings, image_inputs, means, natural_image, natural_runs, ordered, read, style
 from scripts.lab.rates import checked_flow, thinned
 

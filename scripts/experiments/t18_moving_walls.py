@@ -16,12 +16,10 @@ flow moves each (T18), against the squared error in sixteenths of the signal.
 import numpy as np
 import scipy.fft
 
-from relu_dynamics.flow import change_split, wall_velocity
-from relu_dynamics.mlp import flatten, init, predict, unflatten
-from relu_dynamics.moving_walls import Walls
-from relu_dynamics.regions1d import regions_on_encoded_segment
-from relu_dynamics.signals import PAPER_TONES, grid
-from relu_dynamics.train import adam, train
+from relu_dynamics import (
+    PAPER_TONES, Walls, adam, change_split, flatten, grid, init, predict,
+    regions_on_encoded_segment, train, unflatten, wall_velocity,
+)
 from scripts.lab import (
     Claim, Setup, each, encoding, encodings, means, rank_correlation, samples, signal_inputs, signal_setup, style,
 )

@@ -17,12 +17,10 @@ half of it networks under L=7 died.
 
 import numpy as np
 
-from relu_dynamics.infinite import infinite_kernels
-from relu_dynamics.mlp import flatten, init, predict, unflatten
-from relu_dynamics.signals import grid
-from relu_dynamics.spectrum import frequency_error
-from relu_dynamics.tangent import tangent_kernel
-from relu_dynamics.train import sgd, train
+from relu_dynamics import (
+    flatten, frequency_error, grid, infinite_kernels, init, predict, sgd, tangent_kernel, train,
+    unflatten,
+)
 from scripts.lab import Claim, Setup, chain, coordinates, each, encoding, encodings, means, ordered, samples, signal_inputs, signal_setup, style
 from scripts.lab.rates import strongest
 

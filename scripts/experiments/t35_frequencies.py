@@ -11,10 +11,7 @@ it falls at every k.
 import numpy as np
 from matplotlib.figure import Figure
 
-from relu_dynamics.measures import time_to_half
-from relu_dynamics.mlp import predict
-from relu_dynamics.signals import PAPER_TONES
-from relu_dynamics.spectrum import frequency_error
+from relu_dynamics import PAPER_TONES, frequency_error, predict, time_to_half
 from scripts.lab import (
     Claim, Link, chain, coordinates, each, encodings, image_inputs, image_setup, last_tenth, means, natural_image, natural_runs,
     ordered, over_checkpoints, rank_correlation, read, signal_inputs, signal_runs, style,

@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from relu_dynamics.encoding import Coordinates, Encoding, PositionalEncoding, SharedFrequencies
+from relu_dynamics import Coordinates, PositionalEncoding, SharedFrequencies
+from relu_dynamics.encoding import Encoding
 
 NUMBER = r"\s*(-?\d+(?:\.\d*)?)\s*"
 

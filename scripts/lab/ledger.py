@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from scipy.stats import t as student
 
-from relu_dynamics.mlp import replacing
+from relu_dynamics.files import replacing
 
 REPRODUCED, FAILED, UNDECIDED = "reproduced", "not reproduced", "not decided"
 UNTESTED = "untested here"

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.image import imread
 
-from relu_dynamics.mlp import replacing
-from relu_dynamics.signals import area_average
+from relu_dynamics import area_average
+from relu_dynamics.files import replacing
 
 PICTURE, SIGNAL = "picture ", "signal "  # before a digest
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relu_dynamics.measures import Pairs, global_pairs, local_pairs
+from relu_dynamics import Pairs, global_pairs, local_pairs
 from scripts.lab.runs import Trained, stream
 
 

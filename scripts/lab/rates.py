@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.fft
 
-from relu_dynamics.flow import Flow, decompose
-from relu_dynamics.mlp import MLP
-from relu_dynamics.spectrum import band_energy
+from relu_dynamics import MLP, Flow, band_energy, decompose
 from scripts.lab.runs import Trained
 
 TOLERANCE = 1e-12  # of a split's sum, next to the sum of its absolute values

@@ -22,10 +22,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.encoding import Coordinates
-from relu_dynamics.mlp import MLP, flatten, init, replacing, unflatten
-from relu_dynamics.signals import PAPER_TONES, brain, elevation, grid, photograph, random_image, tones
-from relu_dynamics.train import State, adam, train
+from relu_dynamics import (
+    MLP, PAPER_TONES, Coordinates, State, adam, brain, elevation, flatten, grid, init,
+    photograph, random_image, tones, train, unflatten,
+)
+from relu_dynamics.files import replacing
 from scripts.lab import own_data
 from scripts.lab.inputs import encoding
 

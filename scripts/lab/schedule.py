@@ -22,7 +22,7 @@ from types import ModuleType
 import numpy as np
 
 from relu_dynamics import __version__
-from relu_dynamics.mlp import replacing
+from relu_dynamics.files import replacing
 from scripts import experiments
 from scripts.lab import ledger
 from scripts.lab import runs as training

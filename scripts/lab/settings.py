@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.mlp import MLP
+from relu_dynamics import MLP
 from scripts.lab.inputs import in_order
 from scripts.lab.runs import Run, Trained, read
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from relu_dynamics.encoding import Coordinates
+from relu_dynamics import Coordinates
 from scripts.lab.inputs import encoding
 
 # Coordinates are blue to grey with the width of their interval, encodings yellow over red to purple with the number of

@@ -33,19 +33,15 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.mlp import (
-    MLP, Array, Indices, as_real, check_count, check_net_and_rows, check_size, forward, predict, row_blocks,
+from relu_dynamics.checks import (
+    Array, Indices, as_real, check_count, check_net_and_rows, check_size, row_blocks,
 )
-from relu_dynamics.moving_walls import wall_velocity
-from relu_dynamics.pattern import hamming, hidden_units, pattern
-from relu_dynamics.spectrum import radial_bands
-from relu_dynamics.tangent import check_examples, coupling, descent_direction, output_sensitivities, preactivation_rates
-from relu_dynamics.trajectories import balances, first_layer_flow, integrate, output_layer_flow
-
-__all__ = [  # with what moving_walls and trajectories say about the same flow
-    "Flow", "Split", "StepSplit", "balances", "change_split", "decompose", "first_layer_flow", "integrate", "output_layer_flow",
-    "step_split", "wall_velocity",
-]
+from relu_dynamics.mlp import MLP, forward, hidden_units, predict
+from relu_dynamics.patterns import hamming, pattern
+from relu_dynamics.signals import radial_bands
+from relu_dynamics.tangent import (
+    check_examples, coupling, descent_direction, output_sensitivities, preactivation_rates,
+)
 
 BLOCK_ENTRIES = 2**22  # of one block of rows of the kernel: 32 MiB
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from relu_dynamics.flow import change_split, decompose, step_split
+from relu_dynamics.flow.decompose import change_split, decompose, step_split
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict
 from tests.strategies import degenerate_nets, exact_nets, gaussian_nets, lattice_nets, with_rows
 
@@ -118,7 +118,7 @@ def test_blocks_of_rows_and_outputs_leave_every_split_as_it_is(monkeypatch):
     """How the kernel is cut into blocks, and which part of it is formed, is nobody's business."""
     net, x, y = problem((4, 6), 0)
     whole = decompose(net, x, y, grid=(4, 6), patch=2, outputs=True)
-    monkeypatch.setattr("relu_dynamics.flow.BLOCK_ENTRIES", 500)
+    monkeypatch.setattr("relu_dynamics.flow.decompose.BLOCK_ENTRIES", 500)
     for other in (decompose(net, x, y, grid=(4, 6), patch=2), decompose(net, x, y, grid=(4, 6), outputs=True), decompose(net, x, y)):
         for name, split in other.splits.items():
             assert np.allclose(split.values, whole.splits[name].values, rtol=1e-12, atol=1e-15)

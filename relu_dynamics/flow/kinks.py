@@ -19,6 +19,11 @@ the two velocities that keeps z' = 0 (Filippov): minus the shortest element of C
 subdifferential of L.  The entry leaves to the off side when lambda comes to 0, to the on side
 when it comes to 1.
 
+What holds them.  Of lambda the parameters feel only the *hold* mu = lambda dL/dh, the entry's
+dL/dz.  What rests passes nothing on, forward or backward, so all velocities are affine in the
+holds.  Their directions are minus the gradients of the z at rest: z' = 0 there makes theta' the
+projection of the velocity without holds onto what keeps those z at 0, in any number of layers.
+
     g         distinct inputs; copies of an input have one state, and their mean target
     state     (g, H) int, one State per entry; entries are also named by their flat index
     push      (g, H) z', how fast each pre-activation moves
@@ -34,13 +39,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.mlp import MLP, Undecided, Array, Indices, as_real, check_net_and_rows, check_targets, forward, unflatten
-from relu_dynamics.pattern import split_layers
+from relu_dynamics.checks import (
+    Array, Indices, Undecided, as_real, check_net_and_rows, check_targets,
+)
+from relu_dynamics.mlp import MLP, forward, split_layers, unflatten
 
 States = NDArray[np.int64]
 
 # A computed gate may leave [0, 1] by this before its entry moves: relatively, far above an integrator's noise, and
-# absolutely in lambda dL/dh, which is all that the parameters feel.
+# absolutely in its hold, which is all that the parameters feel.
 SLACK, NEGLIGIBLE = 1e-9, 1e-11
 ROUNDING = 1e-12  # what of the largest z' counts as no motion
 
@@ -77,10 +84,10 @@ class Sweep(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """The velocity of the parameters, and the gates behind it."""
+    """The velocity of the parameters, and how far the gates behind it are inside [0, 1], for the k entries at rest by flat index."""
 
-    gates: Array                       # (k,) lambda of the entries at rest, in the order of their flat indices
-    signals: Array                     # (k,) |dL/dh| there
+    low: Array                         # (k,) lambda |dL/dh|
+    high: Array                        # (k,) (1 - lambda) |dL/dh|
     layers: list[tuple[Array, Array]]  # W[l]', (1, m[l], m[l-1]), and b[l]', (1, m[l])
 
 
@@ -130,8 +137,7 @@ def next_states(task: Task, state: States, theta: Array, ended_by: int) -> State
 def margins(task: Task, state: States, current: Sweep) -> Array:
     """(g H + 2 k,): how far each entry is inside its state, then lambda and 1 - lambda, times |dL/dh|, of the k at rest."""
     rest = motion(task, state, current)
-    low, high = rest.gates * rest.signals, (1 - rest.gates) * rest.signals
-    return np.concatenate([distances(state, current.z).ravel(), low, high])
+    return np.concatenate([distances(state, current.z).ravel(), rest.low, rest.high])
 
 
 def distances(state: States, z: Array) -> Array:
@@ -166,9 +172,8 @@ def _pull(task: Task, state: States, current: Sweep) -> States:
     push, flat = _pushes(current, state, moves.layers)[0].ravel(), state.ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
-    slack = SLACK * moves.signals + NEGLIGIBLE
-    beyond, below = (moves.gates - 1) * moves.signals > slack, moves.gates * moves.signals < -slack
-    pull[flat == REST] = np.where(beyond, 1, np.where(below, -1, 0))
+    slack = SLACK * (moves.low + moves.high) + NEGLIGIBLE
+    pull[flat == REST] = np.where(moves.high < -slack, 1, np.where(moves.low < -slack, -1, 0))
     return pull
 
 
@@ -182,10 +187,21 @@ def _with(state: States, entry: int, value: int) -> States:
 
 
 def motion(task: Task, state: States, current: Sweep) -> Motion:
-    """theta' = -grad L with the gates of state, those at rest such that z' = 0 there.  Undecided if there are none."""
-    gates = _resting_gates(task, state, current)
-    layers, signals = _velocities(task, current, _all_gates(state, gates[None]))
-    return Motion(gates, np.abs(signals[0, state == REST]), layers)
+    """theta' = -grad L with the holds that keep z' = 0 at rest; of many, the smallest.
+
+    Not a number, for integrators that try steps too long, where z' overflows.
+    """
+    rest = state == REST
+    k = int(rest.sum())
+    df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *state.shape))
+    df[0], holds[1:, rest] = current.df, np.eye(k)  # the loss without a hold, and each hold without the loss
+    layers, signals = _velocities(task, state, current, df, holds)
+    push = _pushes(current, state, layers)[:, rest]
+    mu = np.linalg.lstsq(push[1:].T, -push[0])[0] if np.isfinite(push).all() else np.full(k, np.nan)
+    together = np.append(1, mu)[None]
+    dh = (together @ signals[:, rest])[0]
+    low = np.where(dh < 0, -mu, mu)
+    return Motion(low, np.abs(dh) - low, [(np.tensordot(together, dW, 1), together @ db) for dW, db in layers])
 
 
 def sweep(task: Task, state: States, theta: Array) -> Sweep:
@@ -200,45 +216,13 @@ def sweep(task: Task, state: States, theta: Array) -> Sweep:
     return Sweep(net, inputs, _side_by_side(preacts, len(h)), task.weight * (f - task.y))
 
 
-def _resting_gates(task: Task, state: States, current: Sweep) -> Array:
-    """(k,): the gates of the entries at rest that make z' = 0 there, by Newton's method.
-
-    z' is a polynomial of degree 1 in each gate, so a unit step in one gate gives the partial derivative exactly.
-    Unless entries of one example rest in two layers z' is affine, and the first step ends at the solution.
-    """
-    rest = np.flatnonzero(state == REST)
-    k, gates = len(rest), np.full(len(rest), 0.5)
-    if k == 0:
-        return gates
-    affine = np.sum([(part == REST).any(axis=1) for part in split_layers(task.start, state)], axis=0).max() == 1
-    for _ in range(50):
-        trials, _ = _velocities(task, current, _all_gates(state, gates + np.eye(k + 1, k, -1)))
-        push = _pushes(current, state, trials).reshape(k + 1, -1)[:, rest]
-        if not np.isfinite(push).all():
-            break
-        step: Array = np.linalg.lstsq((push[1:] - push[0]).T, -push[0])[0]
-        gates = gates + step
-        if affine or np.abs(step).max() <= 1e-7:  # the error left is of the order of its square
-            return gates
-    raise Undecided(f"No gates were found that keep {k} entries at rest, some of them of one example in two "
-                          "layers. Perturb the network, or ask for earlier times.")
-
-
-def _all_gates(state: States, resting: Array) -> Array:
-    """(s, g, H): the gates of all entries, for s choices, (s, k), of those at rest."""
-    gates: Array = np.tile((state == ON).astype(np.float64), (len(resting), 1, 1))
-    gates[:, state == REST] = resting
-    return gates
-
-
-def _velocities(task: Task, current: Sweep, gates: Array) -> tuple[list[tuple[Array, Array]], Array]:
-    """Minus the gradient, for s choices of gates, (s, g, H), and dL/dh, (s, g, H).
+def _velocities(task: Task, state: States, current: Sweep, df: Array, holds: Array) -> tuple[list[tuple[Array, Array]], Array]:
+    """Minus the gradient, for s choices of dL/df, (s, g, m[L]), and of the holds at rest, (s, g, H); and dL/dh, (s, g, H).
 
     The gradient is W[l]', (s, m[l], m[l-1]), and b[l]', (s, m[l]), for l = 1 .. L, with zeros for layers that do not train.
     """
-    delta: Array = np.broadcast_to(current.df, (len(gates), *current.df.shape))  # dL/dz[l] while going down
-    signals = np.empty_like(gates)
-    at = gates.shape[2]
+    delta, signals = df, np.empty_like(holds)  # delta is dL/dz[l] while going down
+    at = state.shape[1]
     layers: list[tuple[Array, Array]] = []
     for k in reversed(range(len(current.inputs))):
         rate = -1.0 if k + 1 in task.layers else 0.0
@@ -246,7 +230,7 @@ def _velocities(task: Task, current: Sweep, gates: Array) -> tuple[list[tuple[Ar
         if k > 0:
             units = slice(at - current.inputs[k].shape[1], at)
             signals[:, :, units] = delta @ current.net.weights[k]
-            delta = signals[:, :, units] * gates[:, :, units]
+            delta = np.where(state[:, units] == ON, signals[:, :, units], holds[:, :, units])
             at = units.start
     return layers[::-1], signals
 

@@ -16,15 +16,11 @@ the paper's measure of how differently the network computes at two inputs.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, check_net, check_net_and_rows, row_blocks
-
-Words = NDArray[np.uint64]
-T = TypeVar("T", bound=np.generic)
+from relu_dynamics.checks import Array, Bits, Indices, Words, check_bits, check_net, check_net_and_rows, check_pattern, check_some, row_blocks
+from relu_dynamics.mlp import MLP, hidden_units, split_layers
 
 
 def pattern(net: MLP, x: ArrayLike) -> Bits:
@@ -39,17 +35,6 @@ def pattern(net: MLP, x: ArrayLike) -> Bits:
             at += len(b)
             h = np.maximum(z, 0, out=z)
     return q
-
-
-def hidden_units(net: MLP) -> int:
-    """H = m[1] + ... + m[L-1]."""
-    return sum(len(b) for b in net.biases[:-1])
-
-
-def split_layers(net: MLP, q: NDArray[T]) -> list[NDArray[T]]:
-    """q, (n, H), as one view (n, m[l]) per hidden layer."""
-    ends = np.cumsum([len(b) for b in net.biases[:-1]])
-    return np.split(q, ends[:-1], axis=1) if len(ends) else []
 
 
 def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
@@ -113,7 +98,7 @@ def hamming(q1: ArrayLike, q2: ArrayLike) -> NDArray[np.int64]:
     >>> hamming([[True, False]], [[False, False], [False, True]]).tolist()
     [[1, 2]]
     """
-    q1, q2 = _check_bits("q1", q1), _check_bits("q2", q2)
+    q1, q2 = check_bits("q1", q1), check_bits("q2", q2)
     if q1.shape[1] != q2.shape[1]:
         raise ValueError(f"q1 and q2 must have as many units as each other. Got shapes {q1.shape} and {q2.shape}.")
     # |q1 xor q2| = |q1| + |q2| - 2 |q1 and q2|, and float32 products of bits are exact below 2**24 units
@@ -123,15 +108,14 @@ def hamming(q1: ArrayLike, q2: ArrayLike) -> NDArray[np.int64]:
 
 def dead_units(q: ArrayLike) -> Bits:
     """(H,) bool: the units that are off in every row of q, (n, H).  ValueError if q has no rows."""
-    q = _check_bits("q", q)
-    if len(q) == 0:
-        raise ValueError(f"q must have at least one row: without inputs no unit is dead. Got shape {q.shape}.")
+    q = check_bits("q", q)
+    check_some("q", q, "without inputs no unit is dead")
     return np.logical_not(q.any(axis=0))
 
 
 def pack(q: ArrayLike) -> Words:
     """q, (n, H) bool, as (n, ceil(H / 64)) words: 64 units to a word, for comparing patterns fast."""
-    q = _check_bits("q", q)
+    q = check_bits("q", q)
     packed = np.packbits(q, axis=1, bitorder="little")
     padded = np.zeros((len(q), -(-q.shape[1] // 64) * 8), np.uint8)
     padded[:, : packed.shape[1]] = packed
@@ -166,25 +150,3 @@ def unique_words(words: Words) -> tuple[Indices, Indices]:
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return rows[order], rank[inverse]
-
-
-# ------------------------------------------------------------- the public door
-
-
-def check_pattern(net: MLP, q: ArrayLike) -> Bits:
-    """q as (n, H) bool, H the hidden units of net."""
-    q = _check_bits("q", q)
-    if q.shape[1] != hidden_units(net):
-        raise ValueError(f"q must be (n, {hidden_units(net)}): one column per hidden unit of the net. Got shape {q.shape}.")
-    return q
-
-
-def _check_bits(name: str, q: ArrayLike) -> Bits:
-    try:
-        bits: NDArray[Any] = np.asarray(q)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} must be (n, H) bool: one pattern per row. It could not be read as an array: {error}") from error
-    if bits.dtype != np.bool_ or bits.ndim != 2:
-        hint = f" Zeros and ones become bits with {name}.astype(bool)." if bits.dtype.kind in "iuf" else ""
-        raise ValueError(f"{name} must be (n, H) bool: one pattern per row. Got dtype {bits.dtype}, shape {bits.shape}.{hint}")
-    return bits

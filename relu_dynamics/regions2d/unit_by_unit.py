@@ -1,33 +1,37 @@
 """Linear regions when walls meet, touch or coincide: one unit at a time, with signs -1, 0, 1.
 
-The walls of networks with equal units, without biases or with rounded weights are not
-in general position, and regions2d refuses them.  Here the complex is cut by one wall
-after the other.  A vertex where |z| is at most a tolerance lies *on* the wall; one sign
-per vertex and wall is the only thing that floating point decides, so that the complex
-is a complex whatever it decides.  It is right up to regions narrower than the band in
-which |z| was taken for 0, and the width of the widest such band is part of the answer.
+The walls of networks with equal units, without biases or with rounded weights are not in general
+position, and a layer at a time refuses them.  Here the complex is cut by one wall after the other.
+A vertex where |z| is at most a tolerance lies *on* the wall; one sign per vertex and wall is the
+only thing that floating point decides, so that the complex is a complex whatever it decides.  It is
+right up to regions narrower than the band in which |z| was taken for 0, and the width of the widest
+such band is part of the answer.
 
-Some 25 microseconds per region; regions2d takes 1 or 2.
+Some 25 microseconds per region; a layer at a time takes 1 or 2.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from relu_dynamics.complex2d import Found, NotGeneric, Regions, assemble, guard, packed_patterns, sums_sizes, unpacked
-from relu_dynamics.geometry import Subdivision, cross, cut_by_signs, face_means, walk, window_subdivision
-from relu_dynamics.mlp import MLP, Array, Bits, Indices
-from relu_dynamics.pattern import Words, pack, unique_words
+from relu_dynamics.checks import Array, Bits, Indices, Words
+from relu_dynamics.geometry import (
+    Subdivision, cross, cut_by_signs, face_means, walk, window_subdivision)
+from relu_dynamics.mlp import MLP
+from relu_dynamics.patterns import pack, unique_words
+from relu_dynamics.regions2d.bits import packed_patterns, unpacked
+from relu_dynamics.regions2d.found import Found, NotGeneric, guard, sums_sizes
+from relu_dynamics.regions2d.regions import Regions, assemble
 
 LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tried in turn
 WIDEST = 1e-3  # refuse an answer that is uncertain about regions wider than this part of the window
 
 
 def unit_by_unit(net: MLP, corners: Array, max_regions: int) -> Regions:
-    """The regions of a network whose walls meet, touch or coincide, by cutting with one wall at a time.
+    """The regions of a network whose walls meet, touch or coincide, cut by one wall at a time.
 
-    A vertex is on a wall if |z| is at most level times the size of the sums z comes
-    from; the levels are tried until every check passes.  ValueError if none does.
+    A vertex is on a wall if |z| is at most level times the size of the sums z comes from; the
+    levels are tried until every check passes.  ValueError if none does.
     """
     size = float(np.ptp(corners, axis=0).max())
     reason = ""
@@ -35,19 +39,21 @@ def unit_by_unit(net: MLP, corners: Array, max_regions: int) -> Regions:
         try:
             found = _cut_by_all(net, corners, level, max_regions)
             if found.tolerance > WIDEST * size:
-                raise NotGeneric(f"rounding hides walls of regions as wide as {found.tolerance:.1g}")
+                raise NotGeneric("rounding hides walls of regions as wide as "
+                                 f"{found.tolerance:.1g}")
             regions = assemble(net, corners, found, level)
             _check_patterns(regions)
             return regions
         except NotGeneric as problem:
             reason = str(problem)
-    raise ValueError("The linear regions cannot be told apart in float64: walls coincide up to rounding but not exactly "
-                     f"({reason}). Move the window, or round the weights so that equal walls are exactly equal.")
+    raise ValueError("The linear regions cannot be told apart in float64: walls coincide up to "
+                     f"rounding but not exactly ({reason}). Move the window, or round the weights "
+                     "so that equal walls are exactly equal.")
 
 
 def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Found:
-    """The same as _enumerate; the tolerance is at least twice the widest band that was taken for a wall."""
-    sub = window_subdivision(corners)
+    """As enumerate_layers; the tolerance is at least twice the widest band taken for a wall."""
+    sub, _ = window_subdivision(corners)
     faces, unit, widest = 1, 0, 0.0
     layers: list[tuple[Indices, Words]] = []
     scales: list[Array] = []
@@ -86,12 +92,13 @@ def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Fou
     cycles = walk(sub.next, first)
     if cycles is None or len(cycles.half_edge) != len(inside):
         raise NotGeneric("the boundary of a face does not close")
-    tolerance = max(level * float(np.ptp(corners, axis=0).max()), 2 * widest)  # a region has a wall on either side
+    # a region has a wall on either side
+    tolerance = max(level * float(np.ptp(corners, axis=0).max()), 2 * widest)
     return Found(faces, sub, cycles, layers, scales, tolerance)
 
 
 def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
-    """Z, (units, vertices), with a column for every crossing (u, v, t), doubling its room when that is used up."""
+    """Z, (units, vertices), with a column for every crossing (u, v, t), and room for more."""
     if used + len(crossings) > Z.shape[1]:
         Z = np.concatenate([Z, np.empty((len(Z), used + len(crossings)))], axis=1)
     u, v = crossings[:, :2].astype(np.intp).T
@@ -99,12 +106,13 @@ def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
     return Z
 
 
-def _widest_band(net: MLP, sub: Subdivision, Z: Array, threshold: Array, layers: list[tuple[Indices, Words]]) -> float:
-    """The width of the widest part of a face in which rounding hides the sign of a unit, an upper bound.
+def _widest_band(net: MLP, sub: Subdivision, Z: Array, threshold: Array,
+                 layers: list[tuple[Indices, Words]]) -> float:
+    """At least the width of the widest part of a face in which rounding hides the sign of a unit.
 
-    That is the band |z| <= threshold; the slope of z in a face is at least its range
-    over the face's diameter.  Where all corners are that close to 0 there is either no
-    wall, if z is exactly 0 as an affine function, or it could be anywhere in the face.
+    That is the band |z| <= threshold; the slope of z in a face is at least its range over the
+    face's diameter.  Where all corners are that close to 0 there is either no wall, if z is exactly
+    0 as an affine function, or it could be anywhere in the face.
     """
     inside = np.flatnonzero(sub.face >= 0)
     half = inside[np.argsort(sub.face[inside], kind="stable")]
@@ -112,7 +120,8 @@ def _widest_band(net: MLP, sub: Subdivision, Z: Array, threshold: Array, layers:
     p, q = (sub.points[sub.edges.ravel()[h]] for h in (half, half ^ 1))
     base = np.repeat(p[start], np.diff(start, append=len(half)), axis=0)
     diameter = np.hypot(*(np.maximum.reduceat(p, start) - np.minimum.reduceat(p, start)).T)
-    width = np.abs(np.add.reduceat(cross(p - base, q - base), start)) / diameter  # twice the area over the diameter
+    # twice the area over the diameter
+    width = np.abs(np.add.reduceat(cross(p - base, q - base), start)) / diameter
     widest = 0.0
     for unit, limit in enumerate(threshold):
         corner = Z[unit].take(sub.edges.ravel()[half])
@@ -120,21 +129,21 @@ def _widest_band(net: MLP, sub: Subdivision, Z: Array, threshold: Array, layers:
         flat = np.flatnonzero((high <= limit) & (low >= -limit))
         met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))
         flat = flat[~_is_zero(net, layers, flat, unit)] if len(flat) and limit > 0 else flat[:0]
-        widest = max(widest, width[flat].max(initial=0),
-                     np.minimum(limit * diameter[met] / (high - low)[met], width[met]).max(initial=0))
+        band = np.minimum(limit * diameter[met] / (high - low)[met], width[met])
+        widest = max(widest, width[flat].max(initial=0), band.max(initial=0))
     return widest
 
 
 def _is_zero(net: MLP, layers: list[tuple[Indices, Words]], faces: Indices, unit: int) -> Bits:
     """Is the unit of the next layer the zero function on each of these faces?
 
-    Weights that differ at all differ by 1e-16 of their size, and its three coefficients
-    are sums of products of weights: extended precision tells 0 from rounding.
+    Weights that differ at all differ by 1e-16 of their size, and its three coefficients are sums of
+    products of weights: extended precision tells 0 from rounding.
     """
     depth = len(layers)
-    q = unpacked(packed_patterns(layers, 1 + int(faces.max())).take(faces, axis=0) if depth else np.zeros((len(faces), 0), np.uint64),
-                 [len(b) for b in net.biases[:depth]])
-    W, b = net.weights[depth][unit].astype(np.longdouble), net.biases[depth][unit].astype(np.longdouble)
+    packed = packed_patterns(layers, 1 + int(faces.max())).take(faces, axis=0)
+    q = unpacked(packed, [len(b) for b in net.biases[:depth]])
+    W, b = (part[depth][unit].astype(np.longdouble) for part in net)
     D, constant = np.tile(W, (len(faces), 1)), np.full(len(faces), b)
     D_size, constant_size = np.abs(D), np.abs(constant)
     at = q.shape[1]
@@ -145,18 +154,21 @@ def _is_zero(net: MLP, layers: list[tuple[Indices, Words]], faces: Indices, unit
         constant, constant_size = constant + D @ b, constant_size + D_size @ np.abs(b)
         D, D_size = D @ V, D_size @ np.abs(V)
     noise = 64 * np.finfo(np.longdouble).eps
-    return (np.abs(D) <= noise * D_size).all(axis=1) & (np.abs(constant) <= noise * constant_size)  # type: ignore[no-any-return]
+    no_slope = (np.abs(D) <= noise * D_size).all(axis=1)
+    return np.asarray(no_slope & (np.abs(constant) <= noise * constant_size))
 
 
 def _check_patterns(regions: Regions) -> None:
-    """Patterns are distinct, and the network has them at a point inside each region, up to the level."""
+    """Patterns are distinct, and the network's at a point inside each region, up to the level."""
     if len(unique_words(regions.packed)[0]) < len(regions):
         raise NotGeneric("two regions have the same pattern")
     h = face_means(regions.vertices, regions.face_start, regions.face_vertex)
     at = 0
-    for W, b, scale in zip(regions.net.weights[:-1], regions.net.biases[:-1], regions.scales, strict=True):
+    net = regions.net
+    for W, b, scale in zip(net.weights[:-1], net.biases[:-1], regions.scales, strict=True):
         z = h @ W.T + b
-        if (((z > 0) != regions.pattern[:, at : at + len(b)]) & (np.abs(z) > regions.level * scale)).any():
+        wrong = (z > 0) != regions.pattern[:, at : at + len(b)]
+        if (wrong & (np.abs(z) > regions.level * scale)).any():
             raise NotGeneric("a region's pattern is not the network's there")
         h = np.maximum(z, 0)
         at += len(b)

@@ -17,7 +17,6 @@ kernel of r' = -K r, everything is its value at the start plus sum_e (amplitude)
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -28,8 +27,11 @@ from scipy.integrate import DOP853
 from scipy.optimize import brentq
 from scipy.special import exprel
 
-from relu_dynamics.kinks import ON, REST, Task, States, distances, first_states, make_task, margins, motion, next_states, sweep
-from relu_dynamics.mlp import MLP, Undecided, Array, Bits, Indices, as_real, check_count, check_net, flatten, forward, unflatten
+from relu_dynamics.checks import Array, Bits, Indices, Undecided, as_real, check_count, check_net
+from relu_dynamics.flow.kinks import (
+    ON, REST, States, Task, distances, first_states, make_task, margins, motion, next_states, sweep,
+)
+from relu_dynamics.mlp import MLP, flatten, forward, unflatten
 
 EPS = float(np.finfo(np.float64).eps)
 SMALLEST = float(np.finfo(np.float64).tiny)
@@ -187,11 +189,10 @@ def _follow_numerically(
     task: Task, rtol: float, atol: float, state: States, theta: Array, start: float, stop: float
 ) -> tuple[float, Array, int | None]:
     def velocity(_: float, theta: Array) -> Array:
-        if np.isfinite(theta).all():
-            with contextlib.suppress(ArithmeticError):
-                layers = motion(task, state, sweep(task, state, theta)).layers
-                return np.concatenate([part.ravel() for layer in layers for part in layer])
-        return np.full(len(theta), np.nan)  # a trial step went too far; the integrator takes a shorter one
+        if not np.isfinite(theta).all():
+            return np.full(len(theta), np.nan)  # a trial step went too far; the integrator takes a shorter one
+        layers = motion(task, state, sweep(task, state, theta)).layers
+        return np.concatenate([part.ravel() for layer in layers for part in layer])
 
     noise = atol + rtol * float(np.abs(theta).max())  # what the integrator allows itself
     lift = np.maximum(0, noise - margins(task, state, sweep(task, state, theta)))

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from relu_dynamics.mlp import MLP, backward, forward, init, predict
-from relu_dynamics.pattern import (
-    affine_map, dead_units, hamming, hidden_units, pack, pattern, preactivation_maps, split_layers, unique_patterns, unpack,
+from relu_dynamics.mlp import MLP, backward, forward, hidden_units, init, predict, split_layers
+from relu_dynamics.patterns import (
+    affine_map, dead_units, hamming, pack, pattern, preactivation_maps, unique_patterns, unpack,
 )
 from tests.oracles import exact_pattern
 from tests.strategies import exact_nets, gaussian_nets, twins, with_rows

@@ -28,9 +28,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.complex2d import Regions
-from relu_dynamics.mlp import MLP, Array, Bits, Indices, as_real, check_count, check_indices, check_kind, check_net_and_rows, row_blocks
-from relu_dynamics.pattern import hidden_units, pack, pattern, preactivation_maps, unique_words
+from relu_dynamics.checks import (
+    Array, Bits, Indices, as_real, check_count, check_indices, check_kind, check_net_and_rows,
+    row_blocks,
+)
+from relu_dynamics.regions2d.regions import Regions
+from relu_dynamics.mlp import MLP, hidden_units
+from relu_dynamics.patterns import pack, pattern, preactivation_maps, unique_words
 from relu_dynamics.regions1d import Pieces, regions_on_segment
 from relu_dynamics.tangent import descent_direction, preactivation_rates
 from relu_dynamics.walls import lengths

@@ -1,0 +1,343 @@
+"""Training by gradient descent: SGD and Adam, full batch or mini-batch.
+
+    loss   (1 / (n m[L])) sum_i |f(x_i) - y_i|^2      the mean over examples and outputs
+    g      its gradient with respect to theta, the vector of all parameters (mlp.flatten)
+    sgd    theta <- theta - rate g
+    adam   m <- beta1 m + (1 - beta1) g         v <- beta2 v + (1 - beta2) g^2
+           theta <- theta - rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
+
+The pattern is the network's own at every step, or imposed and kept: each example then has
+its gates for ever, and the network is linear in the parameters of each layer (T40).
+
+mlp.forward and mlp.backward are the clear version of a step, and what the tests compare it
+with.  Here nothing is allocated: theta and g are each one vector of which the layers are
+views, and a batch passes forward and backward in blocks of rows, small enough to stay in
+cache, through the same few arrays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import sys
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from relu_dynamics.checks import (
+    Array, Bits, check_count, check_dtype, check_flag, check_kind, check_moments, check_net, check_net_and_rows,
+    check_pattern, check_positive, check_record, check_rng, check_rounded, check_share, check_some, check_targets,
+    row_blocks,
+)
+from relu_dynamics.mlp import MLP, flatten, split_layers, unflatten
+
+BLOCK = 512  # rows; enough for the matrix products to run at full speed, few enough for the cache
+
+
+class SGD(NamedTuple):
+    """Gradient descent with a constant rate; made by sgd(rate)."""
+
+    rate: float
+
+
+class Adam(NamedTuple):
+    """Kingma & Ba 2015, algorithm 1, as torch.optim.Adam has it; made by adam(rate, ...)."""
+
+    rate: float
+    beta1: float
+    beta2: float
+    epsilon: float
+
+
+class State(NamedTuple):
+    """Where an optimiser stands between two steps."""
+
+    steps: int     # taken so far
+    first: Array   # (p,) Adam's running means of the gradient
+    second: Array  # (p,) and of its square; both in the dtype of the steps, zero for SGD
+
+
+class History(NamedTuple):
+    """What train saw on the way."""
+
+    loss: Array              # (epochs,): the mean over the epoch's batches, each before its step
+    records: dict[int, Any]  # epoch -> what record(epoch, net) returned
+    state: State             # of the optimiser at the end
+
+    def __repr__(self) -> str:
+        last = f", loss {self.loss[0]:.3g} to {self.loss[-1]:.3g}" if len(self.loss) else ""
+        return f"History({len(self.loss)} epochs{last}, {len(self.records)} records)"
+
+
+class Divergence(ValueError, FloatingPointError):
+    """Training left the finite numbers."""
+
+
+def sgd(rate: float) -> SGD:
+    """The optimiser theta <- theta - rate g.  ValueError unless rate is finite and positive."""
+    return SGD(check_positive("rate", rate))
+
+
+def adam(rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adam:
+    """The optimiser Adam; its moments start at zero in every run.
+
+    ValueError unless rate and epsilon are finite and positive and 0 <= beta1, beta2 < 1.
+    """
+    meaning = "the share of its past that a running mean keeps"
+    return Adam(check_positive("rate", rate), check_share("beta1", beta1, meaning), check_share("beta2", beta2, meaning),
+                check_positive("epsilon", epsilon))
+
+
+# ------------------------------------------------------------------- the run
+
+
+def train(
+    net: MLP,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    optimiser: SGD | Adam,
+    epochs: int,
+    batch_size: int | None = None,
+    rng: np.random.Generator | None,
+    pattern: ArrayLike | None = None,
+    record: Callable[[int, MLP], Any] | None = None,
+    record_epochs: Iterable[int] | None = None,
+    reshuffle: bool = True,
+    state: State | None = None,
+    dtype: DTypeLike = np.float64,
+    progress: bool | None = None,
+) -> tuple[MLP, History]:
+    """(trained network, History): net after epochs passes over x, (n, m[0]), and y, (n, m[L]).
+
+    batch_size rows make one step, the last batch of an epoch what is left; None is
+    full batch.  rng deals the rows to batches anew every epoch, or only once with
+    reshuffle=False; with a single batch nothing is random, and rng may be None.
+    pattern, (n, H) bool, imposes the gates of every example throughout, as in forward (T40).
+    record(epoch, net) is called with net itself as epoch 0 and after every epoch, or
+    only at record_epochs.  state, the history.state of an earlier call, goes on from there: with the
+    network that call returned, its dtype, and the generator it used (with reshuffle=False, one in the
+    state that it had at the start), two calls give the bytes of one.  dtype is that of the steps,
+    float32 or float64; networks given to record and returned are float64.  The same arguments give
+    the same bytes.  progress shows a line on stderr; None: if it is a terminal.
+
+    ValueError for arguments that do not fit together or hold no example; Divergence
+    (a ValueError and a FloatingPointError) when the loss or a parameter is not finite.
+
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> trained, history = rd.train(hat, [[0.5], [1.5]], [[1], [0]], optimiser=rd.sgd(0.05), epochs=3, rng=None)
+    >>> history.loss.round(3).tolist()
+    [0.25, 0.142, 0.118]
+    """
+    net, data = _check_examples(net, x, y, pattern, check_dtype(dtype))
+    check_kind("optimiser", optimiser, SGD, Adam)
+    optimiser = sgd(*optimiser) if isinstance(optimiser, SGD) else adam(*optimiser)  # however it was made
+    epochs, n = check_count("epochs", epochs, 0), len(data.x)
+    batches = list(row_blocks(n, n if batch_size is None else check_count("batch_size", batch_size, 1)))
+    check_flag("reshuffle", reshuffle, "new batches every epoch, or shuffle once")
+    show = sys.stderr.isatty() if progress is None else progress
+    check_flag("progress", show, "show a line on stderr, or None, if it is a terminal")
+    if rng is not None or len(batches) > 1:
+        check_rng(rng)  # type: ignore[arg-type]
+    wanted = check_record(record, record_epochs, epochs)
+    theta = _parameters(net, data.x.dtype)
+    theta.vector[:] = check_rounded("net", flatten(net), data.x.dtype)
+    steps, *means = check_moments(state, State, len(theta.vector), data.x.dtype)
+
+    history = History(np.empty(epochs), {}, State(steps + epochs * len(batches), means[0], means[1]))
+    if record is not None and 0 in wanted:
+        history.records[0] = record(0, unflatten(flatten(net), net))
+    started, last_shown = time.monotonic(), -math.inf
+    passes = _passes(data, rng if len(batches) > 1 else None, reshuffle)
+    work = _workspace(net, max(batch.stop - batch.start for batch in batches), data.x.dtype)
+    descent = _descend(theta, passes, batches, optimiser, history.state, itertools.count(steps + 1), work)
+    for epoch, loss in zip(range(1, epochs + 1), descent):
+        history.loss[epoch - 1] = loss
+        if record is not None and epoch in wanted:
+            history.records[epoch] = record(epoch, _network(theta.vector, net, epoch, optimiser))
+        if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):
+            last_shown = _show(epoch, epochs, loss, started)
+    return _network(theta.vector, net, epochs, optimiser) if epochs else net, history
+
+
+class _Examples(NamedTuple):
+    x: Array           # (n, m[0])
+    y: Array           # (n, m[L])
+    pattern: Bits      # (n, H) imposed gates, or (n, 0) for the network's own
+
+    def at(self, rows: slice) -> _Examples:
+        return _Examples(self.x[rows], self.y[rows], self.pattern[rows])
+
+
+def _check_examples(net: MLP, x: ArrayLike, y: ArrayLike, pattern: ArrayLike | None, dtype: np.dtype[Any]) -> tuple[MLP, _Examples]:
+    """A float64 copy of net, and the examples in dtype and row-major."""
+    net = check_net(net)
+    net = unflatten(flatten(net).astype(np.float64), net)
+    _, x = check_net_and_rows(net, x)
+    y = check_targets(net, x, y)
+    check_some("x", x, "a mean over no examples is no loss")
+    gates = np.zeros((len(x), 0), np.bool_) if pattern is None else check_pattern(net, pattern, len(x), "pattern").copy()
+    return net, _Examples(check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates)
+
+
+def _passes(data: _Examples, rng: np.random.Generator | None, reshuffle: bool) -> Iterator[_Examples]:
+    """The examples in the order of each epoch; a pass is overwritten by the next."""
+    if rng is None:
+        while True:
+            yield data
+    shuffled = _Examples(np.empty_like(data.x), np.empty_like(data.y), np.empty_like(data.pattern))
+    while True:
+        order = rng.permutation(len(data.x))
+        for part, into in zip(data, shuffled, strict=True):
+            np.take(part, order, axis=0, out=into, mode="clip")  # the default mode would copy out first
+        yield shuffled
+        while not reshuffle:
+            yield shuffled
+
+
+def _descend(
+    theta: _Parameters, passes: Iterator[_Examples], batches: list[slice], optimiser: SGD | Adam, means: State,
+    steps: Iterator[int], work: _Workspace,
+) -> Generator[float, None, None]:
+    """The mean loss over the batches of each epoch; theta and the running means move on."""
+    for epoch, data in enumerate(passes, 1):
+        losses = []
+        with np.errstate(over="ignore", invalid="ignore"):  # divergence is found by its loss
+            for batch in batches:
+                losses.append(_gradient(theta, data.at(batch), work))
+                _check_finite("loss", losses[-1], epoch, optimiser)
+                _step(theta.vector, work.gradient.vector, optimiser, means, work.scratch, next(steps))
+        yield sum(losses) / len(losses)
+
+
+def _network(theta: Array, like: MLP, epoch: int, optimiser: SGD | Adam) -> MLP:
+    """A float64 copy to hand out, after checking that it is finite."""
+    _check_finite("largest parameter", float(np.abs(theta).max()), epoch, optimiser)
+    return unflatten(theta.astype(np.float64), like)
+
+
+def _check_finite(name: str, value: float, epoch: int, optimiser: SGD | Adam) -> None:
+    if not math.isfinite(value):
+        raise Divergence(f"Training diverged: the {name} is {value} in epoch {epoch}. Use a smaller rate than "
+                         f"{optimiser.rate:g}; data of a size far from 1 also call for a smaller one, or for scaling.")
+
+
+def _show(epoch: int, epochs: int, loss: float, started: float) -> float:
+    """Overwrite the progress line; returns the time."""
+    now = time.monotonic()
+    left = round((now - started) / epoch * (epochs - epoch))
+    line = f"\repoch {epoch}/{epochs}  loss {loss:.3e}  {left // 60}:{left % 60:02d} left "
+    sys.stderr.write(line + ("\n" if epoch == epochs else ""))
+    sys.stderr.flush()
+    return now
+
+
+# ------------------------------------------- one step, in arrays made before the first
+
+
+class _Parameters(NamedTuple):
+    """The parameters, or a gradient, as one vector (p,) and as layers that are views of it."""
+
+    vector: Array
+    weights: list[Array]  # (m[l], m[l-1])
+    biases: list[Array]   # (m[l],)
+
+
+class _Workspace(NamedTuple):
+    """All that a step writes to, besides theta and the running means."""
+
+    hidden: list[Array]    # h[1] .. h[L-1] and f, each (rows, m[l]); on the way back, dLoss/dz[l]
+    pattern: list[Bits]    # q[1] .. q[L-1]
+    part: _Parameters      # the gradient of one block of rows
+    gradient: _Parameters  # the sum over the blocks of a batch
+    scratch: Array         # (p,)
+
+
+def _gradient(theta: _Parameters, batch: _Examples, work: _Workspace) -> float:
+    """The loss on a batch; its gradient is left in work.gradient."""
+    loss = 0.0
+    for block in row_blocks(len(batch.x), BLOCK):
+        into = work.part if block.start else work.gradient
+        loss += _block_gradient(theta, batch.at(block), 1 / batch.y.size, work, into)
+        if block.start:
+            work.gradient.vector[:] += work.part.vector
+    return loss
+
+
+def _block_gradient(theta: _Parameters, rows: _Examples, weight: float, work: _Workspace, into: _Parameters) -> float:
+    """weight |f(x) - y|^2 summed over some rows; the gradient is left in into."""
+    L, n = len(theta.weights), len(rows.x)
+    h = [rows.x, *(array[:n] for array in work.hidden)]  # h[0] .. h[L-1], and f in place of h[L]
+    imposed = rows.pattern.shape[1] > 0
+    q = _by_layer(theta, rows.pattern) if imposed else [array[:n] for array in work.pattern]
+
+    # np.dot rather than matmul, which leaves products with one output to a slow loop
+    for k in range(L):                                  # z = h W^T + b, h = q z
+        z = np.dot(h[k], theta.weights[k].T, out=h[k + 1])
+        z += theta.biases[k]
+        if k < L - 1:
+            if not imposed:
+                np.greater(z, 0, out=q[k])
+            z *= q[k]
+
+    g = np.subtract(h[L], rows.y, out=h[L])             # the residual, which becomes dLoss/df
+    loss = weight * float(np.vdot(g, g))
+    g *= 2 * weight
+
+    for k in reversed(range(L)):                        # dW = g^T h, db = sum g, g = q (g W)
+        np.dot(g.T, h[k], out=into.weights[k])
+        g.sum(axis=0, out=into.biases[k])
+        if k > 0:
+            g = np.dot(g, theta.weights[k], out=h[k])   # h[k] has been used for the last time
+            g *= q[k - 1]
+    return loss
+
+
+def _step(theta: Array, g: Array, optimiser: SGD | Adam, means: State, u: Array, t: int) -> None:
+    """Move theta, (p,), by step t = 1, 2, ... of the optimiser.  g and u are used up."""
+    if isinstance(optimiser, SGD):
+        g *= optimiser.rate
+        theta -= g
+        return
+    rate, beta1, beta2, epsilon = optimiser
+    m, v = means.first, means.second
+    m *= beta1
+    m += np.multiply(g, 1 - beta1, out=u)
+    v *= beta2
+    g *= g
+    v += np.multiply(g, 1 - beta2, out=u)
+    # m^ / (sqrt(v^) + epsilon) with both corrections taken out of the vectors
+    correction = math.sqrt(1 - beta2**t)
+    np.sqrt(v, out=u)
+    u += epsilon * correction
+    np.divide(m, u, out=u)
+    u *= rate * correction / (1 - beta1**t)
+    theta -= u
+
+
+def _by_layer(theta: _Parameters, pattern: Bits) -> list[Bits]:
+    return split_layers(MLP(tuple(theta.weights), tuple(theta.biases)), pattern)
+
+
+def _parameters(net: MLP, dtype: np.dtype[Any]) -> _Parameters:
+    """Room for the parameters of net."""
+    vector, at = np.empty(sum(part.size for parts in net for part in parts), dtype), 0
+    weights, biases = [], []
+    for W, b in zip(*net, strict=True):
+        weights.append(vector[at : at + W.size].reshape(W.shape))
+        biases.append(vector[at + W.size : at + W.size + b.size])
+        at += W.size + b.size
+    return _Parameters(vector, weights, biases)
+
+
+def _workspace(net: MLP, rows: int, dtype: np.dtype[Any]) -> _Workspace:
+    """Arrays for batches of so many rows."""
+    widths, rows = [len(b) for b in net.biases], min(rows, BLOCK)
+    part, gradient = _parameters(net, dtype), _parameters(net, dtype)
+    return _Workspace([np.empty((rows, w), dtype) for w in widths], [np.empty((rows, w), np.bool_) for w in widths[:-1]],
+                      part, gradient, np.empty_like(part.vector))
