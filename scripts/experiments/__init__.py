@@ -1,4 +1,5 @@
-"""One question a file; a file in this folder is an experiment (its name: a letter, a number, words).
+"""One question a file; a file in this folder is an experiment (its name: a letter, a number,
+words).
 
 An experiment is a module whose docstring is a question, the command, and how it is answered, with
 

@@ -16,7 +16,8 @@ from scripts.lab import Claim, each, image_runs, means, over_checkpoints, rise, 
 TITLE = "Distance to the nearest wall"
 SOURCE = "the paper's region_narrowness.py"
 PAPER_EPOCHS = 2500
-SHOWS = ("Mean distance to the nearest wall through training, exactly (left) and by the paper's surrogate (right). The two "
+SHOWS = ("Mean distance to the nearest wall through training, exactly (left) and by the paper's "
+         "surrogate (right). The two "
          "are not the same quantity beyond the first layer.")
 
 
@@ -25,8 +26,8 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """values (images, inputs, checkpoints, seeds, 2): mean exact and mean surrogate distance, over every fourth pixel
-    (at paper scale every 64th)."""
+    """values (images, inputs, checkpoints, seeds, 2): mean exact and mean surrogate distance, over
+    every fourth pixel (at paper scale every 64th)."""
     step = 4 if settings.scale != "paper" else 64
 
     def distances(trained, net):
@@ -39,17 +40,22 @@ def measure(settings, folder):
 def claims(data):
     names, epochs, result = data["inputs"].tolist(), data["epochs"], []
     for image, table in zip(data["images"].tolist(), data["values"], strict=True):
-        for kind, words in enumerate((("c", "d", "exact", "question"), ("a", "b", "surrogate", "paper"))):
+        for kind, words in enumerate((("c", "d", "exact", "question"),
+                                      ("a", "b", "surrogate", "paper"))):
             wider, falls, word, whose = words
             distance = dict(zip(names, table[..., kind], strict=True))
             start = {name: values[epochs <= 1] for name, values in distance.items()}
             later = {name: values[epochs >= 1] for name, values in distance.items()}
             result += [
-                Claim(f"E12{wider}", f"the first epoch widens the {word} distance threefold or more, for every input", means(start),
-                      each("epoch 1 > 3 x epoch 0", {name: np.log10(values[-1] / (3 * values[0])) for name, values in start.items()}),
+                Claim(f"E12{wider}", f"the first epoch widens the {word} distance threefold or "
+                                     f"more, for every input", means(start),
+                      each("epoch 1 > 3 x epoch 0", {name: np.log10(values[-1] / (3 * values[0]))
+                                                     for name, values in start.items()}),
                       kind=whose, image=image),
-                Claim(f"E12{falls}", f"then the {word} distance falls, for every input", means(later),
-                      each("epoch 1 > last", {name: -rise(np.log10(values)) for name, values in later.items()}), kind=whose, image=image),
+                Claim(f"E12{falls}", f"then the {word} distance falls, for every input",
+                      means(later),
+                      each("epoch 1 > last", {name: -rise(np.log10(values)) for name,
+                                              values in later.items()}), kind=whose, image=image),
             ]
     return result
 
@@ -59,7 +65,8 @@ def draw(data):
     for row, image, table in zip(axes, data["images"].tolist(), data["values"], strict=True):
         for ax, kind, title in zip(row, (0, 1), ("exact", "surrogate |z| / |w|"), strict=True):
             values = dict(zip(data["inputs"].tolist(), 1000 * table[..., kind], strict=True))
-            style.over_epochs(ax, data["epochs"], values, "mean distance to a wall x 1000\n(lengths in the space of inputs)")
+            style.over_epochs(ax, data["epochs"], values,
+                              "mean distance to a wall x 1000\n(lengths in the space of inputs)")
             ax.set_title(f"{image}: {title}", loc="left", fontsize="medium")
     for column in axes.T:
         style.same_range(column, 0)

@@ -11,13 +11,15 @@ paper scale here; the default is 512 and 500.
 
 from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
-    Claim, Setup, chain, coordinates, each, every, extremes, means, ordered, over_checkpoints, signal_pairs, signal_runs, style,
+    Claim, Setup, chain, coordinates, each, every, extremes, means, ordered, over_checkpoints,
+    signal_pairs, signal_runs, style,
 )
 
 TITLE = "Hamming distance along a simpler signal"
 SOURCE = "the paper's appendix, figure 4"
 PAPER_EPOCHS = 1000
-SHOWS = "How many units differ between neighbours and between distant samples, through training, for two inputs."
+SHOWS = ("How many units differ between neighbours and between distant samples, through training, "
+         "for two inputs.")
 SETUPS = {
     "quick": Setup(256, (32, 32), 50, None, (0, 1, 10, 25, 50)),
     "laptop": Setup(512, (256, 256), 500, None, (0, 1, 10, 50, 100, 200, 300, 400, 500)),
@@ -36,7 +38,8 @@ def runs(settings):
 def measure(settings, folder):
     """values (inputs, checkpoints, seeds, 2): mean over local and over global pairs."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean() for pairs in signal_pairs(trained)]
+        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
+                for pairs in signal_pairs(trained)]
 
     return over_checkpoints(wanted(settings), folder, distances)
 
@@ -46,9 +49,11 @@ def claims(data):
     local, far = (dict(zip(names, data["values"][..., place], strict=True)) for place in (0, 1))
     near = {name: local[name] for name in coordinates(names)[:1]}
     return [
-        ordered("E18a", f"local Hamming distance {{}} {everywhere}", chain(*reversed(names)), local),
+        ordered("E18a", f"local Hamming distance {{}} {everywhere}", chain(*reversed(names)),
+                local),
         ordered("E18b", f"global Hamming distance {{}} {everywhere}", chain(*reversed(names)), far),
-        Claim("E18c", f"coordinates: neighbours differ in about one unit (fewer than two) {everywhere}", means(near),
+        Claim("E18c", f"coordinates: neighbours differ in about one unit (fewer than two) "
+                      f"{everywhere}", means(near),
               each("2 > distance", {name: 2 - values for name, values in near.items()})),
     ]
 
@@ -56,7 +61,9 @@ def claims(data):
 def draw(data):
     figure, axes = style.panels(1, 2)
     for ax, place, title in zip(axes[0], range(2), ("local pairs", "global pairs"), strict=True):
-        style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(), data["values"][..., place], strict=True)), "Hamming distance (units)")
+        style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(),
+                                                       data["values"][..., place], strict=True)),
+                          "Hamming distance (units)")
         ax.set_title(title, loc="left", fontsize="medium")
         ax.set_ylim(0)
     style.legend_below(figure, axes[0, 0], style.BAND)

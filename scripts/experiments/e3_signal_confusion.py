@@ -10,12 +10,16 @@ from the residuals (T8): samples that the network cannot tell apart pile up at +
 import numpy as np
 
 from relu_dynamics import confusion_of_pairs
-from scripts.lab import chain, coordinates, encodings, ordered, read, signal_inputs, signal_pairs, signal_runs, style
+from scripts.lab import (
+    chain, coordinates, encodings, ordered, read, signal_inputs, signal_pairs, signal_runs,
+    style,
+)
 
 TITLE = "Gradient confusion along a 1-D signal"
 SOURCE = "the paper's 1d_signal_confusion.py"
 PAPER_EPOCHS = 500
-SHOWS = ("Histograms of the cosine between two samples' loss gradients after training. A pile at +1 and -1 means that "
+SHOWS = ("Histograms of the cosine between two samples' loss gradients after training. A pile at "
+         "+1 and -1 means that "
          "descent cannot move one sample without the other.")
 EDGES = np.linspace(-1, 1, 51)
 
@@ -25,18 +29,21 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """aligned (inputs, seeds): share of local pairs with |cos| > 0.9; size (inputs, seeds): mean |cos| of
-    global pairs; counts (inputs, 2, bins): histograms of local and global cosines, seeds pooled."""
+    """aligned (inputs, seeds): share of local pairs with |cos| > 0.9; size (inputs, seeds): mean
+    |cos| of global pairs; counts (inputs, 2, bins): histograms of local and global cosines, seeds
+    pooled."""
     inputs, wanted = signal_inputs(settings), signal_runs(settings)
     aligned, size, counts = [], [], []
     for name in inputs:
         trained = [read(wanted[name, seed], folder) for seed in settings.seeds]
-        local, far = zip(*([confusion_of_pairs(one.nets[-1], one.x, one.y, *pairs) for pairs in signal_pairs(one)]
+        local, far = zip(*([confusion_of_pairs(one.nets[-1], one.x, one.y, *pairs)
+                            for pairs in signal_pairs(one)]
                            for one in trained), strict=True)
         aligned.append([np.mean(np.abs(cosines) > 0.9) for cosines in local])
         size.append([np.nanmean(np.abs(cosines)) for cosines in far])
         counts.append([np.histogram(np.concatenate(cosines), EDGES)[0] for cosines in (local, far)])
-    return {"inputs": np.array(inputs), "epochs": trained[0].epochs[-1], "aligned": np.array(aligned), "size": np.array(size),
+    return {"inputs": np.array(inputs), "epochs": trained[0].epochs[-1],
+            "aligned": np.array(aligned), "size": np.array(size),
             "edges": EDGES, "counts": np.array(counts)}
 
 

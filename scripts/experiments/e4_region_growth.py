@@ -1,4 +1,5 @@
-"""E4. How many activation regions do the pixels of an image fall into, and how does training change it?
+"""E4. How many activation regions do the pixels of an image fall into, and how does training change
+it?
 
     python -m scripts.reproduce e4_region_growth
 
@@ -10,13 +11,15 @@ paper's "epoch 0" is our epoch 1).
 
 from relu_dynamics import sampled_regions
 from scripts.lab import (
-    Claim, chain, coordinates, each, encodings, every, image_runs, image_setup, means, ordered, over_checkpoints, rise, style,
+    Claim, chain, coordinates, each, encodings, every, image_runs, image_setup, means, ordered,
+    over_checkpoints, rise, style,
 )
 
 TITLE = "Activation regions sampled at the pixels"
 SOURCE = "the paper's act_regions_image.py"
 PAPER_EPOCHS = 1000
-SHOWS = ("The number of different activation patterns at the pixels, through training. Where every pixel has a pattern of its "
+SHOWS = ("The number of different activation patterns at the pixels, through training. Where "
+         "every pixel has a pattern of its "
          "own, at the grey line, the count is saturated.")
 
 
@@ -26,7 +29,8 @@ def runs(settings):
 
 def measure(settings, folder):
     """values (images, inputs, checkpoints, seeds): regions; and how many pixels there are."""
-    table = over_checkpoints(image_runs(settings), folder, lambda trained, net: sampled_regions(net, trained.x))
+    table = over_checkpoints(image_runs(settings), folder, lambda trained,
+                             net: sampled_regions(net, trained.x))
     return {**table, "pixels": image_setup(settings).size ** 2}
 
 
@@ -41,11 +45,16 @@ def claims(data):
         start = {name: count[name][epochs <= 1] for name in few}
         later = {name: trained[name] for name in few}
         result += [
-            ordered("E4a", f"{{}} regions {every(epochs[epochs >= 1])}", order, trained, margin=pixels / 100, form="{:.0f}", image=image),
+            ordered("E4a", f"{{}} regions {every(epochs[epochs >= 1])}", order, trained,
+                    margin=pixels / 100, form="{:.0f}", image=image),
             Claim("E4b", "the first epoch lowers the count for coordinates", means(start, "{:.0f}"),
-                  each("before > after the first epoch", {name: values[0] - values[-1] for name, values in start.items()}), image=image),
-            Claim("E4c", "the count for coordinates grows after the first epoch", means(later, "{:.0f}"),
-                  each("last > first epoch", {name: rise(values) for name, values in later.items()}), image=image),
+                  each("before > after the first epoch",
+                       {name: values[0] - values[-1] for name, values in start.items()}),
+                  image=image),
+            Claim("E4c", "the count for coordinates grows after the first epoch",
+                  means(later, "{:.0f}"),
+                  each("last > first epoch", {name: rise(values) for name,
+                                              values in later.items()}), image=image),
         ]
     return result
 
@@ -53,10 +62,12 @@ def claims(data):
 def draw(data):
     figure, axes = style.panels_for(data["images"])
     for ax, image, table in zip(axes.flat, data["images"].tolist(), data["values"], strict=True):
-        style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(), table, strict=True)),
+        style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(), table,
+                                                       strict=True)),
                           "activation patterns at the pixels")
         ax.axhline(data["pixels"], color="0.6", linewidth=0.8, zorder=0)
-        ax.annotate(f"{data['pixels']} pixels", (1, data["pixels"]), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
+        ax.annotate(f"{data['pixels']} pixels", (1, data["pixels"]), (0, 2),
+                    xycoords=("axes fraction", "data"), textcoords="offset points",
                     ha="right", va="bottom", fontsize="x-small", color="0.4")
         ax.set_title(image, loc="left", fontsize="medium")
         ax.set_ylim(0, data["pixels"] * 1.1)

@@ -11,14 +11,16 @@ before training (the paper's "epoch 0" is our epoch 1).
 
 from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
-    Claim, Link, chain, coordinates, each, encodings, every, image_pairs, image_runs, means, ordered, over_checkpoints, steadily,
+    Claim, Link, chain, coordinates, each, encodings, every, image_pairs, image_runs, means,
+    ordered, over_checkpoints, steadily,
     style,
 )
 
 TITLE = "Hamming distance across an image"
 SOURCE = "the paper's hamming_image.py"
 PAPER_EPOCHS = 1000
-SHOWS = "How many units differ between two pixels, through training: on the left for neighbours, on the right for distant ones."
+SHOWS = ("How many units differ between two pixels, through training: on the left for neighbours, "
+         "on the right for distant ones.")
 
 
 def runs(settings):
@@ -28,7 +30,8 @@ def runs(settings):
 def measure(settings, folder):
     """values (images, inputs, checkpoints, seeds, 2): mean over local and over global pairs."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean() for pairs in image_pairs(trained)]
+        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
+                for pairs in image_pairs(trained)]
 
     return over_checkpoints(image_runs(settings), folder, distances)
 
@@ -41,21 +44,28 @@ def claims(data):
         first = {name: values[0] for name, values in far.items()}
         gap = {name: far[name] - local[name] for name in names}
         result += [
-            ordered("E5a", f"local Hamming distance {{}} {everywhere}", chain(*reversed(names)), local, image=image),
-            ordered("E5b", f"global Hamming distance {{}} {everywhere}", chain(many[-2:], *reversed(few)), far, image=image),
-            Claim("E5d", f"local < global for every input {everywhere}", means(gap), each("global > local", gap), image=image),
-            ordered("E5e", "global distance {} after the first epoch", chain(*many[-2:]), first, image=image),
+            ordered("E5a", f"local Hamming distance {{}} {everywhere}", chain(*reversed(names)),
+                    local, image=image),
+            ordered("E5b", f"global Hamming distance {{}} {everywhere}",
+                    chain(many[-2:], *reversed(few)), far, image=image),
+            Claim("E5d", f"local < global for every input {everywhere}", means(gap),
+                  each("global > local", gap), image=image),
+            ordered("E5e", "global distance {} after the first epoch", chain(*many[-2:]), first,
+                    image=image),
         ]
         if few and many:
             low, wide, middle, high = few[0], few[-1], many[-2:][0], many[-1]
             result += [
-                Claim("E5f", f"locally {middle} is more than twice {wide} {everywhere}", means({name: local[name] for name in (middle, wide)}),
-                      each(f"{middle} > 2 x", {wide: local[middle] - 2 * local[wide]}), image=image),
-                Claim("E5c", f"global distance of {high} peaks and then falls; {low} grows throughout",
+                Claim("E5f", f"locally {middle} is more than twice {wide} {everywhere}",
+                      means({name: local[name] for name in (middle, wide)}),
+                      each(f"{middle} > 2 x", {wide: local[middle] - 2 * local[wide]}),
+                      image=image),
+                Claim("E5c", f"global distance of {high} peaks and then falls; {low} grows "
+                             f"throughout",
                       means({name: far[name] for name in (high, low)}),
                       [Link(f"peak > last epoch, {high}", far[high].max(axis=0) - far[high][-1]),
                        Link(f"every step up, {low}", steadily(far[low]))], image=image,
-                      needs="in the paper the peak comes after hundreds of epochs of 32 steps each"),
+                      needs="in the paper the peak comes after hundreds of epochs of 32 steps"),
             ]
     return result
 

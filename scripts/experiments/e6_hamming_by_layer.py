@@ -12,14 +12,16 @@ import numpy as np
 
 from relu_dynamics import Pairs, hamming_of_pairs
 from scripts.lab import (
-    Claim, Link, chain, coordinates, each, encodings, every, extremes, image_inputs, image_runs, image_setup, means, ordering,
+    Claim, Link, chain, coordinates, each, encodings, every, extremes, image_inputs, image_runs,
+    image_setup, means, ordering,
     over_checkpoints, rise, stream, style,
 )
 
 TITLE = "Hamming distance by layer"
 SOURCE = "the paper's hamming_layers.py"
 PAPER_EPOCHS = 1000
-SHOWS = "How many units of each layer differ between two random pixels, through training, for the first input and the last."
+SHOWS = ("How many units of each layer differ between two random pixels, through training, for the"
+         " first input and the last.")
 
 
 def compared(settings):
@@ -43,28 +45,44 @@ def measure(settings, folder):
 
 
 def claims(data):
-    names, trained, width, result = data["inputs"].tolist(), data["epochs"] >= 1, float(data["width"]), []
+    names, result = data["inputs"].tolist(), []
+    trained, width = data["epochs"] >= 1, float(data["width"])
     for image, table in zip(data["images"].tolist(), data["values"], strict=True):
-        layers = {name: np.moveaxis(values[trained], 2, 0) for name, values in zip(names, table, strict=True)}  # (layers, c, seeds)
-        first = {f"{name} layer {l + 1}": by[0] for name in names for l, by in enumerate(layers[name])}
-        order = [chain(*(f"{name} layer {l + 1}" for l in range(len(layers[name])))) for name in names]
-        result.append(Claim("E6b", f"after the first epoch the distance falls from layer to layer, {' and '.join(order)}", means(first),
-                            [link for steps in order for link in ordering(steps, first)], image=image))
+        layers = {name: np.moveaxis(values[trained], 2, 0) for name,
+                  values in zip(names, table, strict=True)}  # (layers, c, seeds)
+        first = {f"{name} layer {l + 1}": by[0] for name in names for l,
+                 by in enumerate(layers[name])}
+        order = [chain(*(f"{name} layer {l + 1}" for l in range(len(layers[name]))))
+                 for name in names]
+        result.append(Claim("E6b",
+                            f"after the first epoch the distance falls from layer to layer, "
+                            f"{' and '.join(order)}", means(first),
+                            [link for steps in order for link in ordering(steps, first)],
+                            image=image))
         for name in encodings(names)[-1:]:
             top = layers[name]
             margin = {f"layer {l + 1}": top[0] - 1.3 * top[l] for l in range(1, len(top))}
             result += [
-                Claim("E6a", f"{name}: the first layer differs more than 1.3 times as much as any other {every(data['epochs'][trained])}",
-                      means({f"layer {l + 1}": by for l, by in enumerate(top)}), each("layer 1 > 1.3 x", margin), image=image),
-                Claim("E6c", f"{name}: the first layer starts with more than 40 % of its units and then falls",
-                      means({"layer 1": top[0] / width}), [Link("first epoch > 0.4", top[0, 0] / width - 0.4),
-                                                           Link("first > last epoch", -rise(top[0]))], image=image,
-                      needs="the fall takes more than 300 epochs of 16 steps; the paper has 1000 of 32"),
+                Claim("E6a", f"{name}: the first layer differs more than 1.3 times as much as any "
+                             f"other {every(data['epochs'][trained])}",
+                      means({f"layer {l + 1}": by for l, by in enumerate(top)}),
+                      each("layer 1 > 1.3 x", margin), image=image),
+                Claim("E6c", f"{name}: the first layer starts with more than 40 % of its units "
+                             f"and then falls",
+                      means({"layer 1": top[0] / width}),
+                      [Link("first epoch > 0.4", top[0, 0] / width - 0.4),
+                                                           Link("first > last epoch",
+                                                                -rise(top[0]))], image=image,
+                      needs="the fall takes more than 300 epochs of 16 steps; the paper has 1000 "
+                            "of 32"),
             ]
         for name in coordinates(names)[:1]:
             later = {f"layer {l + 1}": by for l, by in enumerate(layers[name]) if l > 0}
-            result.append(Claim("E6d", f"{name}: the layers after the first rise during training", means(later),
-                                each("last > first epoch", {layer: rise(by) for layer, by in later.items()}), image=image))
+            result.append(Claim("E6d", f"{name}: the layers after the first rise during training",
+                                means(later),
+                                each("last > first epoch",
+                                     {layer: rise(by) for layer, by in later.items()}),
+                                image=image))
     return result
 
 
@@ -74,7 +92,8 @@ def draw(data):
     for row, image, table in zip(axes, data["images"].tolist(), data["values"], strict=True):
         for ax, name, values in zip(row, data["inputs"].tolist(), table, strict=True):
             for l in range(layers):
-                style.shaded(ax, data["epochs"], values[:, :, l], style.shade(l, layers), f"layer {l + 1}")
+                style.shaded(ax, data["epochs"], values[:, :, l], style.shade(l, layers),
+                             f"layer {l + 1}")
             style.epochs_axis(ax, data["epochs"], "Hamming distance (units)")
             ax.set_ylim(0, 1.05 * table.max())
             ax.set_title(f"{image}: {style.label(name)}", loc="left", fontsize="medium")

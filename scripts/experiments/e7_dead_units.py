@@ -11,7 +11,8 @@ import numpy as np
 
 from relu_dynamics import dead_count
 from scripts.lab import (
-    Claim, chain, coordinates, each, encodings, every, image_inputs, image_runs, image_setup, in_order, means, ordered,
+    Claim, chain, coordinates, each, encodings, every, image_inputs, image_runs, image_setup,
+    in_order, means, ordered,
     over_checkpoints, rise, style,
 )
 
@@ -32,8 +33,10 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """values (images, inputs, checkpoints, seeds): dead units; and how many hidden units there are."""
-    table = over_checkpoints(image_runs(settings, inputs(settings)), folder, lambda trained, net: dead_count(net, trained.x))
+    """values (images, inputs, checkpoints, seeds): dead units; and how many hidden units there
+    are."""
+    table = over_checkpoints(image_runs(settings, inputs(settings)), folder, lambda trained,
+                             net: dead_count(net, trained.x))
     return {**table, "units": sum(settings.hidden or image_setup(settings).hidden)}
 
 
@@ -47,17 +50,24 @@ def claims(data):
         soon = {name: dead[name][[0, settled]] for name in few}
         late = {name: dead[name][settled:] for name in few}
         result += [
-            ordered("E7a", f"dead units {{}} {everywhere}", chain(*few), dead, shown={name: dead[name] for name in few}, form=form, image=image),
-            Claim("E7b", "more units are dead after the first epoch than before, for coordinates", means(start, form),
-                  each("epoch 1 > epoch 0", {name: values[-1] - values[0] for name, values in start.items()}), image=image),
-            Claim("E7c", f"at epoch {epochs[settled]} more than 1.5 times the initial number, for coordinates", means(soon, form),
-                  each(f"epoch {epochs[settled]} > 1.5 x epoch 0", {name: values[1] - 1.5 * values[0] for name, values in soon.items()}),
+            ordered("E7a", f"dead units {{}} {everywhere}", chain(*few), dead,
+                    shown={name: dead[name] for name in few}, form=form, image=image),
+            Claim("E7b", "more units are dead after the first epoch than before, for coordinates",
+                  means(start, form),
+                  each("epoch 1 > epoch 0", {name: values[-1] - values[0] for name,
+                                             values in start.items()}), image=image),
+            Claim("E7c", f"at epoch {epochs[settled]} more than 1.5 times the initial number, for "
+                         f"coordinates", means(soon, form),
+                  each(f"epoch {epochs[settled]} > 1.5 x epoch 0",
+                       {name: values[1] - 1.5 * values[0] for name, values in soon.items()}),
                   image=image),
             Claim("E7d", "then less than 10 % more, for coordinates", means(late, form),
-                  each(f"1.1 x epoch {epochs[settled]} > last", {name: 0.1 * values[0] - rise(values) for name, values in late.items()}),
+                  each(f"1.1 x epoch {epochs[settled]} > last",
+                       {name: 0.1 * values[0] - rise(values) for name, values in late.items()}),
                   image=image),
             ordered("E7e", f"dead units {{}} {everywhere}", chain(few[:2], many[-1:]), dead,
-                    shown={name: dead[name] for name in few[:2] + many[-1:]}, form=form, image=image),
+                    shown={name: dead[name] for name in few[:2] + many[-1:]}, form=form,
+                    image=image),
         ]
     return result
 
@@ -65,7 +75,8 @@ def claims(data):
 def draw(data):
     figure, axes = style.panels_for(data["images"])
     for ax, image, table in zip(axes.flat, data["images"].tolist(), data["values"], strict=True):
-        style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(), table, strict=True)),
+        style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(), table,
+                                                       strict=True)),
                           f"dead units of {data['units']}")
         ax.set_title(image, loc="left", fontsize="medium")
     style.same_range(axes, 0)

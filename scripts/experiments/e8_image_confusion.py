@@ -10,12 +10,16 @@ pairs of E5, through training.  The paper shows kernel density estimates, which 
 import numpy as np
 
 from relu_dynamics import confusion_of_pairs
-from scripts.lab import Claim, chain, coordinates, each, encodings, image_pairs, image_runs, means, ordered, over_checkpoints, style
+from scripts.lab import (
+    Claim, chain, coordinates, each, encodings, image_pairs, image_runs, means, ordered,
+    over_checkpoints, style,
+)
 
 TITLE = "Gradient confusion across an image"
 SOURCE = "the paper's gradient_confusion_image.py"
 PAPER_EPOCHS = 1000
-SHOWS = ("Histograms of the cosine between two pixels' loss gradients, nearby and far apart, at the end. Wide tails "
+SHOWS = ("Histograms of the cosine between two pixels' loss gradients, nearby and far apart, at "
+         "the end. Wide tails "
          "are pixels bound together; a narrow peak at 0 is independence.")
 EDGES = np.linspace(-1, 1, 51)
 
@@ -25,13 +29,15 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """Of local [0] and global [1] cosines: spread and aligned (images, inputs, checkpoints, seeds, 2), their standard
-    deviation and the share with |cos| > 0.9; counts (images, inputs, checkpoints, 2, bins), histograms, seeds pooled."""
+    """Of local [0] and global [1] cosines: spread and aligned (images, inputs, checkpoints, seeds,
+    2), their standard deviation and the share with |cos| > 0.9; counts (images, inputs,
+    checkpoints, 2, bins), histograms, seeds pooled."""
     def summary(trained, net):
         rows = []
         for pairs in image_pairs(trained):
             cosines = confusion_of_pairs(net, trained.x, trained.y, *pairs)
-            rows.append([np.nanstd(cosines), np.mean(np.abs(cosines) > 0.9), *np.histogram(cosines, EDGES)[0]])
+            rows.append([np.nanstd(cosines), np.mean(np.abs(cosines) > 0.9),
+                         *np.histogram(cosines, EDGES)[0]])
         return rows
 
     table = over_checkpoints(image_runs(settings), folder, summary)
@@ -46,21 +52,27 @@ def claims(data):
     late = epochs >= min(50, epochs[-1])
     soon = min(10, epochs[-1])
     since = f"from epoch {epochs[late][0]}"
-    for image, spread, aligned in zip(data["images"].tolist(), data["spread"], data["aligned"], strict=True):
+    for image, spread, aligned in zip(data["images"].tolist(), data["spread"], data["aligned"],
+                                      strict=True):
         local, far, piled = (dict(zip(names, values, strict=True)) for values in
-                             (spread[:, late][..., 0], spread[:, late][..., 1], aligned[:, late][..., 0]))
+                             (spread[:, late][..., 0], spread[:, late][..., 1],
+                              aligned[:, late][..., 0]))
         early = dict(zip(names, spread[:, epochs >= soon][..., 1], strict=True))
         end = {name: values[-1] for name, values in far.items()}
         gap = {name: local[name] - far[name] for name in names}
-        natural = chain(many[-1:], few)  # at the end descent on an encoding reaches further, unless nothing holds the image together
+        natural = chain(many[-1:], few)  # what holds a natural image together, encodings learn
         order = chain(*few, *many[-2:-1]) if image == "random image" else natural
         result += [
-            ordered("E8a", f"spread (std) of local cosines: {{}} {since}", chain(few, *many[-2:]), local, image=image),
+            ordered("E8a", f"spread (std) of local cosines: {{}} {since}", chain(few, *many[-2:]),
+                    local, image=image),
             ordered("E8b", f"share of local pairs with |cos| > 0.9: {{}} {since}",
-                    chain(" ≥ ".join(few), " ≥ ".join(many[-2:])), piled, margin=0.02, image=image),
-            Claim("E8c", f"spread of global cosines < of local ones, for every input {since}", means(gap), each("local > global", gap),
+                    chain(" ≥ ".join(few), " ≥ ".join(many[-2:])), piled, margin=0.02,
+                    image=image),
+            Claim("E8c", f"spread of global cosines < of local ones, for every input {since}",
+                  means(gap), each("local > global", gap),
                   image=image),
-            ordered("E8e", f"spread of global cosines: {{}} from epoch {epochs[epochs >= soon][0]}", chain(few[:1], many[-2:]), early, image=image),
+            ordered("E8e", f"spread of global cosines: {{}} from epoch {epochs[epochs >= soon][0]}",
+                    chain(few[:1], many[-2:]), early, image=image),
             ordered("E8d", "spread of global cosines at the end: {}", order, end, image=image),
         ]
     return result

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from relu_dynamics import PAPER_TONES, frequency_error, predict, time_to_half
 from scripts.lab import (
-    Claim, Link, chain, coordinates, each, encodings, image_inputs, image_setup, last_tenth, means, natural_image, natural_runs,
+    Claim, Link, chain, coordinates, each, encodings, image_inputs, image_setup, last_tenth, means,
+    natural_image, natural_runs,
     ordered, over_checkpoints, rank_correlation, read, signal_inputs, signal_runs, style,
 )
 from scripts.lab.rates import strongest
@@ -21,7 +22,8 @@ from scripts.lab.rates import strongest
 TITLE = "Error per frequency through training"
 SOURCE = "after Rahaman et al. 2019; statement T35"
 KIND = "question"
-SHOWS = ("Above, the error of every tone through training, by input. Below, what is left at the end, for the tones and for the "
+SHOWS = ("Above, the error of every tone through training, by input. Below, what is left at the "
+         "end, for the tones and for the "
          "bands of the image.")
 
 
@@ -30,53 +32,73 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """tone_error (inputs, checkpoints, seeds, tones) and half (inputs, seeds, tones), the epoch of relative error 1/2;
-    band_error (image inputs, seeds, bands) at the end."""
+    """tone_error (inputs, checkpoints, seeds, tones) and half (inputs, seeds, tones), the epoch of
+    relative error 1/2; band_error (image inputs, seeds, bands) at the end."""
     wanted = signal_runs(settings)
-    tones = np.array(strongest(read(next(iter(wanted.values())), folder).y) if settings.signal else PAPER_TONES)
-    table = over_checkpoints(wanted, folder, lambda trained, net: frequency_error(predict(net, trained.x), trained.y, trained.shape)[tones])
-    half = [[time_to_half(table["epochs"], by_seed[:, s]) for s in range(len(settings.seeds))] for by_seed in table["values"]]
+    tones = np.array(strongest(read(next(iter(wanted.values())), folder).y) if settings.signal
+                     else PAPER_TONES)
+    table = over_checkpoints(wanted, folder, lambda trained,
+                             net: frequency_error(predict(net, trained.x), trained.y,
+                                                  trained.shape)[tones])
+    half = [[time_to_half(table["epochs"], by_seed[:, s]) for s in range(len(settings.seeds))]
+            for by_seed in table["values"]]
     images = natural_runs(settings)
 
     def bands(name, seed):
         trained = read(images[name, seed], folder)
         return frequency_error(predict(trained.nets[-1], trained.x), trained.y, trained.shape)
 
-    band_error = np.array([[bands(name, seed) for seed in settings.seeds] for name in image_inputs(settings)])
-    return {"inputs": np.array(signal_inputs(settings)), "tones": tones, "epochs": table["epochs"], "tone_error": table["values"],
-            "half": np.array(half), "image": natural_image(settings)[0], "image_inputs": np.array(image_inputs(settings)),
+    band_error = np.array([[bands(name, seed) for seed in settings.seeds]
+                           for name in image_inputs(settings)])
+    return {"inputs": np.array(signal_inputs(settings)), "tones": tones, "epochs": table["epochs"],
+            "tone_error": table["values"],
+            "half": np.array(half), "image": natural_image(settings)[0],
+            "image_inputs": np.array(image_inputs(settings)),
             "band_error": band_error, "nyquist": image_setup(settings).size // 2}
 
 
 def claims(data):
     names, tones = data["inputs"].tolist(), data["tones"]
-    few, many, images, top = coordinates(names), encodings(names), data["image_inputs"].tolist(), int(data["nyquist"])
-    end = dict(zip(names, data["tone_error"][:, last_tenth(data["epochs"])].min(axis=1), strict=True))
-    bias = {name: np.array([rank_correlation(row, tones) for row in end[name]]) for name in names if name not in many[-1:]}
-    reached = {name: np.isfinite(half).sum(axis=1) for name, half in zip(names, data["half"], strict=True)}
+    few, many, images = coordinates(names), encodings(names), data["image_inputs"].tolist()
+    top = int(data["nyquist"])
+    end = dict(zip(names, data["tone_error"][:, last_tenth(data["epochs"])].min(axis=1),
+                   strict=True))
+    bias = {name: np.array([rank_correlation(row, tones) for row in end[name]]) for name in names
+            if name not in many[-1:]}
+    reached = {name: np.isfinite(half).sum(axis=1) for name,
+               half in zip(names, data["half"], strict=True)}
     ties = " ≥ ".join(reversed(few))
-    high = {name: np.nanmean(values[:, top // 2 : top + 1], axis=1) for name, values in zip(images, data["band_error"], strict=True)}
+    high = {name: np.nanmean(values[:, top // 2 : top + 1], axis=1) for name,
+            values in zip(images, data["band_error"], strict=True)}
     return [
-        Claim("T35a", "low tones are learned better: rank correlation of k with the error, the best of the last tenth of training, is "
-              "positive for all inputs but the highest encoding", means(bias), each("rank correlation", bias)),
-        ordered("T35b", "tones learned to half within the epochs given: {}", chain(*reversed(many), ties), reached, margin=0.5),
+        Claim("T35a", "low tones are learned better: rank correlation of k with the error, the "
+                      "best of the last tenth of training, is "
+              "positive for all inputs but the highest encoding", means(bias),
+              each("rank correlation", bias)),
+        ordered("T35b", "tones learned to half within the epochs given: {}",
+                chain(*reversed(many), ties), reached, margin=0.5),
         *(Claim("T35c", f"{name} learns every tone to half", means({name: reached[name]}),
-                [Link(f"tones learned > {len(tones) - 0.5}", reached[name] - (len(tones) - 0.5))]) for name in many[-1:]),
-        ordered("T35d", f"mean relative error from {top // 2} to {top} cycles per image: {{}}", chain(*images), high, image=str(data["image"])),
+                [Link(f"tones learned > {len(tones) - 0.5}", reached[name] - (len(tones) - 0.5))])
+          for name in many[-1:]),
+        ordered("T35d", f"mean relative error from {top // 2} to {top} cycles per image: {{}}",
+                chain(*images), high, image=str(data["image"])),
     ]
 
 
 def draw(data):
-    """Above: one map per input, tone against epoch; below: what is left at the end, of the tones and of the photograph."""
+    """Above: one map per input, tone against epoch; below: what is left at the end, of the tones
+    and of the photograph."""
     names, tones, epochs = data["inputs"].tolist(), data["tones"], data["epochs"]
     figure = Figure(figsize=(9.6, 6.2), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(0.85, 1.15))
     maps = above.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for ax, name, error in zip(maps, names, data["tone_error"].mean(axis=2), strict=True):
-        mesh = ax.pcolormesh(np.arange(len(epochs) + 1), np.arange(len(tones) + 1), error.T, vmin=0, vmax=1, cmap="cividis")
+        mesh = ax.pcolormesh(np.arange(len(epochs) + 1), np.arange(len(tones) + 1), error.T, vmin=0,
+                             vmax=1, cmap="cividis")
         ax.set_title(style.label(name), loc="left", fontsize="medium")
         shown = [c for c, epoch in enumerate(epochs) if epoch in (0, 10, 100, 200, 300, 400, 500)]
-        ax.set_xticks([c + 0.5 for c in shown], [str(epochs[c]) for c in shown], fontsize="x-small", rotation=90)
+        ax.set_xticks([c + 0.5 for c in shown], [str(epochs[c]) for c in shown], fontsize="x-small",
+                      rotation=90)
         ax.set_yticks(np.arange(0.5, len(tones), 3), [str(k) for k in tones[::3]])
         ax.set_xlabel("epoch (as recorded)")
     maps[0].set_ylabel("tone k (cycles per signal)")

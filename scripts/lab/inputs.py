@@ -27,7 +27,8 @@ def encoding(name: str) -> Encoding:
 
 def coordinates(names: Iterable[str]) -> list[str]:
     """The coordinates among the names, from the narrowest interval to the widest."""
-    width = {name: feed.high - feed.low for name in names if isinstance(feed := encoding(name), Coordinates)}
+    width = {name: feed.high - feed.low for name in names
+             if isinstance(feed := encoding(name), Coordinates)}
     return sorted(width, key=width.__getitem__)
 
 

@@ -62,13 +62,15 @@ class Link(NamedTuple):
         return REPRODUCED if low > 0 else FAILED if high < 0 or low == high == 0 else UNDECIDED
 
     def p(self) -> float:
-        """Twice the chance of so large a mean, or a larger one, if the true mean were zero; at most 1.
+        """Twice the chance of so large a mean, or a larger one, if the true mean were zero; at most
+        1.
 
         It is below 0.05 exactly if the verdict is "reproduced".  1 with a single seed.
         """
-        n, mean, deviation = len(self.values), np.mean(self.values), np.std(self.values, ddof=len(self.values) > 1)
+        n, mean = len(self.values), np.mean(self.values)
         if n < 2 or mean <= 0:
             return 1.0
+        deviation = np.std(self.values, ddof=1)
         return float(2 * student.sf(mean / deviation * np.sqrt(n), n - 1)) if deviation > 0 else 0.0
 
     def agreeing(self) -> int:
@@ -89,7 +91,8 @@ class Claim(NamedTuple):
     needs: str = ""        # what testing it takes that only paper scale has
 
     def weakest(self) -> Link:
-        """The link that decides: of the worst verdict, the one whose mean is smallest next to its interval."""
+        """The link that decides: of the worst verdict, the one whose mean is smallest next to its
+        interval."""
         worst = [FAILED, UNDECIDED, REPRODUCED]
 
         def strength(link: Link) -> tuple[int, float]:
@@ -108,7 +111,8 @@ class Claim(NamedTuple):
         n = len(link.values)
         if n == 1:
             return f"{link.text}: {mean:+.3g} (one {link.over}: no interval)"
-        return f"{link.text}: {mean:+.3g} ± {(high - low) / 2:.2g}, {link.agreeing()} of {n} {link.over}s agree in sign"
+        return (f"{link.text}: {mean:+.3g} ± {(high - low) / 2:.2g}, "
+                f"{link.agreeing()} of {n} {link.over}s agree in sign")
 
 
 # ------------------------------------------------------------------- making claims
@@ -116,12 +120,13 @@ class Claim(NamedTuple):
 
 def chain(*steps: str | Sequence[str]) -> str:
     """"a > {b, c} > d" from "a", ["b", "c"], "d"; steps without a name are left out."""
-    texts = [step if isinstance(step, str) else step[0] if len(step) == 1 else "{" + ", ".join(step) + "}" for step in steps if step]
+    texts = [step if isinstance(step, str) else step[0] if len(step) == 1
+             else "{" + ", ".join(step) + "}" for step in steps if step]
     return " > ".join(texts)
 
 
 def ordering(order: str, values: Values, margin: float = 0.0) -> list[Link]:
-    """The links of a chain such as "a > {b, c} ≥ d": a > b, a > c, b ≥ d, c ≥ d, each at its worst checkpoint.
+    """The links of a chain, each at its worst checkpoint; "a > {b, c} ≥ d" has four.
 
     A link a ≥ b holds if a - b + margin is positive.
     """
@@ -129,13 +134,15 @@ def ordering(order: str, values: Values, margin: float = 0.0) -> list[Link]:
     names = [step[1:-1].split(", ") if step.startswith("{") else [step] for step in steps[::2]]
     for above, sign, below in zip(names[:-1], steps[1::2], names[1:], strict=True):
         allowed = margin if sign == "≥" else 0.0
-        links += [Link(f"{a} {sign} {b}", at_worst(np.asarray(values[a], float) - values[b] + allowed))
+        links += [Link(f"{a} {sign} {b}", at_worst(np.asarray(values[a], float) - values[b]
+                                                   + allowed))
                   for a in above for b in below]
     return links
 
 
 def ordered(
-    key: str, statement: str, order: str, values: Values, *, shown: Values | None = None, form: str = "{:.3g}", margin: float = 0.0,
+    key: str, statement: str, order: str, values: Values, *, shown: Values | None = None,
+    form: str = "{:.3g}", margin: float = 0.0,
     log: bool = False, image: str = "", kind: str = "", why: str = "", needs: str = "",
 ) -> Claim:
     """The claim that values are in the order of a chain, which replaces "{}" in the statement.
@@ -143,15 +150,18 @@ def ordered(
     log compares log10 of the values: for ratios, and what spreads over decades.
     """
     compared = {name: np.log10(value) for name, value in values.items()} if log else values
-    notes = [note for note, used in ((f"≥: less by at most {margin:g}", "≥" in order), ("compared as log10", log)) if used]
+    notes = [note for note, used in ((f"≥: less by at most {margin:g}", "≥" in order),
+                                     ("compared as log10", log)) if used]
     statement = statement.replace("{}", order) + (f" ({'; '.join(notes)})" if notes else "")
-    return Claim(key, statement, means(values if shown is None else shown, form, log), ordering(order, compared, margin),
+    return Claim(key, statement, means(values if shown is None else shown, form, log),
+                 ordering(order, compared, margin),
                  kind, image, why, needs)
 
 
 def each(text: str, values: Values) -> list[Link]:
     """One link per name, "text, name", each at its worst checkpoint."""
-    return [Link(f"{text}, {name}", at_worst(np.asarray(value, float))) for name, value in values.items()]
+    return [Link(f"{text}, {name}", at_worst(np.asarray(value, float))) for name,
+            value in values.items()]
 
 
 def at_worst(values: np.ndarray) -> np.ndarray:
@@ -160,19 +170,23 @@ def at_worst(values: np.ndarray) -> np.ndarray:
 
 
 def contrast(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(a - b) / (|a| + |b|): tanh of half the log ratio of positive numbers, and as good where some are zero or negative."""
+    """(a - b) / (|a| + |b|): tanh of half the log ratio of positive numbers, and as good where some
+    are zero or negative."""
     size = abs(a) + abs(b)
     return np.divide(a - b, size, out=np.zeros_like(size), where=size > 0)
 
 
 def rise(values: np.ndarray) -> np.ndarray:
-    """(checkpoints, seeds) to (seeds,): the last value minus the first; NaN for a single one, too short to say."""
+    """(checkpoints, seeds) to (seeds,): the last value minus the first; NaN for a single one, too
+    short to say."""
     return values[-1] - values[0] if len(values) > 1 else np.full(values.shape[1], np.nan)
 
 
 def steadily(values: np.ndarray) -> np.ndarray:
-    """(checkpoints, seeds) to (seeds,): the smallest step from one checkpoint to the next; NaN for a single one."""
-    return np.diff(values, axis=0).min(axis=0) if len(values) > 1 else np.full(values.shape[1], np.nan)
+    """(checkpoints, seeds) to (seeds,): the smallest step from one checkpoint to the next; NaN for
+    a single one."""
+    return np.diff(values,
+                   axis=0).min(axis=0) if len(values) > 1 else np.full(values.shape[1], np.nan)
 
 
 def last_tenth(epochs: np.ndarray) -> np.ndarray:
@@ -189,13 +203,15 @@ def every(epochs: np.ndarray) -> str:
 
 
 def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
-    """Spearman's, over all entries of a and b; equal ones are ties, infinities the largest, and 0 if one is constant."""
+    """Spearman's, over all entries of a and b; equal ones are ties, infinities the largest, and 0
+    if one is constant."""
     ranks = [rankdata(np.ravel(values)) for values in (a, b)]
     return float(np.corrcoef(*ranks)[0, 1]) if all(np.ptp(r) > 0 for r in ranks) else 0.0
 
 
 def means(values: Values, form: str = "{:.3g}", log: bool = False) -> str:
-    """"a 1.2 · b 3.4": the mean of each entry over seeds; with checkpoints, from the first to the last.
+    """"a 1.2 · b 3.4": the mean of each entry over seeds; with checkpoints, from the first to the
+    last.
 
     log takes geometric means.
     """
@@ -205,14 +221,16 @@ def means(values: Values, form: str = "{:.3g}", log: bool = False) -> str:
     parts = []
     for name, array in values.items():
         array = np.atleast_2d(array)
-        parts.append(f"{name} {mean(array[0])}" + (f" → {mean(array[-1])}" if len(array) > 1 else ""))
+        parts.append(f"{name} {mean(array[0])}" + (f" → {mean(array[-1])}" if len(array) > 1
+                                                   else ""))
     return " · ".join(parts)
 
 
 # ------------------------------------------------------------------- on paper
 
 
-def rows(claims: Iterable[Claim], kind: str = "paper", scale: str = "paper") -> list[dict[str, object]]:
+def rows(claims: Iterable[Claim], kind: str = "paper",
+         scale: str = "paper") -> list[dict[str, object]]:
     """Plain values, for claims.json: keys are stable, numbers are numbers.
 
     A claim that there was too little to test with is left out: a link without a value (a run too
@@ -223,29 +241,37 @@ def rows(claims: Iterable[Claim], kind: str = "paper", scale: str = "paper") -> 
         if not claim.links or any(np.isnan(link.values).all() for link in claim.links):
             continue
         if not all(np.isfinite(link.values).all() for link in claim.links):
-            raise ValueError(f"claim {claim.key} has values that are not finite: {[link.values.tolist() for link in claim.links]}")
+            raise ValueError(f"claim {claim.key} has values that are not finite: "
+                             f"{[link.values.tolist() for link in claim.links]}")
         verdict = UNTESTED if claim.needs and scale != "paper" else claim.verdict()
         why = claim.needs if verdict == UNTESTED else claim.why if verdict != REPRODUCED else ""
-        result.append({"key": claim.key + ("-" + slug(claim.image) if claim.image else ""), "kind": claim.kind or kind,
-                       "image": claim.image, "claim": (f"{claim.image}: " if claim.image else "") + claim.statement,
-                       "measured": claim.measured, "effect": claim.effect(), "verdict": verdict, "why": why,
-                       "p": max(link.p() for link in claim.links), "links": [link_row(link) for link in claim.links]})
+        result.append({"key": claim.key + ("-" + slug(claim.image) if claim.image else ""),
+                       "kind": claim.kind or kind,
+                       "image": claim.image, "claim": (f"{claim.image}: " if claim.image else "")
+                       + claim.statement,
+                       "measured": claim.measured, "effect": claim.effect(), "verdict": verdict,
+                       "why": why,
+                       "p": max(link.p() for link in claim.links),
+                       "links": [link_row(link) for link in claim.links]})
     return result
 
 
 def link_row(link: Link) -> dict[str, object]:
     mean, low, high = link.interval()
-    return {"text": link.text, "mean": mean, "interval95": [low, high] if np.isfinite(low) else None, "over": link.over,
+    return {"text": link.text, "mean": mean, "interval95": [low, high] if np.isfinite(low)
+            else None, "over": link.over,
             "values": link.values.tolist(), "agree": link.agreeing(), "verdict": link.verdict()}
 
 
 def slug(image: str) -> str:
-    """A word for keys: "random" for the random image, else the image's name without what is not a letter or a digit."""
+    """A word for keys: "random" for the random image, else the image's name without what is not a
+    letter or a digit."""
     return "random" if image == "random image" else re.sub(r"\W+", "-", image)
 
 
 def adjusted(p: Sequence[float]) -> list[float]:
-    """Benjamini and Hochberg's p values: those below q, called true, hold a share of false ones of at most q on average."""
+    """Benjamini and Hochberg's p values: those below q, called true, hold a share of false ones of
+    at most q on average."""
     p = np.asarray(p, float)
     order, n = np.argsort(p), len(p)
     stepped = np.minimum.accumulate((p[order] * n / np.arange(1, n + 1))[::-1])[::-1]
@@ -255,14 +281,18 @@ def adjusted(p: Sequence[float]) -> list[float]:
 
 
 def settled(ledger: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
-    """The rows with what only the whole ledger tells: "adjusted", the p values of the paper's tested claims
-    after Benjamini and Hochberg (None for others), and "on", on how many natural images the same claim was reproduced."""
+    """The rows with what only the whole ledger tells: "adjusted", the p values of the paper's
+    tested claims after Benjamini and Hochberg (None for others), and "on", on how many natural
+    images the same claim was reproduced."""
     tested = [row for row in ledger if row["kind"] == "paper" and row["verdict"] != UNTESTED]
-    p = dict(zip((row["key"] for row in tested), adjusted([row["p"] for row in tested]), strict=True))  # type: ignore[misc]
+    p = dict(zip((row["key"] for row in tested), adjusted([row["p"] for row in tested]),
+                 strict=True))  # type: ignore[misc]
     result = []
     for row in ledger:
-        family = [other["verdict"] for other in ledger if _natural(other) and _family(other) == _family(row)]
-        on = f"on {family.count(REPRODUCED)} of {len(family)} images" if _natural(row) and row["verdict"] != UNTESTED else ""
+        family = [other["verdict"] for other in ledger if _natural(other)
+                  and _family(other) == _family(row)]
+        natural = _natural(row) and row["verdict"] != UNTESTED
+        on = f"on {family.count(REPRODUCED)} of {len(family)} images" if natural else ""
         result.append({**row, "adjusted": p.get(row["key"]), "on": on})
     return result
 
@@ -276,39 +306,48 @@ def _family(row: Mapping[str, object]) -> str:
 
 
 def summary(ledger: Sequence[Mapping[str, object]]) -> list[str]:
-    """A sentence per kind of claim, the paper's first, and what Benjamini and Hochberg's rule changes; of settled rows."""
+    """A sentence per kind of claim, the paper's first, and what Benjamini and Hochberg's rule
+    changes; of settled rows."""
     result = []
     for kind, words in KINDS.items():
         mine = [row["verdict"] for row in ledger if row["kind"] == kind]
         if mine:
-            counts = ", ".join(f"{mine.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in mine)
+            counts = ", ".join(f"{mine.count(verdict)} {verdict}" for verdict in VERDICTS
+                               if verdict in mine)
             result.append(f"Of {len(mine)} {words}: {counts}.")
     held = [row for row in ledger if row["kind"] == "paper" and row["verdict"] == REPRODUCED]
     lost = [str(row["key"]) for row in held if not row["adjusted"] < 0.05]  # type: ignore[operator]
     if held:
-        result.append(f"Adjusted for the number of the paper's claims (Benjamini and Hochberg, 5 %), {len(held) - len(lost)} of its "
-                      f"{len(held)} reproduced ones remain" + (f"; not {', '.join(lost)}." if lost else "."))
+        result.append(f"Adjusted for the number of the paper's claims (Benjamini and Hochberg, 5 "
+                      f"%), {len(held) - len(lost)} of its "
+                      f"{len(held)} reproduced ones remain"
+                      + (f"; not {', '.join(lost)}." if lost else "."))
     return result
 
 
 def lines(ledger: Sequence[Mapping[str, object]]) -> list[str]:
     """One aligned line per claim for the terminal: verdict, key, claim, measured, effect."""
-    columns = [[str(row[key]) for row in ledger] for key in ("verdict", "key", "claim", "measured", "effect")]
+    columns = [[str(row[key]) for row in ledger] for key in ("verdict", "key", "claim", "measured",
+                                                             "effect")]
     widths = [max(map(len, column), default=0) for column in columns]
     return ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
             for cells in zip(*columns, strict=True)]
 
 
 def markdown(records: Sequence[Mapping[str, object]], heading: str) -> str:
-    """The ledger in Markdown, of records with settled claims: a table per experiment, one claim a row, where it is from,
-    and the command that repeats it."""
+    """The ledger in Markdown, of records with settled claims: a table per experiment, one claim a
+    row, where it is from, and the command that repeats it."""
     ledger = [row for record in records for row in record["claims"]]  # type: ignore[attr-defined]
     text = [f"# {heading}", "", *summary(ledger), "",
-            "Intervals are 95 % t intervals of the mean over seeds; the effect is that of the weakest link of each claim; "
+            "Intervals are 95 % t intervals of the mean over seeds; the effect is that of the "
+            "weakest link of each claim; "
             "p is adjusted (Benjamini and Hochberg, over the paper's claims).", ""]
     for record in records:
-        text += [f"## {record['title']}", "", f"{record['question']} ({record['source']}; {record['length']}; `{record['command']}`)", "",
-                 "| | kind | claim | measured (mean over seeds) | effect | p | verdict |", "|---|---|---|---|---|---|---|"]
+        text += [f"## {record['title']}", "",
+                 f"{record['question']} ({record['source']}; {record['length']}; "
+                 f"`{record['command']}`)", "",
+                 "| | kind | claim | measured (mean over seeds) | effect | p | verdict |",
+                 "|---|---|---|---|---|---|---|"]
         text += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in _cells(row)) + " |"
                  for row in record["claims"]]  # type: ignore[attr-defined]
         text.append("")

@@ -1,4 +1,5 @@
-"""The user's own pictures and signals: read, checked, and kept beside the runs under their content's digest."""
+"""The user's own pictures and signals: read, checked, and kept beside the runs under their
+content's digest."""
 
 from __future__ import annotations
 
@@ -19,10 +20,12 @@ LEAST_PIXELS, LEAST_SAMPLES = 24, 64  # per axis; fewer leave experiments withou
 
 
 def picture_files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and the pictures in each folder, sorted.  ValueError if a folder has none."""
+    """The files themselves, and the pictures in each folder, sorted.  ValueError if a folder has
+    none."""
     files: list[Path] = []
     for path in paths:
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES) if path.is_dir() else [path]
+        inside = sorted(p for p in path.iterdir()
+                        if p.suffix.lower() in PICTURES) if path.is_dir() else [path]
         if not inside:
             raise ValueError(f"{path}: no picture in this folder ({', '.join(PICTURES)})")
         files += inside
@@ -30,25 +33,30 @@ def picture_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """(height, width, 1 or 3) 16-bit: grey or colours of a picture file, a transparent one on white."""
+    """(height, width, 1 or 3) 16-bit: grey or colours of a picture file, a transparent one on
+    white."""
     try:
         values = imread(path)
     except (OSError, ValueError, SyntaxError) as error:
         raise ValueError(f"{path}: cannot be read as a picture ({_first_line(error)})") from None
-    values = values / np.iinfo(values.dtype).max if values.dtype.kind in "ui" else values.astype(np.float64)
+    if values.dtype.kind in "ui":
+        values = values / np.iinfo(values.dtype).max
     values = values[:, :, None] if values.ndim == 2 else values
     if values.ndim != 3 or values.shape[2] not in (1, 3, 4) or not np.isfinite(values).all():
-        raise ValueError(f"{path}: a picture must be grey, RGB or RGBA. Got an array of shape {values.shape}")
+        raise ValueError(f"{path}: a picture must be grey, RGB or RGBA. Got an array of shape "
+                         f"{values.shape}")
     if values.shape[2] == 4:
         opaque = values[:, :, 3:]
         values = opaque * values[:, :, :3] + 1 - opaque
     if min(values.shape[:2]) < LEAST_PIXELS:
-        raise ValueError(f"{path}: too small, {values.shape[1]} x {values.shape[0]} pixels; at least {LEAST_PIXELS} x {LEAST_PIXELS} are needed")
+        raise ValueError(f"{path}: too small, {values.shape[1]} x {values.shape[0]} pixels; at "
+                         f"least {LEAST_PIXELS} x {LEAST_PIXELS} are needed")
     return np.rint(65535 * np.clip(values, 0, 1)).astype(np.uint16)
 
 
 def read_signal(path: Path) -> np.ndarray:
-    """(n, 1): the numbers of a .npy, .csv or .txt file, its first column if it has several; a header line is skipped."""
+    """(n, 1): the numbers of a .npy, .csv or .txt file, its first column if it has several; a
+    header line is skipped."""
     try:
         if path.suffix.lower() == ".npy":
             values = np.load(path, allow_pickle=False)
@@ -60,10 +68,12 @@ def read_signal(path: Path) -> np.ndarray:
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"{path}: cannot be read as a signal ({_first_line(error)})") from None
     if values.ndim not in (1, 2) or 0 in values.shape:
-        raise ValueError(f"{path}: a signal is one column of numbers, or the first of several. Got an array of shape {values.shape}")
+        raise ValueError(f"{path}: a signal is one column of numbers, or the first of several. "
+                         f"Got an array of shape {values.shape}")
     column = values if values.ndim == 1 else values[:, 0]
     if len(column) < LEAST_SAMPLES:
-        raise ValueError(f"{path}: too short, {len(column)} samples; at least {LEAST_SAMPLES} are needed")
+        raise ValueError(f"{path}: too short, {len(column)} samples; at least {LEAST_SAMPLES} are "
+                         f"needed")
     if not np.isfinite(column).all() or not np.ptp(column) > 0:
         raise ValueError(f"{path}: a signal must be finite and not constant")
     return column[:, None]
@@ -89,7 +99,8 @@ def _first_line(error: Exception) -> str:
 
 
 def keep(values: np.ndarray, kind: str, folder: Path) -> str:
-    """Write the data under folder, by their content's digest, and return the signal's name: kind and digest."""
+    """Write the data under folder, by their content's digest, and return the signal's name: kind
+    and digest."""
     signal = name(values, kind)
     if not _path(signal, folder).exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +111,8 @@ def keep(values: np.ndarray, kind: str, folder: Path) -> str:
 
 def name(values: np.ndarray, kind: str) -> str:
     """ "picture DIGEST" or "signal DIGEST", of the shape and the numbers."""
-    return kind + hashlib.sha256(repr((values.shape, values.dtype.str)).encode() + values.tobytes()).hexdigest()[:16]
+    return kind + hashlib.sha256(repr((values.shape, values.dtype.str)).encode()
+                                 + values.tobytes()).hexdigest()[:16]
 
 
 def load_whole(signal: str, folder: Path) -> np.ndarray:
@@ -109,7 +121,8 @@ def load_whole(signal: str, folder: Path) -> np.ndarray:
 
 
 def load(signal: str, shape: tuple[int, ...], folder: Path) -> np.ndarray:
-    """The data of that name, averaged down to shape: a picture's largest centred square, in [0, 1]; a signal, of mean 0 and variance 1."""
+    """The data of that name, averaged down to shape: a picture's largest centred square, in [0, 1];
+    a signal, of mean 0 and variance 1."""
     if signal.startswith(PICTURE):
         image = load_whole(signal, folder)
         side = min(image.shape[:2])

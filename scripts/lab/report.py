@@ -1,4 +1,5 @@
-"""The report: one page with the ledger and every picture, that opens from disk and needs nothing from elsewhere."""
+"""The report: one page with the ledger and every picture, that opens from disk and needs nothing
+from elsewhere."""
 
 from __future__ import annotations
 
@@ -26,19 +27,26 @@ li { margin-bottom: 0.7em; } li div { font-size: 0.85em; padding-left: 1.3em; te
 """
 # The paper's explanation, step by step, and the claims that put each step to the test.
 EXPLANATIONS = (
-    ("Inputs with like activation patterns are trained together", ("T10a", "T10b", "T10d", "T15c", "T15d")),
-    ("On coordinates descent cancels itself more than under encodings", ("T15a", "T15b", "E8a-photograph")),
-    ("On coordinates high frequencies are slow by themselves, and encodings make them fast", ("T16a", "T16b", "T16e", "T17a")),
+    ("Inputs with like activation patterns are trained together",
+     ("T10a", "T10b", "T10d", "T15c", "T15d")),
+    ("On coordinates descent cancels itself more than under encodings",
+     ("T15a", "T15b", "E8a-photograph")),
+    ("On coordinates high frequencies are slow by themselves, and encodings make them fast",
+     ("T16a", "T16b", "T16e", "T17a")),
     ("These rates decide when a frequency is learned", ("T16c",)),
-    ("How fast a frequency is learned depends on where, as a global transform cannot say", ("T17b", "T17c", "T17d")),
+    ("How fast a frequency is learned depends on where, as a global transform cannot say",
+     ("T17b", "T17c", "T17d")),
     ("Walls move to where the error is", ("T18a", "T18b")),
-    ("Moving walls, not only changing slopes, learn the high frequencies", ("T19b", "T19c", "T19d")),
+    ("Moving walls, not only changing slopes, learn the high frequencies",
+     ("T19b", "T19c", "T19d")),
     ("The infinitely wide network does not follow the real one", ("T32a", "T32c", "T32e")),
 )
-LOOKS = {REPRODUCED: ("yes", "✓"), FAILED: ("no", "✗"), UNDECIDED: ("open", "?"), UNTESTED: ("open", "–")}
+LOOKS = {REPRODUCED: ("yes", "✓"), FAILED: ("no", "✗"), UNDECIDED: ("open", "?"),
+         UNTESTED: ("open", "–")}
 
 
-def page(records: Sequence[Mapping[str, object]], failed: Sequence[str], heading: str, out: Path) -> str:
+def page(records: Sequence[Mapping[str, object]], failed: Sequence[str], heading: str,
+         out: Path) -> str:
     """The page, as text, from what perform() wrote about every experiment under out."""
     ledger = [row for record in records for row in record["claims"]]  # type: ignore[attr-defined]
     broken = f"<p>Did not run: {html.escape(', '.join(failed))}.</p>" if failed else ""
@@ -62,21 +70,28 @@ The effect is that of the weakest statement, the one that decides.</p>
 
 
 def explanations(records: Sequence[Mapping[str, object]]) -> str:
-    """Each step of the explanation with its claims, their verdicts and effects, where they were measured."""
-    measured = [(record["name"], row) for record in records for row in record["claims"]]  # type: ignore[attr-defined]
-    by_key, where, items = {row["key"]: row for _, row in measured}, {row["key"]: name for name, row in measured}, []
+    """Each step of the explanation with its claims, their verdicts and effects, where they were
+    measured."""
+    measured = [(record["name"], row) for record in records
+                for row in record["claims"]]  # type: ignore[attr-defined]
+    by_key, where, items = {row["key"]: row for _,
+                            row in measured}, {row["key"]: name for name, row in measured}, []
     for step, keys in EXPLANATIONS:
         rows = [by_key[key] for key in keys if key in by_key]
         verdicts = {row["verdict"] for row in rows}
-        said = ("supported" if verdicts == {REPRODUCED} else "not supported" if REPRODUCED not in verdicts and FAILED in verdicts else
+        said = ("supported" if verdicts == {REPRODUCED} else "not supported"
+                if REPRODUCED not in verdicts and FAILED in verdicts else
                 "not decided" if REPRODUCED not in verdicts else "supported in part")
-        tests = "".join(f'<div>{LOOKS[str(row["verdict"])][1]} <a href="#{where[row["key"]]}">{row["key"]}</a> '
-                        f'{html.escape(str(row["claim"]))} <span class="about">({html.escape(str(row["effect"]))})</span></div>'
+        tests = "".join(f'<div>{LOOKS[str(row["verdict"])][1]} <a '
+                        f'href="#{where[row["key"]]}">{row["key"]}</a> '
+                        f'{html.escape(str(row["claim"]))} <span '
+                        f'class="about">({html.escape(str(row["effect"]))})</span></div>'
                         for row in rows)
         if rows:
             items.append(f'<li>{html.escape(step)}: <strong>{said}</strong>.{tests}</li>')
     signs = ", ".join(f"{sign} {verdict}" for verdict, (_, sign) in LOOKS.items())
-    return ("<h2>Which explanations hold</h2><p>Each step with the claims that test it and the effect of their weakest statements: "
+    return ("<h2>Which explanations hold</h2><p>Each step with the claims that test it and the "
+            "effect of their weakest statements: "
             f"{signs}.</p><ul>{''.join(items)}</ul>" if items else "")
 
 
@@ -85,21 +100,26 @@ def table(rows: Sequence[tuple[str, Mapping[str, object]]]) -> str:
     lines = []
     for name, row in rows:
         look, sign = LOOKS[str(row["verdict"])]
-        key, claim, measured, effect = (html.escape(str(row[column])) for column in ("key", "claim", "measured", "effect"))
+        key, claim, measured, effect = (html.escape(str(row[column]))
+                                        for column in ("key", "claim", "measured", "effect"))
         if row["why"]:
             claim += f'. <i>{html.escape(str(row["why"]))}</i>'
-        lines.append(f'<tr><td><a href="#{name}">{key}</a></td><td class="claim">{claim}</td><td>{measured}</td><td>{effect}</td>'
+        lines.append(f'<tr><td><a href="#{name}">{key}</a></td><td '
+                     f'class="claim">{claim}</td><td>{measured}</td><td>{effect}</td>'
                      f'<td class="verdict {look}">{sign} {row["verdict"]}</td></tr>')
-    return ('<div class="wide"><table><thead><tr><th></th><th>claim</th><th>measured (mean over seeds)</th><th>effect</th><th>verdict</th>'
+    return ('<div class="wide"><table><thead><tr><th></th><th>claim</th><th>measured (mean over '
+            'seeds)</th><th>effect</th><th>verdict</th>'
             f'</tr></thead><tbody>{"".join(lines)}</tbody></table></div>')
 
 
 def section(record: Mapping[str, object], out: Path) -> str:
-    """One experiment: its question, its picture and what to see there, how it was done, its claims."""
+    """One experiment: its question, its picture and what to see there, how it was done, its
+    claims."""
     name, title = str(record["name"]), html.escape(str(record["title"]))
     question = html.escape(str(record["question"]).removeprefix(title.split()[0] + " "))
     picture = base64.b64encode((out / f"{name}.png").read_bytes()).decode()
-    about = "".join(f"<p class=\"about\">{html.escape(part)}</p>" for part in record["about"])  # type: ignore[attr-defined]
+    about = "".join(f"<p class=\"about\">{html.escape(part)}</p>"
+                    for part in record["about"])  # type: ignore[attr-defined]
     return f"""
 <h2 id="{name}">{title}</h2>
 <p>{question} <span class="about">({html.escape(str(record["source"]))})</span></p>

@@ -1,8 +1,9 @@
 """How experiments are carried out: runs first, then measurements, claims and pictures.
 
-Runs and experiments are mapped over any concurrent.futures executor.  For an experiment NAME the folder --out receives NAME.npz (what is
-plotted), NAME.png, NAME.pdf for print, and NAME.json (its claims; written last, so its
-presence means done).  What is there already, with the same settings, is kept unless --force.
+Runs and experiments are mapped over any concurrent.futures executor.  For an experiment NAME the
+folder --out receives NAME.npz (what is plotted), NAME.png, NAME.pdf for print, and NAME.json (its
+claims; written last, so its presence means done).  What is there already, with the same settings,
+is kept unless --force.
 """
 
 from __future__ import annotations
@@ -33,16 +34,20 @@ NUMBER = re.compile(r"([a-z])(\d+)_\w+")
 
 
 def all_names() -> list[str]:
-    """Every experiment of scripts/experiments, in natural order: e1, e2, ..., e22, then t10, ..., then x0, ..."""
-    found = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__) if NUMBER.fullmatch(name)]
-    return sorted(found, key=lambda name: (name[0], int(NUMBER.fullmatch(name)[2]), name))  # type: ignore[index]
+    """Every experiment of scripts/experiments, in natural order: e1, e2, ..., e22, then t10, ...,
+    then x0, ..."""
+    found = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__)
+             if NUMBER.fullmatch(name)]
+    return sorted(found, key=lambda name: (name[0], int(NUMBER.fullmatch(name)[2]),
+                                           name))  # type: ignore[index]
 
 
 def chosen(words: Sequence[str]) -> list[str]:
-    """The experiments that words name, whole ("e5_image_hamming") or by their number ("e5"), in natural order; all of
-    them for no word.  ValueError for a word that names none."""
+    """The experiments that words name, whole ("e5_image_hamming") or by their number ("e5"), in
+    natural order; all of them for no word.  ValueError for a word that names none."""
     names = all_names()
-    if unknown := [word for word in words if not any(word in (name, name.split("_")[0]) for name in names)]:
+    if unknown := [word for word in words if not any(word in (name, name.split("_")[0])
+                                                     for name in names)]:
         raise ValueError(f"unknown experiment {', '.join(unknown)}; there are {', '.join(names)}")
     return [name for name in names if not words or name in words or name.split("_")[0] in words]
 
@@ -52,15 +57,18 @@ def module(name: str) -> ModuleType:
 
 
 def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
-    """Measure, write NAME.npz, .png, .pdf and .json under out, and return what the last holds.  Runs must be there."""
+    """Measure, write NAME.npz, .png, .pdf and .json under out, and return what the last holds.
+    Runs must be there."""
     experiment = module(name)
     data = experiment.measure(settings, out / "runs")
     with replacing(out / f"{name}.npz") as file:
         np.savez(file, settings=repr(tuple(settings)), **data)
     figure = experiment.draw(data)
-    for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None, "Creator": None, "Producer": None})):
+    for ending, metadata in (("png", {"Software": None}),
+                             ("pdf", {"CreationDate": None, "Creator": None, "Producer": None})):
         with replacing(out / f"{name}.{ending}") as file:
-            figure.savefig(file, format=ending, dpi={"png": 130, "pdf": 300}[ending], metadata=metadata)
+            figure.savefig(file, format=ending, dpi={"png": 130, "pdf": 300}[ending],
+                           metadata=metadata)
     record = {**described(name, settings), "length": length(experiment, data),
               "claims": ledger.rows(experiment.claims(data), kind(experiment), settings.scale)}
     ledger.write_json(out / f"{name}.json", record)
@@ -68,7 +76,8 @@ def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
 
 
 def kind(experiment: ModuleType) -> str:
-    """Whose claims an experiment's are, unless a claim says otherwise: "paper", or "question" for our own."""
+    """Whose claims an experiment's are, unless a claim says otherwise: "paper", or "question" for
+    our own."""
     return getattr(experiment, "KIND", "paper")
 
 
@@ -80,17 +89,22 @@ def length(experiment: ModuleType, data: Mapping[str, np.ndarray]) -> str:
 
 
 def described(name: str, settings: Settings) -> dict[str, object]:
-    """What there is to say about an experiment before it has run; its docstring is a question, a command, and how it is done."""
+    """What there is to say about an experiment before it has run; its docstring is a question, a
+    command, and how it is done."""
     experiment = module(name)
-    question, _, *about = (" ".join(part.split()) for part in str(experiment.__doc__).strip().split("\n\n"))
+    question, _, *about = (" ".join(part.split())
+                           for part in str(experiment.__doc__).strip().split("\n\n"))
     number = name.split("_")[0].upper()  # E1 to E22 and so on, as in the claims
-    return {"name": name, "title": f"{number}. {experiment.TITLE}", "source": experiment.SOURCE, "question": question,
-            "shows": experiment.SHOWS, "about": about, "command": f"python -m scripts.reproduce {name}{as_options(settings)}",
+    return {"name": name, "title": f"{number}. {experiment.TITLE}", "source": experiment.SOURCE,
+            "question": question,
+            "shows": experiment.SHOWS, "about": about,
+            "command": f"python -m scripts.reproduce {name}{as_options(settings)}",
             "settings": repr(tuple(settings)), "version": __version__}
 
 
 def done(name: str, settings: Settings, out: Path) -> dict[str, object] | None:
-    """The record of an experiment that this version has completed under these settings, else None."""
+    """The record of an experiment that this version has completed under these settings, else
+    None."""
     files = [out / f"{name}.{ending}" for ending in ("json", "npz", "png", "pdf")]
     if not all(file.exists() for file in files):
         return None
@@ -106,7 +120,8 @@ def carry_out(
 ) -> tuple[dict[str, dict[str, object]], list[str]]:
     """The record of each experiment, in the given order, and the names of those that failed.
 
-    Each experiment starts as soon as its own runs are there.  A failure is printed and the others go on.
+    Each experiment starts as soon as its own runs are there.  A failure is printed and the others
+    go on.
     """
     (out / "runs").mkdir(parents=True, exist_ok=True)
     records: dict[str, dict[str, object]] = {}
@@ -116,11 +131,13 @@ def carry_out(
             print(f"{name}: already done, kept (--force repeats it)")
             records[name] = old
     waiting = {name: set(module(name).runs(settings)) for name in names if name not in records}
-    missing = [run for run in dict.fromkeys(run for name in waiting for run in sorted(waiting[name]))
+    missing = [run for run in dict.fromkeys(run for name in waiting
+                                            for run in sorted(waiting[name], key=Run.name))
                if force or not (out / "runs" / run.name()).exists()]
     waiting = {name: needs & set(missing) for name, needs in waiting.items()}
     progress = Progress(missing, len(waiting), out / "runs")
-    jobs: dict[Future[object], Run | str] = {executor.submit(training.perform, run, out / "runs"): run for run in missing}
+    jobs: dict[Future[object], Run | str] = {executor.submit(training.perform, run,
+                                                             out / "runs"): run for run in missing}
 
     def start_ready() -> None:
         for name in [name for name, needs in waiting.items() if not needs]:
@@ -129,7 +146,8 @@ def carry_out(
 
     start_ready()
     while jobs:
-        for future in wait(jobs, timeout=5 if progress.terminal else None, return_when=FIRST_COMPLETED).done:
+        for future in wait(jobs, timeout=5 if progress.terminal else None,
+                           return_when=FIRST_COMPLETED).done:
             job = jobs.pop(future)
             error = future.exception()
             if error is not None:
@@ -140,7 +158,8 @@ def carry_out(
                     failed.append(job)
                 else:
                     records[job] = future.result()  # type: ignore[assignment]
-                    progress.say(f"{job}: done\n" + "\n".join(ledger.lines(records[job]["claims"])))  # type: ignore[arg-type]
+                    progress.say(f"{job}: done\n"
+                                 + "\n".join(ledger.lines(records[job]["claims"])))
             else:
                 for name in [name for name, needs in waiting.items() if job in needs]:
                     waiting[name].discard(job)
@@ -160,7 +179,8 @@ class Progress:
     def __init__(self, runs: Sequence[Run], experiments: int, folder: Path) -> None:
         self.runs, self.experiments, self.folder = set(runs), experiments, folder
         self.total = sum(map(training.work, runs))
-        self.before = sum(training.share_done(run, folder) * training.work(run) for run in runs)  # by an interrupted command
+        self.before = sum(training.share_done(run, folder) * training.work(run)
+                          for run in runs)  # by an interrupted command
         self.start, self.terminal = time.monotonic(), sys.stderr.isatty()
         if runs:
             self.say(f"{len(runs)} training runs, {experiments} experiments")
@@ -175,13 +195,15 @@ class Progress:
     def show(self) -> None:
         if not self.terminal:
             return
-        left = sum((1 - training.share_done(run, self.folder)) * training.work(run) for run in self.runs)
+        left = sum((1 - training.share_done(run, self.folder)) * training.work(run)
+                   for run in self.runs)
         here = self.total - self.before - left
         seconds = (time.monotonic() - self.start) * left / here if here > 0 else float("nan")
         text = f"{len(self.runs)} runs and {self.experiments} experiments to go"
         if self.runs:
             hours, minutes = divmod(seconds / 60, 60)
-            text += f", about {hours:.0f}:{minutes:02.0f} h of training left" if here > 0 else ", training"
+            left_over = f", about {hours:.0f}:{minutes:02.0f} h of training left"
+            text += left_over if here > 0 else ", training"
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:

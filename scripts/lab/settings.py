@@ -31,7 +31,7 @@ class Settings(NamedTuple):
     seeds: tuple[int, ...] = (0, 1, 2)
     grid: str = "half-open"
     epochs: int | None = None
-    size: int | None = None          # samples per axis, of pictures; of the signal if only that is own
+    size: int | None = None          # per axis of pictures; of the signal if it alone is own
     hidden: tuple[int, ...] = ()
     inputs: tuple[str, ...] = ()
     pictures: tuple[Own, ...] = ()
@@ -108,23 +108,28 @@ def extremes(settings: Settings, default: Sequence[str]) -> tuple[str, ...]:
 
 def images(settings: Settings) -> dict[str, str]:
     """label -> signal of the images: the user's own, or the scale's."""
-    return {own.label: own.signal for own in settings.pictures} or {name: name for name in IMAGES[settings.scale]}
+    own = {own.label: own.signal for own in settings.pictures}
+    return own or {name: name for name in IMAGES[settings.scale]}
 
 
 def natural_image(settings: Settings) -> tuple[str, str]:
-    """Label and signal of the image that stands for all where one must do: the user's first, or the photograph."""
-    return next((label, signal) for label, signal in images(settings).items() if label != "random image")
+    """Label and signal of the image that stands for all where one must do: the user's first, or the
+    photograph."""
+    return next((label, signal) for label, signal in images(settings).items()
+                if label != "random image")
 
 
 def made_run(setup: Setup, signal: str, name: str, seed: int, settings: Settings) -> Run:
     """One run of a set-up, as the settings change it."""
     epochs = setup.epochs if settings.epochs is None else settings.epochs
     checkpoints = tuple(sorted({*(c for c in setup.checkpoints if c <= epochs), epochs}))
-    return Run(signal, setup.size, name, settings.grid, settings.hidden or setup.hidden, epochs, setup.batch, checkpoints, seed)
+    return Run(signal, setup.size, name, settings.grid, settings.hidden or setup.hidden, epochs,
+               setup.batch, checkpoints, seed)
 
 
 def signal_setup(settings: Settings, setups: dict[str, Setup] = SIGNAL) -> Setup:
-    """The set-up for signals; an own signal has as many samples as it has, up to the scale's, or as asked for."""
+    """The set-up for signals; an own signal has as many samples as it has, up to the scale's, or as
+    asked for."""
     setup = setups[settings.scale]
     if settings.signal is None:
         return setup
@@ -133,7 +138,8 @@ def signal_setup(settings: Settings, setups: dict[str, Setup] = SIGNAL) -> Setup
 
 
 def image_setup(settings: Settings, setups: dict[str, Setup] = IMAGE) -> Setup:
-    """The set-up for images; own pictures have as many pixels per axis as they have, up to the scale's, or as asked for."""
+    """The set-up for images; own pictures have as many pixels per axis as they have, up to the
+    scale's, or as asked for."""
     setup = setups[settings.scale]
     least = min((own.size for own in settings.pictures), default=setup.size)
     asked = None if settings.signal and not settings.pictures else settings.size
@@ -141,7 +147,8 @@ def image_setup(settings: Settings, setups: dict[str, Setup] = IMAGE) -> Setup:
 
 
 def signal_runs(
-    settings: Settings, inputs: Sequence[str] | None = None, signal: str = "tones", setups: dict[str, Setup] = SIGNAL
+    settings: Settings, inputs: Sequence[str] | None = None, signal: str = "tones",
+    setups: dict[str, Setup] = SIGNAL
 ) -> dict[tuple[str, int], Run]:
     """(input, seed) -> run on the 14 tones, or on the user's signal."""
     signal = settings.signal.signal if settings.signal else signal
@@ -149,16 +156,20 @@ def signal_runs(
             for name in inputs or signal_inputs(settings) for seed in settings.seeds}
 
 
-def image_runs(settings: Settings, inputs: Sequence[str] | None = None) -> dict[tuple[str, str, int], Run]:
+def image_runs(settings: Settings,
+               inputs: Sequence[str] | None = None) -> dict[tuple[str, str, int], Run]:
     """(image, input, seed) -> run on each of the images."""
     return {(label, name, seed): made_run(image_setup(settings), signal, name, seed, settings)
-            for label, signal in images(settings).items() for name in inputs or image_inputs(settings) for seed in settings.seeds}
+            for label, signal in images(settings).items() for name in inputs
+            or image_inputs(settings) for seed in settings.seeds}
 
 
-def natural_runs(settings: Settings, inputs: Sequence[str] | None = None) -> dict[tuple[str, int], Run]:
+def natural_runs(settings: Settings,
+                 inputs: Sequence[str] | None = None) -> dict[tuple[str, int], Run]:
     """(input, seed) -> run on the one natural image."""
     label, _ = natural_image(settings)
-    return {(name, seed): run for (image, name, seed), run in image_runs(settings, inputs).items() if image == label}
+    return {(name, seed): run for (image, name, seed), run in image_runs(settings, inputs).items()
+            if image == label}
 
 
 # ------------------------------------------------------------ measuring them
@@ -167,8 +178,9 @@ def natural_runs(settings: Settings, inputs: Sequence[str] | None = None) -> dic
 def over_checkpoints(
     runs: dict, folder: Path, quantity: Callable[[Trained, MLP], ArrayLike],
 ) -> dict[str, np.ndarray]:
-    """quantity(trained, net) for all runs and their checkpoints, under "values": (inputs, checkpoints, seeds, ...),
-    or (images, inputs, checkpoints, seeds, ...); with the names of these axes.
+    """quantity(trained, net) for all runs and their checkpoints, under "values": (inputs,
+    checkpoints, seeds, ...), or (images, inputs, checkpoints, seeds, ...); with the names of these
+    axes.
 
     runs are keyed (input, seed) or (image, input, seed).
     """
@@ -178,7 +190,8 @@ def over_checkpoints(
         table[key] = np.array([quantity(trained, net) for net in trained.nets])
     keys = list(zip(*runs, strict=True))
     names = [list(dict.fromkeys(axis)) for axis in keys]
-    stacked = np.array([table[key] for key in runs]).reshape(*map(len, names), *next(iter(table.values())).shape)
+    stacked = np.array([table[key] for key in runs]).reshape(*map(len, names),
+                                                             *next(iter(table.values())).shape)
     values = np.moveaxis(stacked, len(names) - 1, len(names))  # checkpoints before seeds
     labels = dict(zip(("images", "inputs")[-(len(names) - 1):], map(np.array, names), strict=False))
     return {**labels, "epochs": trained.epochs, "values": values}

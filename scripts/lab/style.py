@@ -19,8 +19,10 @@ from matplotlib.lines import Line2D
 from relu_dynamics import Coordinates
 from scripts.lab.inputs import encoding
 
-# Coordinates are blue to grey with the width of their interval, encodings yellow over red to purple with the number of
-# their frequencies: (width or number, colour), with mixtures in between.  These hues mean inputs and nothing else.
+# Coordinates are blue to grey with the width of their interval, encodings yellow over red to purple
+# with the number of
+# their frequencies: (width or number, colour), with mixtures in between.  These hues mean inputs
+# and nothing else.
 COORDINATES = ((1, "#0072B2"), (2, "#56B4E9"), (4, "#8C96C6"), (6, "#7F7F7F"))
 ENCODINGS = ((1, "#E69F00"), (3.5, "#D55E00"), (6.5, "#CC79A7"), (9, "#882255"), (16, "#332288"))
 LAYERS = ((0, "#00441B"), (0.5, "#238B45"), (1, "#99D594"))
@@ -28,7 +30,8 @@ LAYERS = ((0, "#00441B"), (0.5, "#238B45"), (1, "#99D594"))
 
 def mixed(scale: Sequence[tuple[float, str]], value: float) -> tuple[float, ...]:
     """The colour at a value of a scale."""
-    places, colours = [place for place, _ in scale], np.array([to_rgb(colour) for _, colour in scale])
+    places, colours = [place for place, _ in scale], np.array([to_rgb(colour) for _,
+                                                               colour in scale])
     return tuple(float(np.interp(value, places, channel)) for channel in colours.T)
 
 
@@ -47,16 +50,20 @@ def shade(k: int, n: int) -> tuple[float, ...]:
 
 def look(name: str) -> dict[str, object]:
     """Line properties of an input."""
-    return {"color": colour(name), "linestyle": "--" if name.startswith("[") else "-", "label": label(name)}
+    return {"color": colour(name), "linestyle": "--" if name.startswith("[") else "-",
+            "label": label(name)}
 
 
 def label(name: str) -> str:
-    return f"encoding {name}" if name.startswith("L=") else f"coordinates {name}" if name.startswith("[") else name
+    kind = "encoding" if name.startswith("L=") else "coordinates"
+    return f"{kind} {name}"
 
 
-def panels(rows: int, columns: int, width: float = 4.2, height: float = 3.1) -> tuple[Figure, np.ndarray]:
+def panels(rows: int, columns: int, width: float = 4.2,
+           height: float = 3.1) -> tuple[Figure, np.ndarray]:
     """A figure of rows x columns axes, (rows, columns), without pyplot."""
-    figure = Figure(figsize=(width * columns, height * rows), layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.03))
+    figure = Figure(figsize=(width * columns, height * rows),
+                    layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.03))
     axes = np.array(figure.subplots(rows, columns, squeeze=False))
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
@@ -80,17 +87,21 @@ def hide_empty(axes: np.ndarray) -> None:
 
 
 def with_band(ax: Axes, x: np.ndarray, values: np.ndarray, name: str) -> None:
-    """The line of an input: the mean over seeds with a band from the smallest to the largest; values is (points, seeds)."""
+    """The line of an input: the mean over seeds with a band from the smallest to the largest;
+    values is (points, seeds)."""
     shaded(ax, x, values, **look(name))
 
 
-def shaded(ax: Axes, x: np.ndarray, values: np.ndarray, color: object, label: str, linestyle: str = "-") -> None:
+def shaded(ax: Axes, x: np.ndarray, values: np.ndarray, color: object, label: str,
+           linestyle: str = "-") -> None:
     """The same in any colour."""
-    ax.plot(x, values.mean(axis=1), marker=".", markersize=3, linewidth=1.4, color=color, label=label, linestyle=linestyle)
+    ax.plot(x, values.mean(axis=1), marker=".", markersize=3, linewidth=1.4, color=color,
+            label=label, linestyle=linestyle)
     ax.fill_between(x, values.min(axis=1), values.max(axis=1), color=color, alpha=0.18, linewidth=0)
 
 
-def over_epochs(ax: Axes, epochs: np.ndarray, values: Mapping[str, np.ndarray], ylabel: str) -> None:
+def over_epochs(ax: Axes, epochs: np.ndarray, values: Mapping[str, np.ndarray],
+                ylabel: str) -> None:
     """A line with its band per input; values[name] is (epochs, seeds)."""
     for name, array in values.items():
         with_band(ax, epochs, array, name)
@@ -108,7 +119,8 @@ def epochs_axis(ax: Axes, epochs: np.ndarray, ylabel: str) -> None:
 
 
 def same_range(axes: np.ndarray, low: float | None = None) -> None:
-    """One range of values for panels that are to be compared: what fits all of them, from low if given."""
+    """One range of values for panels that are to be compared: what fits all of them, from low if
+    given."""
     ends = [end for ax in axes.flat for end in ax.get_ylim()]
     for ax in axes.flat:
         ax.set_ylim(min(ends) if low is None else low, max(ends))
@@ -124,18 +136,22 @@ def histogram(ax: Axes, edges: np.ndarray, counts: Mapping[str, np.ndarray], xla
     ax.set_yscale("log")
 
 
-def legend_below(figure: Figure, axes: Axes | Iterable[Axes], note: str = "", columns: int = 5) -> None:
-    """One legend for the whole figure, under it, with a note on what bands mean; lines that look alike share an entry, "a / b"."""
+def legend_below(figure: Figure, axes: Axes | Iterable[Axes], note: str = "",
+                 columns: int = 5) -> None:
+    """One legend for the whole figure, under it, with a note on what bands mean; lines that look
+    alike share an entry, "a / b"."""
     entries: dict[object, tuple[Artist, list[str]]] = {}
     for ax in (axes,) if isinstance(axes, Axes) else axes:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             key: object = text
             if isinstance(handle, Line2D):
-                key = handle.get_color(), handle.get_linestyle(), handle.get_marker(), handle.get_alpha()
+                key = (handle.get_color(), handle.get_linestyle(), handle.get_marker(),
+                       handle.get_alpha())
             texts = entries.setdefault(key, (handle, []))[1]
             if text not in texts:
                 texts.append(text)
-    figure.legend([handle for handle, _ in entries.values()], [" / ".join(texts) for _, texts in entries.values()],
+    figure.legend([handle for handle, _ in entries.values()],
+                  [" / ".join(texts) for _, texts in entries.values()],
                   loc="outside lower center", ncols=columns, frameon=False, title=note or None,
                   fontsize="small", title_fontsize="small", handlelength=3)
 
