@@ -104,6 +104,14 @@ def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
     return rows.astype(np.intp)
 
 
+def check_index_pairs(i: ArrayLike, j: ArrayLike, n: int, prefix: str = "") -> tuple[Indices, Indices]:
+    """i and j as row indices in range(n), one of each per pair."""
+    i, j = check_indices(f"{prefix}i", i, n), check_indices(f"{prefix}j", j, n)
+    if i.shape != j.shape:
+        raise ValueError(f"i and j must have one entry per pair each. Got shapes {i.shape} and {j.shape}.")
+    return i, j
+
+
 def check_size(name: str, shape: tuple[int, ...], repair: str) -> None:
     """Raise ValueError if an array of this shape has more than MAX_ENTRIES numbers."""
     if (entries := math.prod(shape)) > MAX_ENTRIES:
@@ -151,12 +159,23 @@ def check_layers(net: N) -> N:
 def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool = False, pattern: ArrayLike | None = None) -> tuple[N, Array]:
     """net and x, (n, m[0]), in their common dtype (float32 only if both are), or in float64 for analysis; pattern as in forward."""
     net = check_layers(net)
-    d = net.weights[0].shape[1]
-    x = as_real(name, x, (None, d), "one sample per row, as many columns as the net has inputs")
+    x = _as_rows(net, x, name)
     dtype = np.dtype(np.float64) if float64 else common_dtype(x, *net.weights)
     net, x = cast(net, dtype), x.astype(dtype, copy=False)
     _check_growth(net, x, None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
     return net, x
+
+
+def check_more_rows(net: Network, x: ArrayLike, name: str) -> Array:
+    """More rows, (n, m[0]), for a net that has been checked, in its dtype."""
+    x = _as_rows(net, x, name).astype(net.weights[0].dtype, copy=False)
+    _check_growth(net, x)
+    return x
+
+
+def _as_rows(net: Network, x: ArrayLike, name: str) -> Array:
+    return as_real(name, x, (None, net.weights[0].shape[1]),
+                   "one sample per row, as many columns as the net has inputs")
 
 
 def check_same_shapes(net: Network, other: N, name: str) -> N:
@@ -183,6 +202,12 @@ def check_some(name: str, rows: Array | Bits, why: str) -> None:
 def check_net_and_trace(net: N, trace: Any) -> N:
     """net as check_layers returns it, if trace has the shapes that forward(net, x) returns; its numbers are believed."""
     net = check_layers(net)
+    check_trace(net, trace)
+    return net
+
+
+def check_trace(net: Network, trace: Any) -> None:
+    """Raise ValueError unless trace has the shapes that forward(net, x) returns."""
     wanted = [W.shape[1] for W in net.weights]
     if getattr(trace, "_fields", None) != ("inputs", "preacts", "pattern") or not all(isinstance(parts, (tuple, list)) for parts in trace):
         raise ValueError(f"trace must be the Trace that forward(net, x) returned. Got {type(trace).__name__}.")
@@ -196,7 +221,37 @@ def check_net_and_trace(net: N, trace: Any) -> N:
         raise ValueError(f"trace must come from forward(net, x) of this very net, with inputs of widths {wanted}. "
                          f"Got inputs of shapes {[np.shape(h) for h in trace.inputs]}.")
     _check_growth(net, np.asarray(trace.inputs[0]), np.concatenate([np.zeros((len(trace.inputs[0]), 0), np.bool_), *trace.pattern], axis=1))
-    return net
+
+
+def check_no_biases(name: str, net: Network) -> None:
+    """Raise ValueError if a bias of net is not 0."""
+    if any(b.any() for b in net.biases):
+        raise ValueError(f"{name} is defined for networks without biases: every bias must be 0.")
+
+
+def check_depth(net: Network, layers: int | None) -> int:
+    """layers, how many of the hidden layers count, as an int; None means all of them."""
+    hidden = len(net.weights) - 1
+    layers = hidden if layers is None else check_count("layers", layers, 1)
+    if layers > max(hidden, 1):
+        raise ValueError(f"layers must be at most {hidden}, the number of hidden layers of the net. Got {layers}.")
+    return min(layers, hidden)
+
+
+def check_units(net: Network, units: ArrayLike, points: int) -> Indices:
+    """units, (points,), as indices of hidden units of net."""
+    numbers = check_indices("units", units, sum(len(b) for b in net.biases[:-1]))
+    if len(numbers) != points:
+        raise ValueError(f"units must have one entry per point. Got {len(numbers)} units, {points} points.")
+    return numbers
+
+
+def check_direction(name: str, value: ArrayLike, points: Array) -> Array:
+    """value, one direction for all points or one for each, like points."""
+    direction = as_real(name, value).astype(np.float64, copy=False)
+    if direction.shape not in (points.shape, points.shape[1:]):
+        raise ValueError(f"{name} must be {points.shape[1:]} or {points.shape}. Got shape {direction.shape}.")
+    return np.broadcast_to(direction, points.shape)
 
 
 def check_widths(widths: Sequence[int]) -> list[int]:
@@ -289,6 +344,14 @@ def check_bits(name: str, q: ArrayLike) -> Bits:
     return bits
 
 
+def check_same_units(*patterns: tuple[str, ArrayLike]) -> tuple[Bits, Bits]:
+    """Two named patterns, (n, H) and (n2, H) bool, of the same units."""
+    (name, q), (name2, q2) = ((name, check_bits(name, q)) for name, q in patterns)
+    if q.shape[1] != q2.shape[1]:
+        raise ValueError(f"{name} and {name2} must have as many units as each other. Got shapes {q.shape} and {q2.shape}.")
+    return q, q2
+
+
 def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str = "q") -> Bits:
     """q as (n, H) bool, H the hidden units of net, and n = rows if rows is given."""
     bits, H = check_bits(name, q), sum(len(b) for b in net.biases[:-1])
@@ -297,6 +360,98 @@ def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str
     if rows is not None and len(bits) != rows:
         raise ValueError(f"{name} must be ({rows}, {H}): one pattern per row of x. Got shape {bits.shape}.")
     return bits
+
+
+# ------------------------------------------------------------- grids and weights
+
+
+def check_weights(weights: ArrayLike | None, y: Array) -> Array:
+    """weights of the examples as (n, 1), none of them negative; None means 1 / (n m[L]) each."""
+    if weights is None:
+        return np.full((len(y), 1), 1 / y.size)
+    w = as_real("weights", weights, (len(y),), "one per example").astype(np.float64, copy=False)
+    if (w < 0).any():
+        raise ValueError(f"weights must not be negative. Got {w.min()}.")
+    return w[:, None]
+
+
+def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
+    """grid as (n,) or (height, width), a uniform grid with one sample per row of a batch of n."""
+    if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
+        raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
+    shape = tuple(check_count("grid", size, 1) for size in grid)
+    if math.prod(shape) != n:
+        raise ValueError(f"grid must have as many samples as x has rows, {n}. Got {shape}, {math.prod(shape)} samples.")
+    return shape
+
+
+def check_patch(patch: int | None, shape: tuple[int, ...] | None) -> int | None:
+    """patch as an int that divides every axis of the grid's shape."""
+    if patch is None:
+        return None
+    if shape is None:
+        raise ValueError("patch needs grid: say how the examples lie, grid=(n,) or grid=(height, width).")
+    k = check_count("patch", patch, 1)
+    if any(s % k for s in shape):
+        raise ValueError(f"patch must divide every axis of {shape}. Got {patch}.")
+    return k
+
+
+def check_samples(shape: Any, axes: tuple[int, ...] = (1, 2), least: int = 1) -> tuple[int, ...]:
+    """shape, of a signal (n,) or (height, width), as a tuple of ints that are at least least."""
+    sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    if not isinstance(sizes, (tuple, list)) or len(sizes) not in axes:
+        wanted = " or ".join({1: "n", 2: "(height, width)"}.get(k, f"{k} numbers") for k in axes)
+        raise ValueError(f"shape must be {wanted}. Got {shape!r}.")
+    counts = tuple(check_count("each axis of shape", n, least) for n in sizes)
+    if math.prod(counts) > MAX_ENTRIES // 4:
+        raise ValueError(f"shape must have at most {MAX_ENTRIES // 4} samples in all. Got {shape!r}.")
+    return counts
+
+
+def check_side(side: int, shape: tuple[int, ...]) -> int:
+    """side of a patch, at least 2 samples, that fits into a signal of this shape."""
+    side = check_count("side", side, 2)
+    if side > min(shape):
+        raise ValueError(f"side must fit into the signal of shape {shape}. Got {side}.")
+    return side
+
+
+def check_gap(gap: int, shape: tuple[int, ...], at_least: int) -> int:
+    """gap, a number of samples that leaves at least so many on either side of every axis."""
+    gap = check_count("gap", gap, 0)
+    if (min(shape) - gap) // 2 < at_least:
+        raise ValueError(f"gap must leave samples on both sides of every axis of {shape}. Got {gap}.")
+    return gap
+
+
+def check_records(epochs: ArrayLike, errors: ArrayLike) -> tuple[Array, Array]:
+    """epochs, (c,), increasing, and errors, (c, k), which may be NaN; at least one epoch."""
+    epochs = as_real("epochs", epochs, (None,))
+    try:
+        table = np.asarray(errors, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"errors must be real numbers, or NaN: one row per epoch. They could not be read as an array: {error}") from error
+    if table.ndim != 2 or len(table) != len(epochs) or len(table) == 0:
+        raise ValueError(f"errors must be ({len(epochs)}, k): one row per epoch, at least one. Got shape {table.shape}.")
+    if (np.diff(epochs) <= 0).any():
+        raise ValueError("epochs must increase.")
+    return epochs, table
+
+
+def check_box(x: Array, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
+    """low and high as (d,), for a box low <= x <= high with an interior."""
+    ends = []
+    for name, value in (("low", low), ("high", high)):
+        end = as_real(name, value)
+        if end.shape not in ((), x.shape):
+            raise ValueError(f"{name} must be a number or of shape {x.shape}, one per input. Got shape {end.shape}.")
+        ends.append(np.broadcast_to(end.astype(np.float64), x.shape))
+    if not (ends[0] < ends[1]).all():
+        raise ValueError(f"low must be below high in every coordinate. Got low {low!r}, high {high!r}.")
+    if not ((ends[0] <= x) & (x <= ends[1])).all():
+        raise ValueError(f"x must lie in the box from low to high. Got x {x!r}, low {low!r}, high {high!r}.")
+    return ends[0], ends[1]
 
 
 # ---------------------------------------------------------------- single values
@@ -368,6 +523,26 @@ def check_share(name: str, value: Any, meaning: str) -> float:
     if not (_is_finite_number(value) and 0 <= value < 1):
         raise ValueError(f"{name}, {meaning}, must be a number at least 0 and below 1. Got {value!r}.")
     return float(value)
+
+
+def check_function(name: str, value: object, meaning: str) -> None:
+    """Raise ValueError unless value can be called."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function {meaning}. Got {type(value).__name__}.")
+
+
+def check_fraction(name: str, value: ArrayLike) -> None:
+    """Raise ValueError unless 0 < value < 1."""
+    if not 0 < as_real(name, value, ()) < 1:
+        raise ValueError(f"{name} must lie between 0 and 1. Got {value!r}.")
+
+
+def check_not_negative(name: str, value: ArrayLike, meaning: str) -> float:
+    """value as a float that is at least 0."""
+    number = float(as_real(name, value, (), meaning))
+    if number < 0:
+        raise ValueError(f"{name} must not be negative. Got {number}.")
+    return number
 
 
 def _is_finite_number(value: Any) -> bool:

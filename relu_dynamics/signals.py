@@ -24,13 +24,11 @@ averaging over areas (area_average), never by skipping samples, which would alia
 from __future__ import annotations
 
 import gzip
-import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import MAX_ENTRIES, Array, Indices, as_real, check_count, check_rng, check_size
+from relu_dynamics.checks import Array, Indices, as_real, check_count, check_rng, check_samples, check_size
 
 PAPER_TONES = tuple(range(5, 71, 5))  # cycles per signal
 
@@ -42,10 +40,11 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
     and y (along the height).  convention "half-open": k/n, which never reaches 1;
     "closed": k/(n-1), both ends included, at least two samples per axis.
 
-    >>> grid(4, "half-open").ravel().tolist(), grid(5, "closed").ravel().tolist()
+    >>> import relu_dynamics as rd
+    >>> rd.grid(4, "half-open").ravel().tolist(), rd.grid(5, "closed").ravel().tolist()
     ([0.0, 0.25, 0.5, 0.75], [0.0, 0.25, 0.5, 0.75, 1.0])
     """
-    sizes = _check_shape(shape, (1, 2))
+    sizes = check_samples(shape, (1, 2))
     if convention not in ("half-open", "closed"):
         raise ValueError(f"convention must be 'half-open' (k/n) or 'closed' (k/(n-1)). Got {convention!r}.")
     if convention == "closed" and min(sizes) < 2:
@@ -144,7 +143,7 @@ def area_average(signal: ArrayLike, shape: tuple[int, ...]) -> Array:
         hint = " A signal of one channel needs an axis of its own: signal[..., None]." if signal.ndim in (1, 2) else ""
         raise ValueError("shape must be (n,) for a signal (samples, channels), (height, width) for an image (height, width, channels). "
                          f"Got shape {shape!r} for a signal of shape {signal.shape}.{hint}")
-    sizes = _check_shape(shape, (1, 2))
+    sizes = check_samples(shape, (1, 2))
     for axis, n in enumerate(sizes):
         if n > signal.shape[axis]:
             raise ValueError(f"shape must not exceed the signal's {signal.shape[:-1]}: averaging cannot add samples. Got {shape}.")
@@ -191,15 +190,4 @@ def _stretched(image: Array) -> Array:
 
 def _check_image_shape(shape: int | tuple[int, int]) -> tuple[int, ...]:
     """A single number means a square."""
-    return _check_shape((shape, shape) if isinstance(shape, (int, np.integer)) else shape, (2,))
-
-
-def _check_shape(shape: int | Sequence[int], axes: tuple[int, ...]) -> tuple[int, ...]:
-    sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
-    if not isinstance(sizes, (tuple, list)) or len(sizes) not in axes:
-        wanted = " or ".join({1: "n", 2: "(height, width)"}.get(k, f"{k} numbers") for k in axes)
-        raise ValueError(f"shape must be {wanted}. Got {shape!r}.")
-    counts = tuple(check_count("each axis of shape", n, 1) for n in sizes)
-    if math.prod(counts) > MAX_ENTRIES // 4:
-        raise ValueError(f"shape must have at most {MAX_ENTRIES // 4} samples in all. Got {shape!r}.")
-    return counts
+    return check_samples((shape, shape) if isinstance(shape, (int, np.integer)) else shape, (2,))
