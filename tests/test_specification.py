@@ -202,6 +202,15 @@ def test_neighbours_decide_the_high_frequencies(problem):
     assert_allclose(weight @ spec.intrinsic_rates(J, F), np.sum((J - np.roll(J, 1, axis=0)) ** 2), atol=1e-12 * np.sum(J**2))
 
 
+@given(in_general_position(rows=6))
+def test_rates_are_the_structure_factor_of_all_that_changes(problem):
+    """T55 in its exact form: between samples J changes by jumps at walls and by what it moves inside pieces."""
+    J, k = seen(*problem)[0], np.arange(1, 6)
+    S = spec.structure_factor(J - np.roll(J, 1, axis=0), k=k, t=np.arange(6) / 6)
+    rates = spec.intrinsic_rates(J, spec.fourier((6,)))[1:]
+    assert_allclose(S / (4 * 6 * np.sin(np.pi * k / 6) ** 2), rates, rtol=1e-10, atol=1e-12 * np.sum(J**2))
+
+
 @given(in_general_position(rows=6, outputs=st.just(1)), st.sampled_from([spec.fourier((6,)), spec.patch_cosines((2, 3), 1)]))
 def test_a_mode_by_itself_falls_at_its_intrinsic_rate(problem, B):
     """T16: d|c_k|^2/dt = -(4/nm) K_kk |c_k|^2, and their sum over n m is the rate of the loss."""
@@ -348,12 +357,21 @@ def test_spectra_of_kernel_and_pattern_are_those_of_the_package(grid, net, seed)
 
 @given(gaussian_nets(width=6), seeds)
 def test_jumps_at_walls_are_those_of_the_package(net, seed):
-    """T54: their inner products, at the breakpoints of a segment, where z_u is 0 up to rounding."""
+    """T54, T55: inner products and structure factor, at the breakpoints of a segment, where z_u is 0 up to rounding."""
     a, b = RNG(seed).normal(size=(2, net.weights[0].shape[1]))
-    walls = rd.breakpoints(rd.regions_on_segment(net, a, b), a, b)
-    e = [spec.jump(net, point, u).ravel() for point, u in zip(walls.points, walls.units, strict=True)]
-    gram = np.array([[v @ w for w in e] for v in e]).reshape(len(e), len(e))
-    assert_allclose(rd.wall_jumps(net, walls).gram, gram, rtol=0, atol=1e-12 * np.abs(gram).max(initial=0))
+    pieces = rd.regions_on_segment(net, a, b)
+    walls = rd.breakpoints(pieces, a, b)
+    e = [spec.jump(net, point, u)[:1] for point, u in zip(walls.points, walls.units, strict=True)]
+    gram = np.array([[np.sum(v * w) for w in e] for v in e]).reshape(len(e), len(e))
+    one = rd.MLP((*net.weights[:-1], net.weights[-1][:1]), (*net.biases[:-1], net.biases[-1][:1]))
+    assert_allclose(rd.wall_jumps(one, walls).gram, gram, rtol=0, atol=1e-12 * np.abs(gram).max(initial=0))
+    on = pieces.pattern[np.arange(len(e)) + 1, walls.units]  # and the line, which wraps around, jumps at its ends
+    ends = spec.jacobian(net, [spec.forward(net, a), spec.forward(net, b)])[:, :1]
+    signed = np.array([*(jump if switched else -jump for jump, switched in zip(e, on, strict=True)), ends[0] - ends[1]])
+    samples, k = np.append(np.ceil(16 * pieces.t[1:-1]), 0) / 16, np.arange(1, 16)
+    expected = spec.structure_factor(signed, samples, k) / (4 * 16 * np.sin(np.pi * k / 16) ** 2)
+    fast = rd.wall_spectrum(net, a, b, 16, k)
+    assert_allclose(fast.walls, expected, rtol=0, atol=1e-10 * np.sum(signed**2) * len(signed))
 
 
 @given(with_rows(exact_nets(outputs=st.sampled_from([1, 2])), rows=st.sampled_from([1, 2, 4]), columns=1))
