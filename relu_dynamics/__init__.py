@@ -36,7 +36,7 @@ from relu_dynamics.diffraction import (
     Jumps, PlaneSpectrum, WallSpectrum, by_unit, plane_wall_spectrum, wall_jumps, wall_spectrum,
 )
 from relu_dynamics.encoding import Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, gaussian_features
-from relu_dynamics.files import load, save
+from relu_dynamics.files import from_torch, load, save
 from relu_dynamics.flow.decompose import Flow, Split, StepSplit, change_split, decompose, step_split
 from relu_dynamics.flow.moving_walls import (
     Event, births_and_deaths, breakpoints, edge_midpoints, region_events, wall_velocity,
