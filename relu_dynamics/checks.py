@@ -390,13 +390,11 @@ def check_weights(weights: ArrayLike | None, y: Array) -> Array:
     return w[:, None]
 
 
-def check_grid(grid: tuple[int, ...] | None, n: int) -> tuple[int, ...] | None:
-    """The shape of a grid of n samples, if there is one."""
-    if grid is None:
-        return None
+def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
+    """grid as (n,) or (height, width), a uniform grid with one sample per row of a batch of n."""
     if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
         raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
-    shape = tuple(check_count("grid", s, 1) for s in grid)
+    shape = tuple(check_count("grid", size, 1) for size in grid)
     if math.prod(shape) != n:
         raise ValueError(f"grid must have as many samples as x has rows, {n}. Got {shape}, {math.prod(shape)} samples.")
     return shape
@@ -520,16 +518,6 @@ def check_tolerance(name: str, value: Any) -> float:
     if not 1e-13 <= number <= 1:
         raise ValueError(f"{name} must be a number from 1e-13 to 1. Got {value!r}.")
     return number
-
-
-def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
-    """grid as (n,) or (height, width), a uniform grid with one sample per row of a batch of n."""
-    if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
-        raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
-    shape = tuple(check_count("grid", size, 1) for size in grid)
-    if math.prod(shape) != n:
-        raise ValueError(f"grid must have as many samples as there are rows, {n}. Got {shape}, {math.prod(shape)} samples.")
-    return shape
 
 
 def check_flag(name: str, value: Any, meaning: str) -> None:

@@ -137,7 +137,7 @@ def decompose(
     """
     net, trace, y = traced_examples(net, x, y)
     check_size("all pairs of examples", (len(y), len(y)), "Pass fewer rows, for example every k-th sample of the grid.")
-    shape = check_grid(grid, len(y))
+    shape = None if grid is None else check_grid(grid, len(y))
     patches = _patches(shape, check_patch(patch, shape))
     w, r, q = check_weights(weights, y), trace.preacts[-1] - y, joined_pattern(trace)
     root, g = np.sqrt(w), 2 * w * r
