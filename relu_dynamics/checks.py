@@ -58,13 +58,13 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
 
 
 def one_line(result: Any) -> str:
-    """The repr of a NamedTuple of arrays: its name, and of every array the shape."""
+    """The repr of a NamedTuple of arrays: its name, and of every array the shape, or the numbers if they are few."""
     return f"{type(result).__name__}({', '.join(f'{name} {_brief(getattr(result, name))}' for name in result._fields)})"
 
 
 def _brief(value: object) -> str:
     if isinstance(value, np.ndarray):
-        return "x".join(map(str, value.shape)) or str(value)
+        return str(value.tolist()) if value.ndim < 2 and value.size <= 3 else "x".join(map(str, value.shape))
     if isinstance(value, dict):
         return f"{{{', '.join(map(str, value))}}}" if len(value) <= 8 else f"of {len(value)}"
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):

@@ -182,7 +182,7 @@ def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, laye
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
     >>> rd.inscribed_ball(hat, [0.25], -1.0, 3.0)
-    Ball(radius=0.5, centre=array([0.5]))
+    Ball(radius 0.5, centre [0.5])
     """
     net = check_net(net)
     d = net.weights[0].shape[1]
