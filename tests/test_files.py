@@ -205,8 +205,9 @@ def applied(f):
 
 
 def linear(W, b=None):
-    parameters = {"weight": Tensor(W), **({} if b is None else {"bias": Tensor(b)})}
-    return Module("Linear", (), parameters, applied(lambda x: x @ W.T + (0 if b is None else b)))
+    weight, bias = Tensor(W.copy()), Tensor(np.zeros(len(W), W.dtype) if b is None else b.copy())
+    parameters = {"weight": weight, **({} if b is None else {"bias": bias})}
+    return Module("Linear", (), parameters, applied(lambda x: x @ weight.numbers.T + bias.numbers))
 
 
 def relu():

@@ -287,7 +287,7 @@ def test_what_is_computed_prints_in_one_line():
     flow = rd.decompose(net, np.ones((3, 2)), np.ones((3, 1)))
     for result in (deep, forward(deep, np.ones((3, 2))), backward(net, trace, np.ones((3, 1))), flow, *flow.splits.values(),
                    rd.integrate(rd.init([2, 3, 1], np.random.default_rng(0)), [[1.0, 2.0]], [[1.0]], [0.0, 1.0]),
-                   rd.infinite_kernels(np.ones((5, 2)), hidden_layers=1), rd.global_pairs(40, 9, np.random.default_rng(0))):
+                   rd.infinite_kernels(np.ones((5, 2)), hidden_layers=1), rd.global_pairs(40, np.random.default_rng(0), pairs=9, gap=2)):
         assert len(repr(result)) < 300 and "\n" not in repr(result)
     assert repr(flow).startswith("Flow(output_rate 3x1, loss_rate -") and "splits {layer, unit" in repr(flow)
 
