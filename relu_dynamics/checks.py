@@ -57,6 +57,21 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
     return np.dtype(np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64)
 
 
+def one_line(result: Any) -> str:
+    """The repr of a NamedTuple of arrays: its name, and of every array the shape, or the numbers if they are few."""
+    return f"{type(result).__name__}({', '.join(f'{name} {_brief(getattr(result, name))}' for name in result._fields)})"
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return str(value.tolist()) if value.ndim < 2 and value.size <= 3 else "x".join(map(str, value.shape))
+    if isinstance(value, dict):
+        return f"{{{', '.join(map(str, value))}}}" if len(value) <= 8 else f"of {len(value)}"
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return f"[{', '.join(map(_brief, value))}]" if len(value) <= 4 else f"[{len(value)} arrays]"
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+
+
 # ---------------------------------------------------------------------- arrays
 
 

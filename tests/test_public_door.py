@@ -19,7 +19,7 @@ from relu_dynamics import MLP, checks, init, regions1d
 
 # Public functions that take no arrays, or what other functions returned; their own tests refuse what they do not take.
 WITHOUT = {"adam", "sgd", "init", "load", "gaussian_features", "brain", "eeg", "elevation", "grid", "photograph", "random_image",
-           "global_pairs", "local_pairs", "breakpoints", "edge_midpoints", "draw", "neighbours", "hidden_units", "split_layers", "unpack"}
+           "from_torch", "positional_columns", "global_pairs", "local_pairs", "breakpoints", "edge_midpoints", "draw", "neighbours", "hidden_units", "split_layers", "unpack"}
 
 PLANE, LINE, SHALLOW = (init(widths, np.random.default_rng(k)) for k, widths in enumerate([(2, 5, 4, 2), (1, 6, 2), (2, 6, 2)]))
 X, Y = (np.random.default_rng(seed).integers(-2, 3, (6, 2)) * 1.0 for seed in (3, 4))
