@@ -81,32 +81,39 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
     shape gives the expected shape, None where any length will do; meaning says in
     the error what the axes are.  Nothing is copied that is already right.
     """
-    wanted = "" if shape is None else f" of shape {_show(shape)}"
-    expected = f"{name} must be an array of finite real numbers{wanted}" + (f": {meaning}" if meaning else "")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{expected}. It could not be read as an array: {error}") from error
+        raise ValueError(f"{_expected(name, shape, meaning)}. It could not be read as an array: {error}") from error
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{expected}. Got dtype {array.dtype}.")
-    if shape is not None and (
-        array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True))
-    ):
+        raise ValueError(f"{_expected(name, shape, meaning)}. Got dtype {array.dtype}.")
+    if shape is not None and not _fits(array.shape, shape):
         hint = ""
         if len(shape) == 2 and array.ndim == 1 and shape[0] in (None, len(array)) and shape[1] in (None, 1):
             hint = f" A single column needs an axis of its own: {name}[:, None]."
         elif len(shape) == 2 and array.ndim == 1 and shape[0] in (None, 1) and shape[1] == len(array):
             hint = f" A single row needs an axis of its own: {name}[None, :]."
-        raise ValueError(f"{expected}. Got shape {array.shape}.{hint}")
-    if array.dtype != np.float32:
+        raise ValueError(f"{_expected(name, shape, meaning)}. Got shape {array.shape}.{hint}")
+    if array.dtype not in LARGEST:
         with np.errstate(over="ignore"):  # of a longdouble; what becomes infinite is refused below
-            array = array.astype(np.float64, copy=False)
+            array = array.astype(np.float64)
     largest = LARGEST[array.dtype]
-    if array.size and not (-largest <= array.min() and array.max() <= largest):
-        bad = tuple(int(i) for i in np.argwhere(~(np.abs(array) <= largest))[0])
-        limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if np.isfinite(array[bad]) else ""
-        raise ValueError(f"{expected}. Got {array[bad]} at index {bad}.{limit}")
+    if not np.vdot(array, array) <= largest**2:  # else no entry can be larger, and this is one fast pass
+        bad = np.argwhere(~(np.abs(array) <= largest))
+        if len(bad):
+            at = tuple(int(i) for i in bad[0])
+            limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if np.isfinite(array[at]) else ""
+            raise ValueError(f"{_expected(name, shape, meaning)}. Got {array[at]} at index {at}.{limit}")
     return array
+
+
+def _expected(name: str, shape: tuple[int | None, ...] | None, meaning: str) -> str:
+    wanted = "" if shape is None else f" of shape {_show(shape)}"
+    return f"{name} must be an array of finite real numbers{wanted}" + (f": {meaning}" if meaning else "")
+
+
+def _fits(got: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
+    return len(got) == len(shape) and all(want is None or want == size for want, size in zip(shape, got, strict=True))
 
 
 def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
