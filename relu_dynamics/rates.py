@@ -71,7 +71,7 @@ def intrinsic_rates(
 
 
 def kernel_rows(D: list[Array], h: list[Array], rows: slice) -> Array:
-    """(rows, n): sum_l (D_i.D_j)(h_i.h_j + 1) for i in rows and every j, from D[l], (n, m[l]) (T6)."""
+    """(rows, n): sum_l (D_i.D_j)(h_i.h_j + 1), i in rows, every j, from D[l], (n, m[l]) (T6)."""
     total = np.zeros((len(h[0][rows]), len(h[0])))
     for part, inputs in zip(D, h, strict=True):
         pairs = inputs[rows] @ inputs.T

@@ -194,6 +194,17 @@ def test_a_wall_at_a_sample_is_before_the_sample_that_has_switched(direction, fi
     assert_allclose(spectrum.walls, (np.abs(jumps) ** 2).sum(axis=1) / (16 * np.sin(np.pi * np.array([1, 2]) / 4) ** 2), rtol=1e-14)
 
 
+def test_units_that_switch_at_one_place_share_its_jump():
+    """Two equal units and one that reads them switch together: one after the other, lower layers first, they jump by all of it."""
+    net = MLP((np.ones((2, 1)), np.array([[1.0, 1.0], [1.0, -1.0]]), np.array([[1.0, 2.0]])),
+              (np.full(2, -0.3), np.zeros(2), np.zeros(1)))
+    curve, k = Curve(net, np.array([0.0]), np.array([1.0])), np.arange(1, 5)
+    spectrum = wall_spectrum(net, [0.0], [1.0], 5, k)
+    assert spectrum.unit.tolist() == [0, 1, 2] and not spectrum.energy[:2].any()
+    close(spectrum.energy[2], (curve.jumps()[0] ** 2).sum())
+    close(spectrum.walls, power(interval_sums(curve, 5), (5,))[1:] / (4 * np.sin(np.pi * k / 5) ** 2))
+
+
 def test_T55_where_nothing_moves_inside_pieces_walls_are_everything():
     """So near to 0 that inputs and activations are tiny, only biases have gradients, and those are constant in pieces."""
     rng, tiny = RNG(5), 2.0**-30
