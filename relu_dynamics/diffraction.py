@@ -33,8 +33,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, check_count, check_indices, check_kind, check_net, check_size,
-    row_blocks,
+    Array, Bits, Indices, as_real, check_count, check_direction, check_kind, check_net, check_size,
+    check_units, row_blocks,
 )
 from relu_dynamics.encoding import Encoding
 from relu_dynamics.mlp import MLP, Trace, hidden_units, joined_pattern, run, traced
@@ -116,19 +116,12 @@ def wall_jumps(
     points = as_real("points", walls.points, (None, None), "one point on a wall per row")
     points = points.astype(np.float64, copy=False)
     net, trace = traced(net, points if encoding is None else encoding(points), "points")
-    units = check_indices("units", walls.units, hidden_units(net))
-    w = len(points)
-    if len(units) != w:
-        raise ValueError(f"units must have one entry per point. Got {len(units)} units, {w} points.")
+    w, units = len(points), check_units(net, walls.units, len(points))
     check_size("the Gram matrix", (w, w), "Pass fewer walls.")
     up, down = _factors(net, trace, units)
     sign = np.ones(w)
     if along is not None:
-        direction = as_real("along", along).astype(np.float64)
-        if direction.shape not in (points.shape, points.shape[1:]):
-            raise ValueError(f"along must be {points.shape[1:]} or {points.shape}. "
-                             f"Got shape {direction.shape}.")
-        direction = np.broadcast_to(direction, points.shape)
+        direction = check_direction("along", along, points)
         if encoding is not None:
             direction = np.einsum("nij,nj->ni", encoding.jacobian(points), direction)
         sign = np.sign(np.vecdot(down[0] @ net.weights[0], direction)) if down else sign

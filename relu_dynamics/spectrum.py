@@ -319,7 +319,7 @@ def _relative(residual: Array, target: Array, cycles: Sequence[ArrayLike]) -> Ar
 def _check_signals(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> tuple[Array, Array]:
     if not isinstance(shape, tuple) or len(shape) not in (1, 2):
         raise ValueError(f"shape must be (n,) or (height, width). Got {shape!r}.")
-    n = int(np.prod([check_count("shape", s, 1) for s in shape]))
+    n = math.prod(check_count("shape", s, 1) for s in shape)
     y = as_real("y", y, (n, None), "one sample per row, in row-major order of the signal")
     f = as_real("f", f, y.shape, "shaped like y")
     return f.astype(np.float64).reshape(*shape, -1), y.astype(np.float64).reshape(*shape, -1)

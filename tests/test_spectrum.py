@@ -1,10 +1,11 @@
 """Exact Fourier transforms, and errors per frequency, globally and per patch: T33-T35."""
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial import Delaunay
@@ -290,12 +291,52 @@ def test_window_transform_is_the_integral(regions, seed):
 
 
 @given(meshes(), seeds)
-def test_window_transform_does_not_jump_where_the_formula_changes(regions, seed):
-    """Edges are summed from |k| diameter = 1/2 on, below that triangles: both are the same integral."""
+def test_window_transform_is_the_integral_on_both_sides_of_where_the_formula_changes(regions, seed):
+    """Edges are summed where a wave turns by much across the window, triangles where it does not."""
     angle = np.random.default_rng(seed).uniform(0, 2 * np.pi)
-    k = 0.5 / np.sqrt(2) * np.outer([1 - 1e-9, 1 + 1e-9], [np.cos(angle), np.sin(angle)])
-    below, above = window_transform(regions, k)
-    assert np.abs(above - below).max() <= 1e-9 * max(1, np.abs(regions.slope).max(), np.abs(regions.offset).max())
+    k = np.outer(np.geomspace(0.03, 1, 20), [np.cos(angle), np.sin(angle)])
+    close(window_transform(regions, k), window_integral(regions, piecewise(regions), k, nodes=12), regions)
+
+
+@given(meshes(), seeds, st.floats(-13, 0), st.booleans())
+def test_thin_windows_lose_no_digits(regions, seed, power, upright):
+    """x -> (x, h y) or (h x, y) squeezes the window: F(k) is h times the integral over the square of the wave squeezed likewise."""
+    squeeze = np.array([1, 10.0**power])[:: -1 if upright else 1]
+    rng = np.random.default_rng(seed)
+    k = along_edges(regions, rng)
+    k = np.concatenate([k, k / squeeze, k[:, ::-1] / squeeze * rng.uniform(0, 1, (len(k), 1)), k / squeeze * rng.integers(0, 2, k.shape)])
+    thin = regions._replace(vertices=regions.vertices * squeeze, slope=regions.slope / squeeze)
+    k = k[np.hypot(*(k * squeeze).T) < 6]
+    expected = window_integral(regions, piecewise(regions), k * squeeze, nodes=14)
+    close(window_transform(thin, k) / squeeze.prod(), expected, regions)
+
+
+pairs_of_integers = st.tuples(*[st.integers(-16, 16)] * 2).map(np.array)
+
+
+@given(pairs_of_integers, pairs_of_integers, pairs_of_integers, st.integers(0, 43), pairs_of_integers, st.integers(-8, 8), seeds)
+def test_thin_parallelograms_askew_have_their_closed_form(corner, a, b, e, slope, offset, seed):
+    """f affine on corner + s a + t b 2^-e: |a x b| exp(-i k.mid) [f_mid j0 j0 - (i/2)(rise_a j1 j0 + rise_b j0 j1)], with exact phases."""
+    turn = int(a[0] * b[1] - a[1] * b[0])
+    assume(turn != 0)
+    a, b = (a, b) if turn > 0 else (b, a)
+    sides = [a / 4, b / 4 * 2.0**-e]
+    corners = corner / 8 + np.array([[0, 0], sides[0], sides[0] + sides[1], sides[1]])
+    assert (corners[2] - corners[1] == sides[1]).all()  # nothing is rounded
+    edges = np.array([[0, 1], [1, 2], [2, 3], [3, 0]])
+    regions = Mesh(corners, edges, np.array([[0, -1]] * 4), np.array([0, 4]), np.arange(4), slope[None, None] / 2.0, np.full((1, 1), offset / 2.0))
+    rng = np.random.default_rng(seed)
+    k = np.concatenate([rng.integers(-40, 41, (4, 2)) / [[1], [8], [64], [2**20]], [sides[0], sides[1] * 2.0**e, sides[0][::-1] * [1, -1]]])
+    exact = lambda u, v: sum(Fraction(float(x)) * Fraction(float(y)) for x, y in zip(u, v, strict=True))
+    area = float(abs(exact(sides[0], [sides[1][1], -sides[1][0]])))
+    for wave, F in zip(k, window_transform(regions, k)[:, 0], strict=True):
+        half = [float(exact(wave, side)) / 2 for side in sides]
+        mid, f_mid = (float(exact(u, corners[0]) + exact(u, corners[2])) / 2 for u in (wave, slope / 2))
+        j0, j1 = (np.sign(half) ** n * spherical_jn(n, np.abs(half)) for n in (0, 1))
+        rise = [float(exact(slope / 2, side)) for side in sides]
+        shape = (f_mid + offset / 2) * j0[0] * j0[1] - 0.5j * (rise[0] * j1[0] * j0[1] + rise[1] * j0[0] * j1[1])
+        size = np.abs(corners @ slope / 2 + offset / 2).max() * (1 + np.abs(wave).sum() * np.abs(corners).max())  # phases are rounded
+        assert abs(F / area - np.exp(-1j * mid) * shape) <= 1e-13 * size
 
 
 @given(meshes(), seeds, st.integers(-8, 8))
