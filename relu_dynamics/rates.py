@@ -155,8 +155,10 @@ def _unit_blocks(q: Bits | Words, size: int) -> Iterator[tuple[slice, Bits]]:
             yield slice(first + some.start, first + some.stop), bits[:, some]
 
 
-def band_means(values: Array) -> Array:
+def band_means(values: ArrayLike) -> Array:
     """(bands,): means over the frequencies of each radius, from all of a grid, shaped like it."""
+    values = as_real("values", values)
+    check_samples(values.shape)
     cycles = np.meshgrid(*(scipy.fft.fftfreq(n, 1 / n) for n in values.shape), indexing="ij")
     band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
     return np.asarray(np.bincount(band, values.ravel()) / np.bincount(band))
