@@ -376,10 +376,10 @@ def check_weights(weights: ArrayLike | None, y: Array) -> Array:
 
 
 def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
-    """The shape of a grid of n samples."""
+    """grid as (n,) or (height, width), a uniform grid with one sample per row of a batch of n."""
     if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
         raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
-    shape = tuple(check_count("grid", s, 1) for s in grid)
+    shape = tuple(check_count("grid", size, 1) for size in grid)
     if math.prod(shape) != n:
         raise ValueError(f"grid must have as many samples as x has rows, {n}. Got {shape}, {math.prod(shape)} samples.")
     return shape

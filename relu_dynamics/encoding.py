@@ -102,7 +102,8 @@ class PositionalEncoding(Sinusoids):
     Columns for l = 0..L-1: sin(2^l pi x_1), cos(2^l pi x_1), sin(2^l pi x_2), cos(2^l pi x_2), ...
     ValueError unless 1 <= L <= 52.
 
-    >>> PositionalEncoding(2)([[0.5]]).round(3).tolist()  # sin and cos of pi/2 and of pi
+    >>> import relu_dynamics as rd
+    >>> rd.PositionalEncoding(2)([[0.5]]).round(3).tolist()  # sin and cos of pi/2 and of pi
     [[1.0, 0.0, 0.0, -1.0]]
     """
 

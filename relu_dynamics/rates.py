@@ -31,7 +31,7 @@ import scipy.fft
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, Words, as_real, check_bits, check_grid, row_blocks,
+    Array, Bits, Words, as_real, check_bits, check_grid, check_samples, row_blocks,
 )
 from relu_dynamics.mlp import MLP, Trace, traced
 from relu_dynamics.patterns import unpack
