@@ -134,3 +134,33 @@ def _parts(piece, W, bias):
     for left, right in zip(ends, ends[1:]):
         on = [c + s * (left + right) / 2 > 0 for c, s in z]
         yield left, right, (*pattern, *on), [f if bit else (Fraction(0), Fraction(0)) for f, bit in zip(z, on, strict=True)]
+
+
+# ------------------------------------------------- networks of encoded inputs
+
+BITS = 240  # of sines and cosines, behind the point
+PI = Fraction(314159265358979323846264338327950288419716939937510582097494459230781640628620899, 10**80)
+
+
+def sine_and_cosine(turns):
+    """sin and cos of 2 pi turns, a Fraction, as Fractions that are off by less than 2^-200."""
+    turns -= round(turns)
+    angle, term, sums, k = round(2 * PI * abs(turns) * 2**BITS), 2**BITS, [0, 0], 0
+    while term:  # Taylor's series
+        sums[k % 2] += term if k % 4 < 2 else -term
+        k += 1
+        term = term * angle // (k << BITS)
+    return Fraction(sums[1] if turns > 0 else -sums[1], 2**BITS), Fraction(sums[0], 2**BITS)
+
+
+def exact_encoded_preactivations(net, encoding, a, b, t):
+    """z of every hidden unit, in layer order, at encoding(a + t (b - a)), a sinusoidal one: off by less than 2^-190 in proportion."""
+    point = [p + Fraction(t) * (q - p) for p, q in zip(rational(a), rational(b), strict=True)]
+    waves = rational(encoding.frequencies_in(len(a)))
+    h = [value for wave in waves for value in sine_and_cosine(sum(f * x for f, x in zip(wave, point, strict=True)))]
+    units = []
+    for W, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        z = [sum((w * v for w, v in zip(row, h, strict=True)), c) for row, c in zip(rational(W), rational(bias), strict=True)]
+        units += z
+        h = [max(v, Fraction(0)) for v in z]
+    return units

@@ -31,6 +31,10 @@ def with_segment(draw, nets):
     return net, a, b
 
 
+def fields(pieces):
+    return vars(pieces).values()
+
+
 def middles(pieces):
     return (pieces.t[:-1] + pieces.t[1:]) / 2
 
@@ -121,10 +125,11 @@ def test_a_wall_left_to_a_breakpoint_beside_it_counts_in_the_tolerance():
 
 @pytest.mark.parametrize("x", [0.0, 10.0, -7.0])
 def test_a_wall_is_placed_as_well_as_rounding_and_the_slope_of_its_unit_allow(x):
-    """z = 4 (x - x0 - 1/2) = 4 t - 2: its sums are up to 6, its slope 4, the place itself is rounded, and a piece has a wall on either side;
-    a unit that is nowhere near 0 hides nothing, however flat."""
+    """z = 4 (x - x0 - 1/2) = 4 t - 2, x0 <= x <= x0 + 1: its terms are up to 4 |x| and 4 (x0 + 1/2), its slope 4, the place itself is
+    rounded, and a piece has a wall on either side; a unit that is nowhere near 0 hides nothing, however flat."""
     net = MLP((np.array([[4.0], [1e-6]]), np.ones((1, 2))), (np.array([-4 * (x + 0.5), 1 - 1e-6 * x]), np.zeros(1)))
-    assert_allclose(regions_on_segment(net, [x], [x + 1]).tolerance, 2e-14 * (6 / 4 + 1), rtol=1e-9)
+    terms = 4 * max(abs(x), abs(x + 1)) + 4 * abs(x + 0.5)
+    assert_allclose(regions_on_segment(net, [x], [x + 1]).tolerance, 2e-14 * (terms / 4 + 1), rtol=1e-9)
 
 
 @pytest.mark.parametrize(("W", "b", "on"), [([1.0, 0.0], 2.0**-20 - 2.0**-51, [0, 0, 1]), ([0.0, -1.0], -(2.0**-51), [1, 1, 0])])
@@ -322,7 +327,7 @@ def test_a_segment_moved_by_whole_periods_has_the_same_pieces_to_the_bit(seed, s
     """sin and cos of 2^l pi x have the period 2, and whole turns are taken off exactly."""
     net, (a, b) = init([6, 7, 5, 1], np.random.default_rng(seed)), np.array([[3.0], [17.0]]) / 16
     there, here = (regions_on_encoded_segment(net, PositionalEncoding(3), a + by, b + by) for by in (shift, 0.0))
-    for ours, theirs in zip(there, here, strict=True):
+    for ours, theirs in zip(fields(there), fields(here), strict=True):
         assert_array_equal(ours, theirs)
 
 
@@ -401,7 +406,7 @@ def test_coordinates_only_stretch_the_segment(drawn):
     net, a, b = drawn
     encoded = regions_on_encoded_segment(net, Coordinates(-2, 2), (a + 2) / 4, (b + 2) / 4)
     plain = regions_on_segment(net, a, b)
-    for ours, theirs in zip(encoded, plain, strict=True):
+    for ours, theirs in zip(fields(encoded), fields(plain), strict=True):
         assert_array_equal(ours, theirs)
 
 
