@@ -24,9 +24,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import Array, as_real, check_count, check_rng
+from relu_dynamics.checks import Array, as_real, check_count, check_rng, check_size
 
 MAX_LEVELS = 52  # 2^l x keeps no fractional bit of a float64 x near 1 beyond this
+FEWER = "Encode fewer rows at a time."
 
 
 class Encoding(Protocol):
@@ -53,13 +54,16 @@ class Sinusoids:
         """(n, D, d): the derivative of every column in every coordinate, 2 pi b cos and -2 pi b sin."""
         x = _unit_coordinates(x)
         waves = 2 * np.pi * self.frequencies_in(x.shape[1])
+        check_size("the jacobian", (len(x), 2 * len(waves), x.shape[1]), FEWER)
         columns = self(x).reshape(len(x), len(waves), 2)
         turned = np.stack([columns[..., 1], -columns[..., 0]], axis=2)  # sin' = cos, cos' = -sin
         return (turned[..., None] * waves[:, None, :]).reshape(len(x), 2 * len(waves), x.shape[1])
 
     def __call__(self, x: ArrayLike) -> Array:
         x = _unit_coordinates(x)
-        turns = x @ self.frequencies_in(x.shape[1]).T
+        waves = self.frequencies_in(x.shape[1])
+        check_size("the encoding of x", (len(x), 2 * len(waves)), FEWER)
+        turns = x @ waves.T
         half_turns = 2 * turns
         angle = np.pi * (half_turns - 2 * np.round(half_turns / 2))  # reduced exactly, so high frequencies stay accurate
         return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(x), 2 * turns.shape[1])
@@ -84,6 +88,7 @@ class Coordinates:
     def jacobian(self, x: ArrayLike) -> Array:
         """(n, d, d): high - low times the identity."""
         n, d = _unit_coordinates(x).shape
+        check_size("the jacobian", (n, d, d), FEWER)
         return np.tile((self.high - self.low) * np.eye(d), (n, 1, 1))
 
     def __call__(self, x: ArrayLike) -> Array:
@@ -97,7 +102,8 @@ class PositionalEncoding(Sinusoids):
     Columns for l = 0..L-1: sin(2^l pi x_1), cos(2^l pi x_1), sin(2^l pi x_2), cos(2^l pi x_2), ...
     ValueError unless 1 <= L <= 52.
 
-    >>> PositionalEncoding(2)([[0.5]]).round(3).tolist()  # sin and cos of pi/2 and of pi
+    >>> import relu_dynamics as rd
+    >>> rd.PositionalEncoding(2)([[0.5]]).round(3).tolist()  # sin and cos of pi/2 and of pi
     [[1.0, 0.0, 0.0, -1.0]]
     """
 
@@ -153,7 +159,9 @@ def gaussian_features(count: int, d: int, sigma: float, rng: np.random.Generator
     check_rng(rng)
     if not as_real("sigma", sigma, ()) > 0:
         raise ValueError(f"sigma must be positive, in cycles per unit. Got {sigma!r}.")
-    return FourierFeatures(sigma * rng.standard_normal((check_count("count", count, 1), check_count("d", d, 1))))
+    shape = check_count("count", count, 1), check_count("d", d, 1)
+    check_size("the frequencies", shape, "Draw fewer waves.")
+    return FourierFeatures(sigma * rng.standard_normal(shape))
 
 
 @dataclass(frozen=True)
@@ -174,6 +182,7 @@ class SharedFrequencies(Sinusoids):
 
     def frequencies_in(self, d: int) -> Array:
         """(copies d, d) waves in cycles per unit: 2^(l-1) along each axis, again and again."""
+        check_size("the frequencies", (self.copies * d, d), "Take fewer copies.")
         return np.tile(2.0 ** (self.l - 1) * np.eye(d), (self.copies, 1))
 
 

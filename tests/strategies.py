@@ -1,17 +1,18 @@
 """Random networks and inputs, drawn for what a theorem needs.
 
-lattice_nets()      half-integer weights: every forward and backward quantity is a dyadic
-                    rational well inside 53 bits, so theorems are checked with ==.
-degenerate_nets()   lattice networks that are special by construction: zero units, duplicate
-                    and opposite units, dead layers, layers of width one, walls through one point.
-gaussian_nets()     general position at realistic widths; nothing to read in the weights.
+lattice_nets()        half-integer weights: every forward and backward quantity is a dyadic
+                      rational well inside 53 bits, so theorems are checked with ==.
+degenerate_nets()     lattice networks that are special by construction: zero units, duplicate
+                      and opposite units, dead layers, layers of width one, walls through one point.
+gaussian_nets()       general position at realistic widths; nothing to read in the weights.
+problems_with_ties()  training sets at the start of which units of every layer are exactly 0 at an example.
 """
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
 from hypothesis import strategies as st
 
-from relu_dynamics.mlp import MLP
+from relu_dynamics.mlp import MLP, forward, hidden_units
 
 
 def halves(shape, largest=3):
@@ -129,6 +130,39 @@ def with_rows(draw, nets, rows=st.integers(0, 4), columns=0):
     n = draw(rows)
     x = draw(halves((n, net.weights[0].shape[1])))
     return (net, x, *(draw(halves((n, len(net.biases[-1])))) for _ in range(columns)))
+
+
+def gates(net, rows):
+    """(rows, H) bool, whatever the network's own pattern."""
+    return hnp.arrays(np.bool_, (rows, hidden_units(net)))
+
+
+@st.composite
+def with_traces(draw, nets, rows=st.integers(0, 4), columns=0):
+    """(net, trace): what with_rows draws, seen through the network's own pattern or an imposed one (T40)."""
+    net, x, *more = draw(with_rows(nets, rows, columns))
+    imposed = draw(gates(net, len(x))) if draw(st.booleans()) else None
+    return (net, forward(net, x, imposed), *more)
+
+
+def problem_with_ties(seed, widths, n):
+    """(net, x, y), all dyadic: each unit's bias makes it 0 at one of the n examples, or, for some but the first of a layer, is drawn."""
+    rng = np.random.default_rng(seed)
+    x, y = (rng.integers(-6, 7, (n, m)) / 2 for m in (widths[0], widths[-1]))
+    weights = [rng.integers(-6, 7, (a, b)) / 2 for a, b in zip(widths[1:], widths[:-1], strict=True)]
+    biases, h = [], x
+    for W in weights[:-1]:
+        z, units = h @ W.T, np.arange(len(W))
+        ties = (units == 0) | (rng.random(len(W)) < 0.8)
+        biases.append(np.where(ties, -z[rng.integers(n, size=len(W)), units], rng.integers(-6, 7, len(W)) / 2))
+        h = np.maximum(z + biases[-1], 0)
+    return MLP(tuple(weights), (*biases, rng.integers(-6, 7, widths[-1]) / 2)), x, y
+
+
+def problems_with_ties(hidden=(1, 2)):
+    """Up to 4 units in each of so many hidden layers, from one to 5 examples."""
+    widths = st.integers(*hidden).flatmap(lambda k: st.tuples(st.integers(1, 2), *[st.integers(1, 4)] * k, st.integers(1, 2)))
+    return st.builds(problem_with_ties, st.integers(0, 2**32 - 1), widths, st.integers(1, 5))
 
 
 @st.composite

@@ -13,6 +13,7 @@ from tests.strategies import (
     nets_with_duplicate_units,
     nets_with_opposite_units,
     nets_with_walls_through,
+    problems_with_ties,
     with_rows,
 )
 
@@ -83,3 +84,12 @@ def test_degenerate_nets_have_hidden_layers(net):
 @given(gaussian_nets())
 def test_gaussian_nets_have_no_two_equal_weights(net):
     assert all(len(np.unique(W)) == W.size for W in net.weights)
+
+
+@given(problems_with_ties())
+def test_problems_with_ties_have_an_exact_one_in_every_hidden_layer(drawn):
+    """Multiples of 2^-6 far inside 53 bits: a 0 is one."""
+    net, x, y = drawn
+    trace = forward(net, x)
+    assert len(x) == len(y) and all((z == 0).any() for z in trace.preacts[:-1])
+    assert all(np.array_equal(64 * z, np.rint(64 * z)) and np.abs(z).max(initial=0) < 2**20 for z in trace.preacts)
