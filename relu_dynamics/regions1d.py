@@ -118,7 +118,7 @@ def regions_on_segment(
 def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
     t: Array = np.array([0.0, 1.0])
     owner: Indices = np.zeros(0, np.intp)
-    tolerance, units = TOLERANCE, 0
+    tolerance, units = 2 * TOLERANCE, 0
     line = MLP((net.weights[0] @ (b - a)[:, None], *net.weights[1:]),
                (net.weights[0] @ a + net.biases[0], *net.biases[1:]))  # of t alone
     h, rate = t[:, None], line.weights[0]  # (v, m[l-1]) inputs, (m[l], k) slopes of pre-activations
@@ -355,7 +355,7 @@ def _encoded_pieces(net: MLP, nu: Array, columns: Array, limit: int) -> EncodedP
     """The pieces of net on inputs with the coefficients columns, (K, D)."""
     t: Array = np.array([0.0, 1.0])
     owner: Indices = np.zeros(0, np.intp)
-    units, tolerance = 0, TOLERANCE
+    units, tolerance = 0, 2 * TOLERANCE
     layers: list[tuple[Indices, Bits]] = []
     intervals: list[Array] = [np.zeros((0, 2))]
     of_units: list[Indices] = [np.zeros(0, np.intp)]

@@ -15,7 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import relu_dynamics as rd
-from relu_dynamics import MLP, checks, init, regions1d
+from relu_dynamics import MLP, checks, init
 
 # Public functions that take no arrays, or what other functions returned; their own tests refuse what they do not take.
 WITHOUT = {"adam", "sgd", "init", "load", "gaussian_features", "brain", "eeg", "elevation", "grid", "photograph", "random_image",
