@@ -270,7 +270,7 @@ def _follow_numerically(
     while solver.status == "running":
         _step(solver)
         at = solver.dense_output()
-        time, ended_by = _first_crossing(lambda now, at=at: margins(piece, at(now).T) + lift, solver.t_old, solver.t)
+        time, ended_by = _first_crossing(piece, lift, at, solver.t_old, solver.t)
         passed += [at(now) for now in times[len(passed):] if now <= time]
         if ended_by is not None:
             return time, at(time), ended_by, passed
@@ -284,11 +284,16 @@ def _step(solver: LSODA) -> None:
         raise Undecided(f"The integrator is stuck at time {solver.t:.6g}: {said[-1].message} Ask for earlier times.")
 
 
-def _first_crossing(values: Callable[[Array], Array], low: float, high: float) -> tuple[float, int | None]:
-    """The first time from low to high at which one of the values, (times, e), is 0, and which; (high, None) if none is.
+def _first_crossing(
+    piece: Piece, lift: Array, at: Callable[[Array], Array], low: float, high: float
+) -> tuple[float, int | None]:
+    """The first time from low to high at which one of the lifted margins is 0, and which; (high, None) if none is.
 
-    They are positive at low.
+    They are positive at low.  at(times) is (p, times).
     """
+    def values(times: Array) -> Array:
+        return margins(piece, at(times).T) + lift
+
     looks = np.linspace(low, high, LOOKS + 1)
     crossing = values(looks[1:]) <= 0
     if not crossing.any():
@@ -369,7 +374,7 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
 
 def _pseudo_inverse(A: Array) -> Array:
     U, sigma, V = thin_svd(A)
-    return (V.T / sigma) @ U.T  # type: ignore[no-any-return]
+    return (V.T / sigma) @ U.T
 
 
 def _gate_functionals(resting: Bits, root: Array, out: Array, pinned: list[Array], pulls: Array) -> Array:
