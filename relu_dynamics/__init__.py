@@ -35,8 +35,11 @@ from relu_dynamics.checks import Undecided
 from relu_dynamics.diffraction import (
     Jumps, PlaneSpectrum, WallSpectrum, by_unit, plane_wall_spectrum, wall_jumps, wall_spectrum,
 )
-from relu_dynamics.encoding import Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, gaussian_features
-from relu_dynamics.files import load, save
+from relu_dynamics.encoding import (
+    Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, WithInput, gaussian_features,
+    positional_columns,
+)
+from relu_dynamics.files import from_torch, load, save
 from relu_dynamics.flow.decompose import Flow, Split, StepSplit, change_split, decompose, step_split
 from relu_dynamics.flow.moving_walls import (
     Event, births_and_deaths, breakpoints, edge_midpoints, region_events, wall_velocity,
@@ -82,23 +85,23 @@ __all__ = [
     "Flow", "FourierFeatures", "Gradient", "History", "Jumps", "Kernels", "MLP", "Neighbours",
     "OutputFlow", "PAPER_TONES", "Pairs", "Path", "Pieces", "PlaneSpectrum", "PositionalEncoding",
     "Regions", "SGD", "SharedFrequencies", "Split", "State", "StepSplit", "Trace", "Undecided",
-    "WallSpectrum", "Walls", "adam", "affine_map", "area_average", "backward", "balances",
-    "band_energy", "band_means", "births_and_deaths", "brain", "breakpoints", "by_unit",
+    "WallSpectrum", "Walls", "WithInput", "adam", "affine_map", "area_average", "backward",
+    "balances", "band_energy", "band_means", "births_and_deaths", "brain", "breakpoints", "by_unit",
     "change_split", "confusion_of_pairs", "count_bound", "count_regions", "dead_count",
     "dead_units", "decompose", "descent_direction", "distance_to_wall", "draw", "edge_midpoints",
     "eeg", "elevation", "evaluate", "example_gradients", "first_layer_flow", "flatten", "forward",
-    "frequency_error", "gaussian_features", "global_pairs", "gradient_confusion", "grid", "hamming",
-    "hamming_of_pairs", "hidden_units", "hyperplane_cosines", "infinite_kernels", "init",
-    "inscribed_ball", "integrate", "intrinsic_rates", "layer_kernels", "lipschitz_bound", "load",
-    "local_pairs", "locate", "loss_gradient_gram", "mean_by_displacement", "neighbours",
+    "frequency_error", "from_torch", "gaussian_features", "global_pairs", "gradient_confusion",
+    "grid", "hamming", "hamming_of_pairs", "hidden_units", "hyperplane_cosines", "infinite_kernels",
+    "init", "inscribed_ball", "integrate", "intrinsic_rates", "layer_kernels", "lipschitz_bound",
+    "load", "local_pairs", "locate", "loss_gradient_gram", "mean_by_displacement", "neighbours",
     "output_layer_flow", "pack", "padded_cosines", "patch_frequency_error", "path_kernel",
-    "pattern", "pattern_spectrum", "photograph", "plane_wall_spectrum", "preactivation_maps",
-    "preactivation_rates", "predict", "radial_bands", "random_image", "region_events",
-    "regions_in_window", "regions_on_encoded_segment", "regions_on_segment", "restrict",
-    "sampled_regions", "save", "segment_transform", "sgd", "spectral_norms", "split_layers",
-    "step_split", "surrogate_distance", "surrogate_distances", "tangent_kernel", "time_to_half",
-    "tones", "train", "unflatten", "unique_patterns", "unit_kernels", "unpack", "wall_distances",
-    "wall_jumps", "wall_spectrum", "wall_velocity", "window_transform",
+    "pattern", "pattern_spectrum", "photograph", "plane_wall_spectrum", "positional_columns",
+    "preactivation_maps", "preactivation_rates", "predict", "radial_bands", "random_image",
+    "region_events", "regions_in_window", "regions_on_encoded_segment", "regions_on_segment",
+    "restrict", "sampled_regions", "save", "segment_transform", "sgd", "spectral_norms",
+    "split_layers", "step_split", "surrogate_distance", "surrogate_distances", "tangent_kernel",
+    "time_to_half", "tones", "train", "unflatten", "unique_patterns", "unit_kernels", "unpack",
+    "wall_distances", "wall_jumps", "wall_spectrum", "wall_velocity", "window_transform",
 ]
 
 __version__ = "0.2.0"

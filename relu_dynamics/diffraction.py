@@ -33,8 +33,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, check_count, check_indices, check_kind, check_net, check_size,
-    row_blocks,
+    Array, Bits, Indices, as_real, check_count, check_direction, check_kind, check_net, check_size,
+    check_units, row_blocks,
 )
 from relu_dynamics.encoding import Encoding
 from relu_dynamics.mlp import MLP, Trace, hidden_units, joined_pattern, run, traced
@@ -116,19 +116,12 @@ def wall_jumps(
     points = as_real("points", walls.points, (None, None), "one point on a wall per row")
     points = points.astype(np.float64, copy=False)
     net, trace = traced(net, points if encoding is None else encoding(points), "points")
-    units = check_indices("units", walls.units, hidden_units(net))
-    w = len(points)
-    if len(units) != w:
-        raise ValueError(f"units must have one entry per point. Got {len(units)} units, {w} points.")
+    w, units = len(points), check_units(net, walls.units, len(points))
     check_size("the Gram matrix", (w, w), "Pass fewer walls.")
     up, down = _factors(net, trace, units)
     sign = np.ones(w)
     if along is not None:
-        direction = as_real("along", along).astype(np.float64)
-        if direction.shape not in (points.shape, points.shape[1:]):
-            raise ValueError(f"along must be {points.shape[1:]} or {points.shape}. "
-                             f"Got shape {direction.shape}.")
-        direction = np.broadcast_to(direction, points.shape)
+        direction = check_direction("along", along, points)
         if encoding is not None:
             direction = np.einsum("nij,nj->ni", encoding.jacobian(points), direction)
         sign = np.sign(np.vecdot(down[0] @ net.weights[0], direction)) if down else sign
@@ -169,12 +162,13 @@ def wall_spectrum(
     net: MLP, a: ArrayLike, b: ArrayLike, n: int, k: ArrayLike, encoding: Encoding | None = None,
     *, transform: str = "fourier",
 ) -> WallSpectrum:
-    """Rates of the first output at k cycles per segment, (K,), and what the walls on it make of them (T55).
+    """Rates of the first output at k cycles per segment, (K,), and the part of the walls on it (T55).
 
     The samples are a + i/n (b - a), i < n, where a and b are inputs of the net or, with an
-    encoding, unit coordinates.  The walls are exact: those of regions_on_segment or regions_on_encoded_segment.  transform="cosine"
-    takes the orthonormal cosine transform and k in half cycles, 1 to n - 1: the same with
-    sin(pi k t_w) in place of phases, and the ends of the line make no jump.
+    encoding, unit coordinates.  The walls are exact: those of regions_on_segment or
+    regions_on_encoded_segment.  transform="cosine" takes the orthonormal cosine transform and k
+    in half cycles, 1 to n - 1: the same with sin(pi k t_w) in place of phases, and the ends of
+    the line make no jump.
     ValueError for a k that is a multiple of n: a constant sees no jump.
 
     >>> import relu_dynamics as rd
@@ -268,7 +262,7 @@ def _first_sample_after(t: Array, unit: Indices, on: Bits, q: Bits) -> Indices:
 
 
 def _waves(n: int, k: Indices, transform: str) -> tuple[Waves, Waves]:
-    """(n, K) twice: wave_i, the transform's functions, and step_i, what a jump before sample i adds.
+    """(n, K) twice: wave_i, the transform's functions, and step_i, what a jump before i adds.
 
     sum_i v_i wave_i = -sum_i (v_i - v_(i-1)) step_i, summed by parts: indices wrap, or step_0 is 0.
     """
@@ -367,7 +361,7 @@ def plane_wall_spectrum(
 def _by_rows(
     net: MLP, n: int, encoding: Encoding | None, axis: int, waves: Waves, steps: Waves
 ) -> tuple[Array, int]:
-    """(L, n, n) at [across, along]: the part of each hidden layer's walls, then the ends'; and how many walls."""
+    """(L, n, n) at [across, along]: each hidden layer's walls' part, then the ends'; how many walls."""
     lines = []
     for place in np.arange(n) / n:
         start, end = (np.roll([at, place], axis) for at in (0.0, 1.0))

@@ -31,7 +31,7 @@ import scipy.fft
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, Words, as_real, check_bits, check_grid, row_blocks,
+    Array, Bits, Words, as_real, check_bits, check_grid, check_samples, row_blocks,
 )
 from relu_dynamics.mlp import MLP, Trace, traced
 from relu_dynamics.patterns import unpack
@@ -71,7 +71,7 @@ def intrinsic_rates(
 
 
 def kernel_rows(D: list[Array], h: list[Array], rows: slice) -> Array:
-    """(rows, n): sum_l (D_i.D_j)(h_i.h_j + 1) for i in rows and every j, from D[l], (n, m[l]) (T6)."""
+    """(rows, n): sum_l (D_i.D_j)(h_i.h_j + 1), i in rows, every j, from D[l], (n, m[l]) (T6)."""
     total = np.zeros((len(h[0][rows]), len(h[0])))
     for part, inputs in zip(D, h, strict=True):
         pairs = inputs[rows] @ inputs.T
@@ -155,8 +155,10 @@ def _unit_blocks(q: Bits | Words, size: int) -> Iterator[tuple[slice, Bits]]:
             yield slice(first + some.start, first + some.stop), bits[:, some]
 
 
-def band_means(values: Array) -> Array:
+def band_means(values: ArrayLike) -> Array:
     """(bands,): means over the frequencies of each radius, from all of a grid, shaped like it."""
+    values = as_real("values", values)
+    check_samples(values.shape)
     cycles = np.meshgrid(*(scipy.fft.fftfreq(n, 1 / n) for n in values.shape), indexing="ij")
     band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
     return np.asarray(np.bincount(band, values.ravel()) / np.bincount(band))

@@ -33,6 +33,7 @@ from scripts.lab import ledger, own_data, report, runs, schedule
 from scripts.lab.inputs import encoding, in_order
 from scripts.lab.settings import Own, Settings
 
+MOST_PIXELS = 256  # per axis, of the images that come with matplotlib
 SEEDS = {"quick": 3, "laptop": 5, "paper": 1}
 
 
@@ -128,6 +129,8 @@ def check(options: argparse.Namespace) -> None:
         raise ValueError("--seeds, --epochs and --hidden must be at least 1")
     if options.size is not None and options.size < own_data.LEAST_PIXELS:
         raise ValueError(f"--size must be at least {own_data.LEAST_PIXELS}")
+    if (options.size or 0) > MOST_PIXELS and not options.image and not options.signal:
+        raise ValueError(f"--size must be at most {MOST_PIXELS}, as many as the brain scan has")
     for name in options.inputs:
         if name.startswith("2^"):
             raise ValueError(f"--inputs are [lo,hi] or L=k. Got {name!r}")

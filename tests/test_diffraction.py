@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import (
-    MLP, Coordinates, PositionalEncoding, Walls, adam, by_unit, forward, grid, init, intrinsic_rates,
+    MLP, Coordinates, PositionalEncoding, Walls, adam, by_unit, decompose, forward, grid, init, intrinsic_rates,
     plane_wall_spectrum, regions_on_encoded_segment, regions_on_segment, split_layers, train, wall_jumps, wall_spectrum,
 )
 from tests.strategies import exact_nets, gaussian_nets, halves
@@ -194,6 +194,17 @@ def test_a_wall_at_a_sample_is_before_the_sample_that_has_switched(direction, fi
     assert_allclose(spectrum.walls, (np.abs(jumps) ** 2).sum(axis=1) / (16 * np.sin(np.pi * np.array([1, 2]) / 4) ** 2), rtol=1e-14)
 
 
+def test_units_that_switch_at_one_place_share_its_jump():
+    """Two equal units and one that reads them switch together: one after the other, lower layers first, they jump by all of it."""
+    net = MLP((np.ones((2, 1)), np.array([[1.0, 1.0], [1.0, -1.0]]), np.array([[1.0, 2.0]])),
+              (np.full(2, -0.3), np.zeros(2), np.zeros(1)))
+    curve, k = Curve(net, np.array([0.0]), np.array([1.0])), np.arange(1, 5)
+    spectrum = wall_spectrum(net, [0.0], [1.0], 5, k)
+    assert spectrum.unit.tolist() == [0, 1, 2] and not spectrum.energy[:2].any()
+    close(spectrum.energy[2], (curve.jumps()[0] ** 2).sum())
+    close(spectrum.walls, power(interval_sums(curve, 5), (5,))[1:] / (4 * np.sin(np.pi * k / 5) ** 2))
+
+
 def test_T55_where_nothing_moves_inside_pieces_walls_are_everything():
     """So near to 0 that inputs and activations are tiny, only biases have gradients, and those are constant in pieces."""
     rng, tiny = RNG(5), 2.0**-30
@@ -271,3 +282,34 @@ def test_results_print_in_one_line():
     spectrum = wall_spectrum(NET, [0.0], [1.0], 8, [1, 2])
     for value in (spectrum, wall_jumps(NET, Walls(np.zeros((1, 1)), np.array([0]))), plane_wall_spectrum(init([2, 3, 1], RNG(1)), 4)):
         assert repr(value).startswith(type(value).__name__ + "(") and "\n" not in repr(value)
+
+
+# -------------------------------------------------------------- the flow, on a line
+
+
+@given(gaussian_nets(width=6, hidden=st.integers(0, 3)), st.integers(1, 9), st.booleans(), st.integers(0, 2**32 - 1))
+def test_T55_the_flow_of_every_frequency_splits_into_walls_interior_and_coupling(net, n, imposed, seed):
+    """The self part of T16, with only the change of df/dz between neighbours: (D_(i+1) - D_i) (x) the mean of their inputs."""
+    rng = RNG(seed)
+    x, y, w = rng.normal(size=(n, net.weights[0].shape[1])), rng.normal(size=(n, len(net.biases[-1]))), rng.random(n)
+    H = sum(len(b) for b in net.biases[:-1])
+    trace = forward(net, x, rng.random((n, H)) < 0.5 if imposed else None)
+    flow = decompose(net, trace, y, weights=w, grid=(n,))
+    walls, interior, coupling = flow.splits["wall_frequency"].values.T
+    scale = max(1.0, np.abs(flow.splits["frequency"].values).sum())
+    assert_allclose([walls.sum() + interior.sum() + coupling.sum()], flow.loss_rate, rtol=0, atol=1e-12 * scale)
+    assert_allclose(np.stack([walls + interior, coupling], axis=1), flow.splits["frequency"].values, rtol=0, atol=1e-12 * scale)
+
+    J, root, at, e = jacobian(net, trace), np.sqrt(w)[:, None, None], 0, []
+    after = lambda v: np.roll(v, -1, axis=0)  # noqa: E731
+    for W, b, h in zip(*net, trace.inputs, strict=True):
+        D = J[:, :, at + W.size : at + W.size + b.size]  # of the biases
+        change = (after(D) - D) * (after(root) + root) / 2
+        e += [(change[..., None] * (after(h) + h)[:, None, None, :] / 2).reshape(*change.shape[:2], -1), change]
+        at += W.size + b.size
+    k = np.arange(1, n)
+    e_hat = np.fft.fft(np.concatenate(e, axis=2), axis=0, norm="ortho")[1:]
+    s_hat = np.fft.fft(root[:, 0] * (trace.preacts[-1] - y), axis=0, norm="ortho")[1:]
+    each = -4 * (np.abs(np.einsum("ka,kap->kp", s_hat.conj(), e_hat)) ** 2).sum(axis=1) / (4 * np.sin(np.pi * k / n) ** 2)
+    expected = np.bincount(np.minimum(k, n - k), each, n // 2 + 1)
+    assert_allclose(walls, expected, rtol=0, atol=1e-12 * max(scale, np.abs(expected).max()))

@@ -473,6 +473,7 @@ def test_more_regions_than_allowed_are_refused():
 
 @pytest.mark.parametrize("arguments, problem", [
     ((init([3, 4, 1], np.random.default_rng(0)), BOX), "two inputs"),
+    ((init([1, 4, 1], np.random.default_rng(0)), BOX), "two inputs.*regions_on_segment"),
     ((init([2, 4, 1], np.random.default_rng(0)), ((0, 0), (1, 2))), "window must"),
     (((np.zeros((1, 2)),), BOX), "net must"),
 ])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from relu_dynamics.checks import Array, Bits, Indices, Words, check_kind
+from relu_dynamics.checks import Array, Bits, Indices, Words, check_kind, one_line
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.affine import affine_maps
 from relu_dynamics.regions2d.bits import packed_patterns, unpacked
@@ -101,6 +101,9 @@ class Neighbours(NamedTuple):
 
     faces: Indices  # (k, 2) to the left and to the right of the edge
     edge: Indices   # (k,) regions.edge_owner[edge] is the unit in which they differ
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def neighbours(regions: Regions) -> Neighbours:

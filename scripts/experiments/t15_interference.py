@@ -140,5 +140,6 @@ def draw(data):
     figure.colorbar(mesh, ax=axes[1, 1:],
                     label="interference at each pixel\n(above 1: others undo its fit)", shrink=0.9,
                     extend="max")
+    style.hide_empty(axes)
     style.legend_below(figure, axes[0, 0], style.BAND)
     return figure

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from relu_dynamics import __version__
 from relu_dynamics.files import replacing
@@ -64,15 +65,20 @@ def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
     with replacing(out / f"{name}.npz") as file:
         np.savez(file, settings=repr(tuple(settings)), **data)
     figure = experiment.draw(data)
-    for ending, metadata in (("png", {"Software": None}),
-                             ("pdf", {"CreationDate": None, "Creator": None, "Producer": None})):
-        with replacing(out / f"{name}.{ending}") as file:
-            figure.savefig(file, format=ending, dpi={"png": 130, "pdf": 300}[ending],
-                           metadata=metadata)
+    save(figure, out / f"{name}.png", dpi=130, metadata={"Software": None})
+    figure.set_layout_engine("none")  # as laid out for the screen
+    save(figure, out / f"{name}.pdf", dpi=300,
+         metadata={"CreationDate": None, "Creator": None, "Producer": None})
     record = {**described(name, settings), "length": length(experiment, data),
               "claims": ledger.rows(experiment.claims(data), kind(experiment), settings.scale)}
     ledger.write_json(out / f"{name}.json", record)
     return record
+
+
+def save(figure: Figure, path: Path, **how: object) -> None:
+    """Write a figure, whole or not at all; the same bytes every time."""
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix[1:], **how)
 
 
 def kind(experiment: ModuleType) -> str:
