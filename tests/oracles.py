@@ -1,4 +1,4 @@
-"""The specification on the very numbers of a float network, as Fractions, and what it does not define."""
+"""The specification on the very numbers of a float network, as Fractions, and what it leaves out."""
 
 from fractions import Fraction
 
@@ -37,7 +37,8 @@ def exact_regions(net, corners):
 
 def exact_pieces(net, a, b):
     """(start, end, pattern) of all pieces from a to b, in order."""
-    return [(start, end, tuple(q.tolist())) for start, end, q, *_ in spec.pieces(rational(net), rational(a), rational(b))]
+    pieces = spec.pieces(rational(net), rational(a), rational(b))
+    return [(start, end, tuple(q.tolist())) for start, end, q, *_ in pieces]
 
 
 def exact_area(polygon):
@@ -47,7 +48,7 @@ def exact_area(polygon):
 
 
 def exact_width(polygon):
-    """At least the width of a convex polygon and at most twice that, as a float: 2 area / diameter."""
+    """At least the width of a convex polygon, at most twice that, as a float: 2 area / diameter."""
     diameter = max(float(edge @ edge) for p in polygon for edge in polygon - p) ** 0.5
     return 2 * float(exact_area(polygon)) / diameter
 
