@@ -242,26 +242,30 @@ def _seen(piece: Piece) -> Indices:
 
 def _combinations(rows: Array, of: Array) -> Bits:
     """(g,): which rows are linear combinations of the rows of, up to rounding."""
-    _, sigma, V = thin_svd(of)
+    sigma = thin_svd(of)[1]
     rounding = 16 * EPS * max(of.shape) * sigma[0] / sigma[-1]
-    return np.linalg.norm(rows - rows @ V.T @ V, axis=1) <= rounding * np.linalg.norm(rows, axis=1)  # type: ignore[no-any-return]
+    return np.asarray(np.linalg.norm(rows @ complement(of), axis=1) <= rounding * np.linalg.norm(rows, axis=1))
 
 
 def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
-    """theta with the weights and bias into unit k of layer l + 1 moved, by noise, until it is exactly 0 at the rows zero."""
+    """theta with the weights and bias into unit k of layer l + 1 moved, by noise, until it is 0 at the rows zero."""
     theta = theta.copy()
-    net, V = as_net(theta, task.start), thin_svd(zero)[2]  # views
-    row = np.append(net.weights[l][k], net.biases[l][k])
-    row = row - V.T @ (V @ row) if len(V) < len(row) else np.zeros(len(row))
+    net, N = as_net(theta, task.start), complement(zero)  # views
+    row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
     net.weights[l][k], net.biases[l][k] = row[:-1], row[-1]
     return theta
 
 
 def thin_svd(A: Array) -> tuple[Array, Array, Array]:
-    """A = U diag(sigma) V without what is rounding: singular values of at most eps max(A.shape) times the largest are 0."""
+    """A = U diag(sigma) V, sigma > 0: singular values of at most eps max(A.shape) times the largest are rounding, and left out."""
     U, sigma, V = np.linalg.svd(A, full_matrices=False)
     rank = np.count_nonzero(sigma > EPS * max(A.shape) * sigma.max(initial=0))
     return U[:, :rank], sigma[:rank], V[:rank]
+
+
+def complement(A: Array) -> Array:
+    """(d, d - rank): orthonormal columns that span what is orthogonal to the rows of A, (k, d)."""
+    return np.asarray(np.linalg.svd(A)[2][len(thin_svd(A)[1]):].T)
 
 
 def with_ones(h: Array) -> Array:
