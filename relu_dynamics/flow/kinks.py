@@ -111,11 +111,14 @@ class Sweep(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """The velocity of the parameters, and how far the gates of the j holds are inside [0, 1]."""
+    """The velocity of the parameters, and how far the gates of the j holds are inside [0, 1].
+
+    Both margins are positive only where the kink is convex, dL/dh > 0: nothing rests on the others.
+    """
 
     velocity: Array  # (p,)
-    low: Array       # (j,) lambda |dL/dh|
-    high: Array      # (j,) (1 - lambda) |dL/dh|
+    low: Array       # (j,) lambda dL/dh
+    high: Array      # (j,) (1 - lambda) dL/dh
 
 
 def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Task:
@@ -216,7 +219,7 @@ def _pull(piece: Piece, theta: Array) -> States:
     push = _pushes(piece, theta, moves.velocity).ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
-    slack = SLACK * (moves.low + moves.high) + NEGLIGIBLE
+    slack = SLACK * np.abs(moves.low + moves.high) + NEGLIGIBLE
     pull[piece.rest] = np.where(moves.high < -slack, 1, np.where(moves.low < -slack, -1, 0))[piece.copy]
     return pull
 
@@ -295,9 +298,8 @@ def motion(piece: Piece, theta: Array) -> Motion:
     if len(piece.rest) == 0:
         return Motion(moves[0], np.zeros(0), np.zeros(0))
     dh = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
-    hold, signal = (np.bincount(piece.copy, part) for part in (shares[1:], dh))
-    low = np.where(signal < 0, -hold, hold)
-    return Motion(shares @ moves, low, np.abs(signal) - low)
+    low, signal = (np.bincount(piece.copy, part) for part in (shares[1:], dh))
+    return Motion(shares @ moves, low, signal - low)
 
 
 def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
