@@ -53,7 +53,9 @@ from relu_dynamics.regions1d import (
     EncodedPieces, Pieces, evaluate, regions_on_encoded_segment, regions_on_segment,
 )
 from relu_dynamics.regions2d import (
-    Certificate, Neighbours, Regions, count_regions, draw, locate, neighbours, regions_in_window,
+    Certificate, EncodedRegions, LineCheck, Neighbours, Regions, WallLength, check_on_lines,
+    count_regions, crossed_walls, draw, locate, neighbours, regions_in_encoded_window,
+    regions_in_window, regions_on_triangles, wall_length,
 )
 from relu_dynamics.signals import (
     PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, random_image, tones,
@@ -72,12 +74,13 @@ from relu_dynamics.walls import (
 )
 
 __all__ = [
-    "MLP", "PAPER_TONES", "SGD", "Adam", "Ball", "Certificate", "Coordinates", "Divergence",
-    "EncodedPieces", "Event", "Flips", "Flow", "FourierFeatures", "Gradient", "History", "Kernels",
-    "Neighbours", "OutputFlow", "Pairs", "Path", "Pieces", "PositionalEncoding", "Regions",
-    "SharedFrequencies", "Split", "State", "StepSplit", "Trace", "Undecided", "Walls", "adam",
-    "affine_map", "area_average", "backward", "balances", "band_energy", "births_and_deaths",
-    "brain", "breakpoints", "change_split", "confusion_of_pairs", "count_bound", "count_regions",
+    "Adam", "Ball", "Certificate", "Coordinates", "Divergence", "EncodedPieces", "EncodedRegions",
+    "Event", "Flips", "Flow", "FourierFeatures", "Gradient", "History", "Kernels", "LineCheck",
+    "MLP", "Neighbours", "OutputFlow", "PAPER_TONES", "Pairs", "Path", "Pieces",
+    "PositionalEncoding", "Regions", "SGD", "SharedFrequencies", "Split", "State", "StepSplit",
+    "Trace", "Undecided", "WallLength", "Walls", "adam", "affine_map", "area_average", "backward",
+    "balances", "band_energy", "births_and_deaths", "brain", "breakpoints", "change_split",
+    "check_on_lines", "confusion_of_pairs", "count_bound", "count_regions", "crossed_walls",
     "dead_count", "dead_units", "decompose", "descent_direction", "distance_to_wall", "draw",
     "edge_midpoints", "eeg", "elevation", "evaluate", "example_gradients", "first_layer_flow",
     "flatten", "forward", "frequency_error", "gaussian_features", "global_pairs",
@@ -86,12 +89,12 @@ __all__ = [
     "layer_kernels", "lipschitz_bound", "load", "local_pairs", "locate", "loss_gradient_gram",
     "neighbours", "output_layer_flow", "pack", "padded_cosines", "patch_frequency_error",
     "path_kernel", "pattern", "photograph", "preactivation_maps", "preactivation_rates", "predict",
-    "radial_bands", "random_image", "region_events", "regions_in_window",
-    "regions_on_encoded_segment", "regions_on_segment", "restrict", "sampled_regions", "save",
-    "segment_transform", "sgd", "spectral_norms", "split_layers", "step_split",
-    "surrogate_distance", "surrogate_distances", "tangent_kernel", "time_to_half", "tones", "train",
-    "unflatten", "unique_patterns", "unit_kernels", "unpack", "wall_distances", "wall_velocity",
-    "window_transform",
+    "radial_bands", "random_image", "region_events", "regions_in_encoded_window",
+    "regions_in_window", "regions_on_encoded_segment", "regions_on_segment", "regions_on_triangles",
+    "restrict", "sampled_regions", "save", "segment_transform", "sgd", "spectral_norms",
+    "split_layers", "step_split", "surrogate_distance", "surrogate_distances", "tangent_kernel",
+    "time_to_half", "tones", "train", "unflatten", "unique_patterns", "unit_kernels", "unpack",
+    "wall_distances", "wall_length", "wall_velocity", "window_transform",
 ]
 
 __version__ = "0.2.0"
