@@ -12,7 +12,7 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 from hypothesis import strategies as st
 
-from relu_dynamics.mlp import MLP
+from relu_dynamics.mlp import MLP, forward, hidden_units
 
 
 def halves(shape, largest=3):
@@ -130,6 +130,19 @@ def with_rows(draw, nets, rows=st.integers(0, 4), columns=0):
     n = draw(rows)
     x = draw(halves((n, net.weights[0].shape[1])))
     return (net, x, *(draw(halves((n, len(net.biases[-1])))) for _ in range(columns)))
+
+
+def gates(net, rows):
+    """(rows, H) bool, whatever the network's own pattern."""
+    return hnp.arrays(np.bool_, (rows, hidden_units(net)))
+
+
+@st.composite
+def with_traces(draw, nets, rows=st.integers(0, 4), columns=0):
+    """(net, trace): what with_rows draws, seen through the network's own pattern or an imposed one (T40)."""
+    net, x, *more = draw(with_rows(nets, rows, columns))
+    imposed = draw(gates(net, len(x))) if draw(st.booleans()) else None
+    return (net, forward(net, x, imposed), *more)
 
 
 def problem_with_ties(seed, widths, n):

@@ -157,7 +157,7 @@ def test_wide_networks_have_these_kernels(hidden_layers):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda x: infinite_kernels(x[0], hidden_layers=1), "A single row needs an axis"),
+        (lambda x: infinite_kernels(x[0], hidden_layers=1), "A single column needs an axis"),
         (lambda x: infinite_kernels(x, x[:, :1], hidden_layers=1), "x2 must be"),
         (lambda x: infinite_kernels(x[:, :0], hidden_layers=1), "at least one column"),
         (lambda x: infinite_kernels(x, hidden_layers=-1), "hidden_layers must be"),

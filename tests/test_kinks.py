@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import assume, given
 
 from relu_dynamics.checks import Undecided
-from relu_dynamics.flow.kinks import first_states, make_task, motion, sweep
+from relu_dynamics.flow.kinks import first_states, freeze, make_task, motion
 from relu_dynamics.mlp import flatten, forward
 from tests.strategies import problems_with_ties
 
@@ -40,9 +40,10 @@ def left(net, x, y):
     task, theta = make_task(net, x, y, None), flatten(net)
     state = first_states(task, theta)[1]
     gates = np.where(state == ON, 1.0, 0.0)
-    held = motion(task, state, sweep(task, state, theta))
+    piece = freeze(task, state, theta)
+    held = motion(piece, theta)
     size = held.low + held.high  # |dL/dh|
-    gates[state == REST] = held.low / np.where(size > 0, size, 1)
+    gates.flat[piece.rest] = (held.low / np.where(size > 0, size, 1))[piece.copy]
     state, gates = state[task.group], gates[task.group]
     moved, trace = velocity(net, x, y, gates), forward(net, x)
     rounding = 1e-9 * max(np.abs(dW).max() for dW, _ in moved) * (1 + max(np.abs(h).max() for h in trace.inputs))

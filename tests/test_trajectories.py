@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relu_dynamics.flow.kinks import first_states, make_task
+from relu_dynamics.flow.kinks import first_states, freeze, make_task
 from relu_dynamics.flow.trajectories import (
     _first_zero, _length_left, balances, first_layer_flow, integrate, output_layer_flow,
 )
@@ -302,7 +302,7 @@ def test_the_length_left_is_bounded_by_the_root_of_loss_times_time():
     net, x, y = problem(0)
     x, y = np.concatenate([x, x[:2]]), np.concatenate([y, y[:2]])
     task, theta = make_task(net, x, y, None), flatten(net)
-    bound = _length_left(task, first_states(task, theta)[1], theta, 3.0)
+    bound = _length_left(freeze(task, first_states(task, theta)[1], theta), theta, 3.0)
     np.testing.assert_allclose(bound, np.sqrt(3 * loss(net, x, y)), rtol=1e-12)
     assert distance(integrate(net, x, y, [3.0]).networks[0], net) < bound
 
