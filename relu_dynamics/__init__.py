@@ -17,6 +17,7 @@ only modules before it:
     regions2d      exact regions in a convex window of the plane, and in an encoded one
     walls          distances to the nearest wall, inscribed balls, angles, norms, bounds on counts
     tangent        how parameters move outputs: tangent kernel, loss-gradient Gram, confusion
+    products       kernels beyond memory: products, largest eigenvalues, moments, curvature of a layer
     infinite       the infinite-width kernels, the baseline the real network leaves behind
     spectrum       exact Fourier transforms of the pieces; errors per frequency, globally and locally
     flow           gradient flow split exactly; moving walls; trajectories through every kink
@@ -49,6 +50,9 @@ from relu_dynamics.mlp import (
 from relu_dynamics.patterns import (
     affine_map, dead_units, hamming, pack, pattern, preactivation_maps, unique_patterns, unpack,
 )
+from relu_dynamics.products import (
+    KernelMoments, KernelSpectrum, kernel_moments, kernel_product, kernel_spectrum, layer_curvature,
+)
 from relu_dynamics.regions1d import (
     EncodedPieces, Pieces, evaluate, regions_on_encoded_segment, regions_on_segment,
 )
@@ -72,26 +76,28 @@ from relu_dynamics.walls import (
 )
 
 __all__ = [
-    "MLP", "PAPER_TONES", "SGD", "Adam", "Ball", "Certificate", "Coordinates", "Divergence",
-    "EncodedPieces", "Event", "Flips", "Flow", "FourierFeatures", "Gradient", "History", "Kernels",
-    "Neighbours", "OutputFlow", "Pairs", "Path", "Pieces", "PositionalEncoding", "Regions",
-    "SharedFrequencies", "Split", "State", "StepSplit", "Trace", "Undecided", "Walls", "adam",
-    "affine_map", "area_average", "backward", "balances", "band_energy", "births_and_deaths",
-    "brain", "breakpoints", "change_split", "confusion_of_pairs", "count_bound", "count_regions",
-    "dead_count", "dead_units", "decompose", "descent_direction", "distance_to_wall", "draw",
+    "Adam", "Ball", "Certificate", "Coordinates", "Divergence", "EncodedPieces", "Event",
+    "Flips", "Flow", "FourierFeatures", "Gradient", "History", "KernelMoments",
+    "KernelSpectrum", "Kernels", "MLP", "Neighbours", "OutputFlow", "PAPER_TONES", "Pairs",
+    "Path", "Pieces", "PositionalEncoding", "Regions", "SGD", "SharedFrequencies", "Split",
+    "State", "StepSplit", "Trace", "Undecided", "Walls", "adam", "affine_map", "area_average",
+    "backward", "balances", "band_energy", "births_and_deaths", "brain", "breakpoints",
+    "change_split", "confusion_of_pairs", "count_bound", "count_regions", "dead_count",
+    "dead_units", "decompose", "descent_direction", "distance_to_wall", "draw",
     "edge_midpoints", "eeg", "elevation", "evaluate", "example_gradients", "first_layer_flow",
     "flatten", "forward", "frequency_error", "gaussian_features", "global_pairs",
     "gradient_confusion", "grid", "hamming", "hamming_of_pairs", "hidden_units",
     "hyperplane_cosines", "infinite_kernels", "init", "inscribed_ball", "integrate",
-    "layer_kernels", "lipschitz_bound", "load", "local_pairs", "locate", "loss_gradient_gram",
-    "neighbours", "output_layer_flow", "pack", "padded_cosines", "patch_frequency_error",
-    "path_kernel", "pattern", "photograph", "preactivation_maps", "preactivation_rates", "predict",
+    "kernel_moments", "kernel_product", "kernel_spectrum", "layer_curvature", "layer_kernels",
+    "lipschitz_bound", "load", "local_pairs", "locate", "loss_gradient_gram", "neighbours",
+    "output_layer_flow", "pack", "padded_cosines", "patch_frequency_error", "path_kernel",
+    "pattern", "photograph", "preactivation_maps", "preactivation_rates", "predict",
     "radial_bands", "random_image", "region_events", "regions_in_window",
     "regions_on_encoded_segment", "regions_on_segment", "restrict", "sampled_regions", "save",
     "segment_transform", "sgd", "spectral_norms", "split_layers", "step_split",
-    "surrogate_distance", "surrogate_distances", "tangent_kernel", "time_to_half", "tones", "train",
-    "unflatten", "unique_patterns", "unit_kernels", "unpack", "wall_distances", "wall_velocity",
-    "window_transform",
+    "surrogate_distance", "surrogate_distances", "tangent_kernel", "time_to_half", "tones",
+    "train", "unflatten", "unique_patterns", "unit_kernels", "unpack", "wall_distances",
+    "wall_velocity", "window_transform",
 ]
 
 __version__ = "0.2.0"
