@@ -11,6 +11,12 @@ in O(n p) time (T48).  What products can tell:
 
 kernel_moments are exact sums over blocks of K: mean and variance of all eigenvalues (T47).
 Everything holds for imposed patterns (T40): pass the Trace.
+
+Samples of one cell share D, and every h is affine in x there: their rows of J span at most m[0] + 1
+dimensions per output.  So where a cell holds more samples, J = P J' with m[0] + 1 rows in their
+place and P^T P = 1: from X = Q R, the samples' (x, 1), a forward pass through the cell's gates from
+the rows of R, which are points (x, c) with the constant c in place of 1.  J' J'^T has the nonzero
+eigenvalues of K, and is what is worked with.  (128 x 128 coordinates and 4 x 128 units: 7008 rows.)
 """
 
 from __future__ import annotations
@@ -21,15 +27,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh
+from scipy.sparse import block_diag, csr_array, eye_array
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from relu_dynamics.checks import (
-    Array, Undecided, as_real, check_count, check_size, check_some, row_blocks,
+    Array, Bits, Undecided, as_real, check_count, check_size, check_some, row_blocks,
 )
 from relu_dynamics.mlp import (
-    MLP, Trace, inputs_of, pull_back, row_count, rows_or_trace, trace_blocks, trace_of, traced,
+    MLP, Trace, inputs_of, pull_back, row_count, rows_or_trace, split_layers, trace_blocks,
 )
-from relu_dynamics.tangent import coupling, output_sensitivities, rates
+from relu_dynamics.patterns import pack, pattern_of, unique_words
+from relu_dynamics.tangent import output_sensitivities, rates
 
 ROWS = 2048            # at a time through the network
 KEPT_ENTRIES = 2**27   # 1 GiB of D and h is kept from product to product; more is computed anew
@@ -52,13 +60,13 @@ class KernelMoments(NamedTuple):
 
 
 class _Layer(NamedTuple):
-    """One layer's Jacobian J = D (x) h at all rows, up to a rotation of its columns, which no eigenvalue of J J^T sees.
+    """One layer's Jacobian J = D (x) h, up to a rotation of its columns, which J J^T does not see.
 
     D and h have as many columns as their ranks: units that are never on or never switch add none.
     """
 
     D: Array  # (n, m[L], a)
-    h: Array  # (n, b), of the layer's input and 1 for the bias
+    h: Array  # (n, b), the layer's input and 1 for the bias
 
     def pull(self, v: Array) -> Array:
         """J^T v, (a, b)."""
@@ -74,11 +82,10 @@ class _Layer(NamedTuple):
             np.einsum("nau,nu->na", self.D[rows], self.h[rows] @ G.T, out=moved[rows])
         return moved
 
-    def outer(self) -> Array:
-        """J J^T, (n m[L], n m[L])."""
-        n, m, units = self.D.shape
-        D, h = self.D.reshape(n * m, units), np.repeat(self.h, m, axis=0)
-        return np.asarray((D @ D.T) * (h @ h.T))
+    def outer(self, rows: slice = slice(None), columns: slice = slice(None)) -> Array:
+        """J J^T, or a block of it, (n m[L], n m[L])."""
+        D, h = self.D.reshape(-1, self.D.shape[2]), np.repeat(self.h, self.D.shape[1], axis=0)
+        return np.asarray((D[rows] @ D[columns].T) * (h[rows] @ h[columns].T))
 
     def inner(self) -> Array:
         """J^T J, (a b, a b)."""
@@ -142,15 +149,15 @@ def kernel_spectrum(net: MLP, x: ArrayLike | Trace, k: int) -> KernelSpectrum:
     net, x = rows_or_trace(net, x, float64=True)
     n, m = row_count(x), len(net.biases[-1])
     check_size("the eigenvectors", (check_count("k", k, 1, n * m), n, m), "Ask for fewer.")
-    layers = _kept_layers(net, x)
-
-    def times(v: Array) -> Array:
-        v = v.reshape(n, m)
-        return np.sum([J.push(J.pull(v)) for J in layers], axis=0) if layers else product(net, x, v)
-
-    dense = np.sum([J.outer() for J in layers], axis=0) if layers and n * m <= DENSE else None
-    values, vectors = _largest(n * m, k, times, dense)
-    return KernelSpectrum(values, vectors.T.reshape(k, n, m))
+    P, samples, q = _few_rows(net, x, k)
+    if not _fit(net, len(q)):
+        values, vectors = _largest(n * m, k, lambda v: product(net, x, v.reshape(n, m)))
+        return KernelSpectrum(values, vectors.T.reshape(k, n, m))
+    layers, size = _layers(net, samples, q), len(q) * m
+    values, vectors = _largest(
+        size, k, lambda v: np.sum([J.push(J.pull(v.reshape(len(q), m))) for J in layers], axis=0),
+        np.sum([J.outer() for J in layers], axis=0) if size <= DENSE else None)
+    return KernelSpectrum(values, np.stack([P @ v.reshape(len(q), m) for v in vectors.T]))
 
 
 def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
@@ -171,11 +178,13 @@ def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
     n, m = row_count(x), len(net.biases[-1])
     check_some("x", inputs_of(x), "the mean loss of no examples has no meaning")
     k = check_count("k", k, 1, min(W.size + b.size for W, b in zip(*net, strict=True)))
-    layers, curvature = _kept_layers(net, x), np.zeros((len(net.weights), k))
+    _, samples, q = _few_rows(net, x, 0)
+    layers = _layers(net, samples, q) if _fit(net, len(q)) else []
+    curvature = np.zeros((len(net.weights), k))
     for l, row in enumerate(curvature):
         alone = slice(l, l + 1)
         values = _layer_values(layers[l], k) if layers else _largest(
-            n * m, k, lambda v: product(net, x, v.reshape(n, m), alone), None)[0]
+            n * m, k, lambda v: product(net, x, v.reshape(n, m), alone))[0]
         row[: len(values)] = 2 / (n * m) * values  # the rest are 0
     return curvature
 
@@ -183,35 +192,69 @@ def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
 def kernel_moments(net: MLP, x: ArrayLike | Trace) -> KernelMoments:
     """Mean and variance of all n m[L] eigenvalues of K, without eigenvalues (T47).
 
-    The mean is tr K / (n m[L]), the mean of squares |K|_F^2 / (n m[L]).  Time O(n^2 sum_l m[l]) as
-    for K itself, memory O(n sum_l m[l]) and a block of rows of K.
+    The mean is tr K / (n m[L]), the mean of squares |K|_F^2 / (n m[L]).  At most the time of K
+    itself, O(n^2 sum_l m[l]), and memory O(n m[L] sum_l m[l]) and for a block of rows of K.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
     >>> rd.kernel_moments(hat, [[0.5], [1.5]])  # of [[2.5, 3.5], [3.5, 19.75]]
     KernelMoments(mean=11.125, variance=86.640625)
     """
-    net, trace = traced(net, x)
-    n, m = trace.preacts[-1].shape
-    check_some("x", trace.preacts[-1], "no eigenvalues have no mean")
-    D, h = output_sensitivities(net, trace)
-    mean = sum(float(np.sum(np.vecdot(d, d).sum(axis=1) * (np.vecdot(g, g) + 1))) for d, g in zip(D, h, strict=True)) / (n * m)
-    squares = 0.0
-    for rows in row_blocks(n, max(1, BLOCK_ENTRIES // (n * m * m))):
-        left, right = ([[part[some] for part in parts] for parts in (D, h)] for some in (rows, slice(rows.start, n)))
-        K = coupling((left[0], left[1]), (right[0], right[1]))  # from the diagonal on
-        own = K[..., : rows.stop - rows.start]
+    net, x = rows_or_trace(net, x, float64=True)
+    check_some("x", inputs_of(x), "no eigenvalues have no mean")
+    n, m = row_count(x), len(net.biases[-1])
+    _, samples, q = _few_rows(net, x, 0)
+    layers, size = _layers(net, samples, q), len(q) * m
+    trace, squares = 0.0, 0.0
+    for rows in row_blocks(size, max(1, BLOCK_ENTRIES // size)):
+        K = np.sum([J.outer(rows, slice(rows.start, size)) for J in layers], axis=0)  # from the diagonal on
+        own = K[:, : len(K)]
+        trace += float(np.trace(own))
         squares += 2 * float(np.vdot(K, K)) - float(np.vdot(own, own))
+    mean = trace / (n * m)
     return KernelMoments(mean, max(squares / (n * m) - mean**2, 0.0))
 
 
-def _kept_layers(net: MLP, x: Array | Trace) -> list[_Layer]:
-    """The Jacobian of every layer, as its two factors; none if that is more than KEPT_ENTRIES."""
-    m = len(net.biases[-1])
-    if row_count(x) * sum(m * len(W) + W.shape[1] + 1 for W in net.weights) > KEPT_ENTRIES:
-        return []
-    D, h = output_sensitivities(net, trace_of(net, x))
-    return [_Layer(_rotated(d), _rotated(np.column_stack([g, np.ones(len(g))]))) for d, g in zip(D, h, strict=True)]
+# ----------------------------------------------------------------- the Jacobian
+
+
+def _few_rows(net: MLP, x: Array | Trace, least: int) -> tuple[csr_array, Array, Bits]:
+    """P, (n, n'), and samples (x, c), (n', m[0] + 1), with their gates, (n', H), so that J = P J'.
+
+    If n' m[L] were less than least, the rows stay as they are.
+    """
+    q = pattern_of(net, x)
+    points = np.column_stack([inputs_of(x), np.ones(len(q))])
+    n, d = points.shape
+    _, cell = unique_words(pack(q))
+    counts = np.bincount(cell)
+    limit = d if np.minimum(counts, d).sum() * len(net.biases[-1]) >= least else n
+    stay = np.flatnonzero(counts[cell] <= limit)
+    by_cell = np.split(np.argsort(cell, kind="stable"), np.cumsum(counts)[:-1])
+    full = [rows for rows in by_cell if len(rows) > limit]
+    factors = [np.linalg.qr(points[rows]) for rows in full]
+    P = block_diag([eye_array(len(stay)), *(Q for Q, _ in factors)], format="csr")
+    back = np.argsort(np.concatenate([stay, *full]))
+    gates = np.concatenate([stay, *(np.repeat(rows[:1], d) for rows in full)])
+    return P[back], np.concatenate([points[stay], *(R for _, R in factors)]), q[gates]
+
+
+def _fit(net: MLP, n: int) -> bool:
+    """Whether D and h at n rows are at most KEPT_ENTRIES numbers."""
+    m, widths = len(net.biases[-1]), [len(b) for b in net.biases]
+    return bool(n * (m * sum(widths) + sum(widths[:-1]) + net.weights[0].shape[1]) <= KEPT_ENTRIES)
+
+
+def _layers(net: MLP, samples: Array, q: Bits) -> list[_Layer]:
+    """The Jacobian of every layer at samples (x, c) with gates q: z = W h + c b."""
+    h, c = samples[:, :-1], samples[:, -1:]
+    trace = Trace([], [], split_layers(net, q))
+    for W, b, gates in zip(*net, [*trace.pattern, None], strict=True):
+        trace.inputs.append(np.column_stack([h, c]))
+        trace.preacts.append(h @ W.T + c * b)
+        h = trace.preacts[-1] if gates is None else trace.preacts[-1] * gates
+    D, inputs = output_sensitivities(net, trace)
+    return [_Layer(_rotated(d), _rotated(g)) for d, g in zip(D, inputs, strict=True)]
 
 
 def _rotated(a: Array) -> Array:
@@ -232,7 +275,7 @@ def _layer_values(J: _Layer, k: int) -> Array:
     return _largest(units * inputs, k, lambda v: J.pull(J.push(v.reshape(units, inputs))), dense)[0]
 
 
-def _largest(size: int, k: int, times: Callable[[Array], Array], dense: Array | None) -> tuple[Array, Array]:
+def _largest(size: int, k: int, times: Callable[[Array], Array], dense: Array | None = None) -> tuple[Array, Array]:
     """The largest eigenvalues, up to k, falling, and vectors, (size, k), of a positive semidefinite matrix.
 
     The matrix is dense, or known by its products.

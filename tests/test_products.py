@@ -71,6 +71,26 @@ def test_the_spectrum_is_that_of_the_explicit_kernel(way, imposed, k, monkeypatc
     assert_allclose(flat @ K, values[:, None] * flat, rtol=0, atol=1e-7 * values[0])
 
 
+@pytest.mark.parametrize("imposed", [False, True])
+@pytest.mark.parametrize(("n", "k", "dense"), [(60, 9, 512), (60, 120, 512), (300, 5, 0)])
+def test_samples_that_share_a_cell_share_the_rows_of_a_jacobian(n, k, dense, imposed, monkeypatch):
+    """More than m[0] + 1 samples a cell: their span is kept, so every eigenvalue and vector is that of K itself."""
+    monkeypatch.setattr(products, "DENSE", dense)
+    net, trace, _ = problem(3, (2, 4, 3, 2), n)
+    if imposed:
+        trace = forward(net, trace.inputs[0], np.random.default_rng(0).integers(0, 2, (4, 7)).astype(bool)[np.arange(n) % 4])
+    rows = products._few_rows(net, trace, 0)[1]
+    assert len(rows) < n / 2
+    K = (J := explicit(net, trace)) @ J.T
+    values, vectors = kernel_spectrum(net, trace, k)
+    eigenvalues = np.linalg.eigvalsh(K)[::-1]
+    assert_allclose(values, eigenvalues[:k], rtol=0, atol=1e-12 * values[0])
+    flat = vectors.reshape(k, -1)
+    assert_allclose(flat @ flat.T, np.eye(k), rtol=0, atol=1e-10)
+    assert_allclose(flat @ K, values[:, None] * flat, rtol=0, atol=1e-7 * values[0])
+    assert_allclose(kernel_moments(net, trace), (eigenvalues.mean(), eigenvalues.var()), rtol=1e-12)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_spectrum_of_a_constant_network_is_one_eigenvalue(way, monkeypatch):
     """With every unit off K is 1 for every pair: n, and zeros, which no iteration may turn into anything else."""
