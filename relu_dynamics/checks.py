@@ -57,6 +57,21 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
     return np.dtype(np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64)
 
 
+def one_line(result: Any) -> str:
+    """The repr of a NamedTuple of arrays: its name, and of every array the shape, or the numbers if they are few."""
+    return f"{type(result).__name__}({', '.join(f'{name} {_brief(getattr(result, name))}' for name in result._fields)})"
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return str(value.tolist()) if value.ndim < 2 and value.size <= 3 else "x".join(map(str, value.shape))
+    if isinstance(value, dict):
+        return f"{{{', '.join(map(str, value))}}}" if len(value) <= 8 else f"of {len(value)}"
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return f"[{', '.join(map(_brief, value))}]" if len(value) <= 4 else f"[{len(value)} arrays]"
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+
+
 # ---------------------------------------------------------------------- arrays
 
 
@@ -99,6 +114,23 @@ def _expected(name: str, shape: tuple[int | None, ...] | None, meaning: str) -> 
 
 def _fits(got: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
     return len(got) == len(shape) and all(want is None or want == size for want, size in zip(shape, got, strict=True))
+
+
+def check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple[Array, Array]:
+    """a and b, (d,), in float64, two different points."""
+    a = as_real("a", a, (d,), meaning).astype(np.float64)
+    b = as_real("b", b, a.shape, meaning).astype(np.float64)
+    if np.array_equal(a, b):
+        raise ValueError(f"a and b must differ: a segment needs two ends. Got {a} twice.")
+    return a, b
+
+
+def check_shares(name: str, value: ArrayLike, meaning: str) -> Array:
+    """value as (n,) in float64, all from 0 to 1."""
+    shares = as_real(name, value, (None,), f"{meaning}, from 0 to 1").astype(np.float64)
+    if len(shares) and not (shares.min() >= 0 and shares.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1]. Got values from {shares.min()} to {shares.max()}.")
+    return shares
 
 
 def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
@@ -171,6 +203,26 @@ def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool =
     net, x = cast(net, dtype), x.astype(dtype, copy=False)
     _check_growth(net, x, None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
     return net, x
+
+
+def check_columns(net: Network, columns: int, d: int) -> None:
+    """Raise ValueError unless net has as many inputs as its encoding makes columns of d coordinates."""
+    if columns != (inputs := net.weights[0].shape[1]):
+        raise ValueError(f"encoding makes {columns} columns of {d} coordinates, but the net has {inputs} inputs.")
+
+
+def check_visible(size: Array, smallest: float) -> None:
+    """Raise ValueError if a pre-activation that is not 0 everywhere stays below smallest in size."""
+    if ((size > 0) & (size < smallest)).any():
+        raise ValueError(f"net must not be so small that pre-activations are below {smallest:g}. "
+                         "Rescale its weights and biases.")
+
+
+def check_waves(count: float, most: int) -> None:
+    """Raise ValueError if a segment is more waves long than memory holds."""
+    if not count <= most:
+        raise ValueError(f"the segment must not be longer than {most} of the encoding's shortest waves. "
+                         f"Got {count:.3g} of them: shorten it, or use lower frequencies.")
 
 
 def check_more_rows(net: Network, x: ArrayLike, name: str) -> Array:
@@ -382,13 +434,11 @@ def check_weights(weights: ArrayLike | None, y: Array) -> Array:
     return w[:, None]
 
 
-def check_grid(grid: tuple[int, ...] | None, n: int) -> tuple[int, ...] | None:
-    """The shape of a grid of n samples, if there is one."""
-    if grid is None:
-        return None
+def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
+    """grid as (n,) or (height, width), a uniform grid with one sample per row of a batch of n."""
     if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
         raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
-    shape = tuple(check_count("grid", s, 1) for s in grid)
+    shape = tuple(check_count("grid", size, 1) for size in grid)
     if math.prod(shape) != n:
         raise ValueError(f"grid must have as many samples as x has rows, {n}. Got {shape}, {math.prod(shape)} samples.")
     return shape

@@ -113,7 +113,7 @@ class Subdivision(NamedTuple):
     edges: Indices    # (e, 2) vertices
     next: Indices     # (2e,) the half-edge that follows around the face; of no meaning outside
     face: Indices     # (2e,)
-    owner: Indices    # (e,) which wall the edge is part of, -1 for the window
+    owner: Indices    # (e,) which wall the edge is part of; below 0: of what was there at first
     rising: Bits      # (e,) does the line that the edge is part of go up, along SWEEP?
 
 
@@ -131,7 +131,7 @@ def window_subdivision(corners: Array) -> tuple[Subdivision, Cycles]:
     edges = np.stack([i, (i + 1) % k], axis=1)
     following = np.stack([2 * ((i + 1) % k), 2 * ((i - 1) % k) + 1], axis=1).ravel()
     rising = (corners[edges[:, 1]] - corners) @ SWEEP > 0
-    sub = Subdivision(corners, edges, following, np.tile([0, -1], k), np.full(k, -1), rising)
+    sub = Subdivision(corners, edges, following, np.tile([0, -1], k), -1 - i, rising)
     return sub, Cycles(np.array([0, k]), 2 * i)
 
 

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
     Array, Indices, check_count, check_flag, check_gap, check_index_pairs, check_kind, check_records,
-    check_rng, check_samples, check_side, check_size, check_some, row_blocks,
+    check_rng, check_samples, check_side, check_size, check_some, one_line, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Trace, hidden_units, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
@@ -41,6 +41,9 @@ class Pairs(NamedTuple):
 
     i: Indices  # (k,)
     j: Indices  # (k,)
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def local_pairs(

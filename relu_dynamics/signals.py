@@ -40,7 +40,8 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
     and y (along the height).  convention "half-open": k/n, which never reaches 1;
     "closed": k/(n-1), both ends included, at least two samples per axis.
 
-    >>> grid(4, "half-open").ravel().tolist(), grid(5, "closed").ravel().tolist()
+    >>> import relu_dynamics as rd
+    >>> rd.grid(4, "half-open").ravel().tolist(), rd.grid(5, "closed").ravel().tolist()
     ([0.0, 0.25, 0.5, 0.75], [0.0, 0.25, 0.5, 0.75, 1.0])
     """
     sizes = check_samples(shape, (1, 2))

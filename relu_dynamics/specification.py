@@ -1,7 +1,7 @@
 """The mathematics of the project, once, in its shortest correct form.
 
 All definitions are here, slow, in reading order.  The other modules compute the same things fast,
-name the definitions, and are tested against them.  T1, T2, ... number the statements of the theory.
+and are tested against them.  T1, T2, ... number the statements of the theory, here as elsewhere.
 Arrays hold floats or Fractions: np.vectorize(Fraction, otypes=[object]) makes the one the other.
 On Fractions all is exact but what needs a square root, a sine or a cosine, and is marked "floats".
 

@@ -59,8 +59,9 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
     second makes the decay visible:
     |F(w)| <= (|f(0)| + |f(1)|) / |w| + sum |bend| / w^2 (T33).
 
-    >>> from relu_dynamics.regions1d import regions_on_segment
-    >>> segment_transform(regions_on_segment(hat, [-1.0], [3.0]), [0.0]).real.tolist()  # its mean
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.segment_transform(rd.regions_on_segment(hat, [-1.0], [3.0]), [0.0]).real.tolist()  # its mean
     [[0.125]]
     """
     w = as_real("w", w, (None,), "one angular frequency per entry").astype(np.float64)
@@ -267,7 +268,8 @@ def frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> Array
     bands pool the outputs and, in 2-D, the radius |k|, as root mean squares.  NaN where
     the target has nothing at that frequency.
 
-    >>> frequency_error([[0.5], [0.0], [-0.5], [0.0]], [[1.0], [0.0], [-1.0], [0.0]], (4,)).tolist()  # of cycles 0, 1, 2
+    >>> import relu_dynamics as rd
+    >>> rd.frequency_error([[0.5], [0.0], [-0.5], [0.0]], [[1.0], [0.0], [-1.0], [0.0]], (4,)).tolist()  # of cycles 0, 1, 2
     [nan, 0.5, nan]
     """
     f, y = _check_signals(f, y, shape)

@@ -65,7 +65,7 @@ NETS = {
     "objects": NET._replace(weights=(*NET.weights[:-1], NET.weights[-1].astype(object))),
     "layers that do not fit": NET._replace(weights=(*NET.weights[:-1], NET.weights[-1][:, [0, 0, 0]])),
     "a bias too many": NET._replace(biases=(*NET.biases, NET.biases[-1])),
-    "growth": MLP(tuple(1e18 * W for W in NET.weights), NET.biases),
+    "growth": MLP(tuple(1e40 * W for W in NET.weights), NET.biases),
     "no layers": MLP((), ()), "no biases": MLP(NET.weights, None), "no network": 3.0, "None": None,
     "a list of matrices": list(NET.weights), "two tuples": tuple(NET), "a trace": TRACE,
 }

@@ -128,7 +128,7 @@ def test_every_split_sums_to_its_total(shape, patch, net, seed):
     flow = decompose(net, trace, y, weights=weights, grid=shape, patch=patch, outputs=True)
     C, value = (abs(of_pairs).sum() for of_pairs in influences(net, trace, y, weights))
     assert set(flow.splits) == {"layer", "unit", "pair", "hamming", "place", "distance", "frequency"} | (
-        {"patch_frequency"} if patch else set())
+        {"patch_frequency"} if patch else set()) | ({"wall_frequency"} if len(shape) == 1 else set())
     for split in flow.splits.values():
         assert split.values.ndim == len(split.axes) and split.values.shape == tuple(map(len, split.labels))
         assert_sums(split, flow.loss_rate, split.values.ndim, value)

@@ -16,19 +16,20 @@ from hypothesis import strategies as st
 from matplotlib.colors import rgb_to_hsv
 from matplotlib.figure import Figure
 
-from relu_dynamics.geometry import check_window, face_means, polygon_area, window_subdivision
+from relu_dynamics.geometry import check_window, face_means, polygon_area
 from relu_dynamics.mlp import MLP, forward, init, predict
 from relu_dynamics.patterns import affine_map, pattern
 from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import (affine, carriers, count_regions, draw, layers, locate, meet, neighbours,
                                      regions_in_window, unit_by_unit as one_by_one)
 from relu_dynamics.regions2d.drawing import _slope_colours
-from relu_dynamics.regions2d.found import NotGeneric
-from relu_dynamics.regions2d.layers import enumerate_layers
+from relu_dynamics.regions2d.found import NotGeneric, checked_areas
+from relu_dynamics.regions2d.layers import enumerate_faces
 from relu_dynamics.regions2d.location import _beside_nearest_edge
 from relu_dynamics.regions2d.regions import assemble
+from relu_dynamics.regions2d.start import window_start
 from relu_dynamics.regions2d.unit_by_unit import unit_by_unit
-from relu_dynamics.regions2d.window import MAX_REGIONS
+from relu_dynamics.regions2d.window import MAX_REGIONS, most_regions
 from tests.near_degenerate import FAMILIES, draw as draw_near_degenerate, judge
 from tests.oracles import exact_area, exact_regions
 from tests.strategies import exact_nets, gaussian_nets, halves
@@ -52,8 +53,13 @@ def inside_of(regions):
 
 def enumerated(net):
     """What the layers find in BOX."""
-    corners = check_window(BOX)
-    return enumerate_layers(net, *window_subdivision(corners), corners, MAX_REGIONS)
+    return enumerate_faces(net, window_start(check_window(BOX)), most_regions(MAX_REGIONS))
+
+
+def one_by_one_in(net, window, max_regions=MAX_REGIONS):
+    """The regions as cutting unit by unit finds them."""
+    corners = check_window(window)
+    return assemble(net, corners, unit_by_unit(net, window_start(corners), most_regions(max_regions)))
 
 
 @st.composite
@@ -271,7 +277,7 @@ def test_the_regions_of_a_window_are_those_of_its_halves_put_together(net):
 def test_cutting_unit_by_unit_finds_the_same_regions(net):
     """The path for walls not in general position shares no step with the other."""
     found = regions_in_window(net, BOX)
-    slow = unit_by_unit(net, check_window(BOX), MAX_REGIONS)
+    slow = one_by_one_in(net, BOX)
     areas = areas_by_pattern(slow)
     expected = areas_by_pattern(found)
     assert areas.keys() == expected.keys()
@@ -467,6 +473,7 @@ def test_more_regions_than_allowed_are_refused():
 
 @pytest.mark.parametrize("arguments, problem", [
     ((init([3, 4, 1], np.random.default_rng(0)), BOX), "two inputs"),
+    ((init([1, 4, 1], np.random.default_rng(0)), BOX), "two inputs.*regions_on_segment"),
     ((init([2, 4, 1], np.random.default_rng(0)), ((0, 0), (1, 2))), "window must"),
     (((np.zeros((1, 2)),), BOX), "net must"),
 ])
@@ -579,13 +586,12 @@ def test_walls_not_in_general_position_are_noticed():
 
 def test_faces_that_do_not_fill_the_window_are_no_answer():
     """A corner of the window moved along a side by 1e-10 of it takes 5e-11 of the area away."""
-    net, corners = init([2, 4, 1], np.random.default_rng(0)), check_window(BOX)
-    found = enumerated(net)
-    assemble(net, corners, found, 0.0)
+    found, start = enumerated(init([2, 4, 1], np.random.default_rng(0))), window_start(check_window(BOX))
+    np.testing.assert_array_equal(checked_areas(found.complex, found.cycles, start), found.area)
     points = found.complex.points.copy()
-    points[0] += 1e-10 * (corners[1] - corners[0])
+    points[0] += 1e-10 * (start.complex.points[1] - start.complex.points[0])
     with pytest.raises(NotGeneric, match="do not sum to the window's"):
-        assemble(net, corners, found._replace(complex=found.complex._replace(points=points)), 0.0)
+        checked_areas(found.complex._replace(points=points), found.cycles, start)
 
 
 @pytest.mark.parametrize("widths", [[], [63], [64], [65], [65, 3], [3, 129, 64]])
@@ -637,9 +643,9 @@ COINCIDENT = MLP((np.array([[1.0, 0.0]] * 2), np.ones((1, 2))), (np.zeros(2), np
 
 @pytest.mark.parametrize("window", [BOX, TRIANGLE])
 def test_too_many_regions_are_refused_unit_by_unit_too(window):
-    assert len(unit_by_unit(COINCIDENT, check_window(window), 2)) == 2
+    assert len(one_by_one_in(COINCIDENT, window, 2)) == 2
     with pytest.raises(ValueError, match="more than max_regions = 1 "):
-        unit_by_unit(COINCIDENT, check_window(window), 1)
+        one_by_one_in(COINCIDENT, window, 1)
 
 
 @pytest.mark.parametrize(("change", "words"), [
@@ -654,7 +660,7 @@ def test_patterns_that_cannot_be_are_refused_unit_by_unit(change, words, monkeyp
 
     monkeypatch.setattr(one_by_one, "_cut_by_all", damaged)
     with pytest.raises(ValueError, match=words):
-        unit_by_unit(COINCIDENT, check_window(BOX), MAX_REGIONS)
+        one_by_one_in(COINCIDENT, BOX)
 
 
 @pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (10.0, 0.0), (0.0, -7.0)])
@@ -671,19 +677,19 @@ def test_a_wall_is_placed_as_well_as_rounding_and_the_slope_of_its_unit_allow(x,
 def test_where_no_wall_comes_the_tolerance_is_one_part_in_1e14_of_the_longer_side_of_the_window(window):
     always_on = MLP((np.array([[1.0, 1.0]]), np.ones((1, 1))), (np.array([100.0]), np.zeros(1)))
     assert regions_in_window(always_on, window).tolerance == 4e-14
-    assert unit_by_unit(always_on, check_window(window), MAX_REGIONS).tolerance == 4e-14
+    assert one_by_one_in(always_on, window).tolerance == 4e-14
 
 
 def test_a_unit_that_is_nowhere_near_zero_hides_no_wall_however_flat_it_is():
     """1 + max(x, 0) / 10^6: rounding would move a wall of that slope by 10^-8, but it has none."""
     net = MLP((np.array([[1.0, 0.0]]), np.array([[1e-6]]), np.ones((1, 1))), (np.zeros(1), np.ones(1), np.zeros(1)))
-    assert unit_by_unit(net, check_window(BOX), MAX_REGIONS).tolerance < 1e-13
+    assert one_by_one_in(net, BOX).tolerance < 1e-13
 
 
 def test_a_unit_that_cancels_to_zero_on_a_face_hides_no_wall_there():
     """max(x + 1/2, 0) - max(x, 0) - 1/2 is 0 for x > 0, by biases that cancel, and negative elsewhere."""
     net = MLP((np.array([[1.0, 0.0]] * 2), np.array([[1.0, -1.0]]), np.ones((1, 1))), (np.array([0.5, 0.0]), np.array([-0.5]), np.zeros(1)))
-    found = unit_by_unit(net, check_window(BOX), MAX_REGIONS)
+    found = one_by_one_in(net, BOX)
     assert sorted(found.area.tolist()) == [1.0, 1.0, 2.0] and not found.pattern[:, 2].any() and found.tolerance < 1e-12
 
 
@@ -700,7 +706,7 @@ def test_what_hides_a_hundredth_of_the_window_is_refused_wherever_the_window_lie
     net = MLP((np.array([[1.0, 0.0]] * 3), np.array([[twins, -twins, 1.0]]), np.ones((1, 1))),
               (np.full(3, size / 2 - x), np.array([-float(size)]), np.zeros(1)))
     with pytest.raises(ValueError, match="rounding hides walls of regions as wide as"):
-        unit_by_unit(net, check_window(((x, x + size), (y, y + size))), MAX_REGIONS)
+        one_by_one_in(net, ((x, x + size), (y, y + size)))
 
 
 @given(st.one_of(exact_nets(**planar), planar_nets(width=12)), st.sampled_from([-20, 20]))
@@ -727,7 +733,7 @@ def test_where_rounding_hides_a_unit_in_a_whole_face_the_face_is_as_wide_as_it_i
     net = MLP((np.array([[1e-20, 0.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
     x, y = corner
     square = check_window(((x, x + 1), (y, y + 1)))
-    width = one_by_one._widest_band(net, window_subdivision(square)[0], (square @ net.weights[0].T).T, np.array([1e-14]), [])
+    width = one_by_one._widest_band(net, window_start(square), window_start(square).complex, (square @ net.weights[0].T).T, np.array([1e-14]), [])
     assert 1 <= width <= np.sqrt(2) + 1e-12
 
 

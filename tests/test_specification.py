@@ -268,41 +268,52 @@ def test_patterns_and_maps_are_those_of_the_package(problem):
             assert equal(A[0], G[u]) and c[0] == g[u] and z == G[u] @ row + g[u] and equal(d_x, G[u])
 
 
-@given(examples)
-def test_kernels_are_those_of_the_package(problem):
-    """T6, T11: all of it, by layer, and by unit."""
-    net, x, y = problem
-    J, J2 = seen(rational(net), rational(x), rational(y))[0], seen(rational(net), rational(x[::-1]), rational(y))[0][:2]
-    assert equal(J, rd.example_gradients(net, x))
-    assert equal(spec.tangent_kernel(J, J2), rd.tangent_kernel(net, x, x[::-1][:2]))
+@given(with_gates(examples))
+def test_kernels_are_those_of_the_package(drawn):
+    """T6, T11: all of it, by layer, and by unit; between own and imposed patterns (T40)."""
+    net, x, y, Q = drawn
+    J, J2 = seen(rational(net), rational(x), rational(y))[0], seen(rational(net), rational(x), rational(y), Q)[0][-2:]
+    gated = rd.forward(net, x[-2:], Q[-2:])
+    assert equal(J, rd.example_gradients(net, x)) and equal(J2, rd.example_gradients(net, gated))
+    assert equal(spec.tangent_kernel(J, J2), rd.tangent_kernel(net, x, gated))
     numbers = spec.unflatten(np.arange(J.shape[2]), net)  # every parameter is its place in theta
     by_layer = [[spec.tangent_kernel(J[..., part.ravel()], J2[..., part.ravel()]) for part in layer] for layer in zip(*numbers, strict=True)]
-    assert equal(np.array(by_layer), rd.layer_kernels(net, x, x[::-1][:2]))
+    assert equal(np.array(by_layer), rd.layer_kernels(net, x, gated))
     units = [np.append(w, c) for W, b in zip(*numbers, strict=True) for w, c in zip(W, b, strict=True)]
     by_unit = [spec.tangent_kernel(J[..., unit], J2[..., unit]) for unit in units]
-    assert equal(np.array(by_unit), rd.unit_kernels(net, x, x[::-1][:2]))
+    assert equal(np.array(by_unit), rd.unit_kernels(net, x, gated))
 
 
-@given(st.one_of(examples, in_general_position()))
-def test_confusion_is_that_of_the_package(problem):
-    """T7, T8; sums of squares of gradients may take more than 53 bits."""
+@given(in_general_position(hidden=st.just(2), outputs=st.just(2)))
+def test_kernels_in_general_position_are_those_of_the_package(problem):
+    """With two hidden layers K(x, x') is no symmetric matrix of the outputs: the first output belongs to x."""
     net, x, y = problem
-    J, r, _ = seen(rational(net), rational(x), rational(y))
-    G = np.array(spec.gram(J, r), float)
-    assert_allclose(rd.loss_gradient_gram(net, x, y), G, rtol=0, atol=1e-12 * np.abs(G).max())
-    assert_allclose(rd.gradient_confusion(net, x, y), spec.gradient_confusion(J, r), rtol=0, atol=1e-12)
+    J = seen(net, x, y)[0]
+    assert_allclose(rd.tangent_kernel(net, x, x[:2]), spec.tangent_kernel(J, J[:2]), rtol=0, atol=1e-13 * np.sum(J**2))
+
+
+@given(with_gates(st.one_of(examples, in_general_position())))
+def test_confusion_is_that_of_the_package(drawn):
+    """T7, T8; sums of squares of gradients may take more than 53 bits."""
+    net, x, y, Q = drawn
+    for gates in (None, Q):
+        trace, (J, r, _) = rd.forward(net, x, gates), seen(net, x, y, gates)
+        G = spec.gram(J, r)
+        assert_allclose(rd.loss_gradient_gram(net, trace, y), G, rtol=0, atol=1e-12 * np.abs(G).max())
+        assert_allclose(rd.gradient_confusion(net, trace, y), spec.gradient_confusion(J, r), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("grid", "patch"), [((4,), 2), ((4,), 1), ((2, 2), 2), ((2, 4), 2), ((1, 3), 1), ((6,), 3)])
 @settings(max_examples=20)
 @given(st.one_of(exact_nets(), gaussian_nets(width=6)), seeds)
 def test_rates_and_splits_are_those_of_the_package(grid, patch, net, seed):
-    """T14 to T17, up to the rounding of the largest sum; half-integer inputs, ties and equal patterns included."""
+    """T14 to T17, up to the rounding of the largest sum; half-integer inputs, ties, equal and imposed patterns included."""
     rng, n = RNG(seed), int(np.prod(grid))
     x, y = rng.integers(-3, 4, (n, net.weights[0].shape[1])) / 2, rng.normal(size=(n, len(net.biases[-1])))
-    J, r, Q = seen(net, x, y)
+    gates = rng.random((n, rd.hidden_units(net))) < 0.5 if seed % 2 else None
+    J, r, Q = seen(net, x, y, gates)
     g, T = spec.gradient(J, r), spec.pair_table(J, r, np.eye(n))
-    flow = rd.decompose(net, x, y, grid=grid, patch=patch)
+    flow = rd.decompose(net, rd.forward(net, x, gates), y, grid=grid, patch=patch)
     near = {"rtol": 0, "atol": 1e-12 * np.abs(T).sum() + 1e-300}
     cycles = np.stack(np.meshgrid(*(np.fft.fftfreq(size, 1 / size) for size in grid), indexing="ij"), axis=-1)
     band = np.rint(np.linalg.norm(cycles, axis=-1)).astype(int).ravel()
@@ -319,6 +330,30 @@ def test_rates_and_splits_are_those_of_the_package(grid, patch, net, seed):
         assert_allclose(flow.splits[name].values, values, err_msg=name, **near)
     assert_allclose(flow.loss_rate, -g @ g, **near)
     assert_allclose(flow.output_rate, spec.output_rate(J, r), rtol=0, atol=1e-12 * np.abs(g).max() * np.abs(J).sum(axis=2).max() + 1e-300)
+
+
+@pytest.mark.parametrize("grid", [(6,), (1, 3), (2, 4)])
+@settings(max_examples=20)
+@given(st.one_of(exact_nets(), gaussian_nets(width=6)), seeds)
+def test_spectra_of_kernel_and_pattern_are_those_of_the_package(grid, net, seed):
+    """T16, T49: every frequency; imposed patterns of nobody's choice."""
+    rng, n = RNG(seed), int(np.prod(grid))
+    x, Q = rng.normal(size=(n, net.weights[0].shape[1])), rng.random((n, rd.hidden_units(net))) < 0.5
+    J, F = seen(net, x, np.zeros((n, len(net.biases[-1]))), Q)[0], spec.fourier(grid)
+    rates = rd.intrinsic_rates(net, rd.forward(net, x, Q), grid, bands=False)
+    assert_allclose(rates.ravel(), spec.intrinsic_rates(J, F), rtol=0, atol=1e-12 * np.sum(J**2))
+    P = rd.pattern_spectrum(Q, grid, bands=False)
+    assert_allclose(P.ravel(), spec.pattern_spectrum(Q, F), rtol=0, atol=1e-12 * (1 + np.sum(Q)))
+
+
+@given(gaussian_nets(width=6), seeds)
+def test_jumps_at_walls_are_those_of_the_package(net, seed):
+    """T54: their inner products, at the breakpoints of a segment, where z_u is 0 up to rounding."""
+    a, b = RNG(seed).normal(size=(2, net.weights[0].shape[1]))
+    walls = rd.breakpoints(rd.regions_on_segment(net, a, b), a, b)
+    e = [spec.jump(net, point, u).ravel() for point, u in zip(walls.points, walls.units, strict=True)]
+    gram = np.array([[v @ w for w in e] for v in e]).reshape(len(e), len(e))
+    assert_allclose(rd.wall_jumps(net, walls).gram, gram, rtol=0, atol=1e-12 * np.abs(gram).max(initial=0))
 
 
 @given(with_rows(exact_nets(outputs=st.sampled_from([1, 2])), rows=st.sampled_from([1, 2, 4]), columns=1))

@@ -311,32 +311,32 @@ def test_thin_windows_lose_no_digits(regions, seed, power, upright):
     close(window_transform(thin, k) / squeeze.prod(), expected, regions)
 
 
-pairs_of_integers = st.tuples(*[st.integers(-16, 16)] * 2).map(np.array)
-
-
-@given(pairs_of_integers, pairs_of_integers, pairs_of_integers, st.integers(0, 43), pairs_of_integers, st.integers(-8, 8), seeds)
-def test_thin_parallelograms_askew_have_their_closed_form(corner, a, b, e, slope, offset, seed):
-    """f affine on corner + s a + t b 2^-e: |a x b| exp(-i k.mid) [f_mid j0 j0 - (i/2)(rise_a j1 j0 + rise_b j0 j1)], with exact phases."""
-    turn = int(a[0] * b[1] - a[1] * b[0])
-    assume(turn != 0)
-    a, b = (a, b) if turn > 0 else (b, a)
-    sides = [a / 4, b / 4 * 2.0**-e]
-    corners = corner / 8 + np.array([[0, 0], sides[0], sides[0] + sides[1], sides[1]])
-    assert (corners[2] - corners[1] == sides[1]).all()  # nothing is rounded
-    edges = np.array([[0, 1], [1, 2], [2, 3], [3, 0]])
-    regions = Mesh(corners, edges, np.array([[0, -1]] * 4), np.array([0, 4]), np.arange(4), slope[None, None] / 2.0, np.full((1, 1), offset / 2.0))
+@given(seeds, st.floats(-13, 0), st.sampled_from([0.0, 1.0, 1e3]))
+def test_thin_windows_askew_are_what_their_corners_say_exactly(seed, power, away):
+    """A triangle's area, phases and values at its corners in rational arithmetic, and 20 by 20 Gauss points of its unit triangle."""
     rng = np.random.default_rng(seed)
-    k = np.concatenate([rng.integers(-40, 41, (4, 2)) / [[1], [8], [64], [2**20]], [sides[0], sides[1] * 2.0**e, sides[0][::-1] * [1, -1]]])
-    exact = lambda u, v: sum(Fraction(float(x)) * Fraction(float(y)) for x, y in zip(u, v, strict=True))
-    area = float(abs(exact(sides[0], [sides[1][1], -sides[1][0]])))
+    corners = rng.normal(size=2) * away + np.array([[0], [1], [rng.uniform()]]) * rng.normal(size=2)
+    corners[2] += 10.0**power * rng.normal(size=2)
+    slope, offset = rng.normal(size=2), rng.normal()
+    (px, py), (ax, ay), (bx, by) = exact = [[Fraction(c) for c in corner] for corner in corners.tolist()]
+    area = (ax - px) * (by - py) - (ay - py) * (bx - px)
+    if area < 0:
+        exact[1:], corners[1:] = exact[:0:-1], corners[:0:-1].copy()
+    assume(abs(area) > 1e-14 * np.square(corners[1:] - corners[0]).max())
+    regions = Mesh(corners, np.array([[0, 1], [1, 2], [2, 0]]), np.array([[0, -1]] * 3), np.array([0, 3]), np.arange(3),
+                   slope[None, None], np.full((1, 1), offset))
+    k = rng.normal(size=(8, 2)) * 10.0 ** rng.integers(-3, 1, (8, 1))
+    k[0], k[1] = corners[1] - corners[0], (corners[1] - corners[0])[::-1] * [1, -1]
+    node, weight = np.polynomial.legendre.leggauss(20)
+    s, r = np.meshgrid((node + 1) / 2, (node + 1) / 2, indexing="ij")
+    barycentric, w = np.stack([1 - s, s * (1 - r), s * r]), np.outer(weight, weight) / 4 * s
+    dot = lambda u, v: sum(Fraction(x) * y for x, y in zip(u.tolist(), v, strict=True))
+    f = np.tensordot([float(dot(slope, corner) + Fraction(offset)) for corner in exact], barycentric, 1)
     for wave, F in zip(k, window_transform(regions, k)[:, 0], strict=True):
-        half = [float(exact(wave, side)) / 2 for side in sides]
-        mid, f_mid = (float(exact(u, corners[0]) + exact(u, corners[2])) / 2 for u in (wave, slope / 2))
-        j0, j1 = (np.sign(half) ** n * spherical_jn(n, np.abs(half)) for n in (0, 1))
-        rise = [float(exact(slope / 2, side)) for side in sides]
-        shape = (f_mid + offset / 2) * j0[0] * j0[1] - 0.5j * (rise[0] * j1[0] * j0[1] + rise[1] * j0[0] * j1[1])
-        size = np.abs(corners @ slope / 2 + offset / 2).max() * (1 + np.abs(wave).sum() * np.abs(corners).max())  # phases are rounded
-        assert abs(F / area - np.exp(-1j * mid) * shape) <= 1e-13 * size
+        phases = [float(dot(wave, corner)) for corner in exact]
+        expected = (w * f * np.exp(-1j * np.tensordot(phases, barycentric, 1))).sum()
+        size = np.abs(slope).sum() * np.abs(corners).max() + abs(offset)  # what f's values, and then the phases, are rounded to
+        assert abs(F / float(abs(area)) - expected) <= 1e-14 * size * (1 + np.abs(wave).sum() * np.abs(corners).max())
 
 
 @given(meshes(), seeds, st.integers(-8, 8))
@@ -484,6 +484,7 @@ def test_half_cycles_of_a_patch_are_cosines_at_half_sample_points():
         (lambda y: frequency_error(y[:5], y, (6,)), "f must be .* shape"),
         (lambda y: frequency_error(y, y, (7,)), "y must be"),
         (lambda y: frequency_error(y, y, 6), "shape must be"),
+        (lambda y: frequency_error(y[:, 0], y[:, 0], (6,)), r"y\[:, None\]"),
         (lambda y: frequency_error(y, np.full_like(y, np.nan), (6,)), "Got nan"),
         (lambda y: patch_frequency_error(y, y, (6,), 4), "patch must divide"),
         (lambda y: patch_frequency_error(y, y, (6,), 0), "patch must be"),

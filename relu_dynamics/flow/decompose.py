@@ -41,7 +41,7 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, cast, check_grid, check_more_rows, check_net, check_patch,
-    check_same_shapes, check_size, check_weights, row_blocks,
+    check_same_shapes, check_size, check_weights, one_line, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Gradient, Trace, hidden_units, joined_pattern, pull_back, run, traced, traced_examples,
@@ -65,6 +65,9 @@ class Split(NamedTuple):
     axes: tuple[str, ...]                     # the name of every axis of values
     labels: tuple[tuple[Hashable, ...], ...] = ()  # and what stands at each of its indices
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class Flow(NamedTuple):
     """The motion of gradient flow at one moment."""
@@ -74,6 +77,9 @@ class Flow(NamedTuple):
     splits: dict[str, Split]          # values sum to loss_rate
     output_splits: dict[str, Split]   # values sum to output_rate, (n, m), over all but the last two axes
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class StepSplit(NamedTuple):
     """One step of gradient descent, (n, m[L]) each: f after - f before = frozen + flips (T19)."""
@@ -81,6 +87,9 @@ class StepSplit(NamedTuple):
     linear: Array  # rate * df/dt, the part of frozen that is of first order in the step
     frozen: Array  # f after, had every unit stayed on or off, - f before
     flips: Array   # the rest: zero wherever no unit switched
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 class _Pairs(NamedTuple):
@@ -118,7 +127,9 @@ def decompose(
 
     grid = (n1,) or (n1, n2) says that the rows of x are samples of a uniform grid, row-major, and adds
     "frequency" (modes, 2): self and coupling, by whole cycles (radial bands in 2-D), and
-    "distance" (octaves, 3, 2): "pair" by the distance of the two samples, in samples.
+    "distance" (octaves, 3, 2): "pair" by the distance of the two samples, in samples; and on a line
+    "wall_frequency" (modes, 3): "frequency" with self in two, what the units that switch between neighbours
+    do to their gradients and what else moves these (T55; wall_spectrum has the walls one by one).
     patch = k cuts the grid into patches of k samples per axis, row-major, and adds
     "patch_frequency" (patches, k or k^2, 4): self, same patch, same frequency, both different.
     outputs = True adds the output splits "layer" (L, 2, n, m), "unit" (H + m, n, m),
@@ -137,7 +148,7 @@ def decompose(
     """
     net, trace, y = traced_examples(net, x, y)
     check_size("all pairs of examples", (len(y), len(y)), "Pass fewer rows, for example every k-th sample of the grid.")
-    shape = check_grid(grid, len(y))
+    shape = None if grid is None else check_grid(grid, len(y))
     patches = _patches(shape, check_patch(patch, shape))
     w, r, q = check_weights(weights, y), trace.preacts[-1] - y, joined_pattern(trace)
     root, g = np.sqrt(w), 2 * w * r
@@ -158,6 +169,8 @@ def decompose(
     splits = {"layer": _by_layer(layer), "unit": _by_unit(unit), **_pair_splits(sums)}
     if shape is not None:
         splits["frequency"] = _frequency_split(mean_kernel, root * r, root * rate, shape)
+        if len(shape) == 1:
+            splits["wall_frequency"] = _wall_split(splits["frequency"], _wall_kernel(net, trace, root), root * r)
     if patches is not None:
         splits["patch_frequency"] = _patch_split(np.concatenate(within), root * r, root * rate, patches)
     return Flow(rate, float(layer.sum()), splits, _output_splits(net, trace, gradient, sums) if outputs else {})
@@ -267,6 +280,36 @@ def _frequency_split(mean_kernel: Array, s: Array, rate: Array, shape: tuple[int
     band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
     values: Array = np.stack([np.bincount(band, own), np.bincount(band, total - own)], axis=1)
     return Split(values, ("frequency", "coupling"), (tuple(range(len(values))), ("self", "coupling")))
+
+
+def _wall_kernel(net: MLP, trace: Trace, root: Array) -> Array:
+    """(m, m, n): the mean of <e_i, e_(i+d)>, at d; e_i is what switching units do between samples i and i + 1 of a line.
+
+    sqrt(w) J is D (x) h times a number, and D depends on the gates alone: their part in its change is the change of D times
+    the mean of the rest.  Indices wrap around.
+    """
+    D, h = output_sensitivities(net, trace)
+    after = np.roll(np.arange(len(root)), -1)
+    factors: Factors = ([(part[after] - part) * (root[after] + root)[:, :, None] / 2 for part in D],
+                        [(inputs[after] + inputs) / 2 for inputs in h])
+    n, m = len(root), D[0].shape[1]
+    total = np.zeros((m, m, n))
+    for rows in _blocks(n, m, None):
+        total += _displaced(coupling(_rows(factors, rows), factors), rows, (n,))
+    return total / n
+
+
+def _wall_split(frequency: Split, mean_walls: Array, s: Array) -> Split:
+    """T55: a change between neighbours counts 1 / (4 sin^2(pi k/n)) times at frequency k, and none at k = 0."""
+    n = len(s)
+    s_hat = scipy.fft.fft(s.T, norm="ortho")
+    weight = 4 * np.sin(np.pi * np.arange(n) / n) ** 2
+    weight[0] = np.inf
+    walls = -4 * np.einsum("ak,abk,bk->k", s_hat.conj(), scipy.fft.fft(mean_walls) / weight, s_hat).real
+    by_band = np.bincount(radial_bands(scipy.fft.fftfreq(n, 1 / n)[:, None]), walls)
+    own, coupled = frequency.values.T
+    return Split(np.stack([by_band, own - by_band, coupled], axis=1), frequency.axes,
+                 (frequency.labels[0], ("walls", "interior", "coupling")))
 
 
 def _patches(shape: tuple[int, ...] | None, k: int | None) -> _Patches | None:

@@ -184,7 +184,7 @@ def freeze(task: Task, state: States, theta: Array) -> Piece:
     copy = np.unique(_seen(piece).flat[piece.rest], return_inverse=True)[1]
     inputs = sweep(piece, theta).inputs
     for unit in np.flatnonzero((state == REST).any(axis=0)):
-        features = with_ones(inputs[_place(task.start, unit)[0]])
+        features = with_ones(inputs[_place(task.start, int(unit))[0]])
         piece.held[:, unit] = _combinations(features, features[state[:, unit] == REST])
     return piece._replace(copy=copy, holds=1 + int(copy.max()))
 
@@ -233,12 +233,11 @@ def _with(state: States, entries: Indices, value: int) -> States:
 def _seen(piece: Piece) -> Indices:
     """(g, H): the flat index of the first copy of each entry, its own if there is none before it."""
     (g, H), first = piece.state.shape, np.arange(len(piece.state))
-    seen = []
-    for on in piece.on:
-        seen.append(np.tile(first[:, None], on.shape[1]))
-        some = on.any(axis=1)
+    seen = np.zeros((g, H), np.intp)
+    for on, part in zip(piece.on, split_layers(piece.task.start, seen), strict=True):
+        part[:], some = first[:, None], on.any(axis=1)
         first = np.where(some, first, np.argmin(some))
-    return _side_by_side(seen, g).astype(np.intp) * H + np.arange(H)
+    return seen * H + np.arange(H)  # type: ignore[no-any-return]
 
 
 def _combinations(rows: Array, of: Array) -> Bits:
@@ -282,24 +281,35 @@ def _place(net: MLP, unit: int) -> tuple[int, int]:
 
 def velocity(piece: Piece, theta: Array) -> Array:
     """(p,): theta' = -grad L with the states of piece.  Not a number where z' overflows, for integrators that try steps too long."""
-    return motion(piece, theta).velocity
+    moves, _, shares = _holding(piece, theta)
+    return shares @ moves
 
 
 def motion(piece: Piece, theta: Array) -> Motion:
-    """The velocity with the holds that keep z' = 0 at rest; of many, the smallest."""
-    rest, k, current = piece.rest, len(piece.rest), sweep(piece, theta)
-    df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
-    df[0] = current.df  # the loss without a hold, and each hold without the loss
-    holds.reshape(k + 1, -1)[np.arange(1, k + 1), rest] = 1
-    moves, signals = _velocities(piece, current, df, holds)
-    if k == 0:
+    """The velocity, and the gates that cause it."""
+    moves, signals, shares = _holding(piece, theta)
+    if len(piece.rest) == 0:
         return Motion(moves[0], np.zeros(0), np.zeros(0))
-    mu = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if np.isfinite(moves).all() else np.full(k, np.nan)
-    together = np.append(1, mu)
-    dh = together @ signals.reshape(k + 1, -1)[:, rest]
-    hold, signal = (np.bincount(piece.copy, part) for part in (mu, dh))
+    dh = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
+    hold, signal = (np.bincount(piece.copy, part) for part in (shares[1:], dh))
     low = np.where(signal < 0, -hold, hold)
-    return Motion(together @ moves, low, np.abs(signal) - low)
+    return Motion(shares @ moves, low, np.abs(signal) - low)
+
+
+def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
+    """Velocities, (k + 1, p), and dL/dh, (k + 1, g, H): of the loss without a hold, and of each hold without the loss; and (1, mu).
+
+    The holds mu keep z' = 0 at rest; of many that do, the smallest.
+    """
+    k, current = len(piece.rest), sweep(piece, theta)
+    df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
+    df[0] = current.df
+    holds.reshape(k + 1, -1)[np.arange(1, k + 1), piece.rest] = 1
+    moves, signals = _velocities(piece, current, df, holds)
+    shares = np.ones(k + 1)
+    if k > 0:
+        shares[1:] = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if np.isfinite(moves).all() else np.nan
+    return moves, signals, shares
 
 
 def sweep(piece: Piece, theta: Array) -> Sweep:

@@ -37,14 +37,7 @@ from relu_dynamics.patterns import maps_of, pack, unique_words
 from relu_dynamics.regions1d import Pieces, regions_on_segment
 from relu_dynamics.regions2d.regions import Regions
 from relu_dynamics.tangent import descent, rates
-from relu_dynamics.walls import lengths
-
-
-class Walls(NamedTuple):
-    """Points on walls, and whose walls they are."""
-
-    points: Array   # (k, m[0])
-    units: Indices  # (k,) hidden-unit indices
+from relu_dynamics.walls import Walls, lengths
 
 
 class Event(NamedTuple):

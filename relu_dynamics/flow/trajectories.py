@@ -33,7 +33,7 @@ from scipy.optimize import brentq
 from scipy.special import exprel
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Undecided, check_count, check_net, check_pattern, check_size, check_times, check_tolerance,
+    Array, Bits, Indices, Undecided, check_count, check_net, check_pattern, check_size, check_times, check_tolerance, one_line,
 )
 from relu_dynamics.flow.kinks import (
     EPS, ON, REST, Piece, States, Task, as_net, distances, first_states, freeze, make_task, margins, next_states,
@@ -54,6 +54,9 @@ class Flips(NamedTuple):
     unit: Indices     # (k,) in layer order
     state: States     # (k,) what the entry became: kinks.State, 0 off, 1 on, 2 at rest
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class Path(NamedTuple):
     """The networks at k times, and every flip up to the last of them."""
@@ -62,12 +65,18 @@ class Path(NamedTuple):
     networks: list[MLP]
     flips: Flips
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class OutputFlow(NamedTuple):
     """The outputs, (k, n, m[L]), and the networks at k times: the flow of one layer."""
 
     outputs: Array
     networks: list[MLP]
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def balances(net: MLP) -> Array:
@@ -261,7 +270,7 @@ def _follow_numerically(
     while solver.status == "running":
         _step(solver)
         at = solver.dense_output()
-        time, ended_by = _first_crossing(lambda now, at=at: margins(piece, at(now).T) + lift, solver.t_old, solver.t)
+        time, ended_by = _first_crossing(piece, lift, at, solver.t_old, solver.t)
         passed += [at(now) for now in times[len(passed):] if now <= time]
         if ended_by is not None:
             return time, at(time), ended_by, passed
@@ -275,11 +284,16 @@ def _step(solver: LSODA) -> None:
         raise Undecided(f"The integrator is stuck at time {solver.t:.6g}: {said[-1].message} Ask for earlier times.")
 
 
-def _first_crossing(values: Callable[[Array], Array], low: float, high: float) -> tuple[float, int | None]:
-    """The first time from low to high at which one of the values, (times, e), is 0, and which; (high, None) if none is.
+def _first_crossing(
+    piece: Piece, lift: Array, at: Callable[[Array], Array], low: float, high: float
+) -> tuple[float, int | None]:
+    """The first time from low to high at which one of the lifted margins is 0, and which; (high, None) if none is.
 
-    They are positive at low.
+    They are positive at low.  at(times) is (p, times).
     """
+    def values(times: Array) -> Array:
+        return margins(piece, at(times).T) + lift
+
     looks = np.linspace(low, high, LOOKS + 1)
     crossing = values(looks[1:]) <= 0
     if not crossing.any():
@@ -360,7 +374,7 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
 
 def _pseudo_inverse(A: Array) -> Array:
     U, sigma, V = thin_svd(A)
-    return (V.T / sigma) @ U.T  # type: ignore[no-any-return]
+    return (V.T / sigma) @ U.T
 
 
 def _gate_functionals(resting: Bits, root: Array, out: Array, pinned: list[Array], pulls: Array) -> Array:

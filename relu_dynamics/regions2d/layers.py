@@ -30,33 +30,41 @@ from __future__ import annotations
 import numpy as np
 
 from relu_dynamics.checks import Array, Indices, Words
-from relu_dynamics.geometry import TOLERANCE, Cycles, Subdivision
+from relu_dynamics.geometry import TOLERANCE, Subdivision
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.carriers import Layer
-from relu_dynamics.regions2d.found import Found, sums_sizes
+from relu_dynamics.regions2d.found import Found, Limit, checked_areas, sums_sizes
 from relu_dynamics.regions2d.lift import lift
 from relu_dynamics.regions2d.meet import meet
 from relu_dynamics.regions2d.refine import refine
+from relu_dynamics.regions2d.start import Start
 
 
-def enumerate_layers(net: MLP, sub: Subdivision, cycles: Cycles, inputs: Array, max_regions: int,
-                     count_only: bool = False) -> Found:
-    """Refine sub by one hidden layer after the other; to count, do not refine it by the last.
+def enumerate_faces(net: MLP, start: Start, limit: Limit) -> Found:
+    """The faces that all hidden layers make of the starting ones; NotGeneric if it cannot tell.
 
-    sub is any complex of convex faces on which the network's inputs are affine; inputs, (v, m[0]),
-    are those at its vertices.  Invariant: before layer l every face has one pattern of the layers
-    before, and Z holds the pre-activations of layer l at the vertices.
+    Invariant: before layer l every face has one pattern of the layers before, and Z holds the
+    pre-activations of layer l at the vertices.
     """
+    return _refined(net, start, limit, count_only=False)
+
+
+def count_faces(net: MLP, start: Start, limit: Limit) -> int:
+    """Their number, without refining the complex by the last layer (T38)."""
+    return _refined(net, start, limit, count_only=True).faces
+
+
+def _refined(net: MLP, start: Start, limit: Limit, count_only: bool) -> Found:
     layers: list[tuple[Indices, Words]] = []
     scales = []
-    Z: Array = inputs @ net.weights[0].T + net.biases[0]
-    largest = float(np.abs(inputs).max())  # of the layer's inputs
-    faces, unit = len(cycles.start) - 1, 0
+    sub, cycles, faces, unit = start.complex, start.cycles, len(start.cycles.start) - 1, 0
+    Z: Array = start.inputs @ net.weights[0].T + net.biases[0]
+    largest = float(np.abs(start.inputs).max())  # of the layer's inputs
     tolerance = TOLERANCE * float(np.ptp(sub.points, axis=0).max())
     for l, (W, b) in enumerate(zip(net.weights[:-1], net.biases[:-1], strict=True)):
         scale, typical = sums_sizes(W, b, largest)
         scales.append(scale)
-        layer = meet(sub, faces, Z, scale, max_regions)
+        layer = meet(sub, faces, Z, scale, limit)
         tolerance = max(tolerance, _uncertainty(sub, layer, scale))
         faces += len(layer.chords.face) + len(layer.crossings.first)
         last = l == len(net.weights) - 2
@@ -71,7 +79,8 @@ def enumerate_layers(net: MLP, sub: Subdivision, cycles: Cycles, inputs: Array, 
             Z, largest = lift(Z, layer, net.weights[l + 1], net.biases[l + 1], len(refined.points))
             largest = max(largest, typical)
         sub = refined
-    return Found(faces, sub, cycles, layers, scales, tolerance)
+    area = np.zeros(0) if count_only else checked_areas(sub, cycles, start)
+    return Found(faces, sub, cycles, layers, scales, tolerance, 0.0, area)
 
 
 def _uncertainty(sub: Subdivision, layer: Layer, scale: Array) -> float:

@@ -60,7 +60,7 @@ def _beside_nearest_edge(regions: Regions, points: Array) -> Indices:
     right = cross(along[edge], arm[np.arange(len(points)), edge]) < 0
     faces = regions.edge_faces[edge]
     face = np.where(right, faces[:, 1], faces[:, 0])
-    return np.where(face < 0, faces.max(axis=1), face)  # an edge of the window has one face
+    return np.asarray(np.where(face < 0, faces.max(axis=1), face))  # a side has one face
 
 
 def _strings(words: Words) -> NDArray[Any]:

@@ -9,10 +9,10 @@ from relu_dynamics.geometry import TOLERANCE, Subdivision, ranges, starts
 from relu_dynamics.regions2d.bits import bits_at, bits_set, one_hot
 from relu_dynamics.regions2d.carriers import (
     Carriers, Chords, Crossings, Cuts, Layer, keep_clear, order_along, piece_before, scan)
-from relu_dynamics.regions2d.found import NotGeneric, guard
+from relu_dynamics.regions2d.found import Limit, NotGeneric, guard
 
 
-def meet(sub: Subdivision, faces: int, Z: Array, scale: Array, max_regions: int) -> Layer:
+def meet(sub: Subdivision, faces: int, Z: Array, scale: Array, limit: Limit) -> Layer:
     """All that the walls of a layer do, given its pre-activations at the vertices of sub."""
     signs = _signs(Z, scale)
     u, v = np.ascontiguousarray(sub.edges.T)
@@ -21,7 +21,7 @@ def meet(sub: Subdivision, faces: int, Z: Array, scale: Array, max_regions: int)
     edge_bits = scan(edges, cuts)
     chords = _find_chords(sub.face, cuts, Z.shape[1])
     carriers = _chord_carriers(chords, cuts, edge_bits)
-    first, second = _crossing_pairs(chords, carriers, faces + len(chords.face), max_regions)
+    first, second = _crossing_pairs(chords, carriers, faces + len(chords.face), limit)
     chord_cuts, crossings = _cut_chords(chords, carriers, first, second, edges, cuts, Z, scale)
     return Layer(edges, cuts, edge_bits, chords, carriers, chord_cuts, crossings)
 
@@ -98,7 +98,7 @@ def _chord_carriers(chords: Chords, cuts: Cuts, edge_bits: Words) -> Carriers:
     return Carriers(np.stack([cuts.vertex.take(cut) for cut in ends], axis=1), start, end)
 
 
-def _crossing_pairs(chords: Chords, carriers: Carriers, faces: int, max_regions: int,
+def _crossing_pairs(chords: Chords, carriers: Carriers, faces: int, limit: Limit,
                     ) -> tuple[Indices, Indices]:
     """Pairs of chords of one face that cross: the bit of one differs at the ends of the other.
 
@@ -116,7 +116,7 @@ def _crossing_pairs(chords: Chords, carriers: Carriers, faces: int, max_regions:
         b = ranges(i[rows] + 1, count)
         crossing = np.flatnonzero(bits_at(change, a, chords.unit.take(b)))
         faces += len(crossing)
-        guard(faces, max_regions)
+        guard(faces, limit)
         pairs.append((a.take(crossing), b.take(crossing)))
     a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
     to_the_right = bits_at(carriers.start, b, chords.unit.take(a))

@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from relu_dynamics.checks import Array, Bits, Indices, Words, check_kind
-from relu_dynamics.geometry import ROUNDINGS, face_areas, polygon_area
+from relu_dynamics.checks import Array, Bits, Indices, Words, check_kind, one_line
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.affine import affine_maps
 from relu_dynamics.regions2d.bits import packed_patterns, unpacked
 from relu_dynamics.regions2d.certificate import Certificate, certify
-from relu_dynamics.regions2d.found import Found, NotGeneric
+from relu_dynamics.regions2d.found import Found
 
 CHEAP = 2**20  # pre-activations at the vertices: so many are computed to print a line
 
@@ -87,18 +86,14 @@ class Regions:
         return affine_maps(self.net, self.layers)
 
 
-def assemble(net: MLP, corners: Array, found: Found, level: float) -> Regions:
-    """The result, if every area is positive and they sum to the window's."""
+def assemble(net: MLP, corners: Array, found: Found) -> Regions:
+    """The result of an enumeration of the window with these corners."""
     sub, cycles = found.complex, found.cycles
     corner = sub.edges.ravel().take(cycles.half_edge)
-    area = face_areas(sub.points, cycles.start, corner)
-    whole = polygon_area(corners)
-    perimeter = np.hypot(*(corners - np.roll(corners, 1, axis=0)).T).sum()
-    slack = 1e-12 * whole + ROUNDINGS * np.abs(corners).max() * perimeter  # of vertices on sides
-    if not (area > 0).all() or abs(area.sum() - whole) > slack:
-        raise NotGeneric("areas are not positive, or do not sum to the window's")
-    return Regions(sub.points, sub.edges, sub.face.reshape(-1, 2), sub.owner, cycles.start, corner,
-                   area, found.tolerance, found.layers, found.scales, level, corners, net)
+    owner = np.maximum(sub.owner, -1)  # the sides of the window have numbers below 0
+    return Regions(sub.points, sub.edges, sub.face.reshape(-1, 2), owner, cycles.start, corner,
+                   found.area, found.tolerance, found.layers, found.scales, found.level, corners,
+                   net)
 
 
 class Neighbours(NamedTuple):
@@ -106,6 +101,9 @@ class Neighbours(NamedTuple):
 
     faces: Indices  # (k, 2) to the left and to the right of the edge
     edge: Indices   # (k,) regions.edge_owner[edge] is the unit in which they differ
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def neighbours(regions: Regions) -> Neighbours:

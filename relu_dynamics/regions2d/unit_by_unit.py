@@ -15,35 +15,35 @@ from __future__ import annotations
 import numpy as np
 
 from relu_dynamics.checks import Array, Bits, Indices, Words
-from relu_dynamics.geometry import (
-    Subdivision, cross, cut_by_signs, face_means, walk, window_subdivision)
+from relu_dynamics.geometry import Subdivision, cross, cut_by_signs, face_means, walk
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import pack, unique_words
 from relu_dynamics.regions2d.bits import packed_patterns, unpacked
-from relu_dynamics.regions2d.found import Found, NotGeneric, guard, sums_sizes
-from relu_dynamics.regions2d.regions import Regions, assemble
+from relu_dynamics.regions2d.found import (
+    Found, Limit, NotGeneric, checked_areas, guard, roots, sums_sizes,
+)
+from relu_dynamics.regions2d.start import Start, inputs_at
 
 LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tried in turn
 WIDEST = 1e-3  # refuse an answer that is uncertain about regions wider than this part of the window
 
 
-def unit_by_unit(net: MLP, corners: Array, max_regions: int) -> Regions:
-    """The regions of a network whose walls meet, touch or coincide, cut by one wall at a time.
+def unit_by_unit(net: MLP, start: Start, limit: Limit) -> Found:
+    """The faces of a network whose walls meet, touch or coincide, cut by one wall at a time.
 
     A vertex is on a wall if |z| is at most level times the size of the sums z comes from; the
     levels are tried until every check passes.  ValueError if none does.
     """
-    size = float(np.ptp(corners, axis=0).max())
+    size = float(np.ptp(start.complex.points, axis=0).max())
     reason = ""
     for level in LEVELS:
         try:
-            found = _cut_by_all(net, corners, level, max_regions)
+            found = _cut_by_all(net, start, level, limit)
             if found.tolerance > WIDEST * size:
                 raise NotGeneric("rounding hides walls of regions as wide as "
                                  f"{found.tolerance:.1g}")
-            regions = assemble(net, corners, found, level)
-            _check_patterns(regions)
-            return regions
+            _check_patterns(net, found, start)
+            return found
         except NotGeneric as problem:
             reason = str(problem)
     raise ValueError("The linear regions cannot be told apart in float64: walls coincide up to "
@@ -51,19 +51,18 @@ def unit_by_unit(net: MLP, corners: Array, max_regions: int) -> Regions:
                      "so that equal walls are exactly equal.")
 
 
-def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Found:
-    """As enumerate_layers; the tolerance is at least twice the widest band taken for a wall."""
-    sub, _ = window_subdivision(corners)
-    faces, unit, widest = 1, 0, 0.0
+def _cut_by_all(net: MLP, start: Start, level: float, limit: Limit) -> Found:
+    """As enumerate_faces; the tolerance is at least twice the widest band taken for a wall."""
+    sub, faces, unit, widest = start.complex, len(start.cycles.start) - 1, 0, 0.0
     layers: list[tuple[Indices, Words]] = []
     scales: list[Array] = []
-    h, typical = corners, 0.0
+    h, typical = start.inputs, 0.0
     for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         scale, typical = sums_sizes(W, b, max(typical, float(np.abs(h).max(initial=0))))
         scales.append(scale)
         threshold = level * scale
         Z: Array = np.ascontiguousarray((h @ W.T + b).T)
-        widest = max(widest, _widest_band(net, sub, Z, threshold, layers))
+        widest = max(widest, _widest_band(net, start, sub, Z, threshold, layers))
         history = []
         for j in range(len(b)):
             z = Z[j, : len(sub.points)]
@@ -76,7 +75,7 @@ def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Fou
             Z[j, len(z) : len(sub.points)] = 0
             faces = len(parent)
             history.append((parent, positive))
-            guard(faces, max_regions)
+            guard(faces, limit)
         Z = Z[:, : len(sub.points)]
         Z[np.abs(Z) <= threshold[:, None]] = 0  # also where later walls of the layer cross this one
         h = np.maximum(Z.T, 0)
@@ -93,8 +92,9 @@ def _cut_by_all(net: MLP, corners: Array, level: float, max_regions: int) -> Fou
     if cycles is None or len(cycles.half_edge) != len(inside):
         raise NotGeneric("the boundary of a face does not close")
     # a region has a wall on either side
-    tolerance = max(level * float(np.ptp(corners, axis=0).max()), 2 * widest)
-    return Found(faces, sub, cycles, layers, scales, tolerance)
+    tolerance = max(level * float(np.ptp(sub.points, axis=0).max()), 2 * widest)
+    area = checked_areas(sub, cycles, start)
+    return Found(faces, sub, cycles, layers, scales, tolerance, level, area)
 
 
 def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
@@ -106,7 +106,7 @@ def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
     return Z
 
 
-def _widest_band(net: MLP, sub: Subdivision, Z: Array, threshold: Array,
+def _widest_band(net: MLP, start: Start, sub: Subdivision, Z: Array, threshold: Array,
                  layers: list[tuple[Indices, Words]]) -> float:
     """At least the width of the widest part of a face in which rounding hides the sign of a unit.
 
@@ -116,25 +116,27 @@ def _widest_band(net: MLP, sub: Subdivision, Z: Array, threshold: Array,
     """
     inside = np.flatnonzero(sub.face >= 0)
     half = inside[np.argsort(sub.face[inside], kind="stable")]
-    start = np.flatnonzero(np.diff(sub.face[half], prepend=-1))
+    first = np.flatnonzero(np.diff(sub.face[half], prepend=-1))
     p, q = (sub.points[sub.edges.ravel()[h]] for h in (half, half ^ 1))
-    base = np.repeat(p[start], np.diff(start, append=len(half)), axis=0)
-    diameter = np.hypot(*(np.maximum.reduceat(p, start) - np.minimum.reduceat(p, start)).T)
+    base = np.repeat(p[first], np.diff(first, append=len(half)), axis=0)
+    diameter = np.hypot(*(np.maximum.reduceat(p, first) - np.minimum.reduceat(p, first)).T)
     # twice the area over the diameter
-    width = np.abs(np.add.reduceat(cross(p - base, q - base), start)) / diameter
+    width = np.abs(np.add.reduceat(cross(p - base, q - base), first)) / diameter
     widest = 0.0
     for unit, limit in enumerate(threshold):
         corner = Z[unit].take(sub.edges.ravel()[half])
-        high, low = np.maximum.reduceat(corner, start), np.minimum.reduceat(corner, start)
+        high, low = np.maximum.reduceat(corner, first), np.minimum.reduceat(corner, first)
         flat = np.flatnonzero((high <= limit) & (low >= -limit))
         met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))
-        flat = flat[~_is_zero(net, layers, flat, unit)] if len(flat) and limit > 0 else flat[:0]
+        flat = flat[:0] if limit == 0 or not len(flat) else flat[
+            ~_is_zero(net, start, layers, flat, unit)]
         band = np.minimum(limit * diameter[met] / (high - low)[met], width[met])
         widest = max(widest, width[flat].max(initial=0), band.max(initial=0))
     return widest
 
 
-def _is_zero(net: MLP, layers: list[tuple[Indices, Words]], faces: Indices, unit: int) -> Bits:
+def _is_zero(net: MLP, start: Start, layers: list[tuple[Indices, Words]], faces: Indices,
+             unit: int) -> Bits:
     """Is the unit of the next layer the zero function on each of these faces?
 
     Weights that differ at all differ by 1e-16 of their size, and its three coefficients are sums of
@@ -153,22 +155,32 @@ def _is_zero(net: MLP, layers: list[tuple[Indices, Words]], faces: Indices, unit
         V, b = V.astype(np.longdouble), b.astype(np.longdouble)
         constant, constant_size = constant + D @ b, constant_size + D_size @ np.abs(b)
         D, D_size = D @ V, D_size @ np.abs(V)
+    # D h + constant is 0 on the face if it is at one of three points and at the others the same
+    frame = start.frames[roots(layers, faces)].astype(np.longdouble)
+    origin, change = frame[:, 0], frame[:, 1:] - frame[:, :1]
+    constant += np.vecdot(D, origin)
+    constant_size += np.vecdot(D_size, np.abs(origin))
     noise = 64 * np.finfo(np.longdouble).eps
-    no_slope = (np.abs(D) <= noise * D_size).all(axis=1)
+    slope = np.vecdot(change, D[:, None])
+    slope_size = np.vecdot(np.abs(change), D_size[:, None])
+    no_slope = (np.abs(slope) <= noise * slope_size).all(axis=1)
     return np.asarray(no_slope & (np.abs(constant) <= noise * constant_size))
 
 
-def _check_patterns(regions: Regions) -> None:
-    """Patterns are distinct, and the network's at a point inside each region, up to the level."""
-    if len(unique_words(regions.packed)[0]) < len(regions):
+def _check_patterns(net: MLP, found: Found, start: Start) -> None:
+    """In a starting face patterns are distinct, and the network's inside each face, up to level."""
+    packed = packed_patterns(found.layers, found.faces)
+    root = roots(found.layers, np.arange(found.faces))
+    if len(unique_words(np.column_stack([root.astype(np.uint64), packed]))[0]) < found.faces:
         raise NotGeneric("two regions have the same pattern")
-    h = face_means(regions.vertices, regions.face_start, regions.face_vertex)
+    q = unpacked(packed, [len(b) for b in net.biases[:-1]])
+    corner = found.complex.edges.ravel().take(found.cycles.half_edge)
+    h = inputs_at(start, face_means(found.complex.points, found.cycles.start, corner), root)
     at = 0
-    net = regions.net
-    for W, b, scale in zip(net.weights[:-1], net.biases[:-1], regions.scales, strict=True):
+    for W, b, scale in zip(net.weights[:-1], net.biases[:-1], found.scales, strict=True):
         z = h @ W.T + b
-        wrong = (z > 0) != regions.pattern[:, at : at + len(b)]
-        if (wrong & (np.abs(z) > regions.level * scale)).any():
+        wrong = (z > 0) != q[:, at : at + len(b)]
+        if (wrong & (np.abs(z) > found.level * scale)).any():
             raise NotGeneric("a region's pattern is not the network's there")
         h = np.maximum(z, 0)
         at += len(b)

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import Array, check_count, check_net
-from relu_dynamics.geometry import check_window, window_subdivision
+from relu_dynamics.geometry import check_window
 from relu_dynamics.mlp import MLP
-from relu_dynamics.regions2d.found import NotGeneric
-from relu_dynamics.regions2d.layers import enumerate_layers
+from relu_dynamics.regions2d.found import Found, Limit, NotGeneric
+from relu_dynamics.regions2d.layers import count_faces, enumerate_faces
 from relu_dynamics.regions2d.regions import Regions, assemble
+from relu_dynamics.regions2d.start import Start, window_start
 from relu_dynamics.regions2d.unit_by_unit import unit_by_unit
 
 MAX_REGIONS = 2**21
@@ -29,12 +30,16 @@ def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REG
     >>> regions, regions.area.tolist()
     (Regions(4 regions, 2 units, certificate ok), [2.0, 1.0, 2.0, 1.0])
     """
-    net, corners, max_regions = _check(net, window, max_regions)
+    net, corners, limit = _check(net, window, max_regions)
+    return assemble(net, corners, all_faces(net, window_start(corners), limit))
+
+
+def all_faces(net: MLP, start: Start, limit: Limit) -> Found:
+    """The faces of a start: a layer at a time or, if walls are not in general position, a unit."""
     try:
-        found = enumerate_layers(net, *window_subdivision(corners), corners, max_regions)
-        return assemble(net, corners, found, 0.0)
+        return enumerate_faces(net, start, limit)
     except NotGeneric:
-        return unit_by_unit(net, corners, max_regions)
+        return unit_by_unit(net, start, limit)
 
 
 def count_regions(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS) -> int:
@@ -43,19 +48,29 @@ def count_regions(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS
     F = (faces before) + (chords) + (crossings of chords), for each chord and each crossing adds one
     face (T38).  Equals len(regions_in_window(net, window)).
     """
-    net, corners, max_regions = _check(net, window, max_regions)
+    net, corners, limit = _check(net, window, max_regions)
     try:
-        return enumerate_layers(net, *window_subdivision(corners), corners, max_regions,
-                                count_only=True).faces
+        return count_faces(net, window_start(corners), limit)
     except NotGeneric:
-        return len(unit_by_unit(net, corners, max_regions))
+        return unit_by_unit(net, window_start(corners), limit).faces
 
 
-def _check(net: MLP, window: ArrayLike, max_regions: int) -> tuple[MLP, Array, int]:
-    net = check_net(net)
+def most_regions(max_regions: int) -> Limit:
+    """No more faces than this, each being a region."""
+    most = check_count("max_regions", max_regions, 1)
+    return Limit(most, f"There are more than max_regions = {most} linear regions in the window. "
+                       "Raise max_regions if there is memory for them, or take a smaller window.")
+
+
+def copied(net: MLP) -> MLP:
+    """A copy in float64, because answers compute maps and certificates when they are asked for."""
+    return MLP(*(tuple(np.array(part, np.float64) for part in parts) for parts in check_net(net)))
+
+
+def _check(net: MLP, window: ArrayLike, max_regions: int) -> tuple[MLP, Array, Limit]:
+    net = copied(net)
     if net.weights[0].shape[1] != 2:
         raise ValueError("net must have two inputs; restrict(net, origin, axes) takes a plane out "
-                         f"of a larger input space. Got {net.weights[0].shape[1]} inputs.")
-    # a copy, because the answer computes maps and certificate when they are asked for
-    net = MLP(*(tuple(np.array(part, np.float64) for part in parts) for parts in net))
-    return net, check_window(window), check_count("max_regions", max_regions, 1)
+                         "of a larger input space, and regions_on_segment has one input enough. "
+                         f"Got {net.weights[0].shape[1]} inputs.")
+    return net, check_window(window), most_regions(max_regions)
