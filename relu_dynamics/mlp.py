@@ -239,9 +239,14 @@ def trace_of(net: MLP, x: Array | Trace) -> Trace:
     return x if isinstance(x, Trace) else run(net, x)
 
 
+def inputs_of(x: Array | Trace) -> Array:
+    """The rows themselves, (n, m[0])."""
+    return x.inputs[0] if isinstance(x, Trace) else x
+
+
 def row_count(x: Array | Trace) -> int:
     """n, the number of rows."""
-    return len(x.inputs[0] if isinstance(x, Trace) else x)
+    return len(inputs_of(x))
 
 
 def some_rows(x: S, rows: slice | Indices) -> S:
