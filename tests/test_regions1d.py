@@ -15,10 +15,13 @@ from relu_dynamics.encoding import (
 from relu_dynamics.mlp import MLP, flatten, forward, hidden_units, init, predict, unflatten
 from relu_dynamics.patterns import pattern
 from relu_dynamics.regions1d import evaluate, regions_on_encoded_segment, regions_on_segment
+from relu_dynamics.testing import (
+    exact_nets, gaussian_nets, halves, lattice_nets, nets_with_walls_through,
+)
 from tests.near_degenerate import FAMILIES
 from tests.near_degenerate import draw as draw_near_degenerate
 from tests.oracles import exact_encoded_preactivations, exact_pieces, rational
-from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, nets_with_walls_through, twins
+from tests.strategies import twins
 
 seeds = st.integers(0, 2**32 - 1)
 
