@@ -207,8 +207,9 @@ def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate:
     pieces, of = np.unique(piece[flat], return_inverse=True)
     terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T  # where there are none z is 0, and off
     slope[flat[(z[piece[flat], unit[flat]] == 0) & (terms[of, unit[flat]] == 0)]] = np.inf
+    off = error[unit]
     with np.errstate(divide="ignore"):
-        width = 2 * (error[unit] / slope + TOLERANCE)
+        width = 2 * (np.divide(off, slope, out=np.zeros_like(off), where=off > 0) + TOLERANCE)
     return float(np.minimum(width, np.diff(t)[piece] + before).max(initial=before))
 
 
