@@ -20,8 +20,9 @@ from relu_dynamics.mlp import (
     MLP, Gradient, Trace, backward, flatten, forward, init, predict, restrict, some_rows,
     unflatten,
 )
-from relu_dynamics.testing import exact_nets, gaussian_nets, halves, lattice_nets, with_rows
-from tests.oracles import rational
+from relu_dynamics.testing import (
+    exact_nets, gaussian_nets, halves, lattice_nets, rational, with_rows,
+)
 from tests.strategies import twins, with_layer
 
 
