@@ -6,13 +6,7 @@ import numpy as np
 
 from relu_dynamics import MLP
 from relu_dynamics import specification as spec
-
-
-def rational(values):
-    """The same numbers as Fractions: of an array, or of all arrays of a network."""
-    if isinstance(values, MLP):
-        return MLP(*(tuple(map(rational, arrays)) for arrays in values))
-    return np.vectorize(Fraction, otypes=[object])(values)
+from relu_dynamics.testing import exact_area, rational
 
 
 def exact_walls(net, point):
@@ -28,23 +22,6 @@ def exact_walls(net, point):
 def exact_pattern(net, point):
     """Which hidden units are on at one point, as a list of bools."""
     return spec.pattern(spec.forward(rational(net), rational(point))).tolist()
-
-
-def exact_regions(net, corners):
-    """{pattern: corners} of all regions in a convex polygon."""
-    return {tuple(q.tolist()): part for q, part in spec.regions(rational(net), rational(corners))}
-
-
-def exact_pieces(net, a, b):
-    """(start, end, pattern) of all pieces from a to b, in order."""
-    pieces = spec.pieces(rational(net), rational(a), rational(b))
-    return [(start, end, tuple(q.tolist())) for start, end, q, *_ in pieces]
-
-
-def exact_area(polygon):
-    """Half the sum of x y' - x' y over the edges from (x, y) to (x', y')."""
-    (x, y), (x2, y2) = polygon.T, np.roll(polygon, -1, axis=0).T
-    return sum(x * y2 - x2 * y) / 2
 
 
 def exact_width(polygon):

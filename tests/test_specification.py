@@ -17,8 +17,10 @@ from numpy.testing import assert_allclose
 import relu_dynamics as rd
 from relu_dynamics import MLP
 from relu_dynamics import specification as spec
-from tests.oracles import exact_area, exact_pattern, exact_regions, rational
-from tests.strategies import exact_nets, gaussian_nets, halves, with_rows
+from relu_dynamics.testing import (
+    exact_area, exact_nets, exact_regions, gaussian_nets, halves, rational, with_rows,
+)
+from tests.oracles import exact_pattern
 
 RNG = np.random.default_rng
 seeds = st.integers(0, 2**32 - 1)
