@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Undecided, cast, check_columns, check_count, check_ends, check_kind,
+    Array, Bits, Indices, cast, check_columns, check_count, check_ends, check_kind,
     check_net, check_shares, check_size, check_visible, check_waves,
     row_blocks,
 )
@@ -365,17 +365,18 @@ def _encoded_pieces(net: MLP, nu: Array, columns: Array, limit: int) -> EncodedP
     for W, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
         scale = _terms(W, bias, bits * size[parent]) + _inherited(W, bits * scale[parent])
         z = _chain_waves(z, parent, bits, W, bias)
-        bounds = _bounds(z, nu, scale)
-        cells = _isolate(t, z, nu, bounds)
-        runs = _runs(t, z, nu, cells)
-        zeros = _zeros(t, z, nu, cells, runs)
+        layer = _bounded(t, z, nu, TOLERANCE * scale)
+        cells = _isolate(layer)
+        runs = _runs(layer, cells)
+        zeros = _zeros(layer, cells, runs)
         split = _split(t, zeros.piece, zeros.unit, zeros.at, limit)
         parent, bits = split.parent, _scan(split, zeros.start, zeros.vertex, zeros.vertex_unit)
         layers.append((parent, bits))
-        intervals.append(_open_intervals(z, nu, cells, runs))
+        intervals.append(_open_intervals(layer, cells, runs))
         of_units.append(units + cells.unit[runs.first[runs.open]])
         owner = _insert_owner(split, owner, units)
-        t, units, size, tolerance = split.t, units + len(bias), bounds.size, max(tolerance, zeros.width)
+        t, size, tolerance = split.t, layer.size, max(tolerance, zeros.width)
+        units += len(bias)
     z = _chain_waves(z, parent, bits, net.weights[-1], net.biases[-1])
     return EncodedPieces(t, _patterns(layers, len(t) - 1), nu, z.swapaxes(1, 2), owner, tolerance,
                          np.concatenate(intervals), np.concatenate(of_units))
@@ -429,25 +430,20 @@ def _derivative(c: Array, nu: Array) -> Array:
     return d
 
 
-def _value(c: Array, at: Array, nu: Array) -> Array:
-    """(n,): one function each, with coefficients c (n, K), at one place each."""
-    return np.asarray(np.vecdot(_basis(at, nu), c))
+class _Layer(NamedTuple):
+    """A layer's pre-activations on all pieces, and bounds on a whole piece; wave i has amplitude rho_i."""
+
+    t: Array       # (k+1,)
+    z: Array       # (k, K, m) coefficients
+    nu: Array      # (q,)
+    second: Array  # (k, m) of |p''|: sum_i w_i^2 rho_i
+    third: Array   # (k, m) of |p'''|: sum_i w_i^3 rho_i
+    size: Array    # (k, m) of |p|
+    error: Array   # (k, m) of rounding in p
 
 
-class _Bounds(NamedTuple):
-    """What is known of every unit on a whole piece, each (k, m), rho_i the amplitude of wave i."""
-
-    second: Array  # of |p''|: sum_i w_i^2 rho_i
-    third: Array   # of |p'''|: sum_i w_i^3 rho_i
-    size: Array    # of |p|
-    error: Array   # how far p may be off
-
-
-def _bounds(z: Array, nu: Array, scale: Array) -> _Bounds:
-    """Of z, (k, K, m).
-
-    Up to 8 % more: in place of hypot(a, b) its bound max + (sqrt(2) - 1) min, in a third of the time.
-    """
+def _bounded(t: Array, z: Array, nu: Array, error: Array) -> _Layer:
+    """Bounds up to 8 % larger: max + (sqrt(2) - 1) min in place of hypot, in a third of the time."""
     w = 2 * np.pi * nu
     sums, powers = np.empty((3, len(z), z.shape[2])), np.stack([w**2, w**3, w**0])
     for rows in row_blocks(len(z), BLOCK):
@@ -455,10 +451,20 @@ def _bounds(z: Array, nu: Array, scale: Array) -> _Bounds:
         rho = (np.sqrt(2) - 1) * np.minimum(sine, cosine)
         rho += np.maximum(sine, cosine)
         sums[:, rows] = np.moveaxis(powers @ rho, 1, 0)
-    second, third, total = sums
-    size = np.abs(z[:, 0]) + total
+    size = np.abs(z[:, 0]) + sums[2]
     check_visible(size, SMALLEST)
-    return _Bounds(second, third, size, TOLERANCE * scale)
+    return _Layer(t, z, nu, sums[0], sums[1], size, error)
+
+
+def _value(layer: _Layer, piece: Indices, unit: Indices, at: Array) -> Array:
+    """(n,): p(at), each of one unit as it is on one piece."""
+    return np.asarray(np.vecdot(_basis(at, layer.nu), layer.z[piece, :, unit]))
+
+
+def _slope(layer: _Layer, piece: Indices, unit: Indices, at: Array) -> Array:
+    """(n,): p'(at)."""
+    slopes = _derivative(layer.z[piece, :, unit], layer.nu)
+    return np.asarray(np.vecdot(_basis(at, layer.nu), slopes))
 
 
 class _Cells(NamedTuple):
@@ -477,7 +483,7 @@ def _pick(cells: _Cells, which: NDArray[Any]) -> _Cells:
     return _Cells(piece[which], unit[which], *(part[which] for part in rest))
 
 
-def _isolate(t: Array, z: Array, nu: Array, bounds: _Bounds) -> _Cells:
+def _isolate(layer: _Layer) -> _Cells:
     """Step 1a.  All cells in which units may have zeros, unit by unit, along t.
 
     On a cell with midpoint m and half width r, where |p''| <= B and p is off by at most e,
@@ -490,18 +496,17 @@ def _isolate(t: Array, z: Array, nu: Array, bounds: _Bounds) -> _Cells:
     |p''(m)| + r sum_i w_i^3 rho_i.  One of the three holds as soon as the terms in r are below
     3 e / 2, so no cell becomes narrower than what rounding can tell.
     """
-    w_max = 2 * np.pi * nu.max(initial=0)
+    w_max = 2 * np.pi * layer.nu.max(initial=0)
     none = np.zeros(0, np.intp)
     kept = [_Cells(none, none, *np.zeros((4, 0)))]
-    for cells in _screen(t, z, nu, bounds):
+    for cells in _screen(layer):
         while len(cells.piece):
             piece, unit, low, high, e, _ = cells
-            c = z[piece, :, unit]
             middle, r = (low + high) / 2, (high - low) / 2
-            basis, d = _basis(middle, nu), _derivative(c, nu)
-            p, p1, p2 = (np.vecdot(basis, x) for x in (c, d, _derivative(d, nu)))
-            B = np.minimum(bounds.second[piece, unit],
-                           np.abs(p2) + bounds.third[piece, unit] * r)
+            basis, c = _basis(middle, layer.nu), layer.z[piece, :, unit]
+            d = _derivative(c, layer.nu)
+            p, p1, p2 = (np.vecdot(basis, x) for x in (c, d, _derivative(d, layer.nu)))
+            B = np.minimum(layer.second[piece, unit], np.abs(p2) + layer.third[piece, unit] * r)
             change = np.abs(p1) * r + B * r**2 / 2
             maybe = np.abs(p) <= change + e
             monotone = np.abs(p1) > B * r + e * w_max
@@ -515,11 +520,12 @@ def _isolate(t: Array, z: Array, nu: Array, bounds: _Bounds) -> _Cells:
     return _pick(cells, np.lexsort((cells.low, cells.unit)))
 
 
-def _screen(t: Array, z: Array, nu: Array, bounds: _Bounds) -> Iterator[_Cells]:
+def _screen(layer: _Layer) -> Iterator[_Cells]:
     """The cells that the first test of _isolate does not exclude, with B = sum_i w_i^2 rho_i.
 
     Cells are pieces, cut so that none is longer than an eighth of the shortest wave.
     """
+    t, z, nu = layer.t, layer.z, layer.nu
     parts = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0))).astype(np.intp)
     piece = np.repeat(np.arange(len(parts)), parts)
     step = np.arange(len(piece)) - np.repeat(np.cumsum(parts) - parts, parts)
@@ -530,8 +536,8 @@ def _screen(t: Array, z: Array, nu: Array, bounds: _Bounds) -> Iterator[_Cells]:
         basis = _basis((low[rows] + high[rows]) / 2, nu)
         both = np.stack([basis, _slope_basis(basis, nu)], axis=1)
         p, p1 = np.abs(np.matmul(both, z[of])).swapaxes(0, 1)  # (cells, m) at the midpoints
-        e = bounds.error[of]
-        maybe = p <= p1 * r + bounds.second[of] * r**2 / 2 + e
+        e = layer.error[of]
+        maybe = p <= p1 * r + layer.second[of] * r**2 / 2 + e
         maybe &= e > 0  # without any terms a unit is 0 everywhere, which is off
         cell, unit = np.nonzero(maybe)
         yield _Cells(of[cell], unit, low[rows][cell], high[rows][cell], e[cell, unit],
@@ -539,58 +545,52 @@ def _screen(t: Array, z: Array, nu: Array, bounds: _Bounds) -> Iterator[_Cells]:
 
 
 class _Runs(NamedTuple):
-    """Cells first .. last of one unit, next to each other, between places where its sign is sure."""
+    """Cells first .. last of a unit, side by side, between places where its sign is sure."""
 
     first: Indices
     last: Indices
     before: Bits  # is the unit on before the run?
     after: Bits
-    open: Bits    # there is an open cell among them
-    low: Array    # (n,) the unit at the low end of every cell
-    high: Array
+    open: Bits    # has it an open cell?
+    at_low: Array   # (n,) the unit at the low end of every cell
+    at_high: Array  # (n,)
 
 
-def _runs(t: Array, z: Array, nu: Array, cells: _Cells) -> _Runs:
-    """Step 1b.  A sign is sure where |p| exceeds its error, on both pieces if two of them meet there.
+def _runs(layer: _Layer, cells: _Cells) -> _Runs:
+    """Step 1b.  A sign is sure where |p| exceeds its error, on both pieces if two of them meet.
 
-    Cells that meet where the sign is not sure, and open cells that meet, belong to one run.  If
-    all its cells rise, or all fall, it has one zero or none, as the signs beside it say.  So it
-    has in effect if it has cells of both kinds: they meet at a kink, and a zero on either side of
-    it is nearer to it than zeros can be placed.  With an open cell nothing more is known than
-    whether the number of zeros is odd or even.
+    Cells that meet where the sign is not sure belong to one run, and so do open cells that
+    meet.  In a run of rising cells, or of falling ones, the unit has one zero or none, as its
+    signs before and after say.  If cells of both kinds meet they do so at a kink, and zeros
+    beside it are closer to each other than zeros can be placed: the same rule holds.  With an
+    open cell, before and after say no more than whether the number of zeros is odd.
     """
-    c = z[cells.piece, :, cells.unit]
-    low, high = _value(c, cells.low, nu), _value(c, cells.high, nu)
-    e, is_open = cells.error, cells.trend == 0
-    sure = np.minimum(high[:-1] - e[:-1], low[1:] - e[1:]) > 0
-    sure |= np.maximum(high[:-1] + e[:-1], low[1:] + e[1:]) < 0
-    joined = (cells.unit[:-1] == cells.unit[1:]) & (cells.high[:-1] == cells.low[1:])
-    joined &= ~sure | (is_open[:-1] & is_open[1:])
+    piece, unit, low, high, e, trend = cells
+    at_low, at_high = _value(layer, piece, unit, low), _value(layer, piece, unit, high)
+    sure = np.minimum(at_high[:-1] - e[:-1], at_low[1:] - e[1:]) > 0
+    sure |= np.maximum(at_high[:-1] + e[:-1], at_low[1:] + e[1:]) < 0
+    joined = (unit[:-1] == unit[1:]) & (high[:-1] == low[1:])
+    joined &= ~sure | ((trend[:-1] == 0) & (trend[1:] == 0))
     first = np.flatnonzero(np.append(True, ~joined)[: len(e)])
     last = np.append(first[1:], len(e))[: len(first)] - 1
 
-    before, begins = _sign_outside(z, nu, cells, first, cells.low, low, t[:-1], -1)
-    after, ends = _sign_outside(z, nu, cells, last, cells.high, high, t[1:], +1)
+    before, begins = _sign_beyond(layer, _pick(cells, first), low[first], at_low[first], -1)
+    after, ends = _sign_beyond(layer, _pick(cells, last), high[last], at_high[last], +1)
     before[begins], after[ends] = after[begins], before[ends]
-    same = cells.unit[first[1:]] == cells.unit[first[:-1]]
-    if (same & (before[1:] != after[:-1])).any():
-        raise Undecided("Rounding errors are larger than bounds allow. Perturb the network.")
-    return _Runs(first, last, before, after, np.maximum.reduceat(is_open, first), low, high)
+    is_open = np.maximum.reduceat(trend == 0, first)
+    return _Runs(first, last, before, after, is_open, at_low, at_high)
 
 
-def _sign_outside(z: Array, nu: Array, cells: _Cells, end: Indices, at: Array, value: Array,
-                  border: Array, step: int) -> tuple[Bits, Bits]:
-    """Is the unit on beyond the end cells of runs?  And does the segment end there, so that nobody knows?
+def _sign_beyond(layer: _Layer, cells: _Cells, at: Array, p: Array, step: int) -> tuple[Bits, Bits]:
+    """Is the unit on beyond the end, at, of each cell, where it is p?  Or does the segment end there?
 
-    Where the value at the end is not sure, the next cell belongs to another piece, on which the
-    sign was found to be sure.
+    If the sign of p is not sure, the next cell lies on another piece, where the sign is sure.
     """
-    on = value[end] > 0
-    piece, unit, at = cells.piece[end], cells.unit[end], at[end]
-    weak = (np.abs(value[end]) <= cells.error[end]) & (at == border[piece])
-    ends = weak & (piece + step == (-1 if step < 0 else len(z)))
-    other = weak & ~ends
-    on[other] = _value(z[piece[other] + step, :, unit[other]], at[other], nu) > 0
+    border = layer.t[cells.piece + (step > 0)]
+    weak = (np.abs(p) <= cells.error) & (at == border)
+    ends = weak & ((border == 0) if step < 0 else (border == 1))
+    on, other = p > 0, weak & ~ends
+    on[other] = _value(layer, cells.piece[other] + step, cells.unit[other], at[other]) > 0
     return on, ends
 
 
@@ -606,49 +606,60 @@ class _Zeros(NamedTuple):
     width: float          # zeros closer than this may be in the wrong order
 
 
-def _zeros(t: Array, z: Array, nu: Array, cells: _Cells, runs: _Runs) -> _Zeros:
-    """Step 1c.  One zero for every run whose sides differ: in its first cell that ends with the later sign.
+def _zeros(layer: _Layer, cells: _Cells, runs: _Runs) -> _Zeros:
+    """Step 1c.  One zero for every run with different signs before and after.
 
-    A zero within TOLERANCE of a breakpoint is left to that breakpoint.  It is off by no more
-    than 2 e / |p'|, in any cell of its run, as long as that is no open one.
+    It lies in the first cell that ends with the later sign; a zero within TOLERANCE of a
+    breakpoint is left to that breakpoint.
     """
-    number = np.arange(len(cells.unit))
-    run = np.repeat(np.arange(len(runs.first)), runs.last - runs.first + 1)
-    turned = (runs.high > 0) == runs.after[run]
-    cell = np.minimum(np.minimum.reduceat(np.where(turned, number, len(number)), runs.first), runs.last)
-    crosses = runs.before != runs.after
-    at = np.where((runs.low[cell] > 0) == runs.after, cells.low[cell], cells.high[cell])
-    inside = crosses & turned[cell] & ((runs.low[cell] > 0) != runs.after)
-    of = cell[inside]
-    at[inside] = _solve(z, nu, cells, of, np.zeros(len(of)))
+    switches = runs.before != runs.after
+    run = np.repeat(np.arange(len(runs.first)), runs.last - runs.first + 1)  # of every cell
+    number = np.arange(len(run))
+    turned = np.where((runs.at_high > 0) == runs.after[run], number, len(number))
+    of = np.minimum(np.minimum.reduceat(turned, runs.first), runs.last)
+    early, late = (runs.at_low[of] > 0) == runs.after, (runs.at_high[of] > 0) != runs.after
+    at = np.where(early, cells.low[of], cells.high[of])
+    inside = switches & ~early & ~late
+    at[inside] = _solve(layer, _pick(cells, of[inside]), np.zeros(len(at))[inside])
+    width = _width(layer, cells, runs, run, at)
 
-    nearest = np.where(np.abs(runs.low) < np.abs(runs.high), cells.low, cells.high)
-    nearest = np.where(crosses[run], np.clip(at[run], cells.low, cells.high), nearest)
-    weak = crosses[run] | (np.minimum(np.abs(runs.low), np.abs(runs.high)) <= cells.error)
-    weak = np.flatnonzero(weak & ~runs.open[run])
-    c = z[cells.piece[weak], :, cells.unit[weak]]
+    start = (_basis(layer.t[:1], layer.nu) @ layer.z[0])[0] > 0
+    unit = cells.unit[runs.first]
+    opening = np.flatnonzero(np.diff(unit, prepend=-1))  # the first run of each unit
+    start[unit[opening]] = runs.before[opening]
+    piece, unit, at = cells.piece[of[switches]], unit[switches], at[switches]
+    early, late = at - layer.t[piece] <= TOLERANCE, layer.t[piece + 1] - at <= TOLERANCE
+    vertex = piece + ~early
+    old, new = (early | late) & (vertex < len(layer.z)), ~early & ~late
+    return _Zeros(start, piece[new], unit[new], at[new], vertex[old], unit[old], width)
+
+
+def _width(layer: _Layer, cells: _Cells, runs: _Runs, run: Indices, at: Array) -> float:
+    """Two zeros closer than this may be in the wrong order; open runs apart, which are uncertified.
+
+    A zero is off by at most 2 e / |p'|, with the least |p'| in the cells of its run, next to it:
+    there |p| <= e, and beyond |p| > e within the run; if p bends, |p'| is halved on the way.
+    """
+    ends = np.where(np.abs(runs.at_low) < np.abs(runs.at_high), cells.low, cells.high)
+    switches = (runs.before != runs.after)[run]
+    nearest = np.where(switches, np.clip(at[run], cells.low, cells.high), ends)
+    weak = np.minimum(np.abs(runs.at_low), np.abs(runs.at_high)) <= cells.error
+    which = (switches | weak) & ~runs.open[run]
+    slope = _slope(layer, cells.piece[which], cells.unit[which], nearest[which])
     with np.errstate(divide="ignore"):
-        width = 4 * cells.error[weak] / np.abs(_value(_derivative(c, nu), nearest[weak], nu))
-
-    start = np.asarray((_basis(t[:1], nu) @ z[0])[0] > 0)
-    opening = np.flatnonzero(np.diff(cells.unit[runs.first], prepend=-1))  # each unit's first run
-    start[cells.unit[runs.first[opening]]] = runs.before[opening]
-    piece, unit, at = cells.piece[cell[crosses]], cells.unit[cell[crosses]], at[crosses]
-    early, late = at - t[piece] <= TOLERANCE, t[piece + 1] - at <= TOLERANCE
-    new, old = ~early & ~late, (early | late) & ~(~early & (piece == len(t) - 2))
-    return _Zeros(start, piece[new], unit[new], at[new], (piece + ~early)[old], unit[old],
-                  min(1.0, float(width.max(initial=0))))
+        width = 4 * cells.error[which] / np.abs(slope)
+    return min(1.0, float(width.max(initial=0)))
 
 
-def _solve(z: Array, nu: Array, cells: _Cells, of: Indices, target: Array) -> Array:
-    """Where the function of each of these cells takes its target, which lies between those at the ends."""
-    c = z[cells.piece[of], :, cells.unit[of]]
-    d, low, high = _derivative(c, nu), cells.low[of], cells.high[of]
-    noise = EPSILON / TOLERANCE * cells.error[of]
-    rises = _value(c, high, nu) > target
+def _solve(layer: _Layer, cells: _Cells, target: Array) -> Array:
+    """Where p takes its target in each of the cells, between its values at the ends."""
+    piece, unit, low, high, e, _ = cells
+    c = layer.z[piece, :, unit]
+    d, noise = _derivative(c, layer.nu), EPSILON / TOLERANCE * e
+    rises = _value(layer, piece, unit, high) > target
     at = (low + high) / 2
     for _ in range(60):  # Newton's steps, halving where one leaves the bracket
-        basis = _basis(at, nu)
+        basis = _basis(at, layer.nu)
         p, slope = np.vecdot(basis, c) - target, np.vecdot(basis, d)
         above = (p > 0) == rises
         low, high = np.where(above, low, at), np.where(above, at, high)
@@ -661,14 +672,15 @@ def _solve(z: Array, nu: Array, cells: _Cells, of: Indices, target: Array) -> Ar
     return at
 
 
-def _open_intervals(z: Array, nu: Array, cells: _Cells, runs: _Runs) -> Array:
-    """(u, 2) the runs with an open cell, without the parts of their first and last cells where |p| > 2 e."""
+def _open_intervals(layer: _Layer, cells: _Cells, runs: _Runs) -> Array:
+    """(u, 2) the runs with an open cell, as far as |p| <= 2 e in their first and last cells."""
     first, last = runs.first[runs.open], runs.last[runs.open]
     interval = np.stack([cells.low[first], cells.high[last]], axis=1)
-    for column, (end, value) in enumerate(((first, runs.low), (last, runs.high))):
-        cut = (cells.trend[end] != 0) & (np.abs(value[end]) > 2 * cells.error[end])
-        of = end[cut]
-        interval[cut, column] = _solve(z, nu, cells, of, 2 * cells.error[of] * np.sign(value[of]))
+    for column, (of, p) in enumerate(((first, runs.at_low[first]), (last, runs.at_high[last]))):
+        ends = _pick(cells, of)
+        cut = (ends.trend != 0) & (np.abs(p) > 2 * ends.error)
+        target = 2 * ends.error * np.sign(p)
+        interval[cut, column] = _solve(layer, _pick(ends, cut), target[cut])
     return interval
 
 
