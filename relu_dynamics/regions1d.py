@@ -15,10 +15,14 @@ trigonometric) function of t, whose zeros cut the piece.
 
 An affine function has its zero inside a piece if and only if the bits just after the
 start and just before the end differ; a value at an end that rounding cannot tell from 0
-counts as 0, and the bit there is that of the other end.  Zeros of trigonometric
-functions are isolated by bounds on derivatives (see _isolate), and count where the sign
-changes (see _confirm); an interval in which a zero can be neither confirmed nor excluded is
-reported in uncertified, and the bits on either side of it are those of the function there.
+counts as 0, and the bit there is that of the other end.  Zeros of trigonometric functions
+are isolated by bounds on derivatives (1a), and their signs are read only where they exceed
+their own rounding error (1b); between two such places a function that is monotone has one
+zero or none (1c), and any other makes an uncertified interval.
+
+What rounding may move is part of the answer.  A pre-activation is off by at most TOLERANCE
+times the sizes of its terms, and by what its inputs are off by; its zero, by that over the
+slope.  The tolerance is twice the largest of these.
 
     k   pieces         v = k + 1 breakpoints, both ends of the segment included
     K   coefficients of a trigonometric function: 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...
@@ -36,9 +40,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, cast, check_columns, check_count, check_ends, check_kind,
-    check_net, check_shares, check_size, check_visible, check_waves,
-    row_blocks,
+    Array, Bits, Indices, cast, check_columns, check_count, check_ends, check_kind, check_net,
+    check_pieces, check_shares, check_size, check_visible, check_waves, row_blocks,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
@@ -54,13 +57,13 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pieces:
-    """The pieces of a network along a segment, in order: x = a + t (b - a), f = offset + slope t."""
+    """The pieces along a segment, in order: x = a + t (b - a), f = offset + slope t."""
 
     t: Array          # (k+1,) from 0 to 1, increasing
     pattern: Bits     # (k, H); neighbours differ
     slope: Array      # (k, m[L]) df/dt
     offset: Array     # (k, m[L])
-    owner: Indices    # (k-1,) a hidden unit that switches at each inner breakpoint, the first of them
+    owner: Indices    # (k-1,) the first hidden unit that switches at each inner breakpoint
     tolerance: float  # in t: breakpoints closer than this may be in the wrong order, or missing
 
     def __len__(self) -> int:
@@ -116,6 +119,7 @@ def regions_on_segment(
 
 
 def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
+    """regions_on_segment; f is continuous, so that bends give the offsets."""
     t: Array = np.array([0.0, 1.0])
     owner: Indices = np.zeros(0, np.intp)
     tolerance, units = 2 * TOLERANCE, 0
@@ -145,7 +149,7 @@ def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
             h = inputs = _relu_at_breakpoints(split, z, cut.piece, cut.share)
     slope = np.ascontiguousarray(rate.T)
     bends = np.diff(slope, axis=0, prepend=slope[:1]) * t[:-1, None]
-    offset = at_start @ line.weights[-1].T + line.biases[-1] - np.cumsum(bends, axis=0)  # continuous
+    offset = at_start @ line.weights[-1].T + line.biases[-1] - np.cumsum(bends, axis=0)
     return Pieces(t, _patterns(layers, len(t) - 1), slope, offset, owner, tolerance)
 
 
@@ -194,7 +198,7 @@ def _cut(t: Array, z: Array, rate: Array, doubt: Array) -> _Cut:
 
 def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate: Array,
                cut: _Cut, error: Array) -> float:
-    """How far apart two breakpoints may be and yet be in the wrong order: before, and with this layer.
+    """How far apart breakpoints may be and yet be in the wrong order, this layer's and those before.
 
     A zero is off by at most error over slope, and not beyond its piece, the ends of which are
     off by half of before; where z at a breakpoint is within its error, it may lie on either side.
@@ -205,7 +209,7 @@ def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate:
     slope = np.abs(rate[unit, piece])
     flat = np.flatnonzero(slope == 0)
     pieces, of = np.unique(piece[flat], return_inverse=True)
-    terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T  # where there are none z is 0, and off
+    terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T  # none: z is exactly 0, off
     slope[flat[(z[piece[flat], unit[flat]] == 0) & (terms[of, unit[flat]] == 0)]] = np.inf
     with np.errstate(divide="ignore"):
         width = 2 * (error[unit] / slope + TOLERANCE)
@@ -213,21 +217,25 @@ def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate:
 
 
 def _terms(W: Array, bias: Array, size: Array) -> Array:
-    """(k, m) at least the sums of the terms of W h + bias, without their signs, for inputs h up to size, (k, m').
+    """(k, m) the sizes of all terms of W h + bias added up, or more, for |h| up to size, (k, m').
 
-    Rounding errors of a sum are in proportion to them, and below TOLERANCE of them.
+    A sum errs in proportion to them, by less than TOLERANCE.
     """
     lengths = np.linalg.norm(size, axis=1)
     return np.asarray(np.multiply.outer(lengths, np.sqrt(np.vecdot(W, W))) + np.abs(bias))
 
 
 def _inherited(W: Array, scale: Array) -> Array:
-    """(k, m) what W h is off by, with inputs that are off by scale, (k, m'), each by other roundings: squares add up."""
+    """(k, m) what W h is off by if inputs are off by scale, (k, m').
+
+    They are so by other roundings each: the squares add up, and not the sizes, which would
+    grow by the square root of the width from layer to layer.
+    """
     return np.sqrt(scale**2 @ (W**2).T)
 
 
 def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) -> Array:
-    """Step 4.  (m', k') slopes of W max(z, 0) on the new pieces, from rate, (m, k), those of z on the old ones.
+    """Step 4.  (m', k') slopes of W max(z, 0) on the new pieces, from those of z, (m, k), on the old.
 
     On the first part of each old piece by one product; from there a unit that switches on or
     off adds or takes away its own slope times its column of W, which costs no product.
@@ -238,10 +246,12 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
     at = split.place[split.group]
     switched = np.where(bits[at, split.unit], 1.0, -1.0) * rate[split.unit, split.parent[at]]
     of, jump = np.zeros(len(split.parent), np.intp), np.zeros(len(split.parent))
-    of[split.place], jump[split.place] = split.unit[split.first_sorted], switched[split.first_sorted]
+    of[split.place] = split.unit[split.first_sorted]
+    jump[split.place] = switched[split.first_sorted]
     steps = W.take(of, axis=1)
     steps *= jump
-    more = np.setdiff1d(np.arange(len(at)), split.first_sorted, assume_unique=True)  # where several zeros are one breakpoint
+    # where several zeros are one breakpoint
+    more = np.setdiff1d(np.arange(len(at)), split.first_sorted, assume_unique=True)
     np.add.at(steps.T, at[more], (W.take(split.unit[more], axis=1) * switched[more]).T)
     np.cumsum(steps, axis=1, out=steps)
     base -= steps[:, np.searchsorted(split.parent, np.arange(base.shape[1]))]
@@ -255,25 +265,23 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
 class _Split(NamedTuple):
     """Zeros sorted along the segment and grouped into breakpoints; the pieces they make."""
 
-    t: Array              # (k'+1,) old and new breakpoints
-    parent: Indices       # (k',) the piece each new piece is part of
-    place: Indices        # (g,) position of each new breakpoint in t, which is also the piece it starts
-    unit: Indices         # (c,) the unit of each zero, sorted
-    group: Indices        # (c,) which new breakpoint it belongs to
-    first: Indices        # (g,) the first zero of each new breakpoint, as an index into the zeros as given
-    first_sorted: Indices  # (g,) and as an index into the sorted ones
+    t: Array               # (k'+1,) old and new breakpoints
+    parent: Indices        # (k',) the piece each new piece is part of
+    place: Indices         # (g,) where each new breakpoint stands in t; the piece it starts
+    unit: Indices          # (c,) the unit of each zero, sorted
+    group: Indices         # (c,) which new breakpoint it belongs to
+    first: Indices         # (g,) the first zero of each new breakpoint, among the zeros as given
+    first_sorted: Indices  # (g,) and among the sorted ones
 
 
 def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int) -> _Split:
-    """Step 2.  Cut the pieces between the breakpoints t by zeros of units at the given places inside them."""
+    """Step 2.  Cut the pieces between the breakpoints t by zeros of units, at places inside them."""
     order = np.lexsort((unit, at, piece))
     piece, unit, at = piece[order], unit[order], at[order]
     new = np.ones(len(at), np.bool_)
     new[1:] = (np.diff(piece) > 0) | (np.diff(at) > TOLERANCE)
     first = np.flatnonzero(new)
-    if len(t) - 1 + len(first) > max_regions:
-        raise ValueError(f"there are at least {len(t) - 1 + len(first)} pieces, more than max_regions = {max_regions}. "
-                         "Shorten the segment, or allow more.")
+    check_pieces(len(t) - 1 + len(first), max_regions)
     place = piece[first] + 1 + np.arange(len(first))
     parent = np.repeat(np.arange(len(t) - 1), 1 + np.bincount(piece[first], minlength=len(t) - 1))
     split = np.empty(len(t) + len(first))
@@ -316,7 +324,7 @@ def _scan(split: _Split, start: Bits, vertex: Indices, unit: Indices) -> Bits:
 
 
 def _patterns(layers: list[tuple[Indices, Bits]], k: int) -> Bits:
-    """(k, H) from each layer's bits, walking up from the last pieces through the pieces they are part of."""
+    """(k, H) from each layer's bits, walking up from the last pieces to those they are part of."""
     columns: list[Bits] = []
     piece = np.arange(k)
     for parent, bits in reversed(layers):
@@ -418,20 +426,20 @@ def _basis(t: Array, nu: Array) -> Array:
 
 def _slope_basis(basis: Array, nu: Array) -> Array:
     """(n, K): the derivatives of the basis functions."""
-    slope = np.zeros_like(basis)
-    slope[:, 1::2], slope[:, 2::2] = 2 * np.pi * nu * basis[:, 2::2], -2 * np.pi * nu * basis[:, 1::2]
+    slope, w = np.zeros_like(basis), 2 * np.pi * nu
+    slope[:, 1::2], slope[:, 2::2] = w * basis[:, 2::2], -w * basis[:, 1::2]
     return slope
 
 
 def _derivative(c: Array, nu: Array) -> Array:
     """The coefficients of p' from those of p on the last axis: sin -> w cos, cos -> -w sin."""
-    d = np.zeros_like(c)
-    d[..., 1::2], d[..., 2::2] = -2 * np.pi * nu * c[..., 2::2], 2 * np.pi * nu * c[..., 1::2]
+    d, w = np.zeros_like(c), 2 * np.pi * nu
+    d[..., 1::2], d[..., 2::2] = -w * c[..., 2::2], w * c[..., 1::2]
     return d
 
 
 class _Layer(NamedTuple):
-    """A layer's pre-activations on all pieces, and bounds on a whole piece; wave i has amplitude rho_i."""
+    """A layer's pre-activations p on all pieces, and bounds; wave i of p has amplitude rho_i."""
 
     t: Array       # (k+1,)
     z: Array       # (k, K, m) coefficients
@@ -443,7 +451,7 @@ class _Layer(NamedTuple):
 
 
 def _bounded(t: Array, z: Array, nu: Array, error: Array) -> _Layer:
-    """Bounds up to 8 % larger: max + (sqrt(2) - 1) min in place of hypot, in a third of the time."""
+    """Amplitudes are up to 8 % larger: max + (sqrt(2) - 1) min takes a third of hypot's time."""
     w = 2 * np.pi * nu
     sums, powers = np.empty((3, len(z), z.shape[2])), np.stack([w**2, w**3, w**0])
     for rows in row_blocks(len(z), BLOCK):
@@ -475,7 +483,7 @@ class _Cells(NamedTuple):
     low: Array
     high: Array
     error: Array  # of the unit on the piece
-    trend: Array  # 1 or -1 where the unit rises or falls, 0 in an open cell: as good as 0 on all of it
+    trend: Array  # 1 where the unit rises, -1 where it falls, 0 where it is as good as 0 (open)
 
 
 def _pick(cells: _Cells, which: NDArray[Any]) -> _Cells:
@@ -577,12 +585,14 @@ def _runs(layer: _Layer, cells: _Cells) -> _Runs:
     before, begins = _sign_beyond(layer, _pick(cells, first), low[first], at_low[first], -1)
     after, ends = _sign_beyond(layer, _pick(cells, last), high[last], at_high[last], +1)
     before[begins], after[ends] = after[begins], before[ends]
+    same = unit[first[1:]] == unit[first[:-1]]
+    assert (before[1:] == after[:-1])[same].all(), "a sign changed where the bounds exclude it"
     is_open = np.maximum.reduceat(trend == 0, first)
     return _Runs(first, last, before, after, is_open, at_low, at_high)
 
 
 def _sign_beyond(layer: _Layer, cells: _Cells, at: Array, p: Array, step: int) -> tuple[Bits, Bits]:
-    """Is the unit on beyond the end, at, of each cell, where it is p?  Or does the segment end there?
+    """Is the unit on beyond the end of each cell, where it is p?  Or does the segment end there?
 
     If the sign of p is not sure, the next cell lies on another piece, where the sign is sure.
     """
@@ -685,7 +695,7 @@ def _open_intervals(layer: _Layer, cells: _Cells, runs: _Runs) -> Array:
 
 
 def _chain_waves(z: Array, parent: Indices, bits: Bits, W: Array, bias: Array) -> Array:
-    """Step 4.  (k', K, m') coefficients of W max(z, 0) + bias on the new pieces, from z, (k, K, m)."""
+    """Step 4.  (k', K, m') coefficients of W max(z, 0) + bias on new pieces, from z, (k, K, m)."""
     shape = (len(parent), z.shape[1], len(bias))
     check_size("the coefficients of a layer on its pieces", shape, "Shorten the segment.")
     chained = np.empty(shape)
