@@ -198,7 +198,7 @@ def _cut(t: Array, z: Array, rate: Array, doubt: Array) -> _Cut:
 
 def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate: Array,
                cut: _Cut, error: Array) -> float:
-    """How far apart breakpoints may be and yet be in the wrong order, this layer's and those before.
+    """How far apart breakpoints may be and yet be in the wrong order, with those of this layer.
 
     A zero is off by at most error over slope, and not beyond its piece, the ends of which are
     off by half of before; where z at a breakpoint is within its error, it may lie on either side.
@@ -207,10 +207,11 @@ def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate:
     piece = np.concatenate([cut.piece, np.maximum(near - 1, 0), np.minimum(near, len(t) - 2)])
     unit = np.concatenate([cut.unit, by, by])
     slope = np.abs(rate[unit, piece])
-    flat = np.flatnonzero(slope == 0)
-    pieces, of = np.unique(piece[flat], return_inverse=True)
-    terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T  # none: z is exactly 0, off
-    slope[flat[(z[piece[flat], unit[flat]] == 0) & (terms[of, unit[flat]] == 0)]] = np.inf
+    flat = np.flatnonzero((slope == 0) & (z[piece, unit] == 0))
+    if len(flat):
+        pieces, of = np.unique(piece[flat], return_inverse=True)
+        terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T
+        slope[flat[terms[of, unit[flat]] == 0]] = np.inf  # without terms z is 0, and that is off
     with np.errstate(divide="ignore"):
         width = 2 * (error[unit] / slope + TOLERANCE)
     return float(np.minimum(width, np.diff(t)[piece] + before).max(initial=before))
@@ -235,7 +236,7 @@ def _inherited(W: Array, scale: Array) -> Array:
 
 
 def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) -> Array:
-    """Step 4.  (m', k') slopes of W max(z, 0) on the new pieces, from those of z, (m, k), on the old.
+    """Step 4.  (m', k') slopes of W max(z, 0) on new pieces, from those of z, (m, k), on old.
 
     On the first part of each old piece by one product; from there a unit that switches on or
     off adds or takes away its own slope times its column of W, which costs no product.
@@ -267,6 +268,7 @@ class _Split(NamedTuple):
 
     t: Array               # (k'+1,) old and new breakpoints
     parent: Indices        # (k',) the piece each new piece is part of
+    old: Indices           # (k+1,) where the old breakpoints stand in t
     place: Indices         # (g,) where each new breakpoint stands in t; the piece it starts
     unit: Indices          # (c,) the unit of each zero, sorted
     group: Indices         # (c,) which new breakpoint it belongs to
@@ -275,7 +277,7 @@ class _Split(NamedTuple):
 
 
 def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int) -> _Split:
-    """Step 2.  Cut the pieces between the breakpoints t by zeros of units, at places inside them."""
+    """Step 2.  Cut the pieces between the breakpoints t by zeros of units, at places inside."""
     order = np.lexsort((unit, at, piece))
     piece, unit, at = piece[order], unit[order], at[order]
     new = np.ones(len(at), np.bool_)
@@ -284,30 +286,26 @@ def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int)
     check_pieces(len(t) - 1 + len(first), max_regions)
     place = piece[first] + 1 + np.arange(len(first))
     parent = np.repeat(np.arange(len(t) - 1), 1 + np.bincount(piece[first], minlength=len(t) - 1))
-    split = np.empty(len(t) + len(first))
-    split[place] = at[first]
-    result = _Split(split, parent, place, unit, np.cumsum(new) - 1, order[first], first)
-    split[_old(result)] = t
-    return result
+    split, old = np.empty(len(t) + len(first)), np.ones(len(t) + len(first), np.bool_)
+    old[place] = False
+    split[place], split[old] = at[first], t
+    group = np.cumsum(new) - 1
+    return _Split(split, parent, np.flatnonzero(old), place, unit, group, order[first], first)
 
 
 def _insert(split: _Split, old: Array, new: Array) -> Array:
     """Rows for all breakpoints from those of the old ones and of the new ones."""
     rows = np.empty((len(split.t), old.shape[1]))
-    rows[_old(split)], rows[split.place] = old, new
+    rows[split.old], rows[split.place] = old, new
     return rows
 
 
 def _insert_owner(split: _Split, owner: Indices, units: int) -> Indices:
     """(k'-1,) the owner of every inner breakpoint; units counts those of the layers before."""
     owners = np.full(len(split.t), -1, np.intp)
-    owners[_old(split)[1:-1]], owners[split.place] = owner, units + split.unit[split.first_sorted]
+    owners[split.old[1:-1]] = owner
+    owners[split.place] = units + split.unit[split.first_sorted]
     return owners[1:-1]
-
-
-def _old(split: _Split) -> Indices:
-    """Where the old breakpoints stand among all."""
-    return np.setdiff1d(np.arange(len(split.t)), split.place, assume_unique=True)
 
 
 def _scan(split: _Split, start: Bits, vertex: Indices, unit: Indices) -> Bits:
@@ -318,7 +316,7 @@ def _scan(split: _Split, start: Bits, vertex: Indices, unit: Indices) -> Bits:
     """
     flips = np.zeros((len(split.parent), len(start)), np.bool_)
     flips[0] = start
-    row = np.concatenate([split.place[split.group], _old(split)[vertex]])
+    row = np.concatenate([split.place[split.group], split.old[vertex]])
     np.logical_xor.at(flips, (row, np.concatenate([split.unit, unit])), True)
     return unpack(np.bitwise_xor.accumulate(pack(flips), axis=0), len(start))
 
