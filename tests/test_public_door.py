@@ -131,6 +131,7 @@ DOORS = {
     "trajectories.balances": (trajectories.balances, dict(net=PLANE)),
     "trajectories.integrate": (trajectories.integrate, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "trajectories.first_layer_flow": (trajectories.first_layer_flow, dict(net=SHALLOW, x=X, y=Y, t=np.array([0.0, 1.0]))),
+    "trajectories.layer_flow": (trajectories.layer_flow, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]), layer=2, pattern=pattern.pattern(PLANE, Y))),
     "trajectories.output_layer_flow": (trajectories.output_layer_flow, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "flow.decompose": (lambda net, x, y: flow.decompose(net, x, y, grid=(6,), patch=3, outputs=True), dict(net=PLANE, x=X, y=Y)),
     "flow.step_split": (lambda net, x, y: flow.step_split(net, x, y, 0.1), dict(net=PLANE, x=X, y=Y)),
