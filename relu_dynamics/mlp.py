@@ -55,6 +55,10 @@ class MLP(NamedTuple):
     def __repr__(self) -> str:
         if not all(isinstance(parts, tuple) and parts for parts in self):
             return one_line(self)
+        if sum(map(np.size, (*self.weights, *self.biases))) < 30:  # a counterexample that can be pasted
+            numbers = [tuple(np.asarray(part).tolist() for part in parts) for parts in self]
+            if len(text := f"MLP({numbers[0]}, {numbers[1]})") <= 100:
+                return text
         return f"MLP({'-'.join(str(k) for k in (*np.shape(self.weights[0])[1:], *(len(W) for W in self.weights)))})"
 
 
@@ -239,9 +243,14 @@ def trace_of(net: MLP, x: Array | Trace) -> Trace:
     return x if isinstance(x, Trace) else run(net, x)
 
 
+def inputs_of(x: Array | Trace) -> Array:
+    """The rows themselves, (n, m[0])."""
+    return x.inputs[0] if isinstance(x, Trace) else x
+
+
 def row_count(x: Array | Trace) -> int:
     """n, the number of rows."""
-    return len(x.inputs[0] if isinstance(x, Trace) else x)
+    return len(inputs_of(x))
 
 
 def some_rows(x: S, rows: slice | Indices) -> S:

@@ -15,10 +15,14 @@ from relu_dynamics.encoding import (
 from relu_dynamics.mlp import MLP, flatten, forward, hidden_units, init, predict, unflatten
 from relu_dynamics.patterns import pattern
 from relu_dynamics.regions1d import evaluate, regions_on_encoded_segment, regions_on_segment
+from relu_dynamics.testing import (
+    exact_nets, exact_pieces, gaussian_nets, halves, lattice_nets, nets_with_walls_through,
+    rational,
+)
 from tests.near_degenerate import FAMILIES
 from tests.near_degenerate import draw as draw_near_degenerate
-from tests.oracles import exact_encoded_preactivations, exact_pieces, rational
-from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, nets_with_walls_through, twins
+from tests.oracles import exact_encoded_preactivations
+from tests.strategies import twins
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -51,8 +55,8 @@ def test_pieces_are_the_rational_pieces(drawn):
     net, a, b = drawn
     pieces, exact = regions_on_segment(net, a, b), exact_pieces(net, a, b)
     event(f"{min(len(exact), 5)} pieces")
-    assert [tuple(q) for q in pieces.pattern.tolist()] == [pattern for _, _, pattern in exact]
-    assert_allclose(pieces.t, [0.0, *(float(end) for _, end, _ in exact)], rtol=0, atol=1e-12)
+    assert [tuple(q) for q in pieces.pattern.tolist()] == [pattern for _, _, pattern, *_ in exact]
+    assert_allclose(pieces.t, [0.0, *(float(end) for _, end, *_ in exact)], rtol=0, atol=1e-12)
     assert pieces.t[0] == 0 and pieces.t[-1] == 1
 
 
@@ -74,7 +78,7 @@ def test_near_degenerate_networks_are_right_on_pieces_wider_than_the_tolerance(d
     noise = np.random.default_rng(seed).normal(size=flatten(net).size) * 10.0**-digits
     net = unflatten(flatten(net) + noise, net)
     pieces = regions_on_segment(net, a, b)
-    for low, high, exact in exact_pieces(net, a, b):
+    for low, high, exact, *_ in exact_pieces(net, a, b):
         if high - low > pieces.tolerance:
             found = pieces.pattern[np.searchsorted(pieces.t, float((low + high) / 2)) - 1]
             assert tuple(found.tolist()) == exact
@@ -95,7 +99,7 @@ def test_patterns_are_exact_wherever_the_segment_lies_and_however_short_it_is(d,
             point = rational(a) + Fraction(t) * (rational(b) - rational(a))
             net.biases[l][u] = -float(spec.forward(rational(net), point).z[l][u])
     pieces = regions_on_segment(net, a, b)
-    for low, high, exact in exact_pieces(net, a, b):
+    for low, high, exact, *_ in exact_pieces(net, a, b):
         if high - low > pieces.tolerance:
             assert tuple(pieces.pattern[np.searchsorted(pieces.t, float((low + high) / 2)) - 1].tolist()) == exact
 
@@ -103,7 +107,7 @@ def test_patterns_are_exact_wherever_the_segment_lies_and_however_short_it_is(d,
 def test_two_walls_far_from_the_origin_are_not_told_apart():
     """Their exact order is the other one; they are 4e-11 apart, and the sums that place them are of size 1e6."""
     net = MLP((np.array([[0.13944365053584212], [0.5831987298227447]]), np.ones((1, 2))), (np.array([-139443.7019210085, -583198.9447322343]), np.zeros(1)))
-    (_, first, _), (_, second, _), _ = exact_pieces(net, np.array([1e6]), np.array([1e6 + 1]))
+    first, second, _ = (piece.end for piece in exact_pieces(net, [1e6], [1e6 + 1]))
     assert regions_on_segment(net, [1e6], [1e6 + 1]).tolerance > second - first > 0
 
 
@@ -115,7 +119,7 @@ def test_nearly_coincident_walls_hide_no_piece_wider_than_the_tolerance(family):
         _, net = draw_near_degenerate(rng, family)
         a, b = (np.array([-1.0, rng.integers(-4, 5) / 4]), np.array([1.0, rng.integers(-4, 5) / 4])) if k % 2 else rng.uniform(-1, 1, (2, 2))
         pieces = regions_on_segment(net, a, b)
-        for low, high, exact in exact_pieces(net, a, b):
+        for low, high, exact, *_ in exact_pieces(net, a, b):
             if high - low > pieces.tolerance:
                 assert tuple(pieces.pattern[np.searchsorted(pieces.t, float((low + high) / 2)) - 1].tolist()) == exact
 
