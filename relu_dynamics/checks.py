@@ -57,6 +57,21 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
     return np.dtype(np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64)
 
 
+def one_line(result: Any) -> str:
+    """The repr of a NamedTuple of arrays: its name, and of every array the shape, or the numbers if they are few."""
+    return f"{type(result).__name__}({', '.join(f'{name} {_brief(getattr(result, name))}' for name in result._fields)})"
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return str(value.tolist()) if value.ndim < 2 and value.size <= 3 else "x".join(map(str, value.shape))
+    if isinstance(value, dict):
+        return f"{{{', '.join(map(str, value))}}}" if len(value) <= 8 else f"of {len(value)}"
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return f"[{', '.join(map(_brief, value))}]" if len(value) <= 4 else f"[{len(value)} arrays]"
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+
+
 # ---------------------------------------------------------------------- arrays
 
 
@@ -66,32 +81,56 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
     shape gives the expected shape, None where any length will do; meaning says in
     the error what the axes are.  Nothing is copied that is already right.
     """
-    wanted = "" if shape is None else f" of shape {_show(shape)}"
-    expected = f"{name} must be an array of finite real numbers{wanted}" + (f": {meaning}" if meaning else "")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{expected}. It could not be read as an array: {error}") from error
+        raise ValueError(f"{_expected(name, shape, meaning)}. It could not be read as an array: {error}") from error
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{expected}. Got dtype {array.dtype}.")
-    if shape is not None and (
-        array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True))
-    ):
+        raise ValueError(f"{_expected(name, shape, meaning)}. Got dtype {array.dtype}.")
+    if shape is not None and not _fits(array.shape, shape):
         hint = ""
         if len(shape) == 2 and array.ndim == 1 and shape[0] in (None, len(array)) and shape[1] in (None, 1):
             hint = f" A single column needs an axis of its own: {name}[:, None]."
         elif len(shape) == 2 and array.ndim == 1 and shape[0] in (None, 1) and shape[1] == len(array):
             hint = f" A single row needs an axis of its own: {name}[None, :]."
-        raise ValueError(f"{expected}. Got shape {array.shape}.{hint}")
-    if array.dtype != np.float32:
+        raise ValueError(f"{_expected(name, shape, meaning)}. Got shape {array.shape}.{hint}")
+    if array.dtype not in LARGEST:
         with np.errstate(over="ignore"):  # of a longdouble; what becomes infinite is refused below
-            array = array.astype(np.float64, copy=False)
+            array = array.astype(np.float64)
     largest = LARGEST[array.dtype]
-    if array.size and not (-largest <= array.min() and array.max() <= largest):
-        bad = tuple(int(i) for i in np.argwhere(~(np.abs(array) <= largest))[0])
-        limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if np.isfinite(array[bad]) else ""
-        raise ValueError(f"{expected}. Got {array[bad]} at index {bad}.{limit}")
+    if not np.vdot(array, array) <= largest**2:  # else no entry can be larger, and this is one fast pass
+        bad = np.argwhere(~(np.abs(array) <= largest))
+        if len(bad):
+            at = tuple(int(i) for i in bad[0])
+            limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if np.isfinite(array[at]) else ""
+            raise ValueError(f"{_expected(name, shape, meaning)}. Got {array[at]} at index {at}.{limit}")
     return array
+
+
+def _expected(name: str, shape: tuple[int | None, ...] | None, meaning: str) -> str:
+    wanted = "" if shape is None else f" of shape {_show(shape)}"
+    return f"{name} must be an array of finite real numbers{wanted}" + (f": {meaning}" if meaning else "")
+
+
+def _fits(got: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
+    return len(got) == len(shape) and all(want is None or want == size for want, size in zip(shape, got, strict=True))
+
+
+def check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple[Array, Array]:
+    """a and b, (d,), in float64, two different points."""
+    a = as_real("a", a, (d,), meaning).astype(np.float64)
+    b = as_real("b", b, a.shape, meaning).astype(np.float64)
+    if np.array_equal(a, b):
+        raise ValueError(f"a and b must differ: a segment needs two ends. Got {a} twice.")
+    return a, b
+
+
+def check_shares(name: str, value: ArrayLike, meaning: str) -> Array:
+    """value as (n,) in float64, all from 0 to 1."""
+    shares = as_real(name, value, (None,), f"{meaning}, from 0 to 1").astype(np.float64)
+    if len(shares) and not (shares.min() >= 0 and shares.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1]. Got values from {shares.min()} to {shares.max()}.")
+    return shares
 
 
 def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
@@ -164,6 +203,26 @@ def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool =
     net, x = cast(net, dtype), x.astype(dtype, copy=False)
     _check_growth(net, x, None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
     return net, x
+
+
+def check_columns(net: Network, columns: int, d: int) -> None:
+    """Raise ValueError unless net has as many inputs as its encoding makes columns of d coordinates."""
+    if columns != (inputs := net.weights[0].shape[1]):
+        raise ValueError(f"encoding makes {columns} columns of {d} coordinates, but the net has {inputs} inputs.")
+
+
+def check_visible(size: Array, smallest: float) -> None:
+    """Raise ValueError if a pre-activation that is not 0 everywhere stays below smallest in size."""
+    if ((size > 0) & (size < smallest)).any():
+        raise ValueError(f"net must not be so small that pre-activations are below {smallest:g}. "
+                         "Rescale its weights and biases.")
+
+
+def check_waves(count: float, most: int) -> None:
+    """Raise ValueError if a segment is more waves long than memory holds."""
+    if not count <= most:
+        raise ValueError(f"the segment must not be longer than {most} of the encoding's shortest waves. "
+                         f"Got {count:.3g} of them: shorten it, or use lower frequencies.")
 
 
 def check_more_rows(net: Network, x: ArrayLike, name: str) -> Array:

@@ -1,25 +1,26 @@
-"""Networks on disk.
+"""Networks on disk, and from PyTorch.
 
 A file is an .npz with the arrays W0, b0, W1, b1, ...; equal networks give equal bytes, and
-nothing is ever pickled.
+nothing is ever pickled.  PyTorch is never imported: a model is asked for its parts by name.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import math
 import secrets
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from relu_dynamics.checks import MAX_PARAMETERS, check_kind, check_layers
-from relu_dynamics.mlp import MLP
+from relu_dynamics.checks import MAX_PARAMETERS, Array, as_real, check_kind, check_layers
+from relu_dynamics.mlp import MLP, forward
 
 
 @contextlib.contextmanager
@@ -90,3 +91,115 @@ def _numbers(stream: BinaryIO) -> int:
             total += math.prod(shape)
     stream.seek(0)
     return total
+
+
+# ----------------------------------------------------------------- from PyTorch
+
+
+def from_torch(model: Any) -> MLP:
+    """The network that a PyTorch model, or its state_dict, is: Linear, ReLU, Linear, ..., Linear.
+
+    Everything is copied: what the model learns later changes nothing here.  Biases that are
+    missing are zeros; a float32 model makes a float32 network.
+
+    A model may be nested: the parts of every Sequential are checked one by one, and in the end
+    its outputs are compared with predict at a few inputs, so put it into evaluation mode.  A
+    state_dict holds no activations: then its Linear layers are taken in order, whatever their
+    names begin with, with a ReLU between any two and none at the end.  Is that what the model does?
+
+    ValueError, saying where, for anything else: another activation, a ReLU or Sigmoid at the
+    end, two Linears in a row, another kind of layer, layers out of order or that do not fit.
+
+    >>> import numpy as np, relu_dynamics as rd
+    >>> state = {"0.weight": np.ones((64, 2)), "0.bias": np.zeros(64), "2.weight": np.ones((1, 64))}
+    >>> rd.from_torch(state)
+    MLP(2-64-1)
+    """
+    if isinstance(model, Mapping):
+        return _of_state(model)
+    if not callable(getattr(model, "state_dict", None)) or not isinstance(getattr(model, "_modules", None), Mapping):
+        raise ValueError(f"model must be a PyTorch model or its state_dict. Got {type(model).__name__}.")
+    _check_order(_leaves(model, ""))
+    net = _of_state(model.state_dict())
+    _check_outputs(model, net)
+    return net
+
+
+def _of_state(state: Mapping[str, Any]) -> MLP:
+    layers: dict[str, dict[str, Array]] = {}
+    for name, tensor in state.items():
+        layer, _, part = str(name).rpartition(".")
+        if part not in ("weight", "bias") or isinstance(tensor, Mapping):
+            raise ValueError(f"model must hold the weights and biases of Linear layers only. Got {name!r}, {type(tensor).__name__}.")
+        layers.setdefault(layer, {})[part] = _copy(str(name), tensor, 2 if part == "weight" else 1)
+    names = list(layers)
+    for before, after in zip(names, names[1:], strict=False):
+        numbers = [[int(digits) for digits in re.findall(r"\d+", name)] for name in (before, after)]
+        if re.sub(r"\d+", "#", before) == re.sub(r"\d+", "#", after) and numbers[0] > numbers[1]:
+            raise ValueError(f"model must list its layers in the order in which they act. Got {before!r} before {after!r}.")
+        if "weight" in layers[before] and "weight" in layers[after]:
+            rows, columns = len(layers[before]["weight"]), layers[after]["weight"].shape[1]
+            if rows != columns:
+                raise ValueError(f"model must be a chain: layer {after!r} takes {columns} inputs, and {before!r} before it has {rows} outputs. "
+                                 "Skip connections and branches are not supported.")
+    if not layers or any("weight" not in parts for parts in layers.values()):
+        raise ValueError(f"model must have a weight for every layer, and at least one. Got {list(state)}.")
+    weights = tuple(parts["weight"] for parts in layers.values())
+    return check_layers(MLP(weights, tuple(parts.get("bias", np.zeros(len(W), W.dtype)) for W, parts in zip(weights, layers.values(), strict=True))))
+
+
+def _copy(name: str, tensor: Any, axes: int) -> Array:
+    """A copy in main memory, float32 if it is float32, else float64."""
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu()
+        tensor = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()  # NumPy has no bfloat16
+    array = np.array(as_real(name, tensor))
+    if array.ndim != axes:
+        raise ValueError(f"model must consist of Linear layers: {name} must have {axes} axes. Got shape {array.shape}.")
+    return array
+
+
+def _leaves(module: Any, name: str) -> list[tuple[str, str]]:
+    """(name, kind) of the parts in order: Linear, ReLU or what else, and "?" where a forward method decides what happens.
+
+    Identity does nothing and is left out.
+    """
+    kinds = [base.__name__ for base in type(module).__mro__]
+    if not module._modules:
+        kind = next((kind for kind in ("Linear", "ReLU", "Identity") if kind in kinds), type(module).__name__)
+        return [] if kind == "Identity" else [(name or "model", kind)]
+    unknown = [] if "Sequential" in kinds else [("", "?")]
+    leaves = list(unknown)
+    for key, child in module._modules.items():
+        leaves += [*_leaves(child, f"{name}.{key}".lstrip(".")), *unknown]
+    return leaves
+
+
+def _check_order(leaves: list[tuple[str, str]]) -> None:
+    """Raise ValueError unless Linear and ReLU alternate, a Linear at both ends, as far as Sequentials tell."""
+    for name, kind in leaves:
+        if kind not in ("Linear", "ReLU", "?"):
+            raise ValueError(f"model must consist of Linear and ReLU in turn. Got {kind} at {name!r}. "
+                             "If it comes last, leave it out and apply it to what predict returns.")
+    for (before, first), (after, second) in zip(leaves, leaves[1:], strict=False):
+        if first == second != "?":
+            raise ValueError(f"model must consist of Linear and ReLU in turn. Got two {first}s in a row, {before!r} and {after!r}.")
+    for name, kind in (leaves[:1] + leaves[-1:]):
+        if kind == "ReLU":
+            raise ValueError(f"model must begin and end with a Linear layer. Got a ReLU at {name!r}.")
+
+
+def _check_outputs(model: Any, net: MLP) -> None:
+    """Raise ValueError unless model computes what net does at 16 inputs, up to the rounding of its numbers."""
+    number = next(iter(model.state_dict().values()))
+    x = number.new_tensor(np.random.default_rng(0).normal(size=(16, net.weights[0].shape[1])).tolist())
+    try:
+        f = model(x)
+    except Exception as error:  # whatever a forward method may raise
+        raise ValueError(f"model must take an array of shape {tuple(x.shape)}, what its first Linear layer takes. Calling it failed: {error}") from error
+    f, trace = _copy("model(x)", f, 2), forward(net, _copy("x", x, 2))
+    expected = trace.preacts[-1]
+    size = (np.abs(trace.inputs[-1]) @ np.abs(net.weights[-1]).T + np.abs(net.biases[-1])).max(initial=0)
+    if f.shape != expected.shape or not np.abs(f - expected).max(initial=0) <= (0.1 if "16" in str(number.dtype) else 1e-3) * size:
+        raise ValueError("model must compute what its Linear layers with a ReLU between any two compute, and at 16 random inputs it does not. "
+                         "Is it in evaluation mode (model.eval())? Does its forward method do anything else?")

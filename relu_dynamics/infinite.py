@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
-from relu_dynamics.checks import Array, as_real, check_count, check_not_negative, check_size
+from relu_dynamics.checks import Array, as_real, check_count, check_not_negative, check_size, one_line
 
 
 class Kernels(NamedTuple):
@@ -29,6 +29,9 @@ class Kernels(NamedTuple):
 
     nngp: Array  # (n, n2)
     ntk: Array   # (n, n2)
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def infinite_kernels(

@@ -28,9 +28,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
     Array, Indices, check_count, check_flag, check_gap, check_index_pairs, check_kind, check_records,
-    check_rng, check_samples, check_side, check_size, check_some, row_blocks,
+    check_rng, check_samples, check_side, check_size, check_some, one_line, row_blocks,
 )
-from relu_dynamics.mlp import MLP, Trace, hidden_units, row_count, rows_or_trace, some_rows, split_layers
+from relu_dynamics.mlp import (
+    MLP, Trace, hidden_units, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
+)
 from relu_dynamics.patterns import pack, pattern_of, unique_words
 
 
@@ -39,6 +41,9 @@ class Pairs(NamedTuple):
 
     i: Indices  # (k,)
     j: Indices  # (k,)
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def local_pairs(
@@ -128,7 +133,7 @@ def sampled_regions(net: MLP, x: ArrayLike | Trace) -> int:
 def dead_count(net: MLP, x: ArrayLike | Trace) -> int:
     """How many hidden units are off at every row of x.  ValueError without rows: nothing is dead without inputs."""
     net, x = rows_or_trace(net, x)
-    check_some("x", x.inputs[0] if isinstance(x, Trace) else x, "without inputs no unit is dead")
+    check_some("x", inputs_of(x), "without inputs no unit is dead")
     alive = np.zeros(hidden_units(net), np.bool_)
     for block in row_blocks(row_count(x)):
         alive |= pattern_of(net, some_rows(x, block)).any(axis=0)

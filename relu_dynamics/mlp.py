@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, cast, check_layers, check_more_rows, check_net, check_net_and_rows,
-    check_net_and_trace, check_pattern, check_rng, check_some, check_targets, check_trace,
-    check_widths, common_dtype, row_blocks,
+    Array, Bits, Indices, as_real, cast, check_layers, check_more_rows, check_net,
+    check_net_and_rows, check_net_and_trace, check_pattern, check_rng, check_some, check_targets,
+    check_trace, check_widths, common_dtype, one_line, row_blocks,
 )
 
 T = TypeVar("T", bound=np.generic)
@@ -37,10 +37,29 @@ S = TypeVar("S", bound="Array | Trace")
 
 
 class MLP(NamedTuple):
-    """A network is its parameters, and nothing else."""
+    """A network is its parameters, and nothing else.  Networks are equal if all parameters are, to the last bit."""
 
     weights: tuple[Array, ...]  # W[l]: (m[l], m[l-1])
     biases: tuple[Array, ...]   # b[l]: (m[l],)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MLP) and all(
+            len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs)) for ours, theirs in zip(self, other, strict=True))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(np.shape(W) for W in self.weights))
+
+    def __repr__(self) -> str:
+        if not all(isinstance(parts, tuple) and parts for parts in self):
+            return one_line(self)
+        if sum(map(np.size, (*self.weights, *self.biases))) < 30:  # a counterexample that can be pasted
+            numbers = [tuple(np.asarray(part).tolist() for part in parts) for parts in self]
+            if len(text := f"MLP({numbers[0]}, {numbers[1]})") <= 100:
+                return text
+        return f"MLP({'-'.join(str(k) for k in (*np.shape(self.weights[0])[1:], *(len(W) for W in self.weights)))})"
 
 
 class Trace(NamedTuple):
@@ -50,6 +69,9 @@ class Trace(NamedTuple):
     preacts: list[Array]  # z[1] .. z[L],   each (n, m[l]); the last is f(x)
     pattern: list[Bits]   # q[1] .. q[L-1], each (n, m[l]): the network's own, or imposed
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class Gradient(NamedTuple):
     """The derivative of one number with respect to the parameters and the inputs."""
@@ -57,6 +79,9 @@ class Gradient(NamedTuple):
     weights: tuple[Array, ...]  # like MLP.weights, summed over the rows of the batch
     biases: tuple[Array, ...]   # like MLP.biases
     x: Array                    # (n, m[0]), one row per sample
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch") -> MLP:
@@ -218,9 +243,14 @@ def trace_of(net: MLP, x: Array | Trace) -> Trace:
     return x if isinstance(x, Trace) else run(net, x)
 
 
+def inputs_of(x: Array | Trace) -> Array:
+    """The rows themselves, (n, m[0])."""
+    return x.inputs[0] if isinstance(x, Trace) else x
+
+
 def row_count(x: Array | Trace) -> int:
     """n, the number of rows."""
-    return len(x.inputs[0] if isinstance(x, Trace) else x)
+    return len(inputs_of(x))
 
 
 def some_rows(x: S, rows: slice | Indices) -> S:

@@ -36,7 +36,7 @@ from relu_dynamics.checks import (
     check_targets, row_blocks,
 )
 from relu_dynamics.mlp import (
-    MLP, Gradient, Trace, hidden_units, pull_back, row_count, rows_or_trace, some_rows, trace_of,
+    MLP, Gradient, Trace, hidden_units, inputs_of, pull_back, row_count, rows_or_trace, some_rows, trace_of,
     traced, traced_examples, traced_too,
 )
 from relu_dynamics.patterns import rows_times
@@ -223,7 +223,7 @@ def confusion_of_pairs(
     """
     net, x = rows_or_trace(net, x, float64=True)
     n = row_count(x)
-    y = check_targets(net, x.inputs[0] if isinstance(x, Trace) else x, y)
+    y = check_targets(net, inputs_of(x), y)
     rows, place = np.unique(np.stack(check_index_pairs(i, j, n)), return_inverse=True)
     i, j = place.reshape(2, -1)
     trace = trace_of(net, some_rows(x, rows))

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from relu_dynamics.checks import (
-    Array, Indices, Undecided, as_real, check_box, check_count, check_depth, check_net, check_size,
+    Array, Indices, Undecided, as_real, check_box, check_count, check_depth, check_net, check_size, one_line,
 )
 from relu_dynamics.mlp import MLP, Trace, hidden_units, row_count, rows_or_trace, trace_blocks
 from relu_dynamics.patterns import maps_of, pattern_of, rows_times
@@ -43,12 +43,18 @@ class Walls(NamedTuple):
     points: Array   # (k, m[0])
     units: Indices  # (k,) hidden-unit indices
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class Ball(NamedTuple):
     """A ball that no wall enters."""
 
     radius: float
     centre: Array  # (m[0],)
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 # ------------------------------------------------------------------- distances
@@ -176,7 +182,7 @@ def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, laye
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
     >>> rd.inscribed_ball(hat, [0.25], -1.0, 3.0)
-    Ball(radius=0.5, centre=array([0.5]))
+    Ball(radius 0.5, centre [0.5])
     """
     net = check_net(net)
     d = net.weights[0].shape[1]

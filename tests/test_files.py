@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from relu_dynamics.checks import MAX_PARAMETERS
-from relu_dynamics.files import load, replacing, save
+from relu_dynamics.files import from_torch, load, replacing, save
 from relu_dynamics.mlp import MLP, init
-from tests.strategies import gaussian_nets, lattice_nets
+from relu_dynamics.testing import gaussian_nets, lattice_nets
 
 
 
@@ -151,3 +151,159 @@ def test_too_many_parameters_are_refused_by_the_headers_before_they_are_read(tmp
             archive.writestr(f"{name}.npy", header.getvalue())
     with pytest.raises(ValueError, match="is not a saved network.* more than the 268435456 allowed"):
         load(tmp_path / "net.npz")
+
+
+# ----------------------------------------------------------------- from PyTorch
+
+
+class Tensor:
+    """As much of a tensor as is asked for: numbers that must be detached and brought to main memory first."""
+
+    def __init__(self, numbers, place="gpu, needs grad"):
+        self.numbers, self.place = np.asarray(numbers), place
+        self.shape, self.dtype = self.numbers.shape, f"torch.{self.numbers.dtype}"
+
+    def detach(self):
+        return Tensor(self.numbers, "gpu")
+
+    def cpu(self):
+        return Tensor(self.numbers, "cpu" if self.place == "gpu" else "cpu, needs grad")
+
+    def numpy(self):
+        assert self.place == "cpu"
+        return self.numbers  # shares memory, as PyTorch does
+
+    def new_tensor(self, numbers):
+        return Tensor(np.array(numbers, self.numbers.dtype))
+
+
+class Module:
+    """A module of the class named, with children by name, parameters by name, and a forward method."""
+
+    def __new__(cls, kind="Model", *args, **kwargs):
+        return super().__new__(type(kind, (cls,), {}))
+
+    def __init__(self, kind, children=(), parameters=(), forward=None):
+        self._modules, self.parameters = dict(children), dict(parameters)
+        self.forward = forward or self.chain
+
+    def chain(self, x):
+        for child in self._modules.values():
+            x = child(x)
+        return x
+
+    def __call__(self, x):
+        return self.forward(x)
+
+    def state_dict(self):
+        inside = {f"{name}.{key}": t for name, child in self._modules.items() for key, t in child.state_dict().items()}
+        return {**self.parameters, **inside}
+
+
+def applied(f):
+    return lambda x: Tensor(f(x.numbers))
+
+
+def linear(W, b=None):
+    weight, bias = Tensor(W.copy()), Tensor(np.zeros(len(W), W.dtype) if b is None else b.copy())
+    parameters = {"weight": weight, **({} if b is None else {"bias": bias})}
+    return Module("Linear", (), parameters, applied(lambda x: x @ weight.numbers.T + bias.numbers))
+
+
+def relu():
+    return Module("ReLU", forward=applied(lambda x: np.maximum(x, 0)))
+
+
+def other(kind, f=np.tanh):
+    return Module(kind, forward=applied(f))
+
+
+def sequential(*modules):
+    return Module("Sequential", {str(k): module for k, module in enumerate(modules)})
+
+
+def parts(net):
+    """Linear, ReLU, Linear, ... of a network."""
+    layers = [linear(W, b) for W, b in zip(*net, strict=True)]
+    return [part for layer in layers for part in (layer, relu())][:-1]
+
+
+@given(gaussian_nets(), st.integers(0, 3), st.booleans())
+def test_a_model_becomes_the_network_that_it_is_however_it_is_nested(net, cut, wrapped):
+    """And so does its state_dict, with any prefix; what the model learns later changes nothing."""
+    net = MLP(*(tuple(part.astype(np.float32) for part in parts) for parts in net))
+    modules = parts(net)
+    cut = min(cut, len(modules) - 1)
+    model = sequential(sequential(*modules[:cut]), other("Identity", lambda x: x), *modules[cut:]) if cut else sequential(*modules)
+    if wrapped:
+        model = Module("DataParallel", {"module": Module("Model", {"net": model})})
+    read = [from_torch(model), from_torch(model.state_dict())]
+    assert read == [net, net] and read[0].weights[0].dtype == np.float32
+    for tensor in model.state_dict().values():
+        tensor.numbers += 1
+    assert read == [net, net] != [from_torch(model), from_torch(model)]
+
+
+NET = init([2, 3, 4, 1], np.random.default_rng(0))
+FIRST, RELU, SECOND, _, LAST = parts(NET)
+
+
+def test_missing_biases_are_zeros():
+    W = NET.weights
+    expected = MLP(W, (NET.biases[0], np.zeros(4), np.zeros(1)))
+    assert from_torch(sequential(FIRST, relu(), linear(W[1]), relu(), linear(W[2]))) == expected
+
+
+def in_forward(f, *layers):
+    """A model whose forward method decides what is done with its layers."""
+    return Module("Model", {f"layer{k}": layer for k, layer in enumerate(layers)}, forward=f)
+
+
+def test_a_model_that_applies_relu_in_its_forward_method_is_told_by_its_outputs():
+    rectified = lambda x: Tensor(np.maximum(x.numbers, 0))
+    assert from_torch(in_forward(lambda x: LAST(rectified(SECOND(rectified(FIRST(x))))), FIRST, SECOND, LAST)) == NET
+
+
+@pytest.mark.parametrize("model, message", [
+    (sequential(FIRST, relu(), SECOND, relu(), LAST, other("Sigmoid")), "Got Sigmoid at '5'.*apply it to what predict returns"),
+    (sequential(FIRST, other("Tanh"), SECOND, relu(), LAST), "Got Tanh at '1'"),
+    (sequential(FIRST, other("LeakyReLU"), SECOND, relu(), LAST), "Got LeakyReLU at '1'"),
+    (sequential(sequential(FIRST, relu()), sequential(SECOND, LAST)), "two Linears in a row, '1.0' and '1.1'"),
+    (sequential(FIRST, relu(), relu(), SECOND), "two ReLUs in a row"),
+    (sequential(FIRST, relu(), SECOND, relu()), "end with a Linear layer. Got a ReLU at '3'"),
+    (sequential(relu(), FIRST), "begin and end with a Linear layer. Got a ReLU at '0'"),
+    (sequential(FIRST, relu(), LAST), "layer '2' takes 4 inputs, and '0' before it has 3 outputs"),
+    (in_forward(lambda x: LAST(SECOND(FIRST(x))), FIRST, SECOND, LAST), "at 16 random inputs it does not"),
+    (in_forward(lambda x: Tensor(1 / (1 + np.exp(-FIRST(x).numbers))), FIRST), "at 16 random inputs it does not"),
+    (in_forward(lambda x: Tensor(FIRST(x).numbers[:, :1]), FIRST), "at 16 random inputs it does not"),
+    (in_forward(lambda x: FIRST(Tensor(x.numbers[:, :1])), FIRST), "Calling it failed"),
+    (Module("Model", {"a": linear(np.eye(2)), "b": linear(2 * np.ones((2, 2)))},
+            forward=lambda x: linear(np.eye(2))(relu()(linear(2 * np.ones((2, 2)))(x)))), "at 16 random inputs"),
+    ({"2.weight": np.eye(2), "0.weight": np.eye(2)}, "Got '2' before '0'"),
+    ({"0.weight": np.eye(2), "1.running_mean": np.zeros(2)}, "Got '1.running_mean'"),
+    ({"0.weight": np.eye(2), "1.weight": np.ones(2)}, "1.weight must have 2 axes"),
+    ({"0.weight": np.eye(2), "0.bias": np.ones(3)}, "net.biases"),
+    ({"0.bias": np.ones(3)}, "a weight for every layer"), ({}, "a weight for every layer"),
+    ({"state_dict": {"0.weight": np.eye(2)}}, "Got 'state_dict', dict"),
+    ({"0.weight": [[np.nan]]}, "Got nan"), (None, "a PyTorch model or its state_dict"), (NET, "a PyTorch model or its state_dict"),
+])
+def test_what_is_not_linear_and_relu_in_turn_is_refused_in_words(model, message):
+    with pytest.raises(ValueError, match=message):
+        from_torch(model)
+
+
+def test_numbers_without_a_numpy_type_are_widened():
+    class Bfloat16(Tensor):
+        def __init__(self, numbers, place="gpu, needs grad"):
+            super().__init__(np.asarray(numbers, np.float32), place)
+            self.dtype = "torch.bfloat16"
+
+        detach = cpu = lambda self: self
+
+        def numpy(self):
+            raise TypeError("Got unsupported ScalarType BFloat16")
+
+        def float(self):
+            return Tensor(self.numbers, "cpu")
+
+    assert from_torch({"0.weight": Bfloat16([[0.5]])}) == MLP((np.array([[0.5]]),), (np.zeros(1),))

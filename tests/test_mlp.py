@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import specification as spec
+import relu_dynamics as rd
 from relu_dynamics.checks import (
     LARGEST, MAX_ENTRIES, MAX_PARAMETERS, as_real, check_indices, check_size, check_widths, row_blocks,
 )
@@ -19,8 +20,10 @@ from relu_dynamics.mlp import (
     MLP, Gradient, Trace, backward, flatten, forward, init, predict, restrict, some_rows,
     unflatten,
 )
-from tests.oracles import rational
-from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, twins, with_layer, with_rows
+from relu_dynamics.testing import (
+    exact_nets, gaussian_nets, halves, lattice_nets, rational, with_rows,
+)
+from tests.strategies import twins, with_layer
 
 
 def step_inside_cell(pattern_at):
@@ -262,6 +265,35 @@ def test_restriction_is_composition_with_the_affine_map(drawn, data):
     here, there = forward(restrict(net, origin, axes), s), forward(net, origin + s @ axes)
     for a, b in zip(here.preacts, there.preacts, strict=True):
         assert_array_equal(a, b)
+
+
+# ------------------------------------------------------------ as Python values
+
+
+@given(exact_nets(), exact_nets())
+def test_networks_are_equal_if_and_only_if_all_their_parameters_are(net, other):
+    """Whatever holds the numbers; equal networks have equal hashes."""
+    twin = MLP(*(tuple(part.astype(np.float32).tolist() for part in parts) for parts in net))
+    assert net == twin and not net != twin and hash(net) == hash(MLP(*(tuple(map(np.array, parts)) for parts in twin)))
+    same = [W.shape for W in net.weights] == [W.shape for W in other.weights] and flatten(net).tolist() == flatten(other).tolist()
+    assert (net == other) is same and (net != other) is not same
+    assert net != tuple(net) and net != MLP(net.weights, net.biases[:-1])
+
+
+def test_what_is_computed_prints_in_one_line():
+    net = init([2, 64, 64, 1], np.random.default_rng(0))
+    trace = forward(net, np.ones((3, 2)))
+    assert repr(net) == "MLP(2-64-64-1)" and repr(MLP((), ())) == "MLP(weights [], biases [])"
+    small = MLP((np.array([[1.0], [-0.5]]), np.ones((1, 2))), (np.zeros(2), np.array([3.0])))
+    assert repr(small) == "MLP(([[1.0], [-0.5]], [[1.0, 1.0]]), ([0.0, 0.0], [3.0]))" and eval(repr(small)) == small
+    assert repr(trace) == "Trace(inputs [3x2, 3x64, 3x64], preacts [3x64, 3x64, 3x1], pattern [3x64, 3x64])"
+    deep = init([2, *[4] * 99, 1], np.random.default_rng(0))
+    flow = rd.decompose(net, np.ones((3, 2)), np.ones((3, 1)))
+    for result in (deep, forward(deep, np.ones((3, 2))), backward(net, trace, np.ones((3, 1))), flow, *flow.splits.values(),
+                   rd.integrate(rd.init([2, 3, 1], np.random.default_rng(0)), [[1.0, 2.0]], [[1.0]], [0.0, 1.0]),
+                   rd.infinite_kernels(np.ones((5, 2)), hidden_layers=1), rd.global_pairs(40, np.random.default_rng(0), pairs=9, gap=2)):
+        assert len(repr(result)) < 300 and "\n" not in repr(result)
+    assert repr(flow).startswith("Flow(output_rate 3x1, loss_rate -") and "splits {layer, unit" in repr(flow)
 
 
 # ------------------------------------------------------------------- odd inputs

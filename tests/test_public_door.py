@@ -15,15 +15,15 @@ import pytest
 from matplotlib.figure import Figure
 
 import relu_dynamics as rd
-from relu_dynamics import MLP, checks, init, regions1d
+from relu_dynamics import MLP, checks, init
 
 # Public functions that take no arrays, or what other functions returned; their own tests refuse what they do not take.
 WITHOUT = {"adam", "sgd", "init", "load", "gaussian_features", "brain", "eeg", "elevation", "grid", "photograph", "random_image",
-           "global_pairs", "local_pairs", "breakpoints", "edge_midpoints", "draw", "neighbours", "hidden_units", "split_layers", "unpack", "by_unit"}
+           "breakpoints", "by_unit", "check_on_lines", "draw", "edge_midpoints", "from_torch", "global_pairs", "hidden_units", "local_pairs", "neighbours", "positional_columns", "split_layers", "unpack"}
 
 PLANE, LINE, SHALLOW = (init(widths, np.random.default_rng(k)) for k, widths in enumerate([(2, 5, 4, 2), (1, 6, 2), (2, 6, 2)]))
 X, Y = (np.random.default_rng(seed).integers(-2, 3, (6, 2)) * 1.0 for seed in (3, 4))
-MAP = init((12, 5, 2), np.random.default_rng(5))
+MAP, WAVES = init((12, 5, 2), np.random.default_rng(5)), init((4, 3, 2), np.random.default_rng(7))
 BOX = np.array([[0.0, 1.0], [0.0, 1.0]])
 PAIRS = rd.Pairs(np.array([0, 1]), np.array([2, 3]))
 
@@ -113,6 +113,17 @@ DOORS = {
     "first_layer_flow": (rd.first_layer_flow, dict(net=SHALLOW, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "output_layer_flow": (rd.output_layer_flow, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "decompose": (lambda net, x, y: rd.decompose(net, x, y, grid=(6,), patch=3, outputs=True), dict(net=PLANE, x=X, y=Y)),
+    "kernel_product": (rd.kernel_product, dict(net=PLANE, x=X, v=Y)),
+    "kernel_spectrum": (lambda net, x: rd.kernel_spectrum(net, x, 2), dict(net=PLANE, x=X)),
+    "kernel_moments": (rd.kernel_moments, dict(net=PLANE, x=X)),
+    "layer_curvature": (rd.layer_curvature, dict(net=PLANE, x=X)),
+    "regions_in_encoded_window": (
+        lambda net, window: rd.regions_in_encoded_window(net, rd.PositionalEncoding(1), window), dict(net=WAVES, window=BOX)),
+    "regions_on_triangles": (
+        lambda net, points, inputs: rd.regions_on_triangles(net, points, [[0, 1, 2]], inputs),
+        dict(net=PLANE, points=np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), inputs=X[:3])),
+    "wall_length": (rd.wall_length, dict(net=PLANE, window=BOX)),
+    "crossed_walls": (lambda a, b: rd.crossed_walls(rd.regions_in_window(PLANE, BOX), a, b), dict(a=np.array([0.0, 0.0]), b=np.array([1.0, 1.0]))),
     "intrinsic_rates": (lambda net, x: rd.intrinsic_rates(net, x, (2, 3)), dict(net=PLANE, x=X)),
     "mean_by_displacement": (lambda pairs: rd.mean_by_displacement(pairs, (2,)), dict(pairs=np.array([[1.0, 2.0], [3.0, 5.0]]))),
     "pattern_spectrum": (lambda q, weights: rd.pattern_spectrum(q, (6,), weights=weights), dict(
@@ -294,17 +305,16 @@ def test_walls_know_no_scale(power):
     np.testing.assert_array_equal(encoded[0].t, encoded[1].t)
 
 
-def test_a_unit_that_is_zero_everywhere_makes_no_pieces(monkeypatch):
-    """With no weights and no bias, under an encoding, and one that cancels up to rounding is refused before memory is gone."""
+def test_a_unit_that_is_zero_everywhere_makes_no_pieces():
+    """With no weights and no bias, under an encoding; and one that cancels up to rounding is undecided throughout."""
     enc, ends = rd.PositionalEncoding(3), ([0.0, 0.1], [1.0, 0.7])
     dead = MLP((np.vstack([MAP.weights[0], 0 * MAP.weights[0][:1]]), np.hstack([MAP.weights[1], np.ones((2, 1))])),
                (np.append(MAP.biases[0], 0.0), MAP.biases[1]))
     np.testing.assert_array_equal(rd.regions_on_encoded_segment(dead, enc, *ends).t, rd.regions_on_encoded_segment(MAP, enc, *ends).t)
     nearly = rd.FourierFeatures([[1.0], [1.0 + 2.0**-50]])
     cancels = MLP((np.array([[1.0, 0.0, -1.0, 0.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
-    monkeypatch.setattr(regions1d, "MAX_OPEN", 2**18)  # sooner than memory asks for
-    with pytest.raises(ArithmeticError, match="within rounding"):
-        rd.regions_on_encoded_segment(cancels, nearly, [0.0], [1.0])
+    pieces = rd.regions_on_encoded_segment(cancels, nearly, [0.0], [1.0])
+    assert pieces.t.tolist() == [0, 1] and pieces.uncertified.tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize(("door", "limit", "what"), [

@@ -20,7 +20,7 @@ from relu_dynamics.spectrum import (
     band_energy, frequency_error, patch_frequency_error, segment_transform,
     window_transform,
 )
-from tests.strategies import gaussian_nets
+from relu_dynamics.testing import gaussian_nets
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -484,6 +484,7 @@ def test_half_cycles_of_a_patch_are_cosines_at_half_sample_points():
         (lambda y: frequency_error(y[:5], y, (6,)), "f must be .* shape"),
         (lambda y: frequency_error(y, y, (7,)), "y must be"),
         (lambda y: frequency_error(y, y, 6), "shape must be"),
+        (lambda y: frequency_error(y[:, 0], y[:, 0], (6,)), r"y\[:, None\]"),
         (lambda y: frequency_error(y, np.full_like(y, np.nan), (6,)), "Got nan"),
         (lambda y: patch_frequency_error(y, y, (6,), 4), "patch must divide"),
         (lambda y: patch_frequency_error(y, y, (6,), 0), "patch must be"),

@@ -41,7 +41,7 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, cast, check_grid, check_more_rows, check_net, check_patch,
-    check_same_shapes, check_size, check_weights, row_blocks,
+    check_same_shapes, check_size, check_weights, one_line, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Gradient, Trace, hidden_units, joined_pattern, pull_back, run, traced, traced_examples,
@@ -65,6 +65,9 @@ class Split(NamedTuple):
     axes: tuple[str, ...]                     # the name of every axis of values
     labels: tuple[tuple[Hashable, ...], ...] = ()  # and what stands at each of its indices
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class Flow(NamedTuple):
     """The motion of gradient flow at one moment."""
@@ -74,6 +77,9 @@ class Flow(NamedTuple):
     splits: dict[str, Split]          # values sum to loss_rate
     output_splits: dict[str, Split]   # values sum to output_rate, (n, m), over all but the last two axes
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class StepSplit(NamedTuple):
     """One step of gradient descent, (n, m[L]) each: f after - f before = frozen + flips (T19)."""
@@ -81,6 +87,9 @@ class StepSplit(NamedTuple):
     linear: Array  # rate * df/dt, the part of frozen that is of first order in the step
     frozen: Array  # f after, had every unit stayed on or off, - f before
     flips: Array   # the rest: zero wherever no unit switched
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 class _Pairs(NamedTuple):

@@ -111,11 +111,14 @@ class Sweep(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """The velocity of the parameters, and how far the gates of the j holds are inside [0, 1]."""
+    """The velocity of the parameters, and how far the gates of the j holds are inside [0, 1].
+
+    Both margins are positive only where the kink is convex, dL/dh > 0: nothing rests on the others.
+    """
 
     velocity: Array  # (p,)
-    low: Array       # (j,) lambda |dL/dh|
-    high: Array      # (j,) (1 - lambda) |dL/dh|
+    low: Array       # (j,) lambda dL/dh
+    high: Array      # (j,) (1 - lambda) dL/dh
 
 
 def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Task:
@@ -184,7 +187,7 @@ def freeze(task: Task, state: States, theta: Array) -> Piece:
     copy = np.unique(_seen(piece).flat[piece.rest], return_inverse=True)[1]
     inputs = sweep(piece, theta).inputs
     for unit in np.flatnonzero((state == REST).any(axis=0)):
-        features = with_ones(inputs[_place(task.start, unit)[0]])
+        features = with_ones(inputs[_place(task.start, int(unit))[0]])
         piece.held[:, unit] = _combinations(features, features[state[:, unit] == REST])
     return piece._replace(copy=copy, holds=1 + int(copy.max()))
 
@@ -216,7 +219,7 @@ def _pull(piece: Piece, theta: Array) -> States:
     push = _pushes(piece, theta, moves.velocity).ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
-    slack = SLACK * (moves.low + moves.high) + NEGLIGIBLE
+    slack = SLACK * np.abs(moves.low + moves.high) + NEGLIGIBLE
     pull[piece.rest] = np.where(moves.high < -slack, 1, np.where(moves.low < -slack, -1, 0))[piece.copy]
     return pull
 
@@ -233,36 +236,39 @@ def _with(state: States, entries: Indices, value: int) -> States:
 def _seen(piece: Piece) -> Indices:
     """(g, H): the flat index of the first copy of each entry, its own if there is none before it."""
     (g, H), first = piece.state.shape, np.arange(len(piece.state))
-    seen = []
-    for on in piece.on:
-        seen.append(np.tile(first[:, None], on.shape[1]))
-        some = on.any(axis=1)
+    seen = np.zeros((g, H), np.intp)
+    for on, part in zip(piece.on, split_layers(piece.task.start, seen), strict=True):
+        part[:], some = first[:, None], on.any(axis=1)
         first = np.where(some, first, np.argmin(some))
-    return _side_by_side(seen, g).astype(np.intp) * H + np.arange(H)
+    return seen * H + np.arange(H)  # type: ignore[no-any-return]
 
 
 def _combinations(rows: Array, of: Array) -> Bits:
     """(g,): which rows are linear combinations of the rows of, up to rounding."""
-    _, sigma, V = thin_svd(of)
+    sigma = thin_svd(of)[1]
     rounding = 16 * EPS * max(of.shape) * sigma[0] / sigma[-1]
-    return np.linalg.norm(rows - rows @ V.T @ V, axis=1) <= rounding * np.linalg.norm(rows, axis=1)  # type: ignore[no-any-return]
+    return np.asarray(np.linalg.norm(rows @ complement(of), axis=1) <= rounding * np.linalg.norm(rows, axis=1))
 
 
 def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
-    """theta with the weights and bias into unit k of layer l + 1 moved, by noise, until it is exactly 0 at the rows zero."""
+    """theta with the weights and bias into unit k of layer l + 1 moved, by noise, until it is 0 at the rows zero."""
     theta = theta.copy()
-    net, V = as_net(theta, task.start), thin_svd(zero)[2]  # views
-    row = np.append(net.weights[l][k], net.biases[l][k])
-    row = row - V.T @ (V @ row) if len(V) < len(row) else np.zeros(len(row))
+    net, N = as_net(theta, task.start), complement(zero)  # views
+    row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
     net.weights[l][k], net.biases[l][k] = row[:-1], row[-1]
     return theta
 
 
 def thin_svd(A: Array) -> tuple[Array, Array, Array]:
-    """A = U diag(sigma) V without what is rounding: singular values of at most eps max(A.shape) times the largest are 0."""
+    """A = U diag(sigma) V, sigma > 0: singular values of at most eps max(A.shape) times the largest are rounding, and left out."""
     U, sigma, V = np.linalg.svd(A, full_matrices=False)
     rank = np.count_nonzero(sigma > EPS * max(A.shape) * sigma.max(initial=0))
     return U[:, :rank], sigma[:rank], V[:rank]
+
+
+def complement(A: Array) -> Array:
+    """(d, d - rank): orthonormal columns that span what is orthogonal to the rows of A, (k, d)."""
+    return np.asarray(np.linalg.svd(A)[2][len(thin_svd(A)[1]):].T)
 
 
 def with_ones(h: Array) -> Array:
@@ -282,24 +288,34 @@ def _place(net: MLP, unit: int) -> tuple[int, int]:
 
 def velocity(piece: Piece, theta: Array) -> Array:
     """(p,): theta' = -grad L with the states of piece.  Not a number where z' overflows, for integrators that try steps too long."""
-    return motion(piece, theta).velocity
+    moves, _, shares = _holding(piece, theta)
+    return shares @ moves
 
 
 def motion(piece: Piece, theta: Array) -> Motion:
-    """The velocity with the holds that keep z' = 0 at rest; of many, the smallest."""
-    rest, k, current = piece.rest, len(piece.rest), sweep(piece, theta)
-    df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
-    df[0] = current.df  # the loss without a hold, and each hold without the loss
-    holds.reshape(k + 1, -1)[np.arange(1, k + 1), rest] = 1
-    moves, signals = _velocities(piece, current, df, holds)
-    if k == 0:
+    """The velocity, and the gates that cause it."""
+    moves, signals, shares = _holding(piece, theta)
+    if len(piece.rest) == 0:
         return Motion(moves[0], np.zeros(0), np.zeros(0))
-    mu = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if np.isfinite(moves).all() else np.full(k, np.nan)
-    together = np.append(1, mu)
-    dh = together @ signals.reshape(k + 1, -1)[:, rest]
-    hold, signal = (np.bincount(piece.copy, part) for part in (mu, dh))
-    low = np.where(signal < 0, -hold, hold)
-    return Motion(together @ moves, low, np.abs(signal) - low)
+    dh = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
+    low, signal = (np.bincount(piece.copy, part) for part in (shares[1:], dh))
+    return Motion(shares @ moves, low, signal - low)
+
+
+def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
+    """Velocities, (k + 1, p), and dL/dh, (k + 1, g, H): of the loss without a hold, and of each hold without the loss; and (1, mu).
+
+    The holds mu keep z' = 0 at rest; of many that do, the smallest.
+    """
+    k, current = len(piece.rest), sweep(piece, theta)
+    df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
+    df[0] = current.df
+    holds.reshape(k + 1, -1)[np.arange(1, k + 1), piece.rest] = 1
+    moves, signals = _velocities(piece, current, df, holds)
+    shares = np.ones(k + 1)
+    if k > 0:
+        shares[1:] = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if np.isfinite(moves).all() else np.nan
+    return moves, signals, shares
 
 
 def sweep(piece: Piece, theta: Array) -> Sweep:

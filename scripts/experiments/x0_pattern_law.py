@@ -19,10 +19,10 @@ import numpy as np
 import scipy.fft
 
 from relu_dynamics import (
-    PAPER_TONES, band_means, frequency_error, grid, intrinsic_rates, pattern, pattern_spectrum, predict, tangent_kernel, time_to_half,
+    PAPER_TONES, band_means, frequency_error, intrinsic_rates, pattern, pattern_spectrum, predict, tangent_kernel, time_to_half,
 )
 from scripts.lab import (
-    Claim, Link, encoding, image_inputs, image_runs, image_setup, means, natural_image, ordered, rank_correlation, read,
+    Claim, Link, image_inputs, image_runs, means, natural_image, ordered, rank_correlation, read,
     signal_inputs, signal_runs, style,
 )
 from scripts.lab.rates import strongest, thinned

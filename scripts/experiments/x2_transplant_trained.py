@@ -19,7 +19,7 @@ import numpy as np
 
 from relu_dynamics import PAPER_TONES, frequency_error, grid, pattern, predict
 from scripts.lab import (
-    Claim, Gates, Link, encoding, extremes, last_tenth, means, ordered, read, signal_inputs,
+    Claim, Gates, Link, extremes, last_tenth, means, ordered, read, signal_inputs,
     signal_runs, style,
 )
 from scripts.lab.rates import strongest

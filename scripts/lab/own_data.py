@@ -51,6 +51,8 @@ def read_picture(path: Path) -> np.ndarray:
     if min(values.shape[:2]) < LEAST_PIXELS:
         raise ValueError(f"{path}: too small, {values.shape[1]} x {values.shape[0]} pixels; at "
                          f"least {LEAST_PIXELS} x {LEAST_PIXELS} are needed")
+    if not np.ptp(values) > 0:
+        raise ValueError(f"{path}: a picture of one colour has nothing to learn")
     return np.rint(65535 * np.clip(values, 0, 1)).astype(np.uint16)
 
 
