@@ -113,6 +113,10 @@ DOORS = {
     "first_layer_flow": (rd.first_layer_flow, dict(net=SHALLOW, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "output_layer_flow": (rd.output_layer_flow, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "decompose": (lambda net, x, y: rd.decompose(net, x, y, grid=(6,), patch=3, outputs=True), dict(net=PLANE, x=X, y=Y)),
+    "kernel_product": (rd.kernel_product, dict(net=PLANE, x=X, v=Y)),
+    "kernel_spectrum": (lambda net, x: rd.kernel_spectrum(net, x, 2).values, dict(net=PLANE, x=X)),
+    "kernel_moments": (rd.kernel_moments, dict(net=PLANE, x=X)),
+    "layer_curvature": (lambda net, x: rd.layer_curvature(net, x, 2), dict(net=PLANE, x=X)),
     "intrinsic_rates": (lambda net, x: rd.intrinsic_rates(net, x, (2, 3)), dict(net=PLANE, x=X)),
     "mean_by_displacement": (lambda pairs: rd.mean_by_displacement(pairs, (2,)), dict(pairs=np.array([[1.0, 2.0], [3.0, 5.0]]))),
     "pattern_spectrum": (lambda q, weights: rd.pattern_spectrum(q, (6,), weights=weights), dict(
