@@ -161,7 +161,7 @@ def test_path_kernel_counts_the_paths_that_are_active_at_both_inputs(drawn):
             activity[i].append(x[i, path[0]] * gates)
             outputs[i] += x[i, path[0]] * gates * value
     assert_array_equal(outputs, predict(net, x)[:, 0])
-    assert path_kernel(net, x)[0, 1] == np.dot(activity[0], activity[1])
+    assert path_kernel(net, x)[0, 1] == path_kernel(net, x[:1], x[1:]) == np.dot(activity[0], activity[1])
 
 
 def test_path_kernel_refuses_networks_with_biases():
