@@ -66,7 +66,9 @@ from relu_dynamics.regions1d import (
     EncodedPieces, Pieces, evaluate, regions_on_encoded_segment, regions_on_segment,
 )
 from relu_dynamics.regions2d import (
-    Certificate, Neighbours, Regions, count_regions, draw, locate, neighbours, regions_in_window,
+    Certificate, EncodedRegions, LineCheck, Neighbours, Regions, WallLength, check_on_lines,
+    count_regions, crossed_walls, draw, locate, neighbours, regions_in_encoded_window,
+    regions_in_window, regions_on_triangles, wall_length,
 )
 from relu_dynamics.signals import (
     PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, radial_bands, random_image, tones,
@@ -85,14 +87,15 @@ from relu_dynamics.walls import (
 )
 
 __all__ = [
-    "Adam", "Ball", "Certificate", "Coordinates", "Divergence", "EncodedPieces", "Event", "Flips",
-    "Flow", "FourierFeatures", "Gradient", "History", "Jumps", "KernelMoments", "KernelSpectrum",
-    "Kernels", "MLP", "Neighbours", "OutputFlow", "PAPER_TONES", "Pairs", "Path", "Pieces",
-    "PlaneSpectrum", "PositionalEncoding", "Regions", "SGD", "SharedFrequencies", "Split", "State",
-    "StepSplit", "Trace", "Undecided", "WallSpectrum", "Walls", "WithInput", "adam", "affine_map",
-    "area_average", "backward", "balances", "band_energy", "band_means", "births_and_deaths",
-    "brain", "breakpoints", "by_unit", "change_split", "confusion_of_pairs", "count_bound",
-    "count_regions", "dead_count", "dead_units", "decompose", "descent_direction",
+    "Adam", "Ball", "Certificate", "Coordinates", "Divergence", "EncodedPieces", "EncodedRegions",
+    "Event", "Flips", "Flow", "FourierFeatures", "Gradient", "History", "Jumps", "KernelMoments",
+    "KernelSpectrum", "Kernels", "LineCheck", "MLP", "Neighbours", "OutputFlow", "PAPER_TONES",
+    "Pairs", "Path", "Pieces", "PlaneSpectrum", "PositionalEncoding", "Regions", "SGD",
+    "SharedFrequencies", "Split", "State", "StepSplit", "Trace", "Undecided", "WallLength",
+    "WallSpectrum", "Walls", "WithInput", "adam", "affine_map", "area_average", "backward",
+    "balances", "band_energy", "band_means", "births_and_deaths", "brain", "breakpoints", "by_unit",
+    "change_split", "check_on_lines", "confusion_of_pairs", "count_bound", "count_regions",
+    "crossed_walls", "dead_count", "dead_units", "decompose", "descent_direction",
     "distance_to_wall", "draw", "edge_midpoints", "eeg", "elevation", "evaluate",
     "example_gradients", "first_layer_flow", "flatten", "forward", "frequency_error", "from_torch",
     "gaussian_features", "global_pairs", "gradient_confusion", "grid", "hamming",
@@ -103,11 +106,12 @@ __all__ = [
     "pack", "padded_cosines", "patch_frequency_error", "path_kernel", "pattern", "pattern_spectrum",
     "photograph", "plane_wall_spectrum", "positional_columns", "preactivation_maps",
     "preactivation_rates", "predict", "radial_bands", "random_image", "region_events",
-    "regions_in_window", "regions_on_encoded_segment", "regions_on_segment", "restrict",
-    "sampled_regions", "save", "segment_transform", "sgd", "spectral_norms", "split_layers",
-    "step_split", "surrogate_distance", "surrogate_distances", "tangent_kernel", "time_to_half",
-    "tones", "train", "unflatten", "unique_patterns", "unit_kernels", "unpack", "wall_distances",
-    "wall_jumps", "wall_spectrum", "wall_velocity", "window_transform",
+    "regions_in_encoded_window", "regions_in_window", "regions_on_encoded_segment",
+    "regions_on_segment", "regions_on_triangles", "restrict", "sampled_regions", "save",
+    "segment_transform", "sgd", "spectral_norms", "split_layers", "step_split",
+    "surrogate_distance", "surrogate_distances", "tangent_kernel", "time_to_half", "tones", "train",
+    "unflatten", "unique_patterns", "unit_kernels", "unpack", "wall_distances", "wall_jumps",
+    "wall_length", "wall_spectrum", "wall_velocity", "window_transform",
 ]
 
 __version__ = "0.2.0"

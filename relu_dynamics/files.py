@@ -111,9 +111,9 @@ def from_torch(model: Any) -> MLP:
     end, two Linears in a row, another kind of layer, layers out of order or that do not fit.
 
     >>> import numpy as np, relu_dynamics as rd
-    >>> state = {"0.weight": np.ones((3, 2)), "0.bias": np.zeros(3), "2.weight": np.ones((1, 3))}
+    >>> state = {"0.weight": np.ones((64, 2)), "0.bias": np.zeros(64), "2.weight": np.ones((1, 64))}
     >>> rd.from_torch(state)
-    MLP(2-3-1)
+    MLP(2-64-1)
     """
     if isinstance(model, Mapping):
         return _of_state(model)

@@ -55,6 +55,10 @@ class MLP(NamedTuple):
     def __repr__(self) -> str:
         if not all(isinstance(parts, tuple) and parts for parts in self):
             return one_line(self)
+        if sum(map(np.size, (*self.weights, *self.biases))) < 30:  # a counterexample that can be pasted
+            numbers = [tuple(np.asarray(part).tolist() for part in parts) for parts in self]
+            if len(text := f"MLP({numbers[0]}, {numbers[1]})") <= 100:
+                return text
         return f"MLP({'-'.join(str(k) for k in (*np.shape(self.weights[0])[1:], *(len(W) for W in self.weights)))})"
 
 

@@ -1,19 +1,17 @@
 """The mathematics of the project, once, in its shortest correct form.
 
-All definitions are here, slow, in reading order.  The other modules compute the same things fast,
-and are tested against them.  T1, T2, ... number the statements of the theory, here as elsewhere.
-Arrays hold floats or Fractions: np.vectorize(Fraction, otypes=[object]) makes the one the other.
-On Fractions all is exact but what needs a square root, a sine or a cosine, and is marked "floats".
+All definitions, slow, in reading order: the other modules compute them fast, and are tested against
+them.  T1, T2, ... number the statements of the theory.  Arrays hold floats or Fractions, made by
+np.vectorize(Fraction, otypes=[object]); on Fractions all is exact but what is marked "floats".
 
     x            one input, (m[0],)              X, Q   n inputs and patterns, one per row
     W[l], b[l]   weights, biases of layer l      m[l]   its width; l = 1 .. L, but lists start at 0
     h[l], z[l]   h[0] = x, z[l] = W[l] h[l-1] + b[l], h[l] = q[l] z[l]; the output is f = z[L]
     q            the pattern, (H,): q[l] = (z[l] > 0), so h[l] = max(z[l], 0); a tie z = 0 is off
     u            a unit: H hidden ones in layer order, then the outputs; its wall is where z_u = 0
-    theta        all p parameters in the order W[1], b[1], W[2], ..., row by row
+    theta        all p parameters in the order W[1], b[1], W[2], ..., row by row; ' is d/dt
     J            d f/d theta, (n, m, p), for n inputs and m = m[L] outputs; K = J J^T
     r            f - y, (n, m), for targets y; the loss is |r|^2 / (n m), and g its gradient, (p,)
-    theta' = -g  gradient flow: a prime is a derivative in time
     B            a unitary transform of n samples, (n, n): c = B r; its rows are called modes
 """
 
@@ -69,9 +67,8 @@ def flatten(net: MLP) -> Array:
 
 def unflatten(theta: Array, like: MLP) -> MLP:
     """A network with parameters theta; of 0, ..., p - 1 it shows the place of each in theta."""
-    parts = np.split(theta, np.cumsum([part.size for layer in zip(*like) for part in layer]))
-    weights = (part.reshape(W.shape) for part, W in zip(parts[::2], like.weights))
-    return MLP(tuple(weights), tuple(parts[1::2]))
+    cut = np.split(theta, np.cumsum([part.size for layer in zip(*like) for part in layer]))
+    return MLP(tuple(v.reshape(W.shape) for v, W in zip(cut[::2], like.weights)), tuple(cut[1::2]))
 
 
 # ---------------------------------------------------- patterns, regions and the walls between them
@@ -207,7 +204,7 @@ def gradient_confusion(J: Array, r: Array) -> Array:
     return np.array(gram(J, r) / np.outer(norms, norms), float)
 
 
-# --------------------------------------- gradient flow, and the splits of its rate loss' = -|g|^2
+# -------------------------- gradient flow theta' = -g, and the splits of its rate loss' = -|g|^2
 
 
 def output_rate(J: Array, r: Array) -> Array:
@@ -247,7 +244,7 @@ def hamming_split(T: Array, Q: Array) -> Array:
 
 
 def fourier(grid: tuple[int, ...]) -> Array:
-    """F: the unitary Fourier transform of a grid (n1,) or (n1, n2), row by row (floats)."""
+    """F: the unitary Fourier transform of a grid (n,) or (n1, n2), row by row (floats)."""
     waves = (np.exp(-2j * np.pi * np.outer(range(n), range(n)) / n) / np.sqrt(n) for n in grid)
     return reduce(np.kron, waves)
 
@@ -282,6 +279,11 @@ def pattern_spectrum(Q: Array, B: Array) -> Array:
     return np.sum(abs(B @ Q) ** 2, axis=1)
 
 
+def structure_factor(e: Array, t: Array, k: Array) -> Array:
+    """S, (K,), of jumps e, (w, m, p), at t; K^_kk ~ S_k / (4 n sin^2(pi k / n)) (T55; floats)."""
+    return np.sum(abs(np.tensordot(np.exp(-2j * np.pi * np.outer(k, t)), e, 1)) ** 2, axis=(1, 2))
+
+
 # ----------------------------------------------------------------- finite steps and infinite width
 
 
@@ -300,11 +302,9 @@ def adam_step(theta: Array, g: Array, first: Array, second: Array, t: int, rate:
 
 def step_split(net: MLP, moved: MLP, X: Array) -> tuple[Array, Array]:
     """The change of f if every unit stayed on or off, and what the units that switch add (T19)."""
-    before = [forward(net, x) for x in X]
-    frozen = [forward(moved, x, pattern(trace)) for x, trace in zip(X, before)]
-    after = [forward(moved, x) for x in X]
-    f, f_frozen, f_after = (np.array([trace.z[-1] for trace in t]) for t in (before, frozen, after))
-    return f_frozen - f, f_after - f_frozen
+    before, after = (np.array([forward(either, x).z[-1] for x in X]) for either in (net, moved))
+    frozen = np.array([forward(moved, x, pattern(forward(net, x))).z[-1] for x in X])
+    return frozen - before, after - frozen
 
 
 def infinite_width_kernels(x: Array, x2: Array, layers: int, weight: float, bias: float) -> Any:

@@ -17,7 +17,6 @@ cache, through the same few arrays.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import sys

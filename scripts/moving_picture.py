@@ -27,9 +27,10 @@ from relu_dynamics import (
     regions_in_window, regions_on_segment, tones, train, unflatten,
 )
 from relu_dynamics.files import replacing
+from scripts.lab.style import shade
 
 INPUT = Coordinates(-1.0, 1.0)
-LAYER_COLOURS = ("#0072B2", "#D55E00")
+LAYER_COLOURS = (shade(0, 2), shade(1, 2))
 SYMBOLS = {"minus": "−", "fast-backward": "|◀", "step-backward": "◂", "play fa-flip-horizontal": "◀", "pause": "❙❙", "play": "▶",
            "step-forward": "▸", "fast-forward": "▶|", "plus": "+"}
 

@@ -69,8 +69,8 @@ def write_reports(records: Sequence[dict], failed: Sequence[str], settings: Sett
                              for record in records for row in record["claims"]])
     settled = [{**record, "claims": [row for row in claims if row["experiment"] == record["name"]]}
                for record in records]
-    ledger.write_json(out / "claims.json", {"settings": settings._asdict(),
-                                            "summary": ledger.summary(claims), "claims": claims})
+    whole = {"settings": settings._asdict(), "summary": ledger.summary(claims), "claims": claims}
+    ledger.write_json(out / "claims.json", whole)
     ledger.write_text(out / "claims.md", ledger.markdown(settled, heading))
     ledger.write_text(out / "report.html", report.page(settled, failed, heading, out))
 
@@ -124,8 +124,8 @@ def check(options: argparse.Namespace) -> None:
     """ValueError unless every number is in its range and every input exists."""
     if options.seed < 0 or options.workers < 1:
         raise ValueError("--seed must not be negative; --workers must be at least 1")
-    if any(number is not None and number < 1 for number in (options.seeds, options.epochs,
-                                                            *options.hidden)):
+    counts = (options.seeds, options.epochs, *options.hidden)
+    if any(number is not None and number < 1 for number in counts):
         raise ValueError("--seeds, --epochs and --hidden must be at least 1")
     if options.size is not None and options.size < own_data.LEAST_PIXELS:
         raise ValueError(f"--size must be at least {own_data.LEAST_PIXELS}")
@@ -155,16 +155,19 @@ def read_own(options: argparse.Namespace) -> None:
 def settings_of(options: argparse.Namespace) -> Settings:
     scale = "quick" if options.quick else options.scale
     seeds = tuple(range(options.seed, options.seed + (options.seeds or SEEDS[scale])))
-    pictures = tuple(Own(label, str(path), own_data.name(values, own_data.PICTURE),
-                         min(values.shape[:2]))
-                     for (path, values), label in zip(options.pictures.items(),
-                                                      labels(list(options.pictures)), strict=True))
-    own_signal = None if options.column is None else Own(
-        options.signal.stem, str(options.signal), own_data.name(options.column, own_data.SIGNAL),
-        len(options.column))
+    called = labels(list(options.pictures))
+    pictures = [own(label, path, values, own_data.PICTURE)
+                for label, (path, values) in zip(called, options.pictures.items(), strict=True)]
+    column = None
+    if options.column is not None:
+        column = own(options.signal.stem, options.signal, options.column, own_data.SIGNAL)
     return Settings(scale, seeds, options.grid, options.epochs, options.size, tuple(options.hidden),
-                    in_order(options.inputs),
-                    pictures, own_signal)
+                    in_order(options.inputs), tuple(pictures), column)
+
+
+def own(label: str, path: Path, values: np.ndarray, kind: str) -> Own:
+    """What settings say of own data; their samples are along all axes but the last."""
+    return Own(label, str(path), own_data.name(values, kind), min(values.shape[:-1]))
 
 
 def labels(paths: Sequence[Path]) -> list[str]:
@@ -177,9 +180,9 @@ def labels(paths: Sequence[Path]) -> list[str]:
 
 def keep_own(options: argparse.Namespace, settings: Settings) -> None:
     """Put the own data where every worker finds them, and say which run files are whose."""
-    for own, values in zip(settings.pictures, options.pictures.values(), strict=True):
+    for picture, values in zip(settings.pictures, options.pictures.values(), strict=True):
         own_data.keep(values, own_data.PICTURE, options.out / "runs")
-        print(f"{own.path}: {own.signal}")
+        print(f"{picture.path}: {picture.signal}")
     if settings.signal:
         own_data.keep(np.asarray(options.column), own_data.SIGNAL, options.out / "runs")
         print(f"{settings.signal.path}: {settings.signal.signal}")

@@ -1,4 +1,4 @@
-"""The specification on the very numbers of a float network, as Fractions, and what it does not define."""
+"""The specification on the numbers of a float network, as Fractions, and what it leaves out."""
 
 from fractions import Fraction
 
@@ -6,13 +6,7 @@ import numpy as np
 
 from relu_dynamics import MLP
 from relu_dynamics import specification as spec
-
-
-def rational(values):
-    """The same numbers as Fractions: of an array, or of all arrays of a network."""
-    if isinstance(values, MLP):
-        return MLP(*(tuple(map(rational, arrays)) for arrays in values))
-    return np.vectorize(Fraction, otypes=[object])(values)
+from relu_dynamics.testing import exact_area, rational
 
 
 def exact_walls(net, point):
@@ -30,24 +24,8 @@ def exact_pattern(net, point):
     return spec.pattern(spec.forward(rational(net), rational(point))).tolist()
 
 
-def exact_regions(net, corners):
-    """{pattern: corners} of all regions in a convex polygon."""
-    return {tuple(q.tolist()): part for q, part in spec.regions(rational(net), rational(corners))}
-
-
-def exact_pieces(net, a, b):
-    """(start, end, pattern) of all pieces from a to b, in order."""
-    return [(start, end, tuple(q.tolist())) for start, end, q, *_ in spec.pieces(rational(net), rational(a), rational(b))]
-
-
-def exact_area(polygon):
-    """Half the sum of x y' - x' y over the edges from (x, y) to (x', y')."""
-    (x, y), (x2, y2) = polygon.T, np.roll(polygon, -1, axis=0).T
-    return sum(x * y2 - x2 * y) / 2
-
-
 def exact_width(polygon):
-    """At least the width of a convex polygon and at most twice that, as a float: 2 area / diameter."""
+    """At least the width of a convex polygon, at most twice that, as a float: 2 area / diameter."""
     diameter = max(float(edge @ edge) for p in polygon for edge in polygon - p) ** 0.5
     return 2 * float(exact_area(polygon)) / diameter
 

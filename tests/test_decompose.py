@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from relu_dynamics.flow.decompose import change_split, decompose, step_split
 from relu_dynamics.mlp import MLP, backward, flatten, forward, hidden_units, init, predict, some_rows, unflatten
 from relu_dynamics.patterns import pattern
-from tests.strategies import (
-    degenerate_nets, exact_nets, gates, gaussian_nets, lattice_nets, with_rows, with_traces,
+from relu_dynamics.testing import (
+    degenerate_nets, exact_nets, gaussian_nets, lattice_nets, with_rows,
 )
+from tests.strategies import gates, with_traces
 
 RNG = np.random.default_rng
 GRIDS = [((6,), 3), ((8,), 2), ((4, 6), 2), ((3, 3), 3), ((5,), None), ((5, 1), 1), ((2, 2), 1)]

@@ -11,7 +11,7 @@ from relu_dynamics import (
     MLP, Coordinates, PositionalEncoding, Walls, adam, by_unit, decompose, forward, grid, init, intrinsic_rates,
     plane_wall_spectrum, regions_on_encoded_segment, regions_on_segment, split_layers, train, wall_jumps, wall_spectrum,
 )
-from tests.strategies import exact_nets, gaussian_nets, halves
+from relu_dynamics.testing import exact_nets, gaussian_nets, halves
 from tests.test_rates import close, jacobian, power
 
 RNG = np.random.default_rng

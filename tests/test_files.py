@@ -14,7 +14,7 @@ from numpy.testing import assert_array_equal
 from relu_dynamics.checks import MAX_PARAMETERS
 from relu_dynamics.files import from_torch, load, replacing, save
 from relu_dynamics.mlp import MLP, init
-from tests.strategies import gaussian_nets, lattice_nets
+from relu_dynamics.testing import gaussian_nets, lattice_nets
 
 
 

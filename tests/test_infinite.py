@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from relu_dynamics.infinite import infinite_kernels
 from relu_dynamics.mlp import MLP, forward
 from relu_dynamics.tangent import layer_kernels
-from tests.strategies import halves
+from relu_dynamics.testing import halves
 
 seeds = st.integers(0, 2**32 - 1)
 variances = st.fixed_dictionaries(

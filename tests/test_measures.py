@@ -11,8 +11,9 @@ from relu_dynamics.measures import (
 )
 from relu_dynamics.mlp import MLP, backward, forward, init
 from relu_dynamics.patterns import dead_units, pattern
+from relu_dynamics.testing import exact_nets, halves, nets_with_a_dead_layer, with_rows
 from tests.oracles import exact_pattern
-from tests.strategies import exact_nets, halves, nets_with_a_dead_layer, with_rows, with_traces
+from tests.strategies import with_traces
 
 shapes = st.one_of(st.tuples(st.integers(4, 40)), st.tuples(st.integers(4, 12), st.integers(4, 12)))
 seeds = st.integers(0, 2**32 - 1)

@@ -20,8 +20,10 @@ from relu_dynamics.mlp import (
     MLP, Gradient, Trace, backward, flatten, forward, init, predict, restrict, some_rows,
     unflatten,
 )
-from tests.oracles import rational
-from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, twins, with_layer, with_rows
+from relu_dynamics.testing import (
+    exact_nets, gaussian_nets, halves, lattice_nets, rational, with_rows,
+)
+from tests.strategies import twins, with_layer
 
 
 def step_inside_cell(pattern_at):
@@ -282,6 +284,8 @@ def test_what_is_computed_prints_in_one_line():
     net = init([2, 64, 64, 1], np.random.default_rng(0))
     trace = forward(net, np.ones((3, 2)))
     assert repr(net) == "MLP(2-64-64-1)" and repr(MLP((), ())) == "MLP(weights [], biases [])"
+    small = MLP((np.array([[1.0], [-0.5]]), np.ones((1, 2))), (np.zeros(2), np.array([3.0])))
+    assert repr(small) == "MLP(([[1.0], [-0.5]], [[1.0, 1.0]]), ([0.0, 0.0], [3.0]))" and eval(repr(small)) == small
     assert repr(trace) == "Trace(inputs [3x2, 3x64, 3x64], preacts [3x64, 3x64, 3x1], pattern [3x64, 3x64])"
     deep = init([2, *[4] * 99, 1], np.random.default_rng(0))
     flow = rd.decompose(net, np.ones((3, 2)), np.ones((3, 1)))

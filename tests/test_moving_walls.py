@@ -12,7 +12,7 @@ from relu_dynamics.mlp import MLP, backward, forward, init, predict
 from relu_dynamics.patterns import pattern
 from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import regions_in_window
-from tests.strategies import gaussian_nets
+from relu_dynamics.testing import gaussian_nets
 
 RNG = np.random.default_rng
 SEEDS = st.integers(0, 999)

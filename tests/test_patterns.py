@@ -10,8 +10,9 @@ from relu_dynamics.mlp import MLP, backward, forward, hidden_units, init, predic
 from relu_dynamics.patterns import (
     affine_map, dead_units, hamming, pack, pattern, preactivation_maps, unique_patterns, unpack,
 )
+from relu_dynamics.testing import exact_nets, gaussian_nets, with_rows
 from tests.oracles import exact_pattern
-from tests.strategies import exact_nets, gaussian_nets, twins, with_rows
+from tests.strategies import twins
 
 
 @st.composite

@@ -12,7 +12,7 @@ from relu_dynamics import (
     tangent_kernel,
 )
 from relu_dynamics.mlp import some_rows
-from tests.strategies import exact_nets, gaussian_nets, halves
+from relu_dynamics.testing import exact_nets, gaussian_nets, halves
 
 RNG = np.random.default_rng
 GRIDS = st.one_of(st.tuples(st.integers(1, 9)), st.tuples(st.integers(1, 4), st.integers(1, 4)))

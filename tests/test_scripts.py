@@ -1,6 +1,7 @@
 """The scripts as their users run them: every experiment, any executor, own data, interruptions."""
 
 import json
+import multiprocessing
 import os
 import pickle
 import re
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +40,9 @@ def results(folder):
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory):
-    """Every experiment, tiny, in this process, and the reports."""
+    """Every experiment, tiny, in two processes, and the reports."""
     out = tmp_path_factory.mktemp("reproduced")
-    with ThreadPoolExecutor(1) as executor:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
         records, failed = carry_out(ALL, TINY, out, executor)
     assert not failed
     reproduce.write_reports(list(records.values()), ["e99"], TINY, out)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from relu_dynamics.signals import (
     PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, random_image, tones,
 )
-from tests.strategies import halves
+from relu_dynamics.testing import halves
 
 small = st.integers(1, 7)
 

@@ -20,7 +20,7 @@ from relu_dynamics.spectrum import (
     band_energy, frequency_error, patch_frequency_error, segment_transform,
     window_transform,
 )
-from tests.strategies import gaussian_nets
+from relu_dynamics.testing import gaussian_nets
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -19,9 +19,8 @@ from relu_dynamics.tangent import (
     confusion_of_pairs, descent_direction, example_gradients, gradient_confusion, layer_kernels,
     loss_gradient_gram, output_sensitivities, path_kernel, preactivation_rates, tangent_kernel, unit_kernels,
 )
-from tests.strategies import (
-    exact_nets, gates, gaussian_nets, halves, lattice_nets, twins, with_layer, with_rows, with_traces,
-)
+from relu_dynamics.testing import exact_nets, gaussian_nets, halves, lattice_nets, with_rows
+from tests.strategies import gates, twins, with_layer, with_traces
 
 
 def close(actual, expected):

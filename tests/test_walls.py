@@ -13,12 +13,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from relu_dynamics import walls
 from relu_dynamics.mlp import MLP, predict
 from relu_dynamics.patterns import affine_map, pattern, preactivation_maps
+from relu_dynamics.testing import (
+    exact_nets, gaussian_nets, lattice_nets, nets_with_walls_through, rational, with_rows,
+)
 from relu_dynamics.walls import (
     count_bound, distance_to_wall, hyperplane_cosines, inscribed_ball, lengths, lipschitz_bound,
     padded_cosines, spectral_norms, surrogate_distance, surrogate_distances, wall_distances,
 )
-from tests.oracles import exact_pattern, exact_walls, rational
-from tests.strategies import exact_nets, gaussian_nets, lattice_nets, nets_with_walls_through, twins, with_rows, with_traces
+from tests.oracles import exact_pattern, exact_walls
+from tests.strategies import twins, with_traces
 
 seeds = st.integers(0, 2**32 - 1)
 EPS = np.finfo(float).eps

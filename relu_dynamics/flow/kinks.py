@@ -111,11 +111,14 @@ class Sweep(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """The velocity of the parameters, and how far the gates of the j holds are inside [0, 1]."""
+    """The velocity of the parameters, and how far the gates of the j holds are inside [0, 1].
+
+    Both margins are positive only where the kink is convex, dL/dh > 0: nothing rests on the others.
+    """
 
     velocity: Array  # (p,)
-    low: Array       # (j,) lambda |dL/dh|
-    high: Array      # (j,) (1 - lambda) |dL/dh|
+    low: Array       # (j,) lambda dL/dh
+    high: Array      # (j,) (1 - lambda) dL/dh
 
 
 def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Task:
@@ -216,7 +219,7 @@ def _pull(piece: Piece, theta: Array) -> States:
     push = _pushes(piece, theta, moves.velocity).ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
-    slack = SLACK * (moves.low + moves.high) + NEGLIGIBLE
+    slack = SLACK * np.abs(moves.low + moves.high) + NEGLIGIBLE
     pull[piece.rest] = np.where(moves.high < -slack, 1, np.where(moves.low < -slack, -1, 0))[piece.copy]
     return pull
 
@@ -242,26 +245,30 @@ def _seen(piece: Piece) -> Indices:
 
 def _combinations(rows: Array, of: Array) -> Bits:
     """(g,): which rows are linear combinations of the rows of, up to rounding."""
-    _, sigma, V = thin_svd(of)
+    sigma = thin_svd(of)[1]
     rounding = 16 * EPS * max(of.shape) * sigma[0] / sigma[-1]
-    return np.linalg.norm(rows - rows @ V.T @ V, axis=1) <= rounding * np.linalg.norm(rows, axis=1)  # type: ignore[no-any-return]
+    return np.asarray(np.linalg.norm(rows @ complement(of), axis=1) <= rounding * np.linalg.norm(rows, axis=1))
 
 
 def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
-    """theta with the weights and bias into unit k of layer l + 1 moved, by noise, until it is exactly 0 at the rows zero."""
+    """theta with the weights and bias into unit k of layer l + 1 moved, by noise, until it is 0 at the rows zero."""
     theta = theta.copy()
-    net, V = as_net(theta, task.start), thin_svd(zero)[2]  # views
-    row = np.append(net.weights[l][k], net.biases[l][k])
-    row = row - V.T @ (V @ row) if len(V) < len(row) else np.zeros(len(row))
+    net, N = as_net(theta, task.start), complement(zero)  # views
+    row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
     net.weights[l][k], net.biases[l][k] = row[:-1], row[-1]
     return theta
 
 
 def thin_svd(A: Array) -> tuple[Array, Array, Array]:
-    """A = U diag(sigma) V without what is rounding: singular values of at most eps max(A.shape) times the largest are 0."""
+    """A = U diag(sigma) V, sigma > 0: singular values of at most eps max(A.shape) times the largest are rounding, and left out."""
     U, sigma, V = np.linalg.svd(A, full_matrices=False)
     rank = np.count_nonzero(sigma > EPS * max(A.shape) * sigma.max(initial=0))
     return U[:, :rank], sigma[:rank], V[:rank]
+
+
+def complement(A: Array) -> Array:
+    """(d, d - rank): orthonormal columns that span what is orthogonal to the rows of A, (k, d)."""
+    return np.asarray(np.linalg.svd(A)[2][len(thin_svd(A)[1]):].T)
 
 
 def with_ones(h: Array) -> Array:
@@ -291,9 +298,8 @@ def motion(piece: Piece, theta: Array) -> Motion:
     if len(piece.rest) == 0:
         return Motion(moves[0], np.zeros(0), np.zeros(0))
     dh = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
-    hold, signal = (np.bincount(piece.copy, part) for part in (shares[1:], dh))
-    low = np.where(signal < 0, -hold, hold)
-    return Motion(shares @ moves, low, np.abs(signal) - low)
+    low, signal = (np.bincount(piece.copy, part) for part in (shares[1:], dh))
+    return Motion(shares @ moves, low, signal - low)
 
 
 def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, cast, check_count, check_direction, check_fraction, check_function,
+    Array, Bits, as_real, cast, check_count, check_direction, check_fraction, check_function,
     check_kind, check_more_rows, check_net, check_same_shapes, check_same_units, check_units,
 )
 from relu_dynamics.mlp import MLP, Trace, joined_pattern, trace_blocks, traced_examples

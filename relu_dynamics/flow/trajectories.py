@@ -36,7 +36,7 @@ from relu_dynamics.checks import (
     Array, Bits, Indices, Undecided, check_count, check_net, check_pattern, check_size, check_times, check_tolerance, one_line,
 )
 from relu_dynamics.flow.kinks import (
-    EPS, ON, REST, Piece, States, Task, as_net, distances, first_states, freeze, make_task, margins, next_states,
+    EPS, ON, REST, Piece, States, Task, as_net, complement, distances, first_states, freeze, make_task, margins, next_states,
     sweep, thin_svd, velocity, with_ones,
 )
 from relu_dynamics.mlp import MLP, Trace, flatten, run, traced_examples, unflatten
@@ -329,7 +329,7 @@ class _Modes(NamedTuple):
 
 def _follow_exactly(piece: Piece, theta: Array, start: float, times: Array) -> tuple[float, Array, int | None, list[Array]]:
     modes = _modes(piece, theta)
-    lift = np.maximum(0, modes.noise - modes.margins)
+    start_margins = np.maximum(0, modes.margins) + modes.noise
 
     def at(elapsed: float) -> Array:
         moved = theta.copy()
@@ -338,38 +338,42 @@ def _follow_exactly(piece: Piece, theta: Array, start: float, times: Array) -> t
         net.biases[0][:] += change[:, -1]
         return moved
 
-    elapsed, ended_by = _first_zero(modes.margins + lift, modes.margin_amplitudes, modes.rates, times[-1] - start)
+    elapsed, ended_by = _first_zero(start_margins, modes.margin_amplitudes, modes.rates, times[-1] - start)
     end = times[-1] if ended_by is None else start + elapsed
     return end, at(elapsed), ended_by, [at(now - start) for now in times if now <= end]
 
 
 def _modes(piece: Piece, theta: Array) -> _Modes:
-    """With rho = sqrt(weight) r and S = d rho / d(w, b), gated and projected: rho' = -S S^T rho, (w, b)' = -S^T rho.
+    """With rho = sqrt(weight) r and S = d rho / d(w, b), gated: rho' = -S S^T rho, (w, b)' = -S^T rho.
 
-    S is constant.  If S = sum_e sigma_e u_e v_e^T and s_e = u_e . rho(0), then c_e = sigma_e^2 and the
-    amplitudes are -c_e s_e u_e of rho and -sigma_e s_e v_e of (w, b).
+    The columns of free[k] are an orthonormal basis of the (w_k, b_k) that leave what rests of unit k at 0, then zeros;
+    in these coordinates S is constant.  If S = sum_e sigma_e u_e v_e^T and s_e = u_e . rho(0), then c_e = sigma_e^2
+    and the amplitudes are -c_e s_e u_e of rho and -sigma_e s_e free v_e of (w, b).
     """
     task, state = piece.task, piece.state
     start, x, resting = sweep(piece, theta), with_ones(task.x), state == REST
     root, out = np.sqrt(task.weight), start.net.weights[1]
-    pinned = [_pseudo_inverse(x[rows]) for rows in resting.T]  # (m[0] + 1, entries at rest) per unit
-    free = np.array([np.eye(x.shape[1]) - Q @ x[rows] for Q, rows in zip(pinned, resting.T, strict=True)]).reshape(-1, *2 * x.shape[1:])
-    pulls = np.einsum("ik,ok,ic->kcio", root * (state == ON), out, x)  # (w_k, b_k)' = -free_k pulls_k rho
+    free = np.zeros((len(out.T), x.shape[1], x.shape[1]))
+    for basis, rows in zip(free, resting.T, strict=True):
+        columns = complement(x[rows])
+        basis[:, : columns.shape[1]] = columns
+    pulls = np.einsum("ik,ok,ic->kcio", root * (state == ON), out, x)  # (w_k, b_k)' = -free_k free_k^T pulls_k rho
     units, d, g, m = pulls.shape
-    S = np.einsum("kcb,kbio->iokc", free, pulls).reshape(g * m, units * d)
+    S = np.einsum("kcb,kcio->iokb", free, pulls).reshape(g * m, units * d)
     U, sigma, V = thin_svd(S)
     V[:, ~S.any(axis=0)] = 0  # what nothing moves does not move by rounding either
     rho = (start.df / root).ravel()
     along = U.T @ rho
-    parameters = -(V.T * (sigma * along)).reshape(units, d, len(sigma))
+    parameters = -free @ (V.T * (sigma * along)).reshape(units, d, len(sigma))
     inside = np.where(piece.held, 0, np.where(state == ON, 1, -1))
     z_amplitudes = inside[:, :, None] * np.einsum("ic,kce->ike", x, parameters)
-    gates = _gate_functionals(resting, root, out, pinned, pulls)
+    gates = _gate_functionals(resting, root, out, [_pseudo_inverse(x[rows]) for rows in resting.T], pulls)
+    sizes = (root * (np.abs(start.df / task.weight + task.y) + np.abs(task.y))).ravel()  # of the terms of rho
     terms = np.abs(x) @ np.abs(np.column_stack([start.net.weights[0], start.net.biases[0]])).T
     return _Modes(sigma**2, parameters,
                   np.concatenate([distances(piece, start.z).ravel(), gates @ rho]),
                   np.concatenate([z_amplitudes.reshape(g * units, len(sigma)), -gates @ (U * (sigma**2 * along))]),
-                  np.maximum(SMALLEST, NUDGE * np.concatenate([terms.ravel(), np.abs(gates) @ np.abs(rho)])))
+                  np.maximum(SMALLEST, NUDGE * np.concatenate([terms.ravel(), np.abs(gates) @ sizes])))
 
 
 def _pseudo_inverse(A: Array) -> Array:

@@ -11,8 +11,14 @@ per activation pattern.  In reading order:
     lift            step 7: the pre-activations of the next layer at its vertices
     unit_by_unit    the same, one wall at a time, where walls meet, touch or coincide
     found, bits     what both hand over; words of 64 activation bits
-    regions         the answer: Regions, and neighbours
-    affine, certificate, location, drawing    what can be asked of it
+    regions         the answer: Regions
+    affine, certificate   what can be asked of it
+    start           where an enumeration begins: one face, or triangles with inputs at corners
+    triangulation   triangles, halved without hanging vertices
+    encoded         the answer under an encoding: EncodedRegions
+    settle          where halving the triangles changes how the walls lie
+    encoded_window  regions_in_encoded_window, regions_on_triangles
+    neighbours, location, drawing, lines    what can be asked of either answer
 
     half-edge h   2e runs along edge e from its start to its end, 2e + 1 back; h ^ 1 is the other
                   one; the face of h lies to its left, -1 outside the window
@@ -26,9 +32,18 @@ on each face.
 
 from relu_dynamics.regions2d.certificate import Certificate
 from relu_dynamics.regions2d.drawing import draw
+from relu_dynamics.regions2d.encoded import EncodedRegions
+from relu_dynamics.regions2d.encoded_window import regions_in_encoded_window, regions_on_triangles
+from relu_dynamics.regions2d.lines import (
+    LineCheck, WallLength, check_on_lines, crossed_walls, wall_length,
+)
 from relu_dynamics.regions2d.location import locate
-from relu_dynamics.regions2d.regions import Neighbours, Regions, neighbours
+from relu_dynamics.regions2d.neighbours import Neighbours, neighbours
+from relu_dynamics.regions2d.regions import Regions
 from relu_dynamics.regions2d.window import count_regions, regions_in_window
 
-__all__ = ["Certificate", "Neighbours", "Regions", "count_regions", "draw", "locate", "neighbours",
-           "regions_in_window"]
+__all__ = [
+    "Certificate", "EncodedRegions", "LineCheck", "Neighbours", "Regions", "WallLength",
+    "check_on_lines", "count_regions", "crossed_walls", "draw", "locate", "neighbours",
+    "regions_in_encoded_window", "regions_in_window", "regions_on_triangles", "wall_length",
+]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import Array, Bits, as_real, check_kind
+from relu_dynamics.regions2d.encoded import EncodedRegions
 from relu_dynamics.regions2d.regions import Regions
 
 if TYPE_CHECKING:
@@ -15,33 +16,29 @@ if TYPE_CHECKING:
     from matplotlib.collections import PolyCollection
 
 
-def draw(ax: Axes, regions: Regions, colour: str | ArrayLike = "pattern", *, walls: bool = True,
-         cmap: str = "viridis", linewidth: float = 0.5) -> PolyCollection:
+def draw(ax: Axes, regions: Regions | EncodedRegions, colour: str | ArrayLike = "pattern", *,
+         walls: bool = True, cmap: str = "viridis", linewidth: float = 0.5) -> PolyCollection:
     """Fill the regions, and draw the walls over them, each layer in its own colour.
 
-    colour is "pattern" (patterns that differ in few units look alike), "slope" (hue for
-    the direction and brightness for the size of the first output's gradient), one value
-    per region, (F,), mapped by cmap, or one RGB or RGBA colour per region, (F, 3 or 4).
+    colour is "pattern" (patterns that differ in few units look alike), "slope" (hue for the
+    direction and brightness for the size of the first output's gradient; not under an encoding,
+    where it varies in a region), one value per region, (F,), mapped by cmap, or one RGB or RGBA
+    colour per region, (F, 3 or 4).
     """
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
 
     check_kind("ax", ax, Axes)
-    check_kind("regions", regions, Regions)
+    check_kind("regions", regions, Regions, EncodedRegions)
     linewidth = float(as_real("linewidth", linewidth, ()))
-    corners = np.split(regions.vertices[regions.face_vertex], regions.face_start[1:-1])
-    faces = PolyCollection(corners, linewidths=0.3, rasterized=True)
-    if isinstance(colour, str):
-        if colour not in ("pattern", "slope"):
-            raise ValueError("colour must be 'pattern', 'slope', or one value or colour per "
-                             f"region. Got {colour!r}.")
-        colours = (_pattern_colours(regions.pattern) if colour == "pattern"
-                   else _slope_colours(regions.slope[:, 0]))
-    else:
-        colours = as_real("colour", colour)
-        if colours.shape[:1] != (len(regions),) or colours.shape[1:] not in ((), (3,), (4,)):
-            raise ValueError("colour must be one value or one RGB(A) colour per region, "
-                             f"{len(regions)} of them. Got shape {colours.shape}.")
+    colours = _colours(regions, colour)
+    if isinstance(regions, Regions):
+        corners, start = regions.vertices[regions.face_vertex], regions.face_start
+    else:  # the convex pieces, without lines between them
+        sub, cycles = regions.pieces, regions.cycles
+        corners, start = sub.points[sub.edges.ravel()[cycles.half_edge]], cycles.start
+        colours = colours[regions.region]
+    faces = PolyCollection(np.split(corners, start[1:-1]), linewidths=0.3, rasterized=True)
     if colours.ndim == 1:
         faces.set_array(colours)
         faces.set_cmap(cmap)
@@ -51,12 +48,27 @@ def draw(ax: Axes, regions: Regions, colour: str | ArrayLike = "pattern", *, wal
     ax.add_collection(faces)
     if walls:
         _draw_walls(ax, regions, linewidth)
-    (x0, y0), (x1, y1) = regions.window.min(axis=0), regions.window.max(axis=0)
+    (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
     ax.set(xlim=(x0, x1), ylim=(y0, y1), aspect="equal")
     return faces
 
 
-def _draw_walls(ax: Axes, regions: Regions, linewidth: float) -> None:
+def _colours(regions: Regions | EncodedRegions, colour: str | ArrayLike) -> Array:
+    if isinstance(colour, str):
+        if colour == "pattern":
+            return _pattern_colours(regions.pattern)
+        if colour == "slope" and isinstance(regions, Regions):
+            return _slope_colours(regions.slope[:, 0])
+        raise ValueError("colour must be 'pattern', one value or one colour per region, or 'slope' "
+                         f"for regions without an encoding. Got {colour!r}.")
+    colours = as_real("colour", colour)
+    if colours.shape[:1] != (len(regions),) or colours.shape[1:] not in ((), (3,), (4,)):
+        raise ValueError("colour must be one value or one RGB(A) colour per region, "
+                         f"{len(regions)} of them. Got shape {colours.shape}.")
+    return colours
+
+
+def _draw_walls(ax: Axes, regions: Regions | EncodedRegions, linewidth: float) -> None:
     """The first layer's walls darkest and widest."""
     from matplotlib.collections import LineCollection
 

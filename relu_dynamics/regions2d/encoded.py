@@ -13,7 +13,7 @@ from relu_dynamics.checks import Array, Bits, Indices, Words
 from relu_dynamics.geometry import Cycles, Subdivision
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.bits import bits_set, packed_patterns, unpacked
-from relu_dynamics.regions2d.found import Found
+from relu_dynamics.regions2d.found import Found, roots
 from relu_dynamics.regions2d.triangulation import Triangulation
 
 
@@ -37,6 +37,7 @@ class EncodedRegions:
     pieces: Subdivision    # the convex pieces; the owner of edges of the triangulation is below 0
     cycles: Cycles         # and their half-edges
     region: Indices        # (pieces,) the region that each is part of
+    triangle: Indices      # (pieces,) and the triangle
     triangulation: Triangulation
     resolution: float      # so many legs of a triangle go into the shortest wave; inf: exact
     unsettled: Array       # (k, 3, 2) triangles in which the last halving still changed the regions
@@ -126,7 +127,8 @@ def assemble_encoded(net: MLP, mesh: Triangulation, found: Found, resolution: fl
     area = np.asarray(np.bincount(region, found.area), np.float64)
     return EncodedRegions(
         sub.points, sub.edges[sides], beside, np.maximum(sub.owner[sides], -1), packed, area,
-        found.tolerance, found.level, sub, found.cycles, region, mesh, resolution, unsettled, net)
+        found.tolerance, found.level, sub, found.cycles, region,
+        roots(found.layers, np.arange(found.faces)), mesh, resolution, unsettled, net)
 
 
 def _loops(regions: EncodedRegions) -> tuple[list[Array], Indices]:
@@ -134,9 +136,10 @@ def _loops(regions: EncodedRegions) -> tuple[list[Array], Indices]:
     sub, region = regions.pieces, regions.region
     inner = np.repeat((sub.owner < 0) & (sub.face.reshape(-1, 2) >= 0).all(axis=1), 2)
     following = sub.next.copy()
-    while (on := inner[following] & (sub.face >= 0)).any():
-        following[on] = sub.next[following[on] ^ 1]
     half = np.flatnonzero(~inner & (sub.face >= 0))
+    on = half
+    while len(on := on[inner[following[on]]]):
+        following[on] = sub.next[following[on] ^ 1]
     loop = np.full(len(following), -1)
     loop[half] = components(len(following), half, following[half])[half]
     _, first = np.unique(loop[half], return_index=True)

@@ -1,14 +1,12 @@
-"""The answer: the regions of a network in a window as a planar complex, and their neighbours."""
+"""The answer: the regions of a network in a window as a planar complex."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
-
 import numpy as np
 
-from relu_dynamics.checks import Array, Bits, Indices, Words, check_kind, one_line
+from relu_dynamics.checks import Array, Bits, Indices, Words
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.affine import affine_maps
 from relu_dynamics.regions2d.bits import packed_patterns, unpacked
@@ -94,23 +92,3 @@ def assemble(net: MLP, corners: Array, found: Found) -> Regions:
     return Regions(sub.points, sub.edges, sub.face.reshape(-1, 2), owner, cycles.start, corner,
                    found.area, found.tolerance, found.layers, found.scales, found.level, corners,
                    net)
-
-
-class Neighbours(NamedTuple):
-    """Pairs of regions with a common side."""
-
-    faces: Indices  # (k, 2) to the left and to the right of the edge
-    edge: Indices   # (k,) regions.edge_owner[edge] is the unit in which they differ
-
-    def __repr__(self) -> str:
-        return one_line(self)
-
-
-def neighbours(regions: Regions) -> Neighbours:
-    """Which regions share a side, and by which edge.
-
-    In general position their patterns differ in its owner alone (T38).
-    """
-    check_kind("regions", regions, Regions)
-    edge = np.flatnonzero((regions.edge_faces >= 0).all(axis=1))
-    return Neighbours(regions.edge_faces[edge], edge)

@@ -11,8 +11,8 @@ import numpy as np
 
 from relu_dynamics import spectral_norms
 from scripts.lab import (
-    Claim, Link, chain, coordinates, encodings, image_runs, means, ordered, over_checkpoints,
-    style,
+    Claim, Link, chain, coordinates, encodings, image_runs, means, named, ordered,
+    over_checkpoints, style,
 )
 
 TITLE = "Spectral norms of the layers"
@@ -38,7 +38,7 @@ def claims(data):
     for image, values in zip(data["images"].tolist(), data["values"], strict=True):
         if image == "random image":
             continue
-        table = dict(zip(names, values, strict=True))
+        table = named(names, values)
         end = {name: by[-1].prod(axis=1) for name, by in table.items()}
         change = {name: abs(by[-1] / by[0] - 1) for name, by in table.items()}
         result += [
@@ -67,11 +67,11 @@ def claims(data):
                 result.append(Claim(
                     "E10e", f"at the end: the largest layer is the second for coordinates, the "
                             f"fourth for {many[-1]}",
-                    means({f"{name} layer {l}": table[name][-1, :, l - 1] for name,
-                           l in largest.items()}),
+                    means({f"{name} layer {l}": table[name][-1, :, l - 1]
+                           for name, l in largest.items()}),
                     [Link(f"layer {l} > others, {name}",
-                          table[name][-1, :, l - 1] - np.delete(table[name][-1], l - 1,
-                                                                axis=1).max(axis=1))
+                          table[name][-1, :, l - 1]
+                          - np.delete(table[name][-1], l - 1, axis=1).max(axis=1))
                      for name, l in largest.items()], image=image))
     return result
 
@@ -80,7 +80,7 @@ def draw(data):
     figure, axes = style.panels(2, max(2, len(data["images"])))
     names, images = data["inputs"].tolist(), data["images"].tolist()
     for ax, image, table in zip(axes[0], images, data["values"], strict=False):
-        style.over_epochs(ax, data["epochs"], dict(zip(names, table.prod(axis=3), strict=True)),
+        style.over_epochs(ax, data["epochs"], named(names, table.prod(axis=3)),
                           "product of spectral norms")
         ax.set_yscale("log")
         ax.set_title(image, loc="left", fontsize="medium")

@@ -11,9 +11,8 @@ import numpy as np
 
 from relu_dynamics import hyperplane_cosines, padded_cosines
 from scripts.lab import (
-    Claim, Link, chain, each, encodings, image_inputs, image_runs, means, natural_image, ordered,
-    ordering,
-    over_checkpoints, read, style,
+    Claim, Link, chain, each, encodings, image_inputs, image_runs, means, named, natural_image,
+    ordered, ordered_in_each, over_checkpoints, read, style,
 )
 
 TITLE = "Angles between hyperplanes"
@@ -43,9 +42,8 @@ def measure(settings, folder):
              for seed in settings.seeds] for name in names]
     matrix = padded_cosines(read(wanted[natural, names[-1], settings.seeds[0]], folder).nets[-1])
     blocks = len(matrix) // 4
-    return {**table, "natural": natural, "size": np.array(size),
-            "matrix": matrix[: 4 * blocks, : 4 * blocks].reshape(blocks, 4, blocks,
-                                                                 4).mean(axis=(1, 3))}
+    tiles = matrix[: 4 * blocks, : 4 * blocks].reshape(blocks, 4, blocks, 4)
+    return {**table, "natural": natural, "size": np.array(size), "matrix": tiles.mean(axis=(1, 3))}
 
 
 def off_diagonal(C):
@@ -55,24 +53,22 @@ def off_diagonal(C):
 def claims(data):
     names, result = data["inputs"].tolist(), []
     many, layers = encodings(names), data["values"].shape[-1]
-    size = dict(zip(names, data["size"], strict=True))
+    size = named(names, data["size"])
     for image, table in zip(data["images"].tolist(), data["values"], strict=True):
-        end = {name: values[-1].T for name, values in zip(names, table,
-                                                          strict=True)}  # (layers, seeds)
+        end = named(names, table[:, -1].swapaxes(1, 2))  # each (layers, seeds)
         least = {name: end[name][1:].min(axis=0) for name in many if layers > 1}
         more = {name: values - end[name][0] for name, values in least.items()}
-        depth = [chain(*(f"{name} layer {l}" for l in range(layers, 1, -1))) for name in many[-2:]]
-        by_layer = {f"{name} layer {l + 1}": end[name][l] for name in many[-2:]
-                    for l in range(1, layers)}
+        by_layer = {name: {f"layer {l + 1}": end[name][l] for l in range(1, layers)}
+                    for name in many[-2:]}
+        order = chain(*(f"layer {l}" for l in range(layers, 1, -1)))
         result += [
             Claim("E11a", "at the end the mean cosine is positive in every layer after the first, "
                           "for the encodings", means(least),
                   each("smallest layer's mean", least), image=image),
             Claim("E11b", "and larger than in the first layer, for the encodings", means(more),
                   each("smallest later > first", more), image=image),
-            Claim("E11c", f"the mean cosine grows with depth, {' and '.join(depth)}",
-                  means(by_layer),
-                  [link for order in depth for link in ordering(order, by_layer)], image=image),
+            ordered_in_each("E11c", "the mean cosine grows with depth, {}, under the two highest "
+                                    "encodings", order, by_layer, image=image),
             ordered("E11d", "mean cosine of the last hidden layer {}", chain(*reversed(many)),
                     {name: end[name][-1] for name in many}, image=image),
         ]

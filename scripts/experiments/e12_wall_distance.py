@@ -11,7 +11,7 @@ space of sines and cosines.
 import numpy as np
 
 from relu_dynamics import distance_to_wall, surrogate_distance
-from scripts.lab import Claim, each, image_runs, means, over_checkpoints, rise, style
+from scripts.lab import Claim, each, image_runs, means, named, over_checkpoints, rise, style
 
 TITLE = "Distance to the nearest wall"
 SOURCE = "the paper's region_narrowness.py"
@@ -43,19 +43,18 @@ def claims(data):
         for kind, words in enumerate((("c", "d", "exact", "question"),
                                       ("a", "b", "surrogate", "paper"))):
             wider, falls, word, whose = words
-            distance = dict(zip(names, table[..., kind], strict=True))
+            distance = named(names, table[..., kind])
             start = {name: values[epochs <= 1] for name, values in distance.items()}
             later = {name: values[epochs >= 1] for name, values in distance.items()}
             result += [
                 Claim(f"E12{wider}", f"the first epoch widens the {word} distance threefold or "
                                      f"more, for every input", means(start),
-                      each("epoch 1 > 3 x epoch 0", {name: np.log10(values[-1] / (3 * values[0]))
-                                                     for name, values in start.items()}),
+                      each("epoch 1 > 3 x epoch 0", start, lambda d: np.log10(d[-1] / (3 * d[0]))),
                       kind=whose, image=image),
                 Claim(f"E12{falls}", f"then the {word} distance falls, for every input",
                       means(later),
-                      each("epoch 1 > last", {name: -rise(np.log10(values)) for name,
-                                              values in later.items()}), kind=whose, image=image),
+                      each("epoch 1 > last", later, lambda d: -rise(np.log10(d))), kind=whose,
+                      image=image),
             ]
     return result
 
@@ -64,7 +63,7 @@ def draw(data):
     figure, axes = style.panels(len(data["images"]), 2)
     for row, image, table in zip(axes, data["images"].tolist(), data["values"], strict=True):
         for ax, kind, title in zip(row, (0, 1), ("exact", "surrogate |z| / |w|"), strict=True):
-            values = dict(zip(data["inputs"].tolist(), 1000 * table[..., kind], strict=True))
+            values = named(data["inputs"].tolist(), 1000 * table[..., kind])
             style.over_epochs(ax, data["epochs"], values,
                               "mean distance to a wall x 1000\n(lengths in the space of inputs)")
             ax.set_title(f"{image}: {title}", loc="left", fontsize="medium")

@@ -12,7 +12,7 @@ encodings of anything: no pixel is near them.
 import numpy as np
 
 from relu_dynamics import init, inscribed_ball
-from scripts.lab import chain, ordered, style
+from scripts.lab import chain, named, ordered, style
 
 TITLE = "Inscribed balls of the first layer's cells"
 SOURCE = "the paper's inspheres.py"
@@ -29,8 +29,7 @@ def runs(settings):
 
 def measure(settings, folder):
     """radius (levels, seeds): the mean over points."""
-    units, points, radius = (settings.hidden or (UNITS[settings.scale],
-                                                 ))[0], POINTS[settings.scale], []
+    units, points, radius = UNITS[settings.scale], POINTS[settings.scale], []
     for L in LEVELS:
         by_seed = []
         for seed in settings.seeds:
@@ -44,8 +43,7 @@ def measure(settings, folder):
 
 
 def claims(data):
-    radius = {f"L={L}": values for L, values in zip(data["levels"].tolist(), data["radius"],
-                                                    strict=True)}
+    radius = named([f"L={L}" for L in data["levels"]], data["radius"])
     return [ordered("E13", "the inscribed radius grows with L: {}", chain(*reversed(radius)),
                     radius)]
 

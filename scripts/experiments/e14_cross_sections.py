@@ -14,8 +14,8 @@ import numpy as np
 
 from relu_dynamics import MLP, count_regions, grid, pattern, restrict
 from scripts.lab import (
-    Claim, chain, each, encodings, image_inputs, means, natural_image, natural_runs, ordered,
-    ordering, read, style,
+    Claim, chain, each, encodings, image_inputs, means, named, natural_image, natural_runs,
+    ordered, ordered_in_each, read, style,
 )
 
 TITLE = "Cross-sections of the encoding space"
@@ -75,20 +75,20 @@ def first_layer(net):
 
 def claims(data):
     names = data["inputs"].tolist()
-    first, whole = ({f"{name} {plane}": data["regions"][k, :, p, part] for k,
-                     name in enumerate(names) for p, plane in enumerate(PLANES)}
-                    for part in (0, 1))
-    gap = {key: whole[key] - first[key] for key in first}
-    orders = [chain(*(f"{name} {plane}" for name in names)) for plane in PLANES]
+    first, whole = ({plane: named(names, data["regions"][:, :, p, part])
+                     for p, plane in enumerate(PLANES)} for part in (0, 1))
+    every = {f"{name}, {plane} plane": whole[plane][name] for plane in PLANES for name in names}
+    gap = {f"{name}, {plane} plane": whole[plane][name] - first[plane][name]
+           for plane in PLANES for name in names}
+    high = {plane: first[plane][names[-1]] for plane in PLANES}
     result = [
-        Claim("E14a", f"first-layer regions on a plane: {' and '.join(orders)}",
-              means(first, "{:.0f}"),
-              [link for order in orders for link in ordering(order, first)]),
+        ordered_in_each("E14a", "first-layer regions {}, on the low and on the high plane",
+                        chain(*names), first, form="{:.0f}"),
         Claim("E14b", "the whole network has more regions than its first layer, on every plane",
-              means(whole, "{:.0f}"),
+              means(every, "{:.0f}"),
               each("whole > first layer", gap), kind="identity"),
-        ordered("E14c", "first-layer regions {}", chain(f"{names[-1]} high", f"{names[-1]} low"),
-                first, form="{:.0f}",
+        ordered("E14c", f"{names[-1]}: first-layer regions, planes {{}}", chain("high", "low"),
+                high, form="{:.0f}",
                 needs="before training no plane is special, and in 300 epochs the first layer "
                       "hardly moves; the paper has 2500 of 32 steps"),
     ]

@@ -17,9 +17,8 @@ from scipy.spatial.distance import cdist
 
 from relu_dynamics import Pairs, confusion_of_pairs, hamming_of_pairs
 from scripts.lab import (
-    PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, means, natural_image,
-    natural_runs, ordered, ordering,
-    over_checkpoints, read, stream, style,
+    PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, means, named,
+    natural_image, natural_runs, ordered, ordering, over_checkpoints, read, stream, style,
 )
 
 TITLE = "High-dimensional data"
@@ -62,8 +61,8 @@ def kinds_of_pairs(trained):
                                 replace=False), trained.y.argmax(axis=1)
     distance = cdist(trained.x[anchors], trained.x)
     order = np.argsort(distance, axis=1)[:, 1:]  # without the anchor itself
-    other = [row[label[row] != label[a]] for a, row in zip(anchors, order[:, : n // 5],
-                                                           strict=True)]
+    nearer = zip(anchors, order[:, : n // 5], strict=True)
+    other = [row[label[row] != label[a]] for a, row in nearer]
     picks = (order[:, :25], [row[:25] for row in other], order[:, -25:])
     return [Pairs(np.repeat(anchors, [len(row) for row in rows]), np.concatenate(list(rows)))
             for rows in picks]
@@ -101,8 +100,8 @@ def measure(settings, folder):
 def claims(data):
     result, beside = [], f"pixels, {data['input']}"
     for name, distance, cosine in zip(DATA, data["distance"], data["cosine"], strict=True):
-        end = dict(zip(KINDS, distance[-1].T, strict=True))
-        mean, size = (dict(zip(KINDS, cosine[:, :, k], strict=True)) for k in (1, 2))
+        end = named(KINDS, distance[-1].T)
+        mean, size = (named(KINDS, cosine[:, :, k]) for k in (1, 2))
         piled = {beside: data["local"], f"{name}, near": cosine[0, :, 0]}
         near, other, far = KINDS
         compared = f", of the same image ({data['image']})" if name == "patches" else ""

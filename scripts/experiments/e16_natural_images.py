@@ -17,8 +17,7 @@ from relu_dynamics import (
 )
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup,
-    made_run, means, ordered,
-    over_checkpoints, read, style,
+    made_run, means, named, ordered, over_checkpoints, read, style,
 )
 
 TITLE = "Other natural images"
@@ -38,8 +37,8 @@ SETUPS = {
 
 def signals(settings):
     """label -> signal: the user's pictures, or terrain and a brain scan."""
-    return {own.label: own.signal for own in settings.pictures} or {"elevation": "elevation",
-                                                                    "brain": "brain"}
+    others = {"elevation": "elevation", "brain": "brain"}
+    return {own.label: own.signal for own in settings.pictures} or others
 
 
 def inputs(settings):
@@ -76,8 +75,8 @@ def measure(settings, folder):
         shown = [read(wanted(settings)[label, name, settings.seeds[0]], folder)
                  for name in inputs(settings)]
         pictures[f"image_{label}"] = shown[0].y.reshape(*shown[0].shape, -1)
-        pictures[f"fit_{label}"] = np.array([predict(one.nets[-1], one.x).reshape(*one.shape, -1)
-                                             for one in shown])
+        fits = [predict(one.nets[-1], one.x).reshape(*one.shape, -1) for one in shown]
+        pictures[f"fit_{label}"] = np.array(fits)
     return {**table, **pictures}
 
 
@@ -88,7 +87,7 @@ def claims(data):
     contrast = coordinates(names) and encodings(names)  # what the paper compares
     for image, table in zip(data["images"].tolist(), data["values"], strict=True):
         local, far, spread, dead, surrogate, rows = (
-            dict(zip(names, table[..., q], strict=True)) for q in range(len(QUANTITIES)))
+            named(names, table[..., q]) for q in range(len(QUANTITIES)))
         gap = {name: far[name] - local[name] for name in names}
         turned = {name: values[epochs >= 1] for name, values in rows.items()}
         wider = {name: values[:2] for name, values in surrogate.items()}
@@ -109,12 +108,10 @@ def claims(data):
                   each("global > local", gap)),
             Claim("E16f", "rows of the later layers turn towards one another (mean cosine, last - "
                           "before training), for every input", means(turned),
-                  each("end > before training", {name: values[-1] - values[0] for name,
-                                                 values in rows.items()})),
+                  each("end > before training", rows, lambda mean: mean[-1] - mean[0])),
             Claim("E16g", "the surrogate distance to the nearest wall grows threefold in the "
                           "first epoch, for every input", means(wider),
-                  each("epoch 1 > 3 x before", {name: np.log10(values[1] / (3 * values[0]))
-                                                for name, values in wider.items()})),
+                  each("epoch 1 > 3 x before", wider, lambda d: np.log10(d[1] / (3 * d[0])))),
         ]]
     return result
 
@@ -131,8 +128,7 @@ def draw(data):
             ax.set_xticks([0, 1])
             ax.set_yticks([0, 1])
         for ax, q in zip(row[3:], (0, 1, 2), strict=True):
-            style.over_epochs(ax, data["epochs"], {name: values[..., q] for name,
-                                                   values in zip(names, table, strict=True)}, "")
+            style.over_epochs(ax, data["epochs"], named(names, table[..., q]), "")
             ax.set_title(QUANTITIES[q] + (" (units)" if "Hamming" in QUANTITIES[q] else ""),
                          loc="left", fontsize="small")
             ax.set_xlabel("epoch")

@@ -13,8 +13,7 @@ import numpy as np
 from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup,
-    images, made_run, means,
-    ordering, over_checkpoints, style,
+    images, made_run, means, named, ordered_in_each, over_checkpoints, style,
 )
 
 TITLE = "Depth and width"
@@ -33,8 +32,8 @@ def wanted(settings):
     """(size, input, seed) -> run, on the first of the images: the random one, or the user's."""
     signal, setup = next(iter(images(settings).values())), image_setup(settings, SETUPS)
     fixed = settings._replace(hidden=())  # the sizes are what is compared
-    return {(f"{len(hidden)}x{hidden[0]}", name, seed): made_run(setup._replace(hidden=hidden),
-                                                                 signal, name, seed, fixed)
+    return {(f"{len(hidden)}x{hidden[0]}", name, seed):
+            made_run(setup._replace(hidden=hidden), signal, name, seed, fixed)
             for hidden in SIZES[settings.scale] for name in extremes(settings, ("[0,1]", "L=5"))
             for seed in settings.seeds}
 
@@ -58,30 +57,22 @@ def measure(settings, folder):
 def claims(data):
     sizes, names, values = data["sizes"].tolist(), data["inputs"].tolist(), data["values"]
     share, everywhere = values / data["units"][:, None, None, None, None], every(data["epochs"])
-    of = {(name, place): dict(zip(sizes, share[:, i, ..., p], strict=True)) for i,
-          name in enumerate(names) for p, place in enumerate(PLACES)}
-    raw = {f"{name} {size}": values[s, i, :, :, 0] for i, name in enumerate(names) for s,
-           size in enumerate(sizes)}
-    growing = [chain(*(f"{name} {size}" for size in reversed(sizes))) for name in names]
-    result = [Claim("E17d",
-                    f"locally the Hamming distance itself grows with size {everywhere}: "
-                    f"{' and '.join(growing)}", means(raw),
-                    [link for order in growing for link in ordering(order, raw)])]
+    of = {(name, place): named(sizes, share[:, i, ..., p])
+          for i, name in enumerate(names) for p, place in enumerate(PLACES)}
+    raw = {name: named(sizes, values[:, i, ..., 0]) for i, name in enumerate(names)}
+    result = [ordered_in_each("E17d", f"locally the Hamming distance itself grows with size, {{}}, "
+                                      f"for every input, {everywhere}",
+                              chain(*reversed(sizes)), raw)]
     for low in coordinates(names)[:1]:
         local = of[low, "local"]
         result.append(Claim("E17c",
                             f"{low}: locally at most 3 % of the units differ, at every size, "
                             f"{everywhere}", means(local),
-                            each("0.03 > share", {size: 0.03 - part for size,
-                                                  part in local.items()})))
+                            each("0.03 > share", local, lambda share: 0.03 - share)))
     for high in encodings(names)[-1:]:
-        falling = {f"{place} {size}": part for place in PLACES for size,
-                   part in of[high, place].items()}
-        orders = [chain(*(f"{place} {size}" for size in sizes)) for place in PLACES]
-        result.append(Claim("E17b",
-                            f"{high}: the share falls with size {everywhere}: "
-                            f"{' and '.join(orders)}", means(falling),
-                            [link for order in orders for link in ordering(order, falling)]))
+        result.append(ordered_in_each("E17b", f"{high}: the share falls with size, {{}}, locally "
+                                              f"and globally, {everywhere}", chain(*sizes),
+                                      {place: of[high, place] for place in PLACES}))
         for low in coordinates(names)[:1]:
             near = {f"{name} {size}": of[name, "local"][size] for size in sizes
                     for name in (low, high)}
@@ -100,12 +91,11 @@ def draw(data):
     x = np.arange(len(data["sizes"]))
     for ax, place, title in zip(axes[0], range(2), ("local pairs", "global pairs"), strict=True):
         for i, name in enumerate(data["inputs"].tolist()):
-            for c, (alpha, stage) in enumerate(((0.45, "before training"),
-                                                (1.0, f"after {data['epochs'][-1]} epochs"))):
+            stages = ((0.45, "before training"), (1.0, f"after {data['epochs'][-1]} epochs"))
+            for c, (alpha, stage) in enumerate(stages):
                 part = ratio[:, i, -c, :, place]
-                ax.plot(x, part.mean(axis=1), **{**style.look(name),
-                                                 "label": f"{style.label(name)}, {stage}"},
-                        marker="os"[c], alpha=alpha)
+                look = {**style.look(name), "label": f"{style.label(name)}, {stage}"}
+                ax.plot(x, part.mean(axis=1), **look, marker="os"[c], alpha=alpha)
                 ax.vlines(x, part.min(axis=1), part.max(axis=1), color=style.colour(name),
                           alpha=alpha)
         ax.set_xticks(x, data["sizes"].tolist())

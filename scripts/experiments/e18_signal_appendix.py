@@ -11,8 +11,8 @@ paper scale here; the default is 512 and 500.
 
 from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
-    Claim, Setup, chain, coordinates, each, every, extremes, means, ordered, over_checkpoints,
-    signal_pairs, signal_runs, style,
+    Claim, Setup, chain, coordinates, each, every, extremes, means, named, ordered,
+    over_checkpoints, signal_pairs, signal_runs, style,
 )
 
 TITLE = "Hamming distance along a simpler signal"
@@ -46,7 +46,7 @@ def measure(settings, folder):
 
 def claims(data):
     names, everywhere = data["inputs"].tolist(), every(data["epochs"])
-    local, far = (dict(zip(names, data["values"][..., place], strict=True)) for place in (0, 1))
+    local, far = (named(names, data["values"][..., place]) for place in (0, 1))
     near = {name: local[name] for name in coordinates(names)[:1]}
     return [
         ordered("E18a", f"local Hamming distance {{}} {everywhere}", chain(*reversed(names)),
@@ -54,16 +54,15 @@ def claims(data):
         ordered("E18b", f"global Hamming distance {{}} {everywhere}", chain(*reversed(names)), far),
         Claim("E18c", f"coordinates: neighbours differ in about one unit (fewer than two) "
                       f"{everywhere}", means(near),
-              each("2 > distance", {name: 2 - values for name, values in near.items()})),
+              each("2 > distance", near, lambda h: 2 - h)),
     ]
 
 
 def draw(data):
     figure, axes = style.panels(1, 2)
     for ax, place, title in zip(axes[0], range(2), ("local pairs", "global pairs"), strict=True):
-        style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(),
-                                                       data["values"][..., place], strict=True)),
-                          "Hamming distance (units)")
+        values = named(data["inputs"].tolist(), data["values"][..., place])
+        style.over_epochs(ax, data["epochs"], values, "Hamming distance (units)")
         ax.set_title(title, loc="left", fontsize="medium")
         ax.set_ylim(0)
     style.legend_below(figure, axes[0, 0], style.BAND)

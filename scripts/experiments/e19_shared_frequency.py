@@ -14,7 +14,7 @@ import numpy as np
 
 from relu_dynamics import sampled_regions
 from scripts.lab import (
-    Claim, Setup, each, image_setup, images, made_run, means, over_checkpoints, style,
+    Claim, Setup, each, image_setup, images, made_run, means, named, over_checkpoints, style,
 )
 
 TITLE = "Encodings of a single frequency"
@@ -48,7 +48,7 @@ def measure(settings, folder):
 
 
 def claims(data):
-    share = dict(zip(data["inputs"].tolist(), data["values"] / data["pixels"], strict=True))
+    share = named(data["inputs"].tolist(), data["values"] / data["pixels"])
     shared = {name: values for name, values in share.items() if name != MANY}
     gained = {f"2^{l}": share[f"2^{l} x {COPIES[-1]}"][-1] - share[f"2^{l} x {COPIES[0]}"][-1]
               for l in FREQUENCIES}
@@ -56,13 +56,13 @@ def claims(data):
         Claim("E19a", "one frequency never gives every pixel a pattern of its own, however many "
                       "inputs (share of pixels below 1)",
               means({name: values[-1] for name, values in shared.items()}),
-              each("1 > share", {name: 1 - values for name, values in shared.items()})),
+              each("1 > share", shared, lambda s: 1 - s)),
         Claim("E19b", "three frequencies do, for more than 99 % of the pixels",
               means({MANY: share[MANY]}),
               each("share > 0.99", {MANY: share[MANY] - 0.99})),
         Claim("E19c", "40 inputs give at least as many patterns as 4, at the end (≥: less by at "
                       "most 0.01 per pixel)", means(gained),
-              each("40 ≥ 4 inputs", {name: values + 0.01 for name, values in gained.items()})),
+              each("40 ≥ 4 inputs", gained, lambda more: more + 0.01)),
     ]
 
 

@@ -11,7 +11,7 @@ its code has 4 and 7.)  Phases are drawn per seed and shared by the inputs.
 import numpy as np
 
 from relu_dynamics import predict
-from scripts.lab import chain, last_tenth, ordered, read, signal_inputs, signal_runs, style
+from scripts.lab import chain, last_tenth, named, ordered, read, signal_inputs, signal_runs, style
 
 TITLE = "Fourteen tones from coordinates and from encodings"
 SOURCE = "the paper's 1d_signal_vis.py"
@@ -48,7 +48,7 @@ def reached(trained):
 
 
 def claims(data):
-    error = dict(zip(data["inputs"].tolist(), data["mse"], strict=True))
+    error = named(data["inputs"].tolist(), data["mse"])
     return [ordered("E1", "mean squared error, the best of the last tenth of training: {}",
                     chain(*error), error, log=True)]
 

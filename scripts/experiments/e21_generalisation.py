@@ -16,7 +16,7 @@ import numpy as np
 
 from relu_dynamics import predict
 from scripts.lab import (
-    THINNED, chain, coordinates, encodings, held_out, image_setup, in_order, made_run,
+    THINNED, chain, coordinates, encodings, held_out, image_setup, in_order, made_run, named,
     natural_image, ordered, over_checkpoints, style,
 )
 
@@ -43,8 +43,8 @@ def measure(settings, folder):
     """values (inputs, checkpoints, seeds, 2): PSNR in dB, on the pixels trained on and on the
     others."""
     def ratios(trained, net):
-        return [-10 * np.log10(np.mean((predict(net, x) - y) ** 2)) for x,
-                y in ((trained.x, trained.y), held_out(trained.run, folder))]
+        return [-10 * np.log10(np.mean((predict(net, x) - y) ** 2))
+                for x, y in ((trained.x, trained.y), held_out(trained.run, folder))]
 
     return {**over_checkpoints(wanted(settings), folder, ratios),
             "image": natural_image(settings)[0]}
@@ -52,7 +52,7 @@ def measure(settings, folder):
 
 def claims(data):
     names = data["inputs"].tolist()
-    seen, unseen = (dict(zip(names, data["values"][..., k].max(axis=1), strict=True))
+    seen, unseen = (named(names, data["values"][..., k].max(axis=1))
                     for k in (0, 1))
     return [claim._replace(image=str(data["image"])) for claim in (
         ordered("E21a", "best PSNR on the pixels left out (dB): {}",
@@ -65,9 +65,8 @@ def draw(data):
     figure, axes = style.panels(1, 2)
     for ax, k, title in zip(axes.flat, (0, 1), ("pixels trained on", "pixels left out"),
                             strict=True):
-        style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(),
-                                                       data["values"][..., k], strict=True)),
-                          "PSNR (dB)")
+        values = named(data["inputs"].tolist(), data["values"][..., k])
+        style.over_epochs(ax, data["epochs"], values, "PSNR (dB)")
         ax.set_title(title, loc="left", fontsize="medium")
         ax.set_ylim(data["values"].min() - 1, data["values"].max() + 1)
     style.legend_below(figure, axes.flat[0], style.BAND)

@@ -14,8 +14,8 @@ import numpy as np
 from relu_dynamics import predict
 from scripts.experiments import e15_high_dimensional
 from scripts.lab import (
-    Claim, Link, chain, held_out, image_inputs, image_runs, images, last_tenth, means, ordered,
-    read, signal_inputs, signal_runs, style,
+    Claim, Link, chain, held_out, image_inputs, image_runs, images, last_tenth, means, named,
+    ordered, read, signal_inputs, signal_runs, style,
 )
 
 TITLE = "Training curves"
@@ -42,9 +42,12 @@ def measure(settings, folder):
     def losses(chosen):
         return np.array([of[run].loss for run in chosen]).T
 
-    def on_fresh_data(trained):
-        x, y = held_out(trained.run, folder)
-        return [np.mean((predict(net, x) - y) ** 2) for net in trained.nets]
+    def fresh(name):
+        table = []
+        for run in (data[name, seed] for seed in settings.seeds):
+            x, y = held_out(run, folder)
+            table.append([np.mean((predict(net, x) - y) ** 2) for net in of[run].nets])
+        return np.transpose(table)
 
     return {"inputs": np.array(signal_inputs(settings)),
             "image_inputs": np.array(image_inputs(settings)),
@@ -56,8 +59,7 @@ def measure(settings, folder):
                                     for image in images(settings)]),
             "data": np.array([losses(data[name, seed] for seed in settings.seeds)
                               for name in DATA]),
-            "fresh": np.array([np.transpose([on_fresh_data(of[data[name, seed]])
-                                             for seed in settings.seeds]) for name in DATA]),
+            "fresh": np.array([fresh(name) for name in DATA]),
             "checkpoints": of[data[DATA[0], settings.seeds[0]]].epochs}
 
 
@@ -65,7 +67,7 @@ def claims(data):
     result, names = [], data["image_inputs"].tolist()
     reached = last_tenth(1 + np.arange(data["image_loss"].shape[2]))
     for image, table in zip(data["images"].tolist(), data["image_loss"], strict=True):
-        end = dict(zip(names, table[:, reached].min(axis=1), strict=True))
+        end = named(names, table[:, reached].min(axis=1))
         result.append(ordered("E22a",
                               "loss, the best of the last tenth of training: {}, as for the tones "
                               "(E1)", chain(*names), end, log=True,

@@ -12,7 +12,7 @@ before training (the paper's "epoch 0" is our epoch 1).
 
 from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
-    Claim, chain, coordinates, each, encodings, every, means, ordered, over_checkpoints,
+    Claim, chain, coordinates, each, encodings, every, means, named, ordered, over_checkpoints,
     signal_pairs, signal_runs, style,
 )
 
@@ -39,7 +39,7 @@ def measure(settings, folder):
 
 def claims(data):
     names, trained = data["inputs"].tolist(), data["epochs"] >= 1
-    local, far = (dict(zip(names, data["values"][:, trained][..., place], strict=True))
+    local, far = (named(names, data["values"][:, trained][..., place])
                   for place in (0, 1))
     first, last = ({name: values[c] for name, values in far.items()} for c in (0, -1))
     everywhere = every(data["epochs"][trained])
@@ -59,10 +59,10 @@ def claims(data):
 
 def draw(data):
     figure, axes = style.panels(1, 2)
-    for ax, place, title in zip(axes.flat, range(2), ("local pairs: same window",
-                                                      "global pairs: opposite ends"), strict=True):
-        values = {name: data["values"][k, ..., place] for k,
-                  name in enumerate(data["inputs"].tolist())}
+    titles = ("local pairs: same window", "global pairs: opposite ends")
+    for ax, place, title in zip(axes.flat, (0, 1), titles, strict=True):
+        values = {name: data["values"][k, ..., place]
+                  for k, name in enumerate(data["inputs"].tolist())}
         style.over_epochs(ax, data["epochs"], values, "Hamming distance (units)")
         ax.set_title(title, loc="left", fontsize="medium")
         ax.set_ylim(0)

@@ -11,8 +11,8 @@ import numpy as np
 
 from relu_dynamics import confusion_of_pairs
 from scripts.lab import (
-    chain, coordinates, encodings, ordered, read, signal_inputs, signal_pairs, signal_runs,
-    style,
+    chain, coordinates, encodings, named, ordered, read, signal_inputs, signal_pairs,
+    signal_runs, style,
 )
 
 TITLE = "Gradient confusion along a 1-D signal"
@@ -49,7 +49,7 @@ def measure(settings, folder):
 
 def claims(data):
     names = data["inputs"].tolist()
-    aligned, size = (dict(zip(names, data[field], strict=True)) for field in ("aligned", "size"))
+    aligned, size = (named(names, data[field]) for field in ("aligned", "size"))
     few, many = coordinates(names), encodings(names)
     return [
         ordered("E3a", "share of local pairs with |cos| > 0.9: {}", chain(few, *many), aligned),

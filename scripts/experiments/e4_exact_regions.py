@@ -10,9 +10,8 @@ Epoch 0 is before training.
 
 from relu_dynamics import Coordinates, count_regions, sampled_regions
 from scripts.lab import (
-    Claim, chain, coordinates, each, encoding, every, image_inputs, image_runs, image_setup, means,
-    ordered, over_checkpoints, rise,
-    style,
+    Claim, chain, coordinates, each, encoding, every, image_inputs, image_runs, image_setup,
+    means, named, ordered, over_checkpoints, rise, style,
 )
 
 TITLE = "Regions counted exactly and sampled at the pixels"
@@ -48,9 +47,9 @@ def claims(data):
     names, epochs, result = data["inputs"].tolist(), data["epochs"], []
     everywhere = every(epochs)
     for image, table in zip(data["images"].tolist(), data["values"], strict=True):
-        exact, sampled = (dict(zip(names, table[..., k], strict=True)) for k in (0, 1))
-        both = {f"{name} {word}": values[name] for name in names for word,
-                values in (("exact", exact), ("sampled", sampled))}
+        exact, sampled = (named(names, table[..., k]) for k in (0, 1))
+        both = {f"{name} {word}": values[name] for name in names
+                for word, values in (("exact", exact), ("sampled", sampled))}
         start = {name: values[epochs <= 1] for name, values in exact.items()}
         result += [
             Claim("E4d", f"the pixels miss regions {everywhere} (exact > sampled)",
@@ -61,10 +60,9 @@ def claims(data):
                     exact, form="{:.0f}", image=image),
             Claim("E4f", "the exact number falls in the first epoch and then grows",
                   means(start, "{:.0f}"),
-                  [*each("before > after the first epoch",
-                         {name: values[0] - values[-1] for name, values in start.items()}),
-                   *each("last > first epoch", {name: rise(values[epochs >= 1]) for name,
-                                                values in exact.items()})], image=image),
+                  [*each("before > after the first epoch", start, lambda n: n[0] - n[-1]),
+                   *each("last > first epoch", exact, lambda n: rise(n[epochs >= 1]))],
+                  image=image),
         ]
     return result
 
@@ -73,7 +71,7 @@ def draw(data):
     figure, axes = style.panels_for(data["images"])
     names = data["inputs"].tolist()
     for ax, image, table in zip(axes.flat, data["images"].tolist(), data["values"], strict=True):
-        style.over_epochs(ax, data["epochs"], dict(zip(names, table[..., 0], strict=True)),
+        style.over_epochs(ax, data["epochs"], named(names, table[..., 0]),
                           "activation regions in the window")
         for name, values in zip(names, table[..., 1], strict=True):
             ax.plot(data["epochs"], values.mean(axis=1), color=style.colour(name), linestyle=":",

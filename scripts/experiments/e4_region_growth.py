@@ -11,8 +11,8 @@ paper's "epoch 0" is our epoch 1).
 
 from relu_dynamics import sampled_regions
 from scripts.lab import (
-    Claim, chain, coordinates, each, encodings, every, image_runs, image_setup, means, ordered,
-    over_checkpoints, rise, style,
+    Claim, chain, coordinates, each, encodings, every, image_runs, image_setup, means, named,
+    ordered, over_checkpoints, rise, style,
 )
 
 TITLE = "Activation regions sampled at the pixels"
@@ -40,7 +40,7 @@ def claims(data):
     saturated = " ≥ ".join(reversed(many[1:]))  # may all have reached the number of pixels
     order = chain(saturated, *reversed(few + many[:1]))
     for image, table in zip(data["images"].tolist(), data["values"], strict=True):
-        count = dict(zip(names, table, strict=True))
+        count = named(names, table)
         trained = {name: values[epochs >= 1] for name, values in count.items()}
         start = {name: count[name][epochs <= 1] for name in few}
         later = {name: trained[name] for name in few}
@@ -53,8 +53,7 @@ def claims(data):
                   image=image),
             Claim("E4c", "the count for coordinates grows after the first epoch",
                   means(later, "{:.0f}"),
-                  each("last > first epoch", {name: rise(values) for name,
-                                              values in later.items()}), image=image),
+                  each("last > first epoch", later, rise), image=image),
         ]
     return result
 
@@ -62,8 +61,7 @@ def claims(data):
 def draw(data):
     figure, axes = style.panels_for(data["images"])
     for ax, image, table in zip(axes.flat, data["images"].tolist(), data["values"], strict=True):
-        style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(), table,
-                                                       strict=True)),
+        style.over_epochs(ax, data["epochs"], named(data["inputs"].tolist(), table),
                           "activation patterns at the pixels")
         ax.axhline(data["pixels"], color="0.6", linewidth=0.8, zorder=0)
         ax.annotate(f"{data['pixels']} pixels", (1, data["pixels"]), (0, 2),

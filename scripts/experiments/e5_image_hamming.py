@@ -12,8 +12,7 @@ before training (the paper's "epoch 0" is our epoch 1).
 from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
     Claim, Link, chain, coordinates, each, encodings, every, image_pairs, image_runs, means,
-    ordered, over_checkpoints, steadily,
-    style,
+    named, ordered, over_checkpoints, steadily, style,
 )
 
 TITLE = "Hamming distance across an image"
@@ -40,7 +39,7 @@ def claims(data):
     names, trained, result = data["inputs"].tolist(), data["epochs"] >= 1, []
     few, many, everywhere = coordinates(names), encodings(names), every(data["epochs"][trained])
     for image, table in zip(data["images"].tolist(), data["values"][:, :, trained], strict=True):
-        local, far = (dict(zip(names, table[..., place], strict=True)) for place in (0, 1))
+        local, far = (named(names, table[..., place]) for place in (0, 1))
         first = {name: values[0] for name, values in far.items()}
         gap = {name: far[name] - local[name] for name in names}
         result += [
@@ -74,7 +73,7 @@ def draw(data):
     figure, axes = style.panels(len(data["images"]), 2)
     for row, image, table in zip(axes, data["images"].tolist(), data["values"], strict=True):
         for ax, place, title in zip(row, range(2), ("local pairs", "global pairs"), strict=True):
-            values = dict(zip(data["inputs"].tolist(), table[..., place], strict=True))
+            values = named(data["inputs"].tolist(), table[..., place])
             style.over_epochs(ax, data["epochs"], values, "Hamming distance (units)")
             ax.set_title(f"{image}: {title}", loc="left", fontsize="medium")
     for column in axes.T:

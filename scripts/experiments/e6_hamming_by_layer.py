@@ -13,7 +13,7 @@ import numpy as np
 from relu_dynamics import Pairs, hamming_of_pairs
 from scripts.lab import (
     Claim, Link, chain, coordinates, each, encodings, every, extremes, image_inputs, image_runs,
-    image_setup, means, ordering,
+    image_setup, means, ordered_in_each,
     over_checkpoints, rise, stream, style,
 )
 
@@ -48,17 +48,12 @@ def claims(data):
     names, result = data["inputs"].tolist(), []
     trained, width = data["epochs"] >= 1, float(data["width"])
     for image, table in zip(data["images"].tolist(), data["values"], strict=True):
-        layers = {name: np.moveaxis(values[trained], 2, 0) for name,
-                  values in zip(names, table, strict=True)}  # (layers, c, seeds)
-        first = {f"{name} layer {l + 1}": by[0] for name in names for l,
-                 by in enumerate(layers[name])}
-        order = [chain(*(f"{name} layer {l + 1}" for l in range(len(layers[name]))))
-                 for name in names]
-        result.append(Claim("E6b",
-                            f"after the first epoch the distance falls from layer to layer, "
-                            f"{' and '.join(order)}", means(first),
-                            [link for steps in order for link in ordering(steps, first)],
-                            image=image))
+        layers = {name: np.moveaxis(values[trained], 2, 0)
+                  for name, values in zip(names, table, strict=True)}  # (layers, c, seeds)
+        first = {name: {f"layer {l + 1}": by[0] for l, by in enumerate(layers[name])}
+                 for name in names}
+        result.append(ordered_in_each("E6b", "after the first epoch {} for every input",
+                                      chain(*first[names[0]]), first, image=image))
         for name in encodings(names)[-1:]:
             top = layers[name]
             margin = {f"layer {l + 1}": top[0] - 1.3 * top[l] for l in range(1, len(top))}
@@ -71,8 +66,7 @@ def claims(data):
                              f"and then falls",
                       means({"layer 1": top[0] / width}),
                       [Link("first epoch > 0.4", top[0, 0] / width - 0.4),
-                                                           Link("first > last epoch",
-                                                                -rise(top[0]))], image=image,
+                       Link("first > last epoch", -rise(top[0]))], image=image,
                       needs="the fall takes more than 300 epochs of 16 steps; the paper has 1000 "
                             "of 32"),
             ]

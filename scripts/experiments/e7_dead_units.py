@@ -12,8 +12,7 @@ import numpy as np
 from relu_dynamics import dead_count
 from scripts.lab import (
     Claim, chain, coordinates, each, encodings, every, image_inputs, image_runs, image_setup,
-    in_order, means, ordered,
-    over_checkpoints, rise, style,
+    in_order, means, named, ordered, over_checkpoints, rise, style,
 )
 
 TITLE = "Dead units and the range of the coordinates"
@@ -43,9 +42,10 @@ def measure(settings, folder):
 def claims(data):
     names, epochs, result = data["inputs"].tolist(), data["epochs"], []
     settled = int(np.argmin(np.abs(epochs - 50)))
+    at = f"epoch {epochs[settled]}"
     few, many, everywhere, form = coordinates(names), encodings(names), every(epochs), "{:.0f}"
     for image, table in zip(data["images"].tolist(), data["values"], strict=True):
-        dead = dict(zip(names, table, strict=True))
+        dead = named(names, table)
         start = {name: dead[name][epochs <= 1] for name in few}
         soon = {name: dead[name][[0, settled]] for name in few}
         late = {name: dead[name][settled:] for name in few}
@@ -54,16 +54,13 @@ def claims(data):
                     shown={name: dead[name] for name in few}, form=form, image=image),
             Claim("E7b", "more units are dead after the first epoch than before, for coordinates",
                   means(start, form),
-                  each("epoch 1 > epoch 0", {name: values[-1] - values[0] for name,
-                                             values in start.items()}), image=image),
-            Claim("E7c", f"at epoch {epochs[settled]} more than 1.5 times the initial number, for "
+                  each("epoch 1 > epoch 0", start, lambda n: n[-1] - n[0]), image=image),
+            Claim("E7c", f"at {at} more than 1.5 times the initial number, for "
                          f"coordinates", means(soon, form),
-                  each(f"epoch {epochs[settled]} > 1.5 x epoch 0",
-                       {name: values[1] - 1.5 * values[0] for name, values in soon.items()}),
+                  each(f"{at} > 1.5 x epoch 0", soon, lambda n: n[1] - 1.5 * n[0]),
                   image=image),
             Claim("E7d", "then less than 10 % more, for coordinates", means(late, form),
-                  each(f"1.1 x epoch {epochs[settled]} > last",
-                       {name: 0.1 * values[0] - rise(values) for name, values in late.items()}),
+                  each(f"1.1 x {at} > last", late, lambda n: 0.1 * n[0] - rise(n)),
                   image=image),
             ordered("E7e", f"dead units {{}} {everywhere}", chain(few[:2], many[-1:]), dead,
                     shown={name: dead[name] for name in few[:2] + many[-1:]}, form=form,
@@ -75,8 +72,7 @@ def claims(data):
 def draw(data):
     figure, axes = style.panels_for(data["images"])
     for ax, image, table in zip(axes.flat, data["images"].tolist(), data["values"], strict=True):
-        style.over_epochs(ax, data["epochs"], dict(zip(data["inputs"].tolist(), table,
-                                                       strict=True)),
+        style.over_epochs(ax, data["epochs"], named(data["inputs"].tolist(), table),
                           f"dead units of {data['units']}")
         ax.set_title(image, loc="left", fontsize="medium")
     style.same_range(axes, 0)

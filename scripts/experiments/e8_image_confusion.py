@@ -11,7 +11,7 @@ import numpy as np
 
 from relu_dynamics import confusion_of_pairs
 from scripts.lab import (
-    Claim, chain, coordinates, each, encodings, image_pairs, image_runs, means, ordered,
+    Claim, chain, coordinates, each, encodings, image_pairs, image_runs, means, named, ordered,
     over_checkpoints, style,
 )
 
@@ -54,10 +54,10 @@ def claims(data):
     since = f"from epoch {epochs[late][0]}"
     for image, spread, aligned in zip(data["images"].tolist(), data["spread"], data["aligned"],
                                       strict=True):
-        local, far, piled = (dict(zip(names, values, strict=True)) for values in
+        local, far, piled = (named(names, values) for values in
                              (spread[:, late][..., 0], spread[:, late][..., 1],
                               aligned[:, late][..., 0]))
-        early = dict(zip(names, spread[:, epochs >= soon][..., 1], strict=True))
+        early = named(names, spread[:, epochs >= soon][..., 1])
         end = {name: values[-1] for name, values in far.items()}
         gap = {name: local[name] - far[name] for name in names}
         natural = chain(many[-1:], few)  # what holds a natural image together, encodings learn
@@ -82,7 +82,7 @@ def draw(data):
     figure, axes = style.panels(len(data["images"]), 2)
     for row, image, table in zip(axes, data["images"].tolist(), data["counts"], strict=True):
         for place, title in enumerate(("local pairs", "global pairs")):
-            counts = dict(zip(data["inputs"].tolist(), table[:, -1, place], strict=True))
+            counts = named(data["inputs"].tolist(), table[:, -1, place])
             style.histogram(row[place], data["edges"], counts, "cosine of two loss gradients")
             row[place].set_title(f"{image}: {title}", loc="left", fontsize="medium")
     style.same_range(axes)

@@ -21,8 +21,7 @@ from relu_dynamics import (
 )
 from scripts.lab import (
     Claim, Link, chain, coordinates, each, encoding, encodings, image_inputs, in_order, means,
-    natural_image, natural_runs, ordered,
-    read, style,
+    named, natural_image, natural_runs, ordered, read, style,
 )
 
 TITLE = "Maps of activation regions"
@@ -94,16 +93,16 @@ def pieces_along(trained, net, ends):
 def connected_pieces(ids):
     """How many 4-connected pieces of equal number a map has."""
     at = np.arange(ids.size).reshape(ids.shape)
-    links = [np.stack([a[same], b[same]]) for a, b, same in
-             ((at[1:], at[:-1], ids[1:] == ids[:-1]), (at[:, 1:], at[:, :-1],
-                                                       ids[:, 1:] == ids[:, :-1]))]
+    sides = ((at[1:], at[:-1], ids[1:] == ids[:-1]),
+             (at[:, 1:], at[:, :-1], ids[:, 1:] == ids[:, :-1]))
+    links = [np.stack([a[same], b[same]]) for a, b, same in sides]
     i, j = np.concatenate(links, axis=1)
     return connected_components(coo_matrix((np.ones(len(i)), (i, j)), (ids.size,) * 2))[0]
 
 
 def claims(data):
     names = data["inputs"].tolist()
-    share, along = (dict(zip(names, data[key], strict=True)) for key in ("share", "along"))
+    share, along = (named(names, data[key]) for key in ("share", "along"))
     low, high, image = names[0], names[-1], str(data["image"])
     result = [
         Claim("E9a", f"patterns per pixel: {low} below 0.2 after one epoch",

@@ -15,7 +15,8 @@ import numpy as np
 
 from relu_dynamics import MLP, confusion_of_pairs, grid, init, pattern
 from scripts.lab import (
-    Claim, Link, each, encoding, image_inputs, image_setup, means, natural_runs, rank_correlation,
+    Claim, Link, each, encoding, image_inputs, image_setup, means, named, natural_runs,
+    rank_correlation,
     read, style,
 )
 
@@ -50,8 +51,8 @@ def measure(settings, folder):
             nets = [init([x.shape[1], *[width] * layers, 1], rng) for layers in DEPTHS]
             line, distance, angle = equal_weights(nets[0], x, i, j)
             rows["exact"].append(line)
-            rows["depth"].append([rank_correlation(hamming_of(net, x, i, j),
-                                                   kernel_cosine(net, x, i, j)) for net in nets])
+            both = [(hamming_of(net, x, i, j), kernel_cosine(net, x, i, j)) for net in nets]
+            rows["depth"].append([rank_correlation(*pair) for pair in both])
             run = read(wanted[name, seed], folder)
             i, j = rng.integers(0, len(run.x), (2, PAIRS))
             i, j = i[i != j], j[i != j]
@@ -67,8 +68,8 @@ def measure(settings, folder):
     least = min(len(pair[0]) for pair in h)
     return {"inputs": np.array(names), "epochs": run.epochs, "depths": np.array(DEPTHS),
             "exact": np.array(exact), "depth": np.array(depth),
-            "trained": np.array(trained), "h": np.array([[part[:least] for part in pair]
-                                                         for pair in h]),
+            "trained": np.array(trained),
+            "h": np.array([[part[:least] for part in pair] for pair in h]),
             "cosine": np.array([[part[:least] for part in pair] for pair in cosine])}
 
 
@@ -107,8 +108,7 @@ def equal_weights(net, x, i, j):
 
 def claims(data):
     names, off = data["inputs"].tolist(), data["exact"].max(axis=0)
-    by_depth = {name: -values.T for name, values in zip(names, data["depth"],
-                                                        strict=True)}  # (depths, seeds)
+    by_depth = named(names, -data["depth"].swapaxes(1, 2))  # each (depths, seeds)
     end = {name: -values[:, -1] for name, values in zip(names, data["trained"], strict=True)}
     loss = {name: values[0] - values[-1] for name, values in by_depth.items()}
     every = {name: values.min(axis=0) for name, values in by_depth.items()}
@@ -120,14 +120,12 @@ def claims(data):
         Claim("T10b", "untrained, all layers trained: the cosine falls with the Hamming distance "
                       "at one to four hidden layers "
               "(-rank correlation above 0.5)", means(every),
-              each("-rank correlation > 0.5", {name: values - 0.5 for name,
-                                               values in every.items()})),
+              each("-rank correlation > 0.5", every, lambda r: r - 0.5)),
         Claim("T10c", "the relation loosens with depth: -rank correlation at one hidden layer > "
                       "at four", means(loss), each("one > four", loss)),
         Claim("T10d", "in trained networks it still holds: -rank correlation above 0.5, for every "
                       "input", means(end),
-              each("-rank correlation > 0.5", {name: values - 0.5 for name,
-                                               values in end.items()})),
+              each("-rank correlation > 0.5", end, lambda r: r - 0.5)),
     ]
 
 

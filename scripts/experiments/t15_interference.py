@@ -17,8 +17,8 @@ import numpy as np
 
 from relu_dynamics import decompose, hamming, pattern
 from scripts.lab import (
-    Claim, chain, contrast, coordinates, each, encodings, image_inputs, means, natural_image,
-    natural_runs, ordered, read, style,
+    Claim, chain, contrast, coordinates, each, encodings, image_inputs, means, named,
+    natural_image, natural_runs, ordered, read, style,
 )
 from scripts.lab.rates import checked_flow, thinned
 
@@ -88,16 +88,16 @@ def claims(data):
     names, values = data["inputs"].tolist(), data["distance"]
     few, many = coordinates(names), encodings(names)
     order = chain(few, *many[-2:])
-    overall = dict(zip(names, interference(values.sum(axis=(3, 4))), strict=True))
+    overall = named(names, interference(values.sum(axis=(3, 4))))
     end = {name: by[:, -1] for name, by in overall.items()}
     grown = {name: by.T[[0, -1]] for name, by in overall.items()}
-    near = dict(zip(names, interference(values[:, :, -1, 1:3, 1:].sum(axis=(2, 3))), strict=True))
-    small_first = {name: contrast(by[..., 0], by[..., 2]).T for name,
-                   by in zip(names, data["thirds"], strict=True)}
-    size = abs(values).sum(axis=(3, 5))[:, :, 0, 1:] / np.maximum(data["pairs"][:, :, 0, 1:],
-                                                                  1)  # per pair, before training
-    stronger = {name: np.log10(size[i, :, 0] / size[i, :, 1]) for i,
-                name in enumerate(names) if name in few and (size[i] > 0).all()}
+    near = named(names, interference(values[:, :, -1, 1:3, 1:].sum(axis=(2, 3))))
+    small_first = {name: contrast(by[..., 0], by[..., 2]).T
+                   for name, by in zip(names, data["thirds"], strict=True)}
+    pairs = np.maximum(data["pairs"][:, :, 0, 1:], 1)
+    size = abs(values).sum(axis=(3, 5))[:, :, 0, 1:] / pairs  # per pair, before training
+    stronger = {name: np.log10(size[i, :, 0] / size[i, :, 1])
+                for i, name in enumerate(names) if name in few and (size[i] > 0).all()}
     return [claim._replace(image=str(data["image"])) for claim in (
         ordered("T15a", "at the end descent cancels itself more for coordinates: interference {}",
                 order, end),
@@ -111,7 +111,7 @@ def claims(data):
               "(log10 of the ratio, per pair)", means(stronger), each("log ratio", stronger)),
         Claim("T15e", "interference grows while the network learns: at the end > before training, "
                       "for every input", means(grown),
-              each("end > before", {name: contrast(by[-1], by[0]) for name, by in grown.items()})))]
+              each("end > before", grown, lambda i: contrast(i[-1], i[0]))))]
 
 
 def draw(data):

@@ -16,9 +16,8 @@ import numpy as np
 
 from relu_dynamics import PAPER_TONES, frequency_error, predict, time_to_half
 from scripts.lab import (
-    Claim, chain, coordinates, each, encodings, image_inputs, means, natural_image, natural_runs,
-    ordered, rank_correlation, read,
-    signal_inputs, signal_runs, style,
+    Claim, chain, coordinates, each, encodings, image_inputs, means, named, natural_image,
+    natural_runs, ordered, rank_correlation, read, signal_inputs, signal_runs, style,
 )
 from scripts.lab.rates import checked_flow, frequency_rates, strongest, thinned
 
@@ -85,23 +84,21 @@ def claims(data):
     names, tones, own = data["inputs"].tolist(), data["tones"], data["tone_rate"][..., 0]
     few, many, start = coordinates(names), encodings(names), own[:, :, 0]
     coupled = abs(data["tone_rate"][:, :, 0, :, 1]).sum(axis=2) / start.sum(axis=2)
-    slope = {name: np.array([rank_correlation(tones, rate) for rate in by_seed]) for name,
-             by_seed in zip(names, start, strict=True) if name in few}
-    level = {name: 10 ** np.log10(by_seed).mean(axis=1) for name,
-             by_seed in zip(names, start, strict=True)}
+    slope = {name: np.array([rank_correlation(tones, rate) for rate in by_seed])
+             for name, by_seed in zip(names, start, strict=True) if name in few}
+    level = {name: 10 ** np.log10(by_seed).mean(axis=1)
+             for name, by_seed in zip(names, start, strict=True)}
     foretold = {"all inputs": np.array([-rank_correlation(start[:, s], data["half"][:, s])
                                         for s in range(start.shape[1])])}
-    foretold |= {name: np.array([-rank_correlation(rate, half) for rate,
-                                 half in zip(start[i], data["half"][i], strict=True)])
+    foretold |= {name: np.array([-rank_correlation(rate, half)
+                                 for rate, half in zip(start[i], data["half"][i], strict=True)])
                  for i, name in enumerate(names) if name in many[-2:]}
     images = data["image_inputs"].tolist()
-    bands = dict(zip(images, 10 ** np.log10(data["band_rate"][:, :, 0, 1:, 0]).mean(axis=2),
-                     strict=True))
+    bands = named(images, 10 ** np.log10(data["band_rate"][:, :, 0, 1:, 0]).mean(axis=2))
     return [
         Claim("T16a", "before training the intrinsic rate falls with the frequency, for "
                       "coordinates: rank correlation below zero",
-              means(slope), each("-rank correlation", {name: -values for name,
-                                                       values in slope.items()})),
+              means(slope), each("-rank correlation", slope, np.negative)),
         ordered("T16b", "before training tones are reduced faster the more frequencies encode the "
                         "input (geometric mean of the intrinsic "
                 "rate): {}", chain(*reversed(names)), level, log=True),
@@ -112,7 +109,7 @@ def claims(data):
               each("-rank correlation", foretold)),
         ordered("T16d", "before training, frequencies are coupled more for coordinates "
                         "(|coupling| over intrinsic rate): {}",
-                chain(few[:1], many[-1:]), dict(zip(names, coupled, strict=True)), log=True),
+                chain(few[:1], many[-1:]), named(names, coupled), log=True),
         ordered("T16e", "before training (geometric mean of the intrinsic rate over bands): {}",
                 chain(*reversed(images)), bands, log=True,
                 image=str(data["image"])),

@@ -17,8 +17,8 @@ import scipy.fft
 
 from relu_dynamics import patch_frequency_error, predict
 from scripts.lab import (
-    Claim, chain, coordinates, each, encodings, image_inputs, means, natural_image, natural_runs,
-    ordered, read, style,
+    Claim, chain, coordinates, each, encodings, image_inputs, means, named, natural_image,
+    natural_runs, ordered, read, style,
 )
 from scripts.lab.rates import checked_flow, thinned
 
@@ -106,20 +106,20 @@ def claims(data):
     others, itself = (abs(data["parts"][:, :, 1][..., part].sum(axis=4)).sum(axis=3)
                       for part in (slice(2, 4), slice(0, 2)))
     borrowed = np.log10(others / itself)
-    gap = {name: part[:, flat].mean(axis=1) - part[:, detailed].mean(axis=1) for name,
-           part in zip(names, borrowed, strict=True)}
+    gap = {name: part[:, flat].mean(axis=1) - part[:, detailed].mean(axis=1)
+           for name, part in zip(names, borrowed, strict=True)}
     by_patch = np.log10(positive(data["intrinsic"])[..., HIGH].mean(axis=4))
-    gained = dict(zip(names, by_patch[:, :, -1] - by_patch[:, :, 0], strict=True))
+    gained = named(names, by_patch[:, :, -1] - by_patch[:, :, 0])
     there = {name: gained[name][:, detailed].mean(axis=1) - gained[name][:, flat].mean(axis=1)
              for name in few}
     return [claim._replace(image=str(data["label"])) for claim in (
         ordered("T17a", "before training high local frequencies shrink faster by themselves under "
                         "encodings (geometric mean of the rate): {}",
-                chain(*reversed(names)), dict(zip(names, level, strict=True)), log=True),
+                chain(*reversed(names)), named(names, level), log=True),
         ordered("T17b", "at the end the same local frequency has very different rates in "
                         "different places for coordinates, more equal ones "
                 "under the highest encoding (spread of log10 over patches): {}",
-                chain(few[:1], many[-1:]), dict(zip(names, spread, strict=True))),
+                chain(few[:1], many[-1:]), named(names, spread)),
         Claim("T17c", "after 10 epochs flat patches are moved by other patches more than detailed "
                       "ones are (log10 of others' part over "
               "their own: flat - detailed), for every input", means(gap),
@@ -137,9 +137,8 @@ def draw(data):
     axes[0, 0].imshow(data["image"], cmap="gray", extent=(0, 1, 1, 0), interpolation="nearest")
     axes[0, 0].set_title(str(data["label"]), loc="left", fontsize="medium")
     chosen = dict.fromkeys((names[0], *coordinates(names)[-1:], names[-1]))
-    maps = [np.log10(positive(data["intrinsic"])[names.index(name), :,
-                                                 -1][..., HIGH]).mean(axis=(0, 2)).reshape(h, w)
-            for name in chosen]
+    end = np.log10(positive(data["intrinsic"])[:, :, -1][..., HIGH]).mean(axis=(1, 3))
+    maps = [end[names.index(name)].reshape(h, w) for name in chosen]
     for ax, name, values in zip(axes[0, 1:], chosen, maps, strict=False):
         mesh = ax.imshow(values - values.mean(), extent=(0, 1, 1, 0), cmap="cividis", vmin=-1,
                          vmax=1, interpolation="nearest")

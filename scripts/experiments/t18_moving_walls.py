@@ -21,8 +21,8 @@ from relu_dynamics import (
     regions_on_encoded_segment, train, unflatten, wall_velocity,
 )
 from scripts.lab import (
-    Claim, Setup, each, encoding, encodings, means, rank_correlation, samples, signal_inputs,
-    signal_setup, style,
+    Claim, Setup, each, encoding, encodings, means, named, rank_correlation, samples,
+    signal_inputs, signal_setup, style,
 )
 from scripts.lab.rates import strongest
 
@@ -131,16 +131,16 @@ def correlations(error, speed, number):
     the number gained."""
     moving = [rank_correlation(e[known], v[known]) for e, v in zip(error, speed, strict=True)
               if (known := np.isfinite(v)).sum() > 2]
-    return np.mean(moving) if moving else 0.0, rank_correlation(error.mean(axis=0),
-                                                                number[-1] - number[0])
+    gained = rank_correlation(error.mean(axis=0), number[-1] - number[0])
+    return np.mean(moving) if moving else 0.0, gained
 
 
 def claims(data):
     names, learned = data["inputs"].tolist(), data["learned"]
-    flips = dict(zip(names, data["flips"], strict=True))
+    flips = named(names, data["flips"])
     weight = learned / learned.sum(axis=2, keepdims=True)
-    overall = {name: (flips[name] * w[:, None]).sum(axis=2).T for name,
-               w in zip(names, weight, strict=True)}  # (windows, seeds)
+    overall = {name: (flips[name] * w[:, None]).sum(axis=2).T
+               for name, w in zip(names, weight, strict=True)}  # (windows, seeds)
     single, fifty = ({name: by[w] for name, by in overall.items()} for w in (0, 2))
     half, top = len(data["tones"]) // 2, encodings(names)[-1:]
     later, whole = ({name: flips[name][:, w, half:].mean(axis=1)
@@ -151,7 +151,7 @@ def claims(data):
     return [
         Claim("T19a", "in single steps slopes on fixed pieces do the learning: switching units "
                       "account for less than 5 % of it", means(single),
-              each("0.05 > |share|", {name: 0.05 - abs(by) for name, by in single.items()}),
+              each("0.05 > |share|", single, lambda s: 0.05 - abs(s)),
               why="The share vanishes with the step size only: a step of Adam sweeps walls over "
                   "samples, and there works against itself"),
         Claim("T19b", "over fifty steps switching units account for a positive share of what is "

@@ -110,23 +110,18 @@ def claims(data):
     return [
         Claim("T32a", "the kernel does not stay: drift above 0.1 at the end, for every input",
               means(drift),
-              each("drift > 0.1", {name: np.log10(values / 0.1) for name,
-                                   values in drift.items()})),
+              each("drift > 0.1", drift, lambda d: np.log10(d / 0.1))),
         Claim("T32b", "the kernel turns towards the target: alignment at the end > at the start, "
                       "for every input (log10 of the ratio)",
-              means(turned), each("end > start", {name: np.log10(values[1] / values[0]) for name,
-                                                  values in turned.items()})),
+              means(turned), each("end > start", turned, lambda a: np.log10(a[1] / a[0]))),
         Claim("T32c", "the real network learns tones that its linearisation leaves: mean relative "
                       "error, linear - real, above zero, "
               "for every input", means(ahead), each("linear > real", ahead)),
         ordered("T32d", "the kernel drifts more for coordinates: {}", chain(few[:1], *many[-2:]),
-                drift, log=True,
-                why="The kernel drifts as the network learns; with coordinates it learns least"),
+                drift, log=True),
         Claim("T32e", "the infinite width predicts the tones worse than the network's own first "
                       "kernel (mean distance from the real error), "
-              "for every input", means(worse), each("infinite > own", worse),
-              why="Where tones are learned it is the better of two bad predictions: it gives high "
-                  "tones more weight than the first kernel does"),
+              "for every input", means(worse), each("infinite > own", worse)),
     ]
 
 
@@ -135,8 +130,8 @@ def draw(data):
     figure, axes = style.panels(2, max(4, len(names)), width=3.1, height=2.8)
     looks = (("black", "-"), ("0.35", "--"), ("0.6", ":"))
     for ax, name, by_seed in zip(axes[0], names, data["error"], strict=False):
-        for (colour, line), what, values in zip(looks, PREDICTIONS,
-                                                by_seed[:, :, -1].swapaxes(0, 1), strict=True):
+        end = by_seed[:, :, -1].swapaxes(0, 1)
+        for (colour, line), what, values in zip(looks, PREDICTIONS, end, strict=True):
             ax.plot(data["tones"], values.mean(axis=0), color=colour, linestyle=line, label=what)
             ax.fill_between(data["tones"], values.min(axis=0), values.max(axis=0), color=colour,
                             alpha=0.15, linewidth=0)

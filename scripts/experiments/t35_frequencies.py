@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from relu_dynamics import PAPER_TONES, frequency_error, predict, time_to_half
 from scripts.lab import (
-    Claim, Link, chain, coordinates, each, encodings, image_inputs, image_setup, last_tenth, means,
-    natural_image, natural_runs,
-    ordered, over_checkpoints, rank_correlation, read, signal_inputs, signal_runs, style,
+    Claim, Link, chain, coordinates, each, encodings, image_inputs, image_setup, last_tenth,
+    means, named, natural_image, natural_runs, ordered, over_checkpoints, rank_correlation, read,
+    signal_inputs, signal_runs, style,
 )
 from scripts.lab.rates import strongest
 
@@ -37,9 +37,11 @@ def measure(settings, folder):
     wanted = signal_runs(settings)
     tones = np.array(strongest(read(next(iter(wanted.values())), folder).y) if settings.signal
                      else PAPER_TONES)
-    table = over_checkpoints(wanted, folder, lambda trained,
-                             net: frequency_error(predict(net, trained.x), trained.y,
-                                                  trained.shape)[tones])
+
+    def errors(trained, net):
+        return frequency_error(predict(net, trained.x), trained.y, trained.shape)[tones]
+
+    table = over_checkpoints(wanted, folder, errors)
     half = [[time_to_half(table["epochs"], by_seed[:, s]) for s in range(len(settings.seeds))]
             for by_seed in table["values"]]
     images = natural_runs(settings)
@@ -61,15 +63,14 @@ def claims(data):
     names, tones = data["inputs"].tolist(), data["tones"]
     few, many, images = coordinates(names), encodings(names), data["image_inputs"].tolist()
     top = int(data["nyquist"])
-    end = dict(zip(names, data["tone_error"][:, last_tenth(data["epochs"])].min(axis=1),
-                   strict=True))
+    end = named(names, data["tone_error"][:, last_tenth(data["epochs"])].min(axis=1))
     bias = {name: np.array([rank_correlation(row, tones) for row in end[name]]) for name in names
             if name not in many[-1:]}
-    reached = {name: np.isfinite(half).sum(axis=1) for name,
-               half in zip(names, data["half"], strict=True)}
+    reached = {name: np.isfinite(half).sum(axis=1)
+               for name, half in zip(names, data["half"], strict=True)}
     ties = " ≥ ".join(reversed(few))
-    high = {name: np.nanmean(values[:, top // 2 : top + 1], axis=1) for name,
-            values in zip(images, data["band_error"], strict=True)}
+    high = {name: np.nanmean(values[:, top // 2 : top + 1], axis=1)
+            for name, values in zip(images, data["band_error"], strict=True)}
     return [
         Claim("T35a", "low tones are learned better: rank correlation of k with the error, the "
                       "best of the last tenth of training, is "

@@ -24,9 +24,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -134,8 +134,8 @@ def ordering(order: str, values: Values, margin: float = 0.0) -> list[Link]:
     names = [step[1:-1].split(", ") if step.startswith("{") else [step] for step in steps[::2]]
     for above, sign, below in zip(names[:-1], steps[1::2], names[1:], strict=True):
         allowed = margin if sign == "≥" else 0.0
-        links += [Link(f"{a} {sign} {b}", at_worst(np.asarray(values[a], float) - values[b]
-                                                   + allowed))
+        links += [Link(f"{a} {sign} {b}",
+                       at_worst(np.asarray(values[a], float) - values[b] + allowed))
                   for a in above for b in below]
     return links
 
@@ -158,10 +158,28 @@ def ordered(
                  kind, image, why, needs)
 
 
-def each(text: str, values: Values) -> list[Link]:
-    """One link per name, "text, name", each at its worst checkpoint."""
-    return [Link(f"{text}, {name}", at_worst(np.asarray(value, float))) for name,
-            value in values.items()]
+def ordered_in_each(key: str, statement: str, order: str, tables: Mapping[str, Values],
+                    **how: Any) -> Claim:
+    """The claim that the chain holds in every table; how is as in ordered."""
+    parts = {name: ordered(key, statement, order, values, **how) for name, values in tables.items()}
+    links = [link._replace(text=f"{link.text}, {name}")
+             for name, part in parts.items() for link in part.links]
+    measured = "; ".join(f"{name}: {part.measured}" for name, part in parts.items())
+    one = next(iter(parts.values()), Claim(key, statement, "", []))
+    return one._replace(measured=measured, links=links)
+
+
+def named(names: Iterable[str], values: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+    """{name: value} of as many names as values."""
+    return dict(zip(names, values, strict=True))
+
+
+def each(
+    text: str, values: Values, what: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> list[Link]:
+    """One link per name, "text, name": what(values) is positive, at its worst checkpoint."""
+    return [Link(f"{text}, {name}", at_worst(np.asarray(what(value), float)))
+            for name, value in values.items()]
 
 
 def at_worst(values: np.ndarray) -> np.ndarray:
@@ -221,8 +239,8 @@ def means(values: Values, form: str = "{:.3g}", log: bool = False) -> str:
     parts = []
     for name, array in values.items():
         array = np.atleast_2d(array)
-        parts.append(f"{name} {mean(array[0])}" + (f" → {mean(array[-1])}" if len(array) > 1
-                                                   else ""))
+        to_last = f" → {mean(array[-1])}" if len(array) > 1 else ""
+        parts.append(f"{name} {mean(array[0])}{to_last}")
     return " · ".join(parts)
 
 
@@ -327,8 +345,8 @@ def summary(ledger: Sequence[Mapping[str, object]]) -> list[str]:
 
 def lines(ledger: Sequence[Mapping[str, object]]) -> list[str]:
     """One aligned line per claim for the terminal: verdict, key, claim, measured, effect."""
-    columns = [[str(row[key]) for row in ledger] for key in ("verdict", "key", "claim", "measured",
-                                                             "effect")]
+    shown = ("verdict", "key", "claim", "measured", "effect")
+    columns = [[str(row[key]) for row in ledger] for key in shown]
     widths = [max(map(len, column), default=0) for column in columns]
     return ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
             for cells in zip(*columns, strict=True)]

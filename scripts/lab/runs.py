@@ -247,8 +247,9 @@ def _write(path: Path, run: Run, loss: np.ndarray, records: dict[int, np.ndarray
                  parameters=np.array([records[epoch] for epoch in sorted(records)]), **more)
 
 
-def _resume(run: Run, folder: Path, like: MLP) -> tuple[MLP, State | None, np.ndarray,
-                                                        dict[int, np.ndarray]]:
+def _resume(
+    run: Run, folder: Path, like: MLP
+) -> tuple[MLP, State | None, np.ndarray, dict[int, np.ndarray]]:
     """Where an interrupted run stands: network, optimiser, losses, checkpoints; or the
     beginning."""
     path = _unfinished(run, folder)

@@ -47,8 +47,8 @@ def chosen(words: Sequence[str]) -> list[str]:
     """The experiments that words name, whole ("e5_image_hamming") or by their number ("e5"), in
     natural order; all of them for no word.  ValueError for a word that names none."""
     names = all_names()
-    if unknown := [word for word in words if not any(word in (name, name.split("_")[0])
-                                                     for name in names)]:
+    known = {word for name in names for word in (name, name.split("_")[0])}
+    if unknown := [word for word in words if word not in known]:
         raise ValueError(f"unknown experiment {', '.join(unknown)}; there are {', '.join(names)}")
     return [name for name in names if not words or name in words or name.split("_")[0] in words]
 
@@ -137,13 +137,12 @@ def carry_out(
             print(f"{name}: already done, kept (--force repeats it)")
             records[name] = old
     waiting = {name: set(module(name).runs(settings)) for name in names if name not in records}
-    missing = [run for run in dict.fromkeys(run for name in waiting
-                                            for run in sorted(waiting[name], key=Run.name))
-               if force or not (out / "runs" / run.name()).exists()]
+    needed = dict.fromkeys(run for needs in waiting.values() for run in sorted(needs, key=Run.name))
+    missing = [run for run in needed if force or not (out / "runs" / run.name()).exists()]
     waiting = {name: needs & set(missing) for name, needs in waiting.items()}
     progress = Progress(missing, len(waiting), out / "runs")
-    jobs: dict[Future[object], Run | str] = {executor.submit(training.perform, run,
-                                                             out / "runs"): run for run in missing}
+    jobs: dict[Future[object], Run | str] = {
+        executor.submit(training.perform, run, out / "runs"): run for run in missing}
 
     def start_ready() -> None:
         for name in [name for name, needs in waiting.items() if not needs]:

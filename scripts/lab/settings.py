@@ -190,8 +190,8 @@ def over_checkpoints(
         table[key] = np.array([quantity(trained, net) for net in trained.nets])
     keys = list(zip(*runs, strict=True))
     names = [list(dict.fromkeys(axis)) for axis in keys]
-    stacked = np.array([table[key] for key in runs]).reshape(*map(len, names),
-                                                             *next(iter(table.values())).shape)
+    stacked = np.array([table[key] for key in runs])
+    stacked = stacked.reshape(*map(len, names), *stacked.shape[1:])
     values = np.moveaxis(stacked, len(names) - 1, len(names))  # checkpoints before seeds
     labels = dict(zip(("images", "inputs")[-(len(names) - 1):], map(np.array, names), strict=False))
     return {**labels, "epochs": trained.epochs, "values": values}

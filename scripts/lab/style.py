@@ -30,9 +30,9 @@ LAYERS = ((0, "#00441B"), (0.5, "#238B45"), (1, "#99D594"))
 
 def mixed(scale: Sequence[tuple[float, str]], value: float) -> tuple[float, ...]:
     """The colour at a value of a scale."""
-    places, colours = [place for place, _ in scale], np.array([to_rgb(colour) for _,
-                                                               colour in scale])
-    return tuple(float(np.interp(value, places, channel)) for channel in colours.T)
+    places, colours = zip(*scale, strict=True)
+    channels = np.array([to_rgb(colour) for colour in colours]).T
+    return tuple(float(np.interp(value, places, channel)) for channel in channels)
 
 
 def colour(name: str) -> tuple[float, ...]:
