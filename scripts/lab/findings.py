@@ -122,7 +122,7 @@ def _regions(subject: Subject, most: int) -> Regions | EncodedRegions | Pieces |
 
 
 def shortest_wave(feed: Encoding) -> float:
-    """Of an encoding of two coordinates; a wider window takes too many triangles for a first look."""
+    """Of an encoding of two coordinates; a wider window takes too many triangles to look at."""
     return 1 / np.hypot(*feed.frequencies_in(2).T).max()
 
 
