@@ -22,6 +22,7 @@ Indices = NDArray[np.intp]
 
 SWEEP = np.array([0.6180339887498949, 0.7861513777574233])  # "up": a direction that no wall is likely to have
 TOLERANCE = 1e-14  # about 45 roundings: sums of a few hundred products err by less, distinct walls differ by more
+ROUNDINGS = 8 * float(np.finfo(np.float64).eps)  # of a coordinate, in a point placed on a line
 
 
 def check_window(window: ArrayLike) -> Array:
@@ -112,7 +113,7 @@ class Subdivision(NamedTuple):
     edges: Indices    # (e, 2) vertices
     next: Indices     # (2e,) the half-edge that follows around the face; of no meaning outside
     face: Indices     # (2e,)
-    owner: Indices    # (e,) which wall the edge is part of, -1 for the window
+    owner: Indices    # (e,) which wall the edge is part of; below 0: of what was there at first
     rising: Bits      # (e,) does the line that the edge is part of go up, along SWEEP?
 
 
@@ -123,14 +124,15 @@ class Cycles(NamedTuple):
     half_edge: Indices
 
 
-def window_subdivision(corners: Array) -> Subdivision:
+def window_subdivision(corners: Array) -> tuple[Subdivision, Cycles]:
     """The window as one face."""
     k = len(corners)
     i = np.arange(k)
     edges = np.stack([i, (i + 1) % k], axis=1)
     following = np.stack([2 * ((i + 1) % k), 2 * ((i - 1) % k) + 1], axis=1).ravel()
     rising = (corners[edges[:, 1]] - corners) @ SWEEP > 0
-    return Subdivision(corners, edges, following, np.tile([0, -1], k), np.full(k, -1), rising)
+    sub = Subdivision(corners, edges, following, np.tile([0, -1], k), -1 - i, rising)
+    return sub, Cycles(np.array([0, k]), 2 * i)
 
 
 def walk(following: Indices, first: Indices) -> Cycles | None:
@@ -163,6 +165,12 @@ def starts(count: Indices) -> Indices:
     start = np.zeros(len(count) + 1, np.intp)
     np.cumsum(count, out=start[1:])
     return start
+
+
+def ranges(start: Indices, count: Indices) -> Indices:
+    """start[0], ..., start[0] + count[0] - 1, start[1], ... in one array."""
+    begin = starts(count)
+    return np.arange(begin[-1]) + np.repeat(start - begin[:-1], count)
 
 
 def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int) -> tuple[Subdivision, Array, Indices, Bits] | None:

@@ -17,7 +17,6 @@ cache, through the same few arrays.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import sys
@@ -31,7 +30,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from relu_dynamics.checks import (
     Array, Bits, check_count, check_dtype, check_flag, check_kind, check_moments, check_net, check_net_and_rows,
     check_pattern, check_positive, check_record, check_rng, check_rounded, check_share, check_some, check_targets,
-    row_blocks,
+    one_line, row_blocks,
 )
 from relu_dynamics.mlp import MLP, flatten, split_layers, unflatten
 
@@ -59,6 +58,9 @@ class State(NamedTuple):
     steps: int     # taken so far
     first: Array   # (p,) Adam's running means of the gradient
     second: Array  # (p,) and of its square; both in the dtype of the steps, zero for SGD
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 class History(NamedTuple):

@@ -205,7 +205,7 @@ def pair_by_two_passes(net: MLP, x: Array, y: Array, i: int, j: int) -> float:
 
 def gram_products(net: MLP, x: Array, y: Array, rows: int = 512) -> Burst:
     """The matrix products of the Gram matrix's upper triangle, and nothing else."""
-    factors = [factor for side in loss_sensitivities(net, x, y, unit_residuals=True) for factor in side]
+    factors = [factor for side in loss_sensitivities(net, forward(net, x), y, unit_residuals=True) for factor in side]
     room = np.empty(rows * len(x))
 
     def burst() -> None:

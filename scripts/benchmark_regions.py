@@ -35,8 +35,8 @@ SIZES = {"[16]2": [16] * 2, "[32]3": [32] * 3, "[64]3": [64] * 3, "[128]2": [128
 SLOW = 30_000  # from so many regions on regioncam runs once, alone
 QUICK = ("[16]2", "[32]3", "[64]3", "[128]2")
 BOX = ((-1.0, 1.0), (-1.0, 1.0))
-STEPS = ("_cut_edges", "_find_chords", "_crossing_pairs", "_cut_chords", "_scan", "_link", "_trace", "_face_bits", "_refine",
-         "_signs", "_lift", "assemble")
+STEPS = ("_cut_edges", "_find_chords", "_crossing_pairs", "_cut_chords", "scan", "_link", "_trace", "_face_bits", "refine",
+         "_signs", "lift", "assemble")
 MUST = {"[64]3": (4, 3), "[128]3": (5, 3), "[256]2": (None, 5), "[256]3": (9, 5), "[512]2": (15, 5)}  # complex, with maps
 
 

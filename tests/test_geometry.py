@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from relu_dynamics.geometry import (
     check_window, cut_by_signs, face_areas, face_means, polygon_area, walk, window_subdivision,
 )
-from tests.strategies import halves
+from relu_dynamics.testing import halves
 
 SQUARE = [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
 PENTAGRAM = [(np.cos(a), np.sin(a)) for a in 4 * np.pi / 5 * np.arange(5)]
@@ -86,7 +86,7 @@ def test_any_order_preserving_start_and_direction_of_a_convex_polygon_is_the_sam
 @pytest.mark.parametrize("window", [SQUARE, SQUARE[:3]])
 def test_each_half_edge_begins_where_the_one_before_it_ends_inside_and_outside(window):
     """Half-edges 2 e and 2 e + 1 run along edge e and back."""
-    sub = window_subdivision(check_window(window))
+    sub, _ = window_subdivision(check_window(window))
     origin = sub.edges.ravel()
     end = sub.edges[:, ::-1].ravel()
     assert np.array_equal(origin[sub.next], end) and np.array_equal(sub.face[sub.next], sub.face)
@@ -95,7 +95,7 @@ def test_each_half_edge_begins_where_the_one_before_it_ends_inside_and_outside(w
 
 def _cut(lines):
     """The box [-3, 3]^2 cut by half-integer lines, as (subdivision, areas, means)."""
-    sub, faces = window_subdivision(check_window(((-3, 3), (-3, 3)))), 1
+    sub, faces = window_subdivision(check_window(((-3, 3), (-3, 3))))[0], 1
     for i, (a, b, c) in enumerate(lines):
         z = sub.points @ np.array([a, b]) + c
         z[np.abs(z) < 1e-12] = 0
@@ -130,7 +130,7 @@ def test_there_is_one_face_per_sign_pattern(lines):
 
 def test_signs_that_no_line_has_are_refused():
     """On a convex face the positive corners of a line form one run."""
-    sub = window_subdivision(check_window(SQUARE))
+    sub, _ = window_subdivision(check_window(SQUARE))
     assert cut_by_signs(sub, 1, np.array([1.0, -1.0, 1.0, -1.0]), 0) is None
 
 

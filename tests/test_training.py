@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from relu_dynamics.mlp import MLP, backward, flatten, forward, hidden_units, init, predict, unflatten
 from relu_dynamics.patterns import pattern
+from relu_dynamics.testing import exact_nets, gaussian_nets, with_rows
 from relu_dynamics.training import Divergence, State, adam, sgd, train
-from tests.strategies import exact_nets, gaussian_nets, with_rows
 
 MODULE = importlib.import_module("relu_dynamics.training")
 

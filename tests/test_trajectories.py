@@ -11,7 +11,7 @@ from relu_dynamics.flow.trajectories import (
     _first_zero, _length_left, balances, first_layer_flow, integrate, layer_flow, output_layer_flow,
 )
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
-from tests.strategies import exact_nets, with_rows
+from relu_dynamics.testing import exact_nets, with_rows
 
 RNG = np.random.default_rng
 SEEDS = range(5)

@@ -33,7 +33,7 @@ from scipy.optimize import brentq
 from scipy.special import exprel
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Undecided, check_count, check_net, check_pattern, check_size, check_times, check_tolerance,
+    Array, Bits, Indices, Undecided, check_count, check_net, check_pattern, check_size, check_times, check_tolerance, one_line,
 )
 from relu_dynamics.flow.kinks import (
     EPS, ON, REST, Piece, States, Task, as_net, complement, distances, first_states, freeze, make_task, margins, next_states,
@@ -54,6 +54,9 @@ class Flips(NamedTuple):
     unit: Indices     # (k,) in layer order
     state: States     # (k,) what the entry became: kinks.State, 0 off, 1 on, 2 at rest
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class Path(NamedTuple):
     """The networks at k times, and every flip up to the last of them."""
@@ -62,12 +65,18 @@ class Path(NamedTuple):
     networks: list[MLP]
     flips: Flips
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class OutputFlow(NamedTuple):
     """The outputs, (k, n, m[L]), and the networks at k times: the flow of one layer."""
 
     outputs: Array
     networks: list[MLP]
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def balances(net: MLP) -> Array:

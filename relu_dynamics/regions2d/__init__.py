@@ -1,0 +1,49 @@
+"""Exact linear regions of a ReLU network with two inputs, in a convex window of the plane.
+
+Inside the window the walls of the hidden units cut out a planar complex of convex faces, one face
+per activation pattern.  In reading order:
+
+    window          regions_in_window, count_regions: the answer to give for any network
+    layers          the complex, refined by one hidden layer after the other; its invariant
+    carriers        segments along which the units of a layer are affine, and their cuts
+    meet            steps 1 to 4 of a layer: what its walls cut, and in which order
+    refine          steps 5 and 6: the complex that they make
+    lift            step 7: the pre-activations of the next layer at its vertices
+    unit_by_unit    the same, one wall at a time, where walls meet, touch or coincide
+    found, bits     what both hand over; words of 64 activation bits
+    regions         the answer: Regions
+    affine, certificate   what can be asked of it
+    start           where an enumeration begins: one face, or triangles with inputs at corners
+    triangulation   triangles, halved without hanging vertices
+    encoded         the answer under an encoding: EncodedRegions
+    settle          where halving the triangles changes how the walls lie
+    encoded_window  regions_in_encoded_window, regions_on_triangles
+    neighbours, location, drawing, lines    what can be asked of either answer
+
+    half-edge h   2e runs along edge e from its start to its end, 2e + 1 back; h ^ 1 is the other
+                  one; the face of h lies to its left, -1 outside the window
+    bits          one row of 64-bit words per carrier, piece or face: the layer's units
+    F, H, m[L]    faces (regions), hidden units, outputs, as everywhere
+
+Identities (T2, T38, T39): the areas sum to the window's, V - E + F = 1, patterns are distinct,
+neighbours in general position differ in the unit that owns their edge, and f(x) = slope x + offset
+on each face.
+"""
+
+from relu_dynamics.regions2d.certificate import Certificate
+from relu_dynamics.regions2d.drawing import draw
+from relu_dynamics.regions2d.encoded import EncodedRegions
+from relu_dynamics.regions2d.encoded_window import regions_in_encoded_window, regions_on_triangles
+from relu_dynamics.regions2d.lines import (
+    LineCheck, WallLength, check_on_lines, crossed_walls, wall_length,
+)
+from relu_dynamics.regions2d.location import locate
+from relu_dynamics.regions2d.neighbours import Neighbours, neighbours
+from relu_dynamics.regions2d.regions import Regions
+from relu_dynamics.regions2d.window import count_regions, regions_in_window
+
+__all__ = [
+    "Certificate", "EncodedRegions", "LineCheck", "Neighbours", "Regions", "WallLength",
+    "check_on_lines", "count_regions", "crossed_walls", "draw", "locate", "neighbours",
+    "regions_in_encoded_window", "regions_in_window", "regions_on_triangles", "wall_length",
+]

@@ -1,0 +1,150 @@
+"""The regions of a network behind an encoding: of a window of the plane, or of given triangles.
+
+The encoding is interpolated on triangles, where the regions are found exactly (T43).  Triangles are
+halved until that changes nothing, or next to nothing, in how the walls lie.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from relu_dynamics.checks import Array, Bits, as_real, check_count, check_kind
+from relu_dynamics.encoding import Coordinates, Sinusoids
+from relu_dynamics.geometry import check_window
+from relu_dynamics.mlp import MLP
+from relu_dynamics.regions2d.encoded import EncodedRegions, assemble_encoded, joined
+from relu_dynamics.regions2d.found import Found, Limit
+from relu_dynamics.regions2d.settle import Arrangement, arrangement, changed
+from relu_dynamics.regions2d.start import triangles_start
+from relu_dynamics.regions2d.triangulation import (
+    Triangulation, check_triangles, halved, triangulate,
+)
+from relu_dynamics.regions2d.window import all_faces, copied
+
+FIRST = 64.0     # legs of the first triangles that go into the shortest wave
+HALVINGS = 6     # at most
+SETTLED = 1e-3   # the share of regions that may still change
+PIECES = 6       # faces for every region and every triangle, at most
+MAX_REGIONS = 2**18
+MAX_TRIANGLES = 2**19
+NONE = np.zeros((0, 3, 2))
+
+
+def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, window: ArrayLike, *,
+                              resolution: float | None = None,
+                              max_regions: int = MAX_REGIONS) -> EncodedRegions:
+    """The regions of x -> net(encoding(x)) in a window of unit coordinates, a box or a polygon.
+
+    The first triangles have 64 legs to the encoding's shortest wave.  They are halved once and then
+    where halving has changed how the walls lie, until at most one triangle for 1000 regions is
+    concerned; those that still changed are unsettled.  With a resolution, all triangles have that
+    many legs to the shortest wave, and unsettled are those that differ from triangles twice as
+    large.  An affine encoding needs no small triangles and is exact.
+
+    ValueError if the encoding does not fit the net or the plane, the window takes too many
+    triangles or more than max_regions regions, or float64 cannot tell how the walls lie.
+
+    >>> ring = MLP((np.array([[0.0, 1, 0, 1]]), np.ones((1, 1))), (np.array([-1.0]), np.zeros(1)))
+    >>> regions_in_encoded_window(ring, PositionalEncoding(1), ((-1, 1), (-1, 1)))  # cos + cos > 1
+    EncodedRegions(2 regions, 1 units, 0 of 32768 triangles unsettled)
+    """
+    net, corners = copied(net), check_window(window)
+    check_kind("encoding", encoding, Coordinates, Sinusoids)
+    most = check_count("max_regions", max_regions, 1)
+    if encoding.columns(2) != net.weights[0].shape[1]:
+        raise ValueError(f"encoding makes {encoding.columns(2)} columns of two coordinates, but "
+                         f"the net has {net.weights[0].shape[1]} inputs.")
+    wave = _shortest_wave(encoding)
+    legs = FIRST if resolution is None else float(as_real("resolution", resolution, ())) / 2
+    if not legs >= 0.5:
+        raise ValueError("resolution must be at least 1: how many legs of a triangle go into the "
+                         f"shortest wave. Got {resolution!r}.")
+    if not np.isfinite(wave):
+        mesh = triangulate(corners, np.inf)
+        return _answer(net, encoding, mesh, np.inf, NONE, most)
+    count = 2 * float(np.prod(np.ptp(corners, axis=0))) * (legs / wave) ** 2
+    if count > MAX_TRIANGLES:
+        raise ValueError(f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} "
+                         f"legs to the shortest wave, {wave:g}. Got {count:.2g}: take a smaller "
+                         "window, or a lower resolution.")
+    mesh, unsettled = _settled(net, encoding, triangulate(corners, wave / legs),
+                               HALVINGS if resolution is None else 1, most)
+    return _answer(net, encoding, mesh, 2 * legs, unsettled, most)
+
+
+def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inputs: ArrayLike, *,
+                         max_regions: int = MAX_REGIONS) -> EncodedRegions:
+    """The regions of net where its inputs are known at points and affine on triangles: exact (T43).
+
+    points (v, 2), triangles (t, 3) indices of points, inputs (v, m[0]): as in a grid of features.
+    Triangles must meet in whole sides or in corners, and need not be connected.  ValueError if one
+    has no area, or more than two meet at a side or on one side of it.
+
+    >>> corners, halves = [(0, 0), (1, 0), (1, 1), (0, 1)], [(0, 1, 2), (0, 2, 3)]
+    >>> step = MLP((np.ones((1, 1)), np.ones((1, 1))), (np.array([-0.5]), np.zeros(1)))
+    >>> regions_on_triangles(step, corners, halves, [[0], [1], [1], [1]]).area.tolist()
+    [0.75, 0.25]
+    """
+    net, most = copied(net), check_count("max_regions", max_regions, 1)
+    mesh = check_triangles(points, triangles)
+    values = as_real("inputs", inputs, (len(mesh.points), net.weights[0].shape[1]),
+                     "one row per point, one column per input of the net").astype(np.float64)
+    found = all_faces(net, triangles_start(*mesh[:2], values, mesh.sides), _limit(most, mesh))
+    return _checked(assemble_encoded(net, mesh, found, np.inf, NONE), most)
+
+
+def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
+    """In unit coordinates; infinite if the encoding is affine."""
+    if isinstance(encoding, Coordinates):
+        return np.inf
+    highest = float(np.hypot(*encoding.frequencies_in(2).T).max())
+    return 1 / highest if highest else np.inf
+
+
+def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, halvings: int,
+             most: int) -> tuple[Triangulation, Array]:
+    """mesh with triangles halved as said above, and those that the last halving has changed."""
+    active = np.ones(len(mesh.triangles), np.bool_)
+    found, old = _interpolated(net, encoding, mesh, active, most)
+    few = SETTLED * (1 + joined(found, [len(b) for b in net.biases[:-1]])[0].max())
+    for _ in range(halvings):
+        marked = np.zeros(len(mesh.edges), np.bool_)
+        marked[mesh.sides[active]] = True
+        finer, parent, old_edge = halved(mesh, marked)
+        _, new = _interpolated(net, encoding, finer, active[parent], most)
+        differs = changed(mesh, active, old, new, parent, old_edge)
+        mesh, old, active = finer, new, differs[parent]
+        if np.count_nonzero(differs) <= few:
+            break
+    return mesh, mesh.points[mesh.triangles[active]]
+
+
+def _interpolated(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, which: Bits,
+                  most: int) -> tuple[Found, Arrangement]:
+    """What is found in some triangles of mesh, and how the walls lie there."""
+    some = np.flatnonzero(which)
+    start = triangles_start(mesh.points, mesh.triangles[some], encoding(mesh.points),
+                            mesh.sides[some])
+    found = all_faces(net, start, _limit(most, mesh))
+    return found, arrangement(found, some, len(start.inputs))
+
+
+def _limit(most: int, mesh: Triangulation) -> Limit:
+    return Limit(PIECES * (most + len(mesh.triangles)),
+                 f"There are more regions in the window than max_regions = {most} allows, with "
+                 f"{len(mesh.triangles)} triangles. Raise max_regions if there is memory for them, "
+                 "or take a smaller window.")
+
+
+def _answer(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, resolution: float,
+            unsettled: Array, most: int) -> EncodedRegions:
+    found, _ = _interpolated(net, encoding, mesh, np.ones(len(mesh.triangles), np.bool_), most)
+    return _checked(assemble_encoded(net, mesh, found, resolution, unsettled), most)
+
+
+def _checked(regions: EncodedRegions, most: int) -> EncodedRegions:
+    if len(regions) > most:
+        raise ValueError(f"There are {len(regions)} regions in the window, more than max_regions = "
+                         f"{most}. Raise it, or take a smaller window.")
+    return regions

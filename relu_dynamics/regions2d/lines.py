@@ -1,0 +1,128 @@
+"""Walls along lines through a window: their total length, and whether the plane and lines agree.
+
+Along a line regions are exact also under an encoding (regions_on_encoded_segment), so lines check
+what is found in the plane, and measure where the plane is too large.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from relu_dynamics.checks import Array, Indices, as_real, check_count, check_kind, check_rng
+from relu_dynamics.encoding import Coordinates, Sinusoids
+from relu_dynamics.geometry import check_window, cross
+from relu_dynamics.mlp import MLP
+from relu_dynamics.regions1d import regions_on_encoded_segment, regions_on_segment
+from relu_dynamics.regions2d.encoded import EncodedRegions
+from relu_dynamics.regions2d.encoded_window import regions_in_encoded_window
+from relu_dynamics.regions2d.regions import Regions
+from relu_dynamics.regions2d.window import regions_in_window
+
+
+class WallLength(NamedTuple):
+    """The total length of walls in a window."""
+
+    length: float
+    error: float  # its standard error; 0 from the regions
+
+
+class LineCheck(NamedTuple):
+    """How the walls found in the plane compare with those along random lines."""
+
+    same: Array         # (lines,) bool: the same units in the same order
+    walls: Indices      # (lines,) how many walls the line crosses, as found in the plane
+    exact: Indices      # (lines,) and along the line
+    distance: float     # of a crossing from its true place, at most, on lines that agree
+
+
+def wall_length(net: MLP, window: ArrayLike, rng: np.random.Generator | None = None, *,
+                lines: int = 256, encoding: Coordinates | Sinusoids | None = None) -> WallLength:
+    """The length of all walls in a window: of the regions' edges or, with an rng, by Crofton (T44).
+
+    By Crofton's formula a uniform random line that meets a convex window of perimeter P crosses
+    2 length / P walls on average.  Walls that coincide count once.  With an encoding the window is
+    one of unit coordinates; the edges then are those of regions_in_encoded_window, while lines stay
+    exact.
+
+    >>> one = MLP((np.array([[1.0, 0.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
+    >>> wall_length(one, ((-1, 1), (-1, 1)))  # of x_1 = 0
+    WallLength(length=2.0, error=0.0)
+    """
+    corners = check_window(window)
+    if rng is None:
+        regions = (regions_in_window(net, corners) if encoding is None
+                   else regions_in_encoded_window(net, encoding, corners))
+        u, v = (regions.vertices[end] for end in regions.edges[regions.edge_owner >= 0].T)
+        return WallLength(float(np.hypot(*(v - u).T).sum()), 0.0)
+    ends = random_chords(corners, rng, check_count("lines", lines, 2))
+    count = np.array([len(_exact_walls(net, encoding, a, b)[1]) for a, b in ends])
+    half = np.hypot(*(corners - np.roll(corners, 1, axis=0)).T).sum() / 2
+    return WallLength(float(half * count.mean()),
+                      float(half * count.std(ddof=1) / np.sqrt(len(count))))
+
+
+def check_on_lines(regions: EncodedRegions, encoding: Coordinates | Sinusoids, window: ArrayLike,
+                   rng: np.random.Generator, *, lines: int = 8) -> LineCheck:
+    """The regions of a window compared with the exact pieces along random lines through it."""
+    check_kind("regions", regions, EncodedRegions)
+    ends = random_chords(check_window(window), rng, check_count("lines", lines, 1))
+    same, walls, exact, distance = [], [], [], 0.0
+    for a, b in ends:
+        (t, unit), (true_t, true_unit) = crossed_walls(regions, a, b), _exact_walls(
+            regions.net, encoding, a, b)
+        same.append(np.array_equal(unit, true_unit))
+        walls.append(len(unit))
+        exact.append(len(true_unit))
+        if same[-1]:
+            distance = max(distance, float(np.hypot(*(b - a)) * np.abs(t - true_t).max(initial=0)))
+    return LineCheck(np.array(same), np.array(walls), np.array(exact), distance)
+
+
+def crossed_walls(regions: Regions | EncodedRegions, a: ArrayLike, b: ArrayLike,
+                  ) -> tuple[Array, Indices]:
+    """Where the segment from a to b crosses walls, t in (0, 1) increasing, and their units."""
+    check_kind("regions", regions, Regions, EncodedRegions)
+    a, b = (as_real(name, end, (2,), "a point of the plane") for name, end in (("a", a), ("b", b)))
+    side = cross(b - a, regions.vertices - a)
+    wall = np.flatnonzero(regions.edge_owner >= 0)
+    u, v = regions.edges[wall].T
+    cut = np.flatnonzero((side[u] > 0) != (side[v] > 0))
+    u, v = u[cut], v[cut]
+    share = side[u] / (side[u] - side[v])
+    place = regions.vertices[u] + share[:, None] * (regions.vertices[v] - regions.vertices[u])
+    t = ((place - a) @ (b - a)) / ((b - a) @ (b - a))
+    order = np.argsort(t)
+    order = order[(t[order] > 0) & (t[order] < 1)]
+    return t[order], regions.edge_owner[wall[cut[order]]]
+
+
+def random_chords(corners: Array, rng: np.random.Generator, lines: int) -> Array:
+    """(lines, 2, 2) the ends of uniform random lines in a convex polygon.
+
+    Uniform in direction and offset among the lines that meet its circumscribed circle; those that
+    miss the polygon are drawn again.
+    """
+    check_rng(rng)
+    centre = (corners.min(axis=0) + corners.max(axis=0)) / 2
+    radius = np.hypot(*(corners - centre).T).max()
+    chords: list[Array] = []
+    while len(chords) < lines:
+        angle, offset = np.pi * rng.random(), radius * rng.uniform(-1, 1)
+        normal = np.array([np.cos(angle), np.sin(angle)])
+        height = (corners - centre) @ normal - offset
+        u, v = height, np.roll(height, -1)
+        cut = np.flatnonzero((u > 0) != (v > 0))
+        if len(cut) == 2:
+            share = (u / (u - v))[cut, None]
+            chords.append(corners[cut] + share * (np.roll(corners, -1, axis=0) - corners)[cut])
+    return np.array(chords)
+
+
+def _exact_walls(net: MLP, encoding: Coordinates | Sinusoids | None, a: Array, b: Array,
+                 ) -> tuple[Array, Indices]:
+    pieces = (regions_on_segment(net, a, b) if encoding is None
+              else regions_on_encoded_segment(net, encoding, a, b))
+    return pieces.t[1:-1], pieces.owner

@@ -1,0 +1,62 @@
+"""Where an enumeration begins: a window as one face, or triangles with inputs at their corners."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from relu_dynamics.checks import Array, Indices
+from relu_dynamics.geometry import SWEEP, Cycles, Subdivision, cross, window_subdivision
+
+
+class Start(NamedTuple):
+    """Convex faces, and on each of them the network's inputs as an affine function of the plane."""
+
+    complex: Subdivision  # the owner of starting edge k is -1 - k, and so is that of its parts
+    cycles: Cycles
+    inputs: Array  # (v, m[0]) at its vertices
+    places: Array  # (F, 3, 2) three points of the plane for each face,
+    frames: Array  # (F, 3, m[0]) and the inputs that the face's affine function has there
+
+
+def window_start(corners: Array) -> Start:
+    """The network's inputs are the plane's coordinates: the identity."""
+    identity = np.array([[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
+    return Start(*window_subdivision(corners), corners, identity, identity)
+
+
+def triangles_start(points: Array, triangles: Indices, inputs: Array, edge: Indices) -> Start:
+    """Triangles (t, 3), counter-clockwise, with the inputs, (v, m[0]), of their corners.
+
+    edge, (t, 3), numbers the sides (0, 1), (1, 2), (2, 0); the two triangles at a side agree.
+    """
+    used, triangles = np.unique(triangles, return_inverse=True)
+    points, inputs, triangles = points[used], inputs[used], triangles.reshape(-1, 3)
+    number, edge = np.unique(edge, return_inverse=True)
+    u, v = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
+    back = u > v  # half-edge 2e runs from the lower vertex to the higher one
+    half = (2 * edge.ravel() + back).reshape(-1, 3)
+    ends = np.empty((len(number), 2), np.intp)
+    ends[edge.ravel()] = np.sort(np.stack([u, v], axis=1), axis=1)
+    face = np.full(2 * len(number), -1)
+    face[half] = np.arange(len(triangles))[:, None]
+    following = np.empty(len(face), np.intp)
+    following[half] = np.roll(half, -1, axis=1)
+    outside = np.flatnonzero(face < 0)
+    origin, end = ends.ravel(), ends[:, ::-1].ravel()
+    following[outside[np.argsort(end[outside], kind="stable")]] = outside[
+        np.argsort(origin[outside], kind="stable")]
+    rising = (points[ends[:, 1]] - points[ends[:, 0]]) @ SWEEP > 0
+    sub = Subdivision(points, ends, following, face, -1 - number, rising)
+    cycles = Cycles(3 * np.arange(len(triangles) + 1), half.ravel())
+    return Start(sub, cycles, inputs, points[triangles], inputs[triangles])
+
+
+def inputs_at(start: Start, points: Array, face: Indices) -> Array:
+    """(n, m[0]) what the affine function of the given starting face is at each point."""
+    p0, p1, p2 = (start.places[face, k] for k in range(3))
+    whole = cross(p1 - p0, p2 - p0)
+    s, t = cross(points - p0, p2 - p0) / whole, cross(p1 - p0, points - p0) / whole
+    f0, f1, f2 = (start.frames[face, k] for k in range(3))
+    return np.asarray((1 - s - t)[:, None] * f0 + s[:, None] * f1 + t[:, None] * f2)

@@ -1,0 +1,136 @@
+"""Triangulations of a window: made, numbered, and refined where asked without hanging vertices."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from relu_dynamics.checks import Array, Bits, Indices, as_real, check_indices
+from relu_dynamics.geometry import cross
+
+
+class Triangulation(NamedTuple):
+    """Triangles that meet in whole sides or in corners."""
+
+    points: Array       # (v, 2)
+    triangles: Indices  # (t, 3) corners, counter-clockwise
+    sides: Indices      # (t, 3) the edges from corner 0 to 1, 1 to 2, and 2 to 0
+    edges: Indices      # (e, 2) their ends, in increasing order
+
+
+def triangulation(points: Array, triangles: Indices) -> Triangulation:
+    """Triangles, counter-clockwise, with their edges numbered."""
+    ends = np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=2).reshape(-1, 2)
+    low, high = ends.min(axis=1), ends.max(axis=1)
+    key, number = np.unique(low * len(points) + high, return_inverse=True)
+    edges = np.stack(np.divmod(key, len(points)), axis=1)
+    return Triangulation(points, triangles, number.reshape(-1, 3), edges)
+
+
+def triangulate(corners: Array, leg: float) -> Triangulation:
+    """A convex polygon in triangles with no side longer than leg sqrt(2).
+
+    A box becomes squares, or nearly so, each cut in two; any other polygon a fan around its middle
+    whose longest sides are halved.
+    """
+    (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
+    if len(corners) == 4 and np.isin(corners, [[x0, y0], [x1, y1]]).all():
+        return _squares(x0, x1, y0, y1, leg)
+    k = len(corners)
+    fan = np.stack([np.arange(k), np.roll(np.arange(k), -1), np.full(k, k)], axis=1)
+    mesh = triangulation(np.vstack([corners, corners.mean(axis=0)]), fan)
+    while (long := lengths(mesh) > np.sqrt(2) * leg).any():
+        mesh, _, _ = halved(mesh, long)
+    return mesh
+
+
+def _squares(x0: float, x1: float, y0: float, y1: float, leg: float) -> Triangulation:
+    nx, ny = (max(1, int(np.ceil(width / leg * (1 - 1e-9)))) for width in (x1 - x0, y1 - y0))
+    x, y = np.linspace(x0, x1, nx + 1), np.linspace(y0, y1, ny + 1)
+    points = np.stack(np.meshgrid(x, y), axis=2).reshape(-1, 2)
+    a = (np.arange(nx) + (nx + 1) * np.arange(ny)[:, None]).ravel()  # the lower left corners
+    b, c, d = a + 1, a + nx + 2, a + nx + 1
+    triangles = np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
+    return triangulation(points, triangles)
+
+
+def lengths(mesh: Triangulation) -> Array:
+    """(e,) how long every edge is."""
+    u, v = (mesh.points[end] for end in mesh.edges.T)
+    return np.asarray(np.hypot(*(v - u).T))
+
+
+def halved(mesh: Triangulation, marked: Bits) -> tuple[Triangulation, Indices, Indices]:
+    """mesh with the marked edges (e,) halved, and others as far as triangles must meet in sides.
+
+    A triangle is cut from the middle of its longest side to the opposite corner, and each part
+    once more if its other old side is halved too (Rivara 1984): no angle becomes less than half
+    the smallest one at the start.  Also of every new triangle the one it was part of, and of every
+    new edge the one it is part of, -1 inside a triangle.
+    """
+    length = lengths(mesh)
+    rank = np.empty(len(length), np.intp)
+    rank[np.lexsort((np.arange(len(length)), length))] = np.arange(len(length))
+    turn = (rank[mesh.sides].argmax(axis=1)[:, None] + np.arange(3)) % 3  # the longest side first
+    triangles = np.take_along_axis(mesh.triangles, turn, axis=1)
+    sides = np.take_along_axis(mesh.sides, turn, axis=1)
+    marked = marked.copy()
+    while (more := marked[sides].any(axis=1) & ~marked[sides[:, 0]]).any():
+        marked[sides[more, 0]] = True
+
+    n = len(mesh.points)
+    middle = np.full(len(marked), -1)
+    middle[marked] = n + np.arange(np.count_nonzero(marked))
+    points = np.concatenate([mesh.points, mesh.points[mesh.edges[marked]].mean(axis=1)])
+    (a, b, c), (m, ma, mb) = triangles.T, middle[sides].T  # m halves ab, ma halves bc, mb halves ca
+    cut, left, right = m >= 0, mb >= 0, ma >= 0
+    parts = [  # (which triangles, their parts): the part at a has the old side ca, that at b has bc
+        (~cut, (a, b, c)), (cut & ~left, (c, a, m)), (cut & ~right, (b, c, m)),
+        (left, (m, c, mb)), (left, (m, mb, a)), (right, (m, b, ma)), (right, (m, ma, c))]
+    parent = np.concatenate([np.flatnonzero(which) for which, _ in parts])
+    new = triangulation(points, np.concatenate(
+        [np.stack(corners, axis=1)[which] for which, corners in parts]))
+    return new, parent, _old_edges(mesh, new, marked)
+
+
+def _old_edges(mesh: Triangulation, new: Triangulation, marked: Bits) -> Indices:
+    """The edge of mesh that every edge of new is part of; -1 if none."""
+    n, old = len(mesh.points), np.full(len(new.edges), -1)
+    low, high = new.edges.T
+    half = np.flatnonzero(high >= n)  # from an old vertex, or the middle of one edge, to another's
+    edge = np.flatnonzero(marked)[high[half] - n]
+    part = (mesh.edges[edge] == low[half, None]).any(axis=1)
+    old[half[part]] = edge[part]
+    whole = np.flatnonzero(high < n)
+    key = mesh.edges[:, 0] * n + mesh.edges[:, 1]  # increasing
+    old[whole] = np.searchsorted(key, low[whole] * n + high[whole])
+    return old
+
+
+def check_triangles(points: ArrayLike, triangles: ArrayLike) -> Triangulation:
+    """points (v, 2) and triangles (t, 3), clockwise ones turned round, as a triangulation.
+
+    ValueError if a triangle has no area, or two lie on the same side of one of their edges.
+    """
+    points = as_real("points", points, (None, 2), "one point of the plane per row")
+    points = points.astype(np.float64)
+    rows = np.asarray(triangles)
+    if rows.ndim != 2 or rows.shape[1] != 3 or not len(rows):
+        raise ValueError("triangles must be (t, 3): three indices of points per row, and at least "
+                         f"one row. Got shape {rows.shape}.")
+    corners = check_indices("triangles", rows.ravel(), len(points)).reshape(-1, 3)
+    a, b, c = (points[corners[:, k]] for k in range(3))
+    turn = cross(b - a, c - a)
+    flat = np.abs(turn) <= 1e-12 * np.maximum(np.abs(b - a), np.abs(c - a)).max(axis=1) ** 2
+    if flat.any():
+        raise ValueError("triangles must have areas that float64 can tell from 0. "
+                         f"Got {points[corners[flat][0]].tolist()}.")
+    corners = np.where((turn < 0)[:, None], corners[:, [0, 2, 1]], corners)
+    ends = np.stack([corners, np.roll(corners, -1, axis=1)], axis=2).reshape(-1, 2)
+    unique, count = np.unique(ends, axis=0, return_counts=True)
+    if (count > 1).any():
+        raise ValueError("triangles must not lie on the same side of a common edge. Two do at the "
+                         f"edge of points {unique[count > 1][0].tolist()}.")
+    return triangulation(points, corners)

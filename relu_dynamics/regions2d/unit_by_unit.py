@@ -1,0 +1,186 @@
+"""Linear regions when walls meet, touch or coincide: one unit at a time, with signs -1, 0, 1.
+
+The walls of networks with equal units, without biases or with rounded weights are not in general
+position, and a layer at a time refuses them.  Here the complex is cut by one wall after the other.
+A vertex where |z| is at most a tolerance lies *on* the wall; one sign per vertex and wall is the
+only thing that floating point decides, so that the complex is a complex whatever it decides.  It is
+right up to regions narrower than the band in which |z| was taken for 0, and the width of the widest
+such band is part of the answer.
+
+Some 25 microseconds per region; a layer at a time takes 1 or 2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relu_dynamics.checks import Array, Bits, Indices, Words
+from relu_dynamics.geometry import Subdivision, cross, cut_by_signs, face_means, walk
+from relu_dynamics.mlp import MLP
+from relu_dynamics.patterns import pack, unique_words
+from relu_dynamics.regions2d.bits import packed_patterns, unpacked
+from relu_dynamics.regions2d.found import (
+    Found, Limit, NotGeneric, checked_areas, guard, roots, sums_sizes,
+)
+from relu_dynamics.regions2d.start import Start, inputs_at
+
+LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tried in turn
+WIDEST = 1e-3  # refuse an answer that is uncertain about regions wider than this part of the window
+
+
+def unit_by_unit(net: MLP, start: Start, limit: Limit) -> Found:
+    """The faces of a network whose walls meet, touch or coincide, cut by one wall at a time.
+
+    A vertex is on a wall if |z| is at most level times the size of the sums z comes from; the
+    levels are tried until every check passes.  ValueError if none does.
+    """
+    size = float(np.ptp(start.complex.points, axis=0).max())
+    reason = ""
+    for level in LEVELS:
+        try:
+            found = _cut_by_all(net, start, level, limit)
+            if found.tolerance > WIDEST * size:
+                raise NotGeneric("rounding hides walls of regions as wide as "
+                                 f"{found.tolerance:.1g}")
+            _check_patterns(net, found, start)
+            return found
+        except NotGeneric as problem:
+            reason = str(problem)
+    raise ValueError("The linear regions cannot be told apart in float64: walls coincide up to "
+                     f"rounding but not exactly ({reason}). Move the window, or round the weights "
+                     "so that equal walls are exactly equal.")
+
+
+def _cut_by_all(net: MLP, start: Start, level: float, limit: Limit) -> Found:
+    """As enumerate_faces; the tolerance is at least twice the widest band taken for a wall."""
+    sub, faces, unit, widest = start.complex, len(start.cycles.start) - 1, 0, 0.0
+    layers: list[tuple[Indices, Words]] = []
+    scales: list[Array] = []
+    h, typical = start.inputs, 0.0
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        scale, typical = sums_sizes(W, b, max(typical, float(np.abs(h).max(initial=0))))
+        scales.append(scale)
+        threshold = level * scale
+        Z: Array = np.ascontiguousarray((h @ W.T + b).T)
+        widest = max(widest, _widest_band(net, start, sub, Z, threshold, layers))
+        history = []
+        for j in range(len(b)):
+            z = Z[j, : len(sub.points)]
+            z[np.abs(z) <= threshold[j]] = 0
+            cut = cut_by_signs(sub, faces, z, unit + j)
+            if cut is None:
+                raise NotGeneric("a wall does not cross a face in one chord")
+            sub, crossings, parent, positive = cut
+            Z = _append_crossings(Z, len(z), crossings)
+            Z[j, len(z) : len(sub.points)] = 0
+            faces = len(parent)
+            history.append((parent, positive))
+            guard(faces, limit)
+        Z = Z[:, : len(sub.points)]
+        Z[np.abs(Z) <= threshold[:, None]] = 0  # also where later walls of the layer cross this one
+        h = np.maximum(Z.T, 0)
+        bits = np.empty((faces, len(b)), np.bool_)
+        origin = np.arange(faces)
+        for j, (parent, positive) in reversed(list(enumerate(history))):
+            bits[:, j], origin = positive.take(origin), parent.take(origin)
+        layers.append((origin, pack(bits)))
+        unit += len(b)
+    inside = np.flatnonzero(sub.face >= 0)
+    first = np.empty(faces, np.intp)
+    first[sub.face[inside]] = inside
+    cycles = walk(sub.next, first)
+    if cycles is None or len(cycles.half_edge) != len(inside):
+        raise NotGeneric("the boundary of a face does not close")
+    # a region has a wall on either side
+    tolerance = max(level * float(np.ptp(sub.points, axis=0).max()), 2 * widest)
+    area = checked_areas(sub, cycles, start)
+    return Found(faces, sub, cycles, layers, scales, tolerance, level, area)
+
+
+def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
+    """Z, (units, vertices), with a column for every crossing (u, v, t), and room for more."""
+    if used + len(crossings) > Z.shape[1]:
+        Z = np.concatenate([Z, np.empty((len(Z), used + len(crossings)))], axis=1)
+    u, v = crossings[:, :2].astype(np.intp).T
+    Z[:, used : used + len(crossings)] = Z[:, u] + crossings[:, 2] * (Z[:, v] - Z[:, u])
+    return Z
+
+
+def _widest_band(net: MLP, start: Start, sub: Subdivision, Z: Array, threshold: Array,
+                 layers: list[tuple[Indices, Words]]) -> float:
+    """At least the width of the widest part of a face in which rounding hides the sign of a unit.
+
+    That is the band |z| <= threshold; the slope of z in a face is at least its range over the
+    face's diameter.  Where all corners are that close to 0 there is either no wall, if z is exactly
+    0 as an affine function, or it could be anywhere in the face.
+    """
+    inside = np.flatnonzero(sub.face >= 0)
+    half = inside[np.argsort(sub.face[inside], kind="stable")]
+    first = np.flatnonzero(np.diff(sub.face[half], prepend=-1))
+    p, q = (sub.points[sub.edges.ravel()[h]] for h in (half, half ^ 1))
+    base = np.repeat(p[first], np.diff(first, append=len(half)), axis=0)
+    diameter = np.hypot(*(np.maximum.reduceat(p, first) - np.minimum.reduceat(p, first)).T)
+    # twice the area over the diameter
+    width = np.abs(np.add.reduceat(cross(p - base, q - base), first)) / diameter
+    widest = 0.0
+    for unit, limit in enumerate(threshold):
+        corner = Z[unit].take(sub.edges.ravel()[half])
+        high, low = np.maximum.reduceat(corner, first), np.minimum.reduceat(corner, first)
+        flat = np.flatnonzero((high <= limit) & (low >= -limit))
+        met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))
+        flat = flat[:0] if limit == 0 or not len(flat) else flat[
+            ~_is_zero(net, start, layers, flat, unit)]
+        band = np.minimum(limit * diameter[met] / (high - low)[met], width[met])
+        widest = max(widest, width[flat].max(initial=0), band.max(initial=0))
+    return widest
+
+
+def _is_zero(net: MLP, start: Start, layers: list[tuple[Indices, Words]], faces: Indices,
+             unit: int) -> Bits:
+    """Is the unit of the next layer the zero function on each of these faces?
+
+    Weights that differ at all differ by 1e-16 of their size, and its three coefficients are sums of
+    products of weights: extended precision tells 0 from rounding.
+    """
+    depth = len(layers)
+    packed = packed_patterns(layers, 1 + int(faces.max())).take(faces, axis=0)
+    q = unpacked(packed, [len(b) for b in net.biases[:depth]])
+    W, b = (part[depth][unit].astype(np.longdouble) for part in net)
+    D, constant = np.tile(W, (len(faces), 1)), np.full(len(faces), b)
+    D_size, constant_size = np.abs(D), np.abs(constant)
+    at = q.shape[1]
+    for V, b in zip(net.weights[:depth][::-1], net.biases[:depth][::-1], strict=True):
+        at -= len(b)
+        D, D_size = (rows * q[:, at : at + len(b)] for rows in (D, D_size))
+        V, b = V.astype(np.longdouble), b.astype(np.longdouble)
+        constant, constant_size = constant + D @ b, constant_size + D_size @ np.abs(b)
+        D, D_size = D @ V, D_size @ np.abs(V)
+    # D h + constant is 0 on the face if it is at one of three points and at the others the same
+    frame = start.frames[roots(layers, faces)].astype(np.longdouble)
+    origin, change = frame[:, 0], frame[:, 1:] - frame[:, :1]
+    constant += np.vecdot(D, origin)
+    constant_size += np.vecdot(D_size, np.abs(origin))
+    noise = 64 * np.finfo(np.longdouble).eps
+    slope = np.vecdot(change, D[:, None])
+    slope_size = np.vecdot(np.abs(change), D_size[:, None])
+    no_slope = (np.abs(slope) <= noise * slope_size).all(axis=1)
+    return np.asarray(no_slope & (np.abs(constant) <= noise * constant_size))
+
+
+def _check_patterns(net: MLP, found: Found, start: Start) -> None:
+    """In a starting face patterns are distinct, and the network's inside each face, up to level."""
+    packed = packed_patterns(found.layers, found.faces)
+    root = roots(found.layers, np.arange(found.faces))
+    if len(unique_words(np.column_stack([root.astype(np.uint64), packed]))[0]) < found.faces:
+        raise NotGeneric("two regions have the same pattern")
+    q = unpacked(packed, [len(b) for b in net.biases[:-1]])
+    corner = found.complex.edges.ravel().take(found.cycles.half_edge)
+    h = inputs_at(start, face_means(found.complex.points, found.cycles.start, corner), root)
+    at = 0
+    for W, b, scale in zip(net.weights[:-1], net.biases[:-1], found.scales, strict=True):
+        z = h @ W.T + b
+        wrong = (z > 0) != q[:, at : at + len(b)]
+        if (wrong & (np.abs(z) > found.level * scale)).any():
+            raise NotGeneric("a region's pattern is not the network's there")
+        h = np.maximum(z, 0)
+        at += len(b)

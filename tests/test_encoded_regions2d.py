@@ -1,0 +1,392 @@
+"""Regions of the plane under an encoding (T43), walls along random lines (T44), and neighbours (T45)."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from scipy.ndimage import label
+
+from relu_dynamics import (
+    MLP, Coordinates, FourierFeatures, PositionalEncoding, check_on_lines, crossed_walls, draw, init, locate, neighbours,
+    pattern, predict, regions_in_encoded_window, regions_in_window, regions_on_encoded_segment, regions_on_triangles,
+    wall_length,
+)
+from relu_dynamics.geometry import check_window, polygon_area
+from relu_dynamics.regions2d import encoded_window
+from relu_dynamics.regions2d.start import inputs_at, triangles_start
+from relu_dynamics.regions2d.triangulation import halved, lengths, triangulate
+from tests.strategies import exact_nets, gaussian_nets
+
+BOX = ((-1.0, 1.0), (-1.0, 1.0))
+UNIT = ((0.0, 1.0), (0.0, 1.0))
+KITE = [(0.0, -0.5), (1.25, 0.25), (0.5, 1.5), (-0.25, 0.5)]
+SLOW = settings(max_examples=max(5, settings.default.max_examples // 5))
+
+
+def encoded_net(L, widths, seed):
+    return init([4 * L, *widths, 1], np.random.default_rng(seed))
+
+
+def one_unit(row, bias):
+    """max(row . x + bias, 0): one wall."""
+    return MLP((np.array([row], float), np.ones((1, 1))), (np.array([bias], float), np.zeros(1)))
+
+
+RING = one_unit([0, 1, 0, 1], -1)  # with PositionalEncoding(1): cos(pi x) + cos(pi y) = 1, an oval around 0
+
+
+def areas_by_pattern(regions):
+    areas = {}
+    for q, area in zip(regions.pattern, regions.area, strict=True):
+        areas[q.tobytes()] = areas.get(q.tobytes(), 0.0) + area
+    return areas
+
+
+def grid_triangles(window, legs):
+    mesh = triangulate(check_window(window), legs)
+    return mesh.points, mesh.triangles
+
+
+# ----------------------------------------------------------------- triangulations
+
+
+@given(st.sampled_from([UNIT, ((0.0, 3.0), (0.0, 1.0)), KITE]), st.integers(0, 2**32 - 1))
+def test_halved_triangles_meet_in_whole_sides_and_fill_the_old_ones(window, seed):
+    """Euler's formula; areas and lengths sum to those of what they are part of; no angle shrinks on and on."""
+    rng, corners = np.random.default_rng(seed), check_window(window)
+    mesh = triangulate(corners, 0.5)
+    angle = smallest_angle(mesh)
+    for _ in range(3):
+        marked = rng.random(len(mesh.edges)) < 0.2
+        finer, parent, old = halved(mesh, marked)
+        assert len(finer.points) - len(finer.edges) + len(finer.triangles) == 1
+        np.testing.assert_allclose(np.bincount(parent, areas(finer)), areas(mesh), rtol=1e-12)
+        np.testing.assert_allclose(np.bincount(old[old >= 0], lengths(finer)[old >= 0]), lengths(mesh), rtol=1e-12)
+        assert not marked[old[np.isin(old, np.flatnonzero(np.bincount(old[old >= 0], minlength=len(marked)) == 1))]].any()
+        mesh = finer
+    assert smallest_angle(mesh) > 0.49 * angle
+
+
+def areas(mesh):
+    return np.array([polygon_area(mesh.points[triangle]) for triangle in mesh.triangles])
+
+
+def smallest_angle(mesh):
+    side = lengths(mesh)[mesh.sides]
+    return (2 * areas(mesh) / np.sort(side, axis=1)[:, 1:].prod(axis=1)).min()
+
+
+# ------------------------------------------------------------------------ T43
+
+
+@given(st.integers(1, 4), st.sampled_from([0.25, 0.125, 1 / 64]), st.integers(0, 2**32 - 1))
+def test_t43_an_interpolated_wave_is_exact_at_corners_and_off_by_at_most_the_square_of_pi_b_h(k, leg, seed):
+    """A function whose second derivatives are at most M is off by M / 2 times the square of the radius, leg / sqrt(2)."""
+    rng = np.random.default_rng(seed)
+    encoding, mesh = FourierFeatures(rng.normal(size=(k, 2))), triangulate(check_window(UNIT), leg)
+    start = triangles_start(mesh.points, mesh.triangles, encoding(mesh.points), mesh.sides)
+    face = rng.integers(len(mesh.triangles), size=200)
+    x = np.einsum("nk,nkd->nd", rng.dirichlet([1, 1, 1], 200), start.places[face])
+    bound = np.repeat((np.pi * np.hypot(*encoding.frequencies.T) * leg) ** 2, 2)
+    assert (np.abs(inputs_at(start, x, face) - encoding(x)) <= bound + 1e-14).all()
+    np.testing.assert_allclose(inputs_at(start, start.places[face, 1], face), encoding(start.places[face, 1]), atol=1e-14)
+
+
+@given(st.one_of(exact_nets(inputs=st.just(2)), gaussian_nets(inputs=st.just(2), width=10)), st.sampled_from([BOX, KITE]))
+@example(MLP((np.array([[1.0, 0], [0, 1], [1, -1], [2, 0]]), np.ones((1, 4))), (np.zeros(4), np.zeros(1))), BOX)
+def test_t43_triangles_with_affine_inputs_change_no_region(net, window):
+    """Also where walls pass corners of triangles or run along their sides: regions of the plain window, put together again."""
+    plain = regions_in_window(net, window)
+    points, triangles = grid_triangles(window, 0.5)
+    found = regions_on_triangles(net, points, triangles, points)
+    assert len(found) == len(plain)
+    expected, got = areas_by_pattern(plain), areas_by_pattern(found)
+    assert got.keys() == expected.keys()
+    slack = 12 * (plain.tolerance + found.tolerance)  # no region has a perimeter over 12
+    np.testing.assert_allclose([got[q] for q in expected], list(expected.values()), rtol=0, atol=slack)
+
+
+@SLOW
+@given(gaussian_nets(inputs=st.just(2), width=8), st.integers(0, 2**32 - 1))
+def test_t43_regions_on_triangles_are_those_of_each_triangle_joined_across_sides(net, seed):
+    """Inputs of a random piecewise-affine encoding: triangle by triangle, by the plain enumeration, the same patterns and areas."""
+    rng = np.random.default_rng(seed)
+    points, triangles = grid_triangles(UNIT, 0.5)
+    values = rng.normal(size=(len(points), 2))
+    found, expected = regions_on_triangles(net, points, triangles, values), {}
+    for triangle in triangles:
+        image = values[triangle]  # the triangle's points are an affine image of these inputs
+        scale = polygon_area(points[triangle]) / abs(polygon_area(image))
+        for q, area in areas_by_pattern(regions_in_window(net, image)).items():
+            expected[q] = expected.get(q, 0.0) + scale * area
+    got = areas_by_pattern(found)
+    assert got.keys() == expected.keys()
+    np.testing.assert_allclose([got[q] for q in expected], list(expected.values()), rtol=1e-6, atol=1e-9)
+    left, right = found.edge_regions[(found.edge_regions >= 0).all(axis=1)].T
+    assert (found.pattern[left] != found.pattern[right]).any(axis=1).all()
+
+
+@pytest.mark.parametrize("encoding", [Coordinates(-1.0, 1.0), Coordinates(0.0, 1.0)])
+def test_an_affine_encoding_is_exact(encoding):
+    """The regions of the window that the coordinates fill."""
+    net = init([2, 12, 12, 1], np.random.default_rng(0))
+    found, low = regions_in_encoded_window(net, encoding, UNIT), encoding.low
+    plain = regions_in_window(net, ((low, 1.0), (low, 1.0)))
+    assert len(found) == len(plain) and found.resolution == np.inf and len(found.unsettled) == 0
+    np.testing.assert_allclose(np.sort(found.area) * (1 - low) ** 2, np.sort(plain.area), atol=1e-13)
+
+
+@SLOW
+@given(st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_t43_walls_along_a_line_of_the_triangulation_are_those_of_the_certified_enumeration(L, seed):
+    """The same units in the same order, each within the square of the triangles' legs of its place."""
+    net, encoding, size = encoded_net(L, [10, 8], seed), PositionalEncoding(L), 0.5**L
+    window = ((0.3, 0.3 + size), (0.6, 0.6 + size))
+    found = regions_in_encoded_window(net, encoding, window, resolution=256)
+    y = np.unique(found.triangulation.points[:, 1])[37]
+    a, b = np.array([0.3, y]), np.array([0.3 + size, y])
+    t, unit = crossed_walls(found, a + [0, 1e-9 * size], b + [0, 1e-9 * size])
+    pieces = regions_on_encoded_segment(net, encoding, a, b)
+    gap = np.diff(pieces.t).min()
+    if gap > 1e-3:  # closer crossings may change their order
+        assert np.array_equal(unit, pieces.owner)
+        np.testing.assert_allclose(t, pieces.t[1:-1], atol=0.5 * gap)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_lines_cross_as_many_walls_as_the_certified_enumeration_says(seed):
+    net, encoding, window = encoded_net(2, [16, 16], seed), PositionalEncoding(2), ((0.1, 0.6), (0.2, 0.7))
+    found = regions_in_encoded_window(net, encoding, window)
+    check = check_on_lines(found, encoding, window, np.random.default_rng(seed), lines=12)
+    assert (check.walls == check.exact).mean() > 0.9 and check.same.mean() > 0.7 and check.distance < 1e-3
+    assert check.walls.sum() > 20
+
+
+# ------------------------------------------------------------- against sampling
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sampled_patterns_fill_the_areas_of_their_regions(seed):
+    """Points of a fine grid, each with the pattern that the network has there; areas agree up to cells that walls pass."""
+    L, n = 1 + seed % 2, 200
+    net, encoding = encoded_net(L, [5, 4], seed), PositionalEncoding(L)
+    found = regions_in_encoded_window(net, encoding, UNIT, resolution=64)
+    x = (np.stack(np.meshgrid(np.arange(n), np.arange(n)), axis=2).reshape(-1, 2) + 0.5) / n
+    q = pattern(net, encoding(x))
+    sampled = {}
+    for row in q:
+        sampled[row.tobytes()] = sampled.get(row.tobytes(), 0) + 1 / n**2
+    expected = areas_by_pattern(found)
+    slack = (found.wall_lengths.sum() + 4) / n
+    assert sum(abs(expected.get(p, 0.0) - sampled.get(p, 0.0)) for p in {*sampled, *expected}) < slack
+    here = locate(found, x)
+    assert (found.pattern[here] == q).all(axis=1).mean() > 1 - slack / 4
+
+
+@pytest.mark.parametrize(("row", "bias", "parts"), [([0, 0, 0, 0, 0, 1, 0, 1], -0.5, 5), ([0, 0, 0, 0, 1, 0, 1, 0], -1, 3),
+                                                    ([0, 0, 0, 0, 0, 1, 0, -1], 0.125, 4)])
+def test_islands_are_regions_of_their_own(row, bias, parts):
+    """cos + cos > 1/2 and the like in [0, 2]^2: connected components of a dense sample, of which several have one pattern."""
+    net, encoding, n = one_unit(row, bias), PositionalEncoding(2), 300
+    window = ((0.2, 1.2), (0.3, 1.3))
+    found = regions_in_encoded_window(net, encoding, window)
+    axis = (np.arange(n) + 0.5) / n
+    x = np.stack(np.meshgrid(0.2 + axis, 0.3 + axis, indexing="ij"), axis=2).reshape(-1, 2)
+    on = (predict(net, encoding(x)) > 0).reshape(n, n)
+    islands = label(on)[1] + label(~on)[1]
+    assert len(found) == islands and len(np.unique(found.pattern, axis=0)) == 2
+    assert len(found.loops[0]) >= len(found)
+
+
+# ------------------------------------------------------------------ a known curve
+
+
+def oval(n=20001):
+    """The wall of RING, cos(pi x) + cos(pi y) = 1, as a fine polygon: a quarter and its mirror images."""
+    x = 0.5 * np.sin(np.pi / 2 * np.linspace(0, 1, n))
+    return np.stack([x, np.arccos(1 - np.cos(np.pi * x)) / np.pi], axis=1)
+
+
+def test_the_area_and_the_length_of_a_known_oval():
+    """Chords of a curve: an error of the square of the triangles' size, and so by a fourth with half of it."""
+    quarter = oval()
+    length = 4 * np.hypot(*np.diff(quarter, axis=0).T).sum()
+    area = 4 * np.trapezoid(quarter[:, 1], quarter[:, 0])
+    errors = []
+    for resolution in (64, 128):
+        found = regions_in_encoded_window(RING, PositionalEncoding(1), BOX, resolution=resolution)
+        assert len(found) == 2 and len(found.unsettled) == 0
+        inner = int(found.pattern[:, 0].argmax())
+        errors.append([abs(found.area[inner] - area), abs(found.wall_lengths[0] - length)])
+        assert sorted(np.round([polygon_area(loop) for loop in found.loops[0]], 2)) == [-1.25, 1.25, 4.0] or len(found.loops[0]) == 3
+    assert np.max(errors) < 2e-3
+    np.testing.assert_allclose(np.divide(*errors), 4, rtol=0.1)
+
+
+# -------------------------------------------------------------------- T44 and T45
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_t44_walls_are_as_long_as_random_lines_say(seed):
+    """P / 2 times the mean number of walls that a line crosses, within four standard errors."""
+    net = init([2, 8, 8, 1], np.random.default_rng(seed))
+    exact = wall_length(net, KITE)
+    lines = wall_length(net, KITE, np.random.default_rng(seed), lines=400)
+    assert exact.error == 0 and abs(lines.length - exact.length) < 4 * lines.error < 0.5 * exact.length
+
+
+def test_t44_a_known_curve_is_as_long_as_random_lines_say():
+    """Under an encoding lines are exact too."""
+    length = 4 * np.hypot(*np.diff(oval(), axis=0).T).sum()
+    lines = wall_length(RING, BOX, np.random.default_rng(0), lines=300, encoding=PositionalEncoding(1))
+    assert abs(lines.length - length) < 4 * lines.error < length
+    np.testing.assert_allclose(wall_length(RING, BOX, encoding=PositionalEncoding(1)).length, length, rtol=1e-3)
+
+
+@given(gaussian_nets(inputs=st.just(2), width=24))
+def test_t45_a_region_has_at_most_four_neighbours_on_average(net):
+    """In general position vertices inside have four edges, so there are at most two edges for each region."""
+    found = regions_in_window(net, BOX)
+    assert 2 * len(neighbours(found).edge) <= 4 * len(found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_t45_a_region_under_an_encoding_has_at_most_four_neighbours_on_average(seed):
+    net = encoded_net(3, [16, 16], seed)
+    found = regions_in_encoded_window(net, PositionalEncoding(3), ((0.1, 0.3), (0.2, 0.4)))
+    pairs, edge = neighbours(found)
+    assert 2 * len(pairs) <= 4 * len(found) and len(np.unique(np.sort(pairs, axis=1), axis=0)) == len(pairs)
+    differ = found.pattern[pairs[:, 0]] != found.pattern[pairs[:, 1]]
+    assert (differ.sum(axis=1) == 1).all() and np.array_equal(differ.argmax(axis=1), found.edge_owner[edge])
+
+
+# ----------------------------------------------------------------------- settled
+
+
+@pytest.mark.parametrize(("L", "size", "widths"), [(1, 1.0, [24, 24]), (2, 0.5, [24]), (4, 1 / 16, [24, 24, 24]), (6, 1 / 64, [40, 40]),
+                                                   (8, 1 / 256, [32, 32, 32])])
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_settled_has_as_many_regions_at_twice_the_resolution(L, size, widths, seed):
+    """To one in 1000, or one."""
+    net, encoding = encoded_net(L, widths, seed), PositionalEncoding(L)
+    window = ((0.4, 0.4 + size), (0.3, 0.3 + size))
+    found, finer = (regions_in_encoded_window(net, encoding, window, resolution=r) for r in (None, 256))
+    assert abs(len(found) - len(finer)) <= max(1, len(finer) / 1000) and len(found.unsettled) <= 4 * max(0, len(found) / 1000)
+
+
+def test_triangles_that_are_too_large_are_unsettled():
+    """A small oval around 0 holds no corner of triangles with eight legs to a wave, and one of those with sixteen."""
+    small, window = one_unit([0, 1, 0, 1], -1.95), ((-0.56, 0.56), (-0.56, 0.56))
+    coarse, fine = (regions_in_encoded_window(small, PositionalEncoding(1), window, resolution=r) for r in (16, None))
+    assert len(coarse) == len(fine) == 2 and len(fine.unsettled) == 0
+    assert 0 < len(coarse.unsettled) < len(coarse.triangulation.triangles) and (np.abs(coarse.unsettled) < 0.3).all()
+    assert repr(coarse) == f"EncodedRegions(2 regions, 1 units, {len(coarse.unsettled)} of 200 triangles unsettled)"
+
+
+# ------------------------------------------------------------------ what one can ask
+
+
+def test_regions_tile_the_window_and_are_found_where_they_are():
+    """Areas sum to the window's, loops bound them, and the middle of every convex piece lies in its region."""
+    found = regions_in_encoded_window(encoded_net(2, [12, 12], 0), PositionalEncoding(2), KITE, resolution=16)
+    np.testing.assert_allclose(found.area.sum(), polygon_area(check_window(KITE)), rtol=1e-12)
+    loops, owner = found.loops
+    np.testing.assert_allclose(np.bincount(owner, [polygon_area(loop) for loop in loops]), found.area, atol=1e-13)
+    corner = found.pieces.points[found.pieces.edges.ravel()[found.cycles.half_edge]]
+    middle = np.add.reduceat(corner, found.cycles.start[:-1]) / np.diff(found.cycles.start)[:, None]
+    assert np.array_equal(locate(found, middle), found.region)
+    assert (locate(found, [(2.0, 0.0), (-0.2, -0.4), (0.0, -0.6), (1.2, 1.3)]) == -1).all()
+    assert (locate(found, KITE) >= 0).all() and locate(found, np.zeros((0, 2))).shape == (0,)
+
+
+def test_points_on_walls_go_to_a_region_beside_them():
+    found = regions_in_encoded_window(encoded_net(2, [8, 8], 1), PositionalEncoding(2), UNIT, resolution=16)
+    beside = {v: set() for v in range(len(found.vertices))}
+    for (u, v), pair in zip(found.edges, found.edge_regions, strict=True):
+        beside[u] |= set(pair)
+        beside[v] |= set(pair)
+    vertices = np.unique(found.edges)
+    assert all(r in beside[v] for v, r in zip(vertices, locate(found, found.vertices[vertices]), strict=True))
+
+
+def test_pictures_show_regions_and_walls_but_no_triangles():
+    found = regions_in_encoded_window(encoded_net(1, [6, 6], 0), PositionalEncoding(1), UNIT, resolution=64)
+    ax = Figure().subplots()
+    faces = draw(ax, found)
+    assert len(faces.get_paths()) == len(found.region)
+    assert sum(len(lines.get_paths()) for lines in ax.collections[1:]) == (found.edge_owner >= 0).sum()
+    colours = faces.get_facecolor()
+    for r in range(len(found)):
+        assert len(np.unique(colours[found.region == r], axis=0)) == 1
+    ax.figure.savefig(io.BytesIO())
+    with pytest.raises(ValueError, match="colour must"):
+        draw(ax, found, "slope")
+
+
+# --------------------------------------------------- special networks and encodings
+
+
+@pytest.mark.parametrize(("row", "bias", "regions"), [
+    ([1, 0, 0, 0], 0.0, 1),    # sin(pi x) = 0 along two sides of the window
+    ([1, 0, -1, 0], 0.0, 4),   # sin(pi x) = sin(pi y) along both diagonals
+    ([0, 1, 0, 0], 0.0, 2),    # cos(pi x) = 0 along a line of the triangulation
+    ([0, 0, 0, 0], 0.0, 1), ([0, 0, 0, 0], 1.0, 1),
+])
+def test_walls_along_sides_and_lines_of_the_triangulation(row, bias, regions):
+    """Twice over, and with a unit that is 0 everywhere."""
+    net = MLP((np.array([row, 2 * np.array(row), [0] * 4], float), np.ones((1, 3))), (np.array([bias, 2 * bias, 0]), np.zeros(1)))
+    found = regions_in_encoded_window(net, PositionalEncoding(1), UNIT, resolution=16)
+    assert len(found) == regions and (found.pattern[:, 0] == found.pattern[:, 1]).all()
+    np.testing.assert_allclose(found.area.sum(), 1, rtol=1e-12)
+    expected = {1: 0, 2: 1, 4: 2 * np.sqrt(2)}[regions]
+    np.testing.assert_allclose(found.wall_lengths.sum(), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(("waves", "regions"), [([[0.5, 0.0]], 2), ([[0.0, 0.0]], 1), ([[0.0, 0.0], [0.0, 2.0]], 1)])
+def test_an_encoding_need_not_have_waves_along_both_axes(waves, regions):
+    net = one_unit([0, 1] + [0] * (2 * len(waves) - 2), -0.3)
+    assert len(regions_in_encoded_window(net, FourierFeatures(waves), UNIT, resolution=32)) == regions
+
+
+def test_a_network_without_hidden_units_has_one_region_under_an_encoding():
+    found = regions_in_encoded_window(init([4, 2], np.random.default_rng(0)), PositionalEncoding(1), UNIT, resolution=8)
+    assert len(found) == 1 and found.pattern.shape == (1, 0) and len(neighbours(found).edge) == 0
+    assert len(regions_in_encoded_window(init([4, 0, 2], np.random.default_rng(0)), PositionalEncoding(1), UNIT, resolution=8)) == 1
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (dict(encoding=PositionalEncoding(2)), "encoding makes 8 columns"), (dict(encoding="L = 2"), "encoding must"),
+    (dict(encoding=FourierFeatures([[1.0, 2.0, 3.0]])), "2"), (dict(resolution=0.5), "resolution must"),
+    (dict(resolution=np.nan), "resolution must"), (dict(max_regions=0), "max_regions must"),
+    (dict(window=((0, 1e5), (0, 1e5))), "window must not take more"), (dict(window=((0, 0), (0, 1))), "window must"),
+    (dict(max_regions=3), "max_regions = 3"),
+])
+def test_what_does_not_fit_is_refused_with_words(change, words):
+    arguments = {"net": encoded_net(1, [6], 0), "encoding": PositionalEncoding(1), "window": UNIT, **change}
+    with pytest.raises(ValueError, match=words):
+        regions_in_encoded_window(**arguments)
+
+
+def test_too_many_regions_are_refused_before_they_are_found(monkeypatch):
+    """By the number of convex pieces, while they are counted."""
+    monkeypatch.setattr(encoded_window, "PIECES", 1)
+    monkeypatch.setattr(encoded_window, "assemble_encoded", None)
+    with pytest.raises(ValueError, match="max_regions = 100 allows"):
+        regions_in_encoded_window(encoded_net(2, [24, 24], 0), PositionalEncoding(2), UNIT, resolution=8, max_regions=100)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (dict(triangles=[(0, 1, 1)]), "areas"), (dict(triangles=[(0, 1, 2), (0, 1, 3)]), "same side"), (dict(triangles=[(0, 1, 4)]), "triangles"),
+    (dict(triangles=np.zeros((0, 3), int)), "at least"), (dict(triangles=[(0, 1)]), "three indices"),
+    (dict(inputs=np.zeros((4, 3))), "inputs"), (dict(points=np.zeros((4, 3))), "points"),
+])
+def test_what_is_no_triangulation_is_refused(change, words):
+    square = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
+    arguments = {"points": square, "triangles": [(0, 1, 2), (0, 2, 3)], "inputs": square, **change}
+    net = init([2, 4, 1], np.random.default_rng(0))
+    assert len(regions_on_triangles(net, square, [(2, 1, 0), (0, 3, 2)], square)) == len(regions_in_window(net, UNIT))
+    with pytest.raises(ValueError, match=words):
+        regions_on_triangles(net, **arguments)
