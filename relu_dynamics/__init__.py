@@ -17,8 +17,11 @@ only modules before it:
     regions2d      exact regions in a convex window of the plane, and in an encoded one
     walls          distances to the nearest wall, inscribed balls, angles, norms, bounds on counts
     tangent        how parameters move outputs: tangent kernel, loss-gradient Gram, confusion
+    products       kernels beyond memory: products, largest eigenvalues, moments, curvature of a layer
     infinite       the infinite-width kernels, the baseline the real network leaves behind
     spectrum       exact Fourier transforms of the pieces; errors per frequency, globally and locally
+    rates          how fast each frequency is learned, and the spectrum of the activation pattern
+    diffraction    how the gradient jumps at walls, and which walls make which frequency learnable
     flow           gradient flow split exactly; moving walls; trajectories through every kink
     training       SGD and Adam, full batch and mini-batch
     measures       the paper's measured quantities, assembled from the above
@@ -30,11 +33,17 @@ Training Dynamics, arXiv 2301.05816.
 """
 
 from relu_dynamics.checks import Undecided
-from relu_dynamics.encoding import Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, gaussian_features
-from relu_dynamics.files import load, save
+from relu_dynamics.diffraction import (
+    Jumps, PlaneSpectrum, WallSpectrum, by_unit, plane_wall_spectrum, wall_jumps, wall_spectrum,
+)
+from relu_dynamics.encoding import (
+    Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, WithInput, gaussian_features,
+    positional_columns,
+)
+from relu_dynamics.files import from_torch, load, save
 from relu_dynamics.flow.decompose import Flow, Split, StepSplit, change_split, decompose, step_split
 from relu_dynamics.flow.moving_walls import (
-    Event, Walls, births_and_deaths, breakpoints, edge_midpoints, region_events, wall_velocity,
+    Event, births_and_deaths, breakpoints, edge_midpoints, region_events, wall_velocity,
 )
 from relu_dynamics.flow.trajectories import (
     Flips, OutputFlow, Path, balances, first_layer_flow, integrate, output_layer_flow,
@@ -49,6 +58,10 @@ from relu_dynamics.mlp import (
 from relu_dynamics.patterns import (
     affine_map, dead_units, hamming, pack, pattern, preactivation_maps, unique_patterns, unpack,
 )
+from relu_dynamics.products import (
+    KernelMoments, KernelSpectrum, kernel_moments, kernel_product, kernel_spectrum, layer_curvature,
+)
+from relu_dynamics.rates import band_means, intrinsic_rates, mean_by_displacement, pattern_spectrum
 from relu_dynamics.regions1d import (
     EncodedPieces, Pieces, evaluate, regions_on_encoded_segment, regions_on_segment,
 )
@@ -58,10 +71,10 @@ from relu_dynamics.regions2d import (
     regions_in_window, regions_on_triangles, wall_length,
 )
 from relu_dynamics.signals import (
-    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, random_image, tones,
+    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, radial_bands, random_image, tones,
 )
 from relu_dynamics.spectrum import (
-    band_energy, frequency_error, patch_frequency_error, radial_bands, segment_transform, window_transform,
+    band_energy, frequency_error, patch_frequency_error, segment_transform, window_transform,
 )
 from relu_dynamics.tangent import (
     confusion_of_pairs, descent_direction, example_gradients, gradient_confusion, layer_kernels, loss_gradient_gram,
@@ -69,32 +82,36 @@ from relu_dynamics.tangent import (
 )
 from relu_dynamics.training import SGD, Adam, Divergence, History, State, adam, sgd, train
 from relu_dynamics.walls import (
-    Ball, count_bound, distance_to_wall, hyperplane_cosines, inscribed_ball, lipschitz_bound, padded_cosines,
+    Ball, Walls, count_bound, distance_to_wall, hyperplane_cosines, inscribed_ball, lipschitz_bound, padded_cosines,
     spectral_norms, surrogate_distance, surrogate_distances, wall_distances,
 )
 
 __all__ = [
     "Adam", "Ball", "Certificate", "Coordinates", "Divergence", "EncodedPieces", "EncodedRegions",
-    "Event", "Flips", "Flow", "FourierFeatures", "Gradient", "History", "Kernels", "LineCheck",
-    "MLP", "Neighbours", "OutputFlow", "PAPER_TONES", "Pairs", "Path", "Pieces",
-    "PositionalEncoding", "Regions", "SGD", "SharedFrequencies", "Split", "State", "StepSplit",
-    "Trace", "Undecided", "WallLength", "Walls", "adam", "affine_map", "area_average", "backward",
-    "balances", "band_energy", "births_and_deaths", "brain", "breakpoints", "change_split",
-    "check_on_lines", "confusion_of_pairs", "count_bound", "count_regions", "crossed_walls",
-    "dead_count", "dead_units", "decompose", "descent_direction", "distance_to_wall", "draw",
-    "edge_midpoints", "eeg", "elevation", "evaluate", "example_gradients", "first_layer_flow",
-    "flatten", "forward", "frequency_error", "gaussian_features", "global_pairs",
-    "gradient_confusion", "grid", "hamming", "hamming_of_pairs", "hidden_units",
-    "hyperplane_cosines", "infinite_kernels", "init", "inscribed_ball", "integrate",
-    "layer_kernels", "lipschitz_bound", "load", "local_pairs", "locate", "loss_gradient_gram",
-    "neighbours", "output_layer_flow", "pack", "padded_cosines", "patch_frequency_error",
-    "path_kernel", "pattern", "photograph", "preactivation_maps", "preactivation_rates", "predict",
-    "radial_bands", "random_image", "region_events", "regions_in_encoded_window",
-    "regions_in_window", "regions_on_encoded_segment", "regions_on_segment", "regions_on_triangles",
-    "restrict", "sampled_regions", "save", "segment_transform", "sgd", "spectral_norms",
-    "split_layers", "step_split", "surrogate_distance", "surrogate_distances", "tangent_kernel",
-    "time_to_half", "tones", "train", "unflatten", "unique_patterns", "unit_kernels", "unpack",
-    "wall_distances", "wall_length", "wall_velocity", "window_transform",
+    "Event", "Flips", "Flow", "FourierFeatures", "Gradient", "History", "Jumps", "KernelMoments",
+    "KernelSpectrum", "Kernels", "LineCheck", "MLP", "Neighbours", "OutputFlow", "PAPER_TONES",
+    "Pairs", "Path", "Pieces", "PlaneSpectrum", "PositionalEncoding", "Regions", "SGD",
+    "SharedFrequencies", "Split", "State", "StepSplit", "Trace", "Undecided", "WallLength",
+    "WallSpectrum", "Walls", "WithInput", "adam", "affine_map", "area_average", "backward",
+    "balances", "band_energy", "band_means", "births_and_deaths", "brain", "breakpoints", "by_unit",
+    "change_split", "check_on_lines", "confusion_of_pairs", "count_bound", "count_regions",
+    "crossed_walls", "dead_count", "dead_units", "decompose", "descent_direction",
+    "distance_to_wall", "draw", "edge_midpoints", "eeg", "elevation", "evaluate",
+    "example_gradients", "first_layer_flow", "flatten", "forward", "frequency_error", "from_torch",
+    "gaussian_features", "global_pairs", "gradient_confusion", "grid", "hamming",
+    "hamming_of_pairs", "hidden_units", "hyperplane_cosines", "infinite_kernels", "init",
+    "inscribed_ball", "integrate", "intrinsic_rates", "kernel_moments", "kernel_product",
+    "kernel_spectrum", "layer_curvature", "layer_kernels", "lipschitz_bound", "load", "local_pairs",
+    "locate", "loss_gradient_gram", "mean_by_displacement", "neighbours", "output_layer_flow",
+    "pack", "padded_cosines", "patch_frequency_error", "path_kernel", "pattern", "pattern_spectrum",
+    "photograph", "plane_wall_spectrum", "positional_columns", "preactivation_maps",
+    "preactivation_rates", "predict", "radial_bands", "random_image", "region_events",
+    "regions_in_encoded_window", "regions_in_window", "regions_on_encoded_segment",
+    "regions_on_segment", "regions_on_triangles", "restrict", "sampled_regions", "save",
+    "segment_transform", "sgd", "spectral_norms", "split_layers", "step_split",
+    "surrogate_distance", "surrogate_distances", "tangent_kernel", "time_to_half", "tones", "train",
+    "unflatten", "unique_patterns", "unit_kernels", "unpack", "wall_distances", "wall_jumps",
+    "wall_length", "wall_spectrum", "wall_velocity", "window_transform",
 ]
 
 __version__ = "0.2.0"

@@ -8,12 +8,14 @@ Numbers that might overflow are invalid; what underflows counts as 0.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Array = NDArray[np.floating[Any]]
 Bits = NDArray[np.bool_]
@@ -55,6 +57,21 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
     return np.dtype(np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64)
 
 
+def one_line(result: Any) -> str:
+    """The repr of a NamedTuple of arrays: its name, and of every array the shape, or the numbers if they are few."""
+    return f"{type(result).__name__}({', '.join(f'{name} {_brief(getattr(result, name))}' for name in result._fields)})"
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return str(value.tolist()) if value.ndim < 2 and value.size <= 3 else "x".join(map(str, value.shape))
+    if isinstance(value, dict):
+        return f"{{{', '.join(map(str, value))}}}" if len(value) <= 8 else f"of {len(value)}"
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return f"[{', '.join(map(_brief, value))}]" if len(value) <= 4 else f"[{len(value)} arrays]"
+    return f"{value:.6g}" if isinstance(value, float) else repr(value)
+
+
 # ---------------------------------------------------------------------- arrays
 
 
@@ -64,32 +81,56 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
     shape gives the expected shape, None where any length will do; meaning says in
     the error what the axes are.  Nothing is copied that is already right.
     """
-    wanted = "" if shape is None else f" of shape {_show(shape)}"
-    expected = f"{name} must be an array of finite real numbers{wanted}" + (f": {meaning}" if meaning else "")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{expected}. It could not be read as an array: {error}") from error
+        raise ValueError(f"{_expected(name, shape, meaning)}. It could not be read as an array: {error}") from error
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{expected}. Got dtype {array.dtype}.")
-    if shape is not None and (
-        array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True))
-    ):
+        raise ValueError(f"{_expected(name, shape, meaning)}. Got dtype {array.dtype}.")
+    if shape is not None and not _fits(array.shape, shape):
         hint = ""
-        if len(shape) == 2 and array.ndim == 1 and shape[1] in (None, len(array)):
-            hint = f" A single row needs an axis of its own: {name}[None, :]."
-        if len(shape) == 2 and array.ndim == 1 and shape[1] == 1 and shape[0] in (None, len(array)):
+        if len(shape) == 2 and array.ndim == 1 and shape[0] in (None, len(array)) and shape[1] in (None, 1):
             hint = f" A single column needs an axis of its own: {name}[:, None]."
-        raise ValueError(f"{expected}. Got shape {array.shape}.{hint}")
-    if array.dtype != np.float32:
+        elif len(shape) == 2 and array.ndim == 1 and shape[0] in (None, 1) and shape[1] == len(array):
+            hint = f" A single row needs an axis of its own: {name}[None, :]."
+        raise ValueError(f"{_expected(name, shape, meaning)}. Got shape {array.shape}.{hint}")
+    if array.dtype not in LARGEST:
         with np.errstate(over="ignore"):  # of a longdouble; what becomes infinite is refused below
-            array = array.astype(np.float64, copy=False)
+            array = array.astype(np.float64)
     largest = LARGEST[array.dtype]
-    if array.size and not (-largest <= array.min() and array.max() <= largest):
-        bad = tuple(int(i) for i in np.argwhere(~(np.abs(array) <= largest))[0])
-        limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if np.isfinite(array[bad]) else ""
-        raise ValueError(f"{expected}. Got {array[bad]} at index {bad}.{limit}")
+    if not np.vdot(array, array) <= largest**2:  # else no entry can be larger, and this is one fast pass
+        bad = np.argwhere(~(np.abs(array) <= largest))
+        if len(bad):
+            at = tuple(int(i) for i in bad[0])
+            limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if np.isfinite(array[at]) else ""
+            raise ValueError(f"{_expected(name, shape, meaning)}. Got {array[at]} at index {at}.{limit}")
     return array
+
+
+def _expected(name: str, shape: tuple[int | None, ...] | None, meaning: str) -> str:
+    wanted = "" if shape is None else f" of shape {_show(shape)}"
+    return f"{name} must be an array of finite real numbers{wanted}" + (f": {meaning}" if meaning else "")
+
+
+def _fits(got: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
+    return len(got) == len(shape) and all(want is None or want == size for want, size in zip(shape, got, strict=True))
+
+
+def check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple[Array, Array]:
+    """a and b, (d,), in float64, two different points."""
+    a = as_real("a", a, (d,), meaning).astype(np.float64)
+    b = as_real("b", b, a.shape, meaning).astype(np.float64)
+    if np.array_equal(a, b):
+        raise ValueError(f"a and b must differ: a segment needs two ends. Got {a} twice.")
+    return a, b
+
+
+def check_shares(name: str, value: ArrayLike, meaning: str) -> Array:
+    """value as (n,) in float64, all from 0 to 1."""
+    shares = as_real(name, value, (None,), f"{meaning}, from 0 to 1").astype(np.float64)
+    if len(shares) and not (shares.min() >= 0 and shares.max() <= 1):
+        raise ValueError(f"{name} must lie in [0, 1]. Got values from {shares.min()} to {shares.max()}.")
+    return shares
 
 
 def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
@@ -100,6 +141,14 @@ def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
     if rows.ndim != 1 or rows.dtype.kind not in "iu" or (rows.size and not 0 <= rows.min() <= rows.max() < n):
         raise ValueError(f"{name} must be a 1-D array of row indices, whole numbers from 0 to {n - 1}. Got {rows!r}.")
     return rows.astype(np.intp)
+
+
+def check_index_pairs(i: ArrayLike, j: ArrayLike, n: int, prefix: str = "") -> tuple[Indices, Indices]:
+    """i and j as row indices in range(n), one of each per pair."""
+    i, j = check_indices(f"{prefix}i", i, n), check_indices(f"{prefix}j", j, n)
+    if i.shape != j.shape:
+        raise ValueError(f"i and j must have one entry per pair each. Got shapes {i.shape} and {j.shape}.")
+    return i, j
 
 
 def check_size(name: str, shape: tuple[int, ...], repair: str) -> None:
@@ -131,7 +180,8 @@ def check_layers(net: N) -> N:
                          + (f" of {[type(parts).__name__ for parts in net]}." if isinstance(net, tuple) else "."))
     L = len(net.weights)
     if L == 0 or len(net.biases) != L:
-        raise ValueError(f"net must have as many biases as weights, and at least one. Got {L} weights, {len(net.biases)} biases.")
+        hint = " Biases that a layer lacks are zeros: np.zeros(len(W)) for W in weights." if len(net.biases) < L else ""
+        raise ValueError(f"net must have as many biases as weights, and at least one. Got {L} weights, {len(net.biases)} biases.{hint}")
     weights, biases, fan_in = [], [], None
     for k in range(L):
         W = as_real(f"net.weights[{k}]", net.weights[k], (None, fan_in), "one row per unit, one column per unit of the layer before")
@@ -145,15 +195,53 @@ def check_layers(net: N) -> N:
     return cast(checked, common_dtype(*weights, *biases))
 
 
-def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool = False) -> tuple[N, Array]:
-    """net and x, (n, m[0]), in their common dtype (float32 only if both are), or in float64 for analysis."""
+def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool = False, pattern: ArrayLike | None = None) -> tuple[N, Array]:
+    """net and x, (n, m[0]), in their common dtype (float32 only if both are), or in float64 for analysis; pattern as in forward."""
     net = check_layers(net)
-    d = net.weights[0].shape[1]
-    x = as_real(name, x, (None, d), "one sample per row, as many columns as the net has inputs")
+    x = _as_rows(net, x, name)
     dtype = np.dtype(np.float64) if float64 else common_dtype(x, *net.weights)
     net, x = cast(net, dtype), x.astype(dtype, copy=False)
-    _check_growth(net, _radius(x))
+    _check_growth(net, x, None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
     return net, x
+
+
+def check_columns(net: Network, columns: int, d: int) -> None:
+    """Raise ValueError unless net has as many inputs as its encoding makes columns of d coordinates."""
+    if columns != (inputs := net.weights[0].shape[1]):
+        raise ValueError(f"encoding makes {columns} columns of {d} coordinates, but the net has {inputs} inputs.")
+
+
+def check_visible(size: Array, smallest: float) -> None:
+    """Raise ValueError if a pre-activation that is not 0 everywhere stays below smallest in size."""
+    if ((size > 0) & (size < smallest)).any():
+        raise ValueError(f"net must not be so small that pre-activations are below {smallest:g}. "
+                         "Rescale its weights and biases.")
+
+
+def check_pieces(count: int, most: int) -> None:
+    """Raise ValueError if a segment has more pieces than are allowed."""
+    if count > most:
+        raise ValueError(f"there are at least {count} pieces, more than max_regions = {most}. "
+                         "Shorten the segment, or allow more.")
+
+
+def check_waves(count: float, most: int) -> None:
+    """Raise ValueError if a segment is more waves long than memory holds."""
+    if not count <= most:
+        raise ValueError(f"the segment must not be longer than {most} of the encoding's shortest waves. "
+                         f"Got {count:.3g} of them: shorten it, or use lower frequencies.")
+
+
+def check_more_rows(net: Network, x: ArrayLike, name: str) -> Array:
+    """More rows, (n, m[0]), for a net that has been checked, in its dtype."""
+    x = _as_rows(net, x, name).astype(net.weights[0].dtype, copy=False)
+    _check_growth(net, x)
+    return x
+
+
+def _as_rows(net: Network, x: ArrayLike, name: str) -> Array:
+    return as_real(name, x, (None, net.weights[0].shape[1]),
+                   "one sample per row, as many columns as the net has inputs")
 
 
 def check_same_shapes(net: Network, other: N, name: str) -> N:
@@ -180,6 +268,12 @@ def check_some(name: str, rows: Array | Bits, why: str) -> None:
 def check_net_and_trace(net: N, trace: Any) -> N:
     """net as check_layers returns it, if trace has the shapes that forward(net, x) returns; its numbers are believed."""
     net = check_layers(net)
+    check_trace(net, trace)
+    return net
+
+
+def check_trace(net: Network, trace: Any) -> None:
+    """Raise ValueError unless trace has the shapes that forward(net, x) returns."""
     wanted = [W.shape[1] for W in net.weights]
     if getattr(trace, "_fields", None) != ("inputs", "preacts", "pattern") or not all(isinstance(parts, (tuple, list)) for parts in trace):
         raise ValueError(f"trace must be the Trace that forward(net, x) returned. Got {type(trace).__name__}.")
@@ -192,8 +286,38 @@ def check_net_and_trace(net: N, trace: Any) -> N:
     if got != [[(w,) for w in wanted], outputs, outputs[:-1]]:
         raise ValueError(f"trace must come from forward(net, x) of this very net, with inputs of widths {wanted}. "
                          f"Got inputs of shapes {[np.shape(h) for h in trace.inputs]}.")
-    _check_growth(net, _radius(np.asarray(trace.inputs[0])))
-    return net
+    _check_growth(net, np.asarray(trace.inputs[0]), np.concatenate([np.zeros((len(trace.inputs[0]), 0), np.bool_), *trace.pattern], axis=1))
+
+
+def check_no_biases(name: str, net: Network) -> None:
+    """Raise ValueError if a bias of net is not 0."""
+    if any(b.any() for b in net.biases):
+        raise ValueError(f"{name} is defined for networks without biases: every bias must be 0.")
+
+
+def check_depth(net: Network, layers: int | None) -> int:
+    """layers, how many of the hidden layers count, as an int; None means all of them."""
+    hidden = len(net.weights) - 1
+    layers = hidden if layers is None else check_count("layers", layers, 1)
+    if layers > max(hidden, 1):
+        raise ValueError(f"layers must be at most {hidden}, the number of hidden layers of the net. Got {layers}.")
+    return min(layers, hidden)
+
+
+def check_units(net: Network, units: ArrayLike, points: int) -> Indices:
+    """units, (points,), as indices of hidden units of net."""
+    numbers = check_indices("units", units, sum(len(b) for b in net.biases[:-1]))
+    if len(numbers) != points:
+        raise ValueError(f"units must have one entry per point. Got {len(numbers)} units, {points} points.")
+    return numbers
+
+
+def check_direction(name: str, value: ArrayLike, points: Array) -> Array:
+    """value, one direction for all points or one for each, like points."""
+    direction = as_real(name, value).astype(np.float64, copy=False)
+    if direction.shape not in (points.shape, points.shape[1:]):
+        raise ValueError(f"{name} must be {points.shape[1:]} or {points.shape}. Got shape {direction.shape}.")
+    return np.broadcast_to(direction, points.shape)
 
 
 def check_widths(widths: Sequence[int]) -> list[int]:
@@ -218,23 +342,57 @@ def _radius(x: Array) -> float:
     return max(float(x.max(initial=0)), -float(x.min(initial=0))) * math.sqrt(x.shape[1])
 
 
-def _check_growth(net: Network, radius: float) -> None:
-    """Raise ValueError if values of net might exceed LARGEST for inputs of at most this norm.
+def _check_growth(net: Network, x: float | Array, pattern: Bits | None = None) -> None:
+    """Raise ValueError if values of net might be too large: for inputs of at most the norm x, or at the rows x.
 
-    |(h[l], 1)| <= |M[l]| |(h[l-1], 1)|, M[l] = [[W[l], b[l]], [0, 1]], with the Frobenius norm or, if need be, the spectral norm.
+    A bound decides for ordinary networks.  That of a deep network may grow much faster than its
+    values (He's initialisation: by 2.8 a layer, while the values stay near 1).  Up to the square
+    of LARGEST no product of two values overflows, and then the values at the rows decide.
     """
-    largest, bound = LARGEST[net.weights[0].dtype], math.hypot(1, radius)
-    for W, b in zip(net.weights, net.biases, strict=True):
-        bound *= math.sqrt(1 + float(np.vdot(W, W)) + float(np.vdot(b, b)))
-    if not bound <= largest:
-        bound = math.hypot(1, radius)
-        for W, b in zip(net.weights, net.biases, strict=True):
-            M = np.vstack([np.column_stack([W, b]), np.eye(1, W.shape[1] + 1, W.shape[1])])
-            bound *= float(np.linalg.norm(M.astype(np.float64), 2))
-    if not bound <= largest:
+    largest, radius = LARGEST[net.weights[0].dtype], x if isinstance(x, float) else _radius(x)
+    bound = _growth(radius, net, [math.sqrt(np.vdot(W, W)) for W in net.weights])
+    if not bound <= largest**2:
+        bound = _growth(radius, net, [float(np.linalg.norm(W.astype(np.float64), 2)) if W.size else 0.0 for W in net.weights])
+    if not (bound <= largest or bound <= largest**2 and (isinstance(x, float) or _growth_at(x, net, pattern) <= largest)):
         raise ValueError(f"net and its inputs must be of moderate size: its values might grow to {bound:.0e}, and "
                          f"{net.weights[0].dtype} is safe up to {largest:g}. Rescale the weights or the inputs"
                          + (", or use float64." if largest < LARGEST[np.dtype(np.float64)] else "."))
+
+
+def _growth(radius: float, net: Network, norms: list[float]) -> float:
+    """A bound on every |h[l]|, on every product of layers, and on |h[k]| times the product of the layers after k.
+
+    |h[l]| <= |W[l]| |h[l-1]| + |b[l]|, with any norms that bound the spectral norms.
+    """
+    h, product, largest = radius, max(1.0, radius), max(1.0, radius)
+    for norm, b in zip(norms, net.biases, strict=True):
+        h = norm * h + math.sqrt(np.vdot(b, b))
+        product = max(h, norm * max(1.0, product))
+        largest = max(largest, product)
+    return largest
+
+
+def _growth_at(x: Array, net: Network, pattern: Bits | None) -> float:
+    """The largest |z| of any layer and |h| |df/dz| of any layer's inputs and pre-activations at the rows, entry by entry."""
+    weights = [W.astype(np.float64) for W in net.weights]
+    ends, largest = np.cumsum([len(b) for b in net.biases[:-1]]), 0.0
+    for rows in row_blocks(len(x), 1024):
+        h, sizes, gates = x[rows].astype(np.float64), [], [] if pattern is None else np.split(pattern[rows], ends, axis=1)[:-1]
+        for k, (W, b) in enumerate(zip(weights, net.biases, strict=True)):
+            z = h @ W.T + b
+            sizes.append(max(1.0, float(np.abs(h).max(initial=0))))
+            largest = max(largest, float(np.abs(z).max(initial=0)))
+            if pattern is None and k < len(ends):
+                gates.append(z > 0)
+            h = np.where(gates[k], z, 0) if k < len(ends) else z
+        for output in np.eye(z.shape[1]):
+            g = np.tile(output, (len(z), 1))
+            for k in reversed(range(len(weights))):
+                largest = max(largest, sizes[k] * float(np.abs(g).max(initial=0)))
+                g = g @ weights[k]
+                g = np.where(gates[k - 1], g, 0) if k else g
+            largest = max(largest, float(np.abs(g).max(initial=0)))
+    return largest
 
 
 # --------------------------------------------------------------------- patterns
@@ -252,6 +410,14 @@ def check_bits(name: str, q: ArrayLike) -> Bits:
     return bits
 
 
+def check_same_units(*patterns: tuple[str, ArrayLike]) -> tuple[Bits, Bits]:
+    """Two named patterns, (n, H) and (n2, H) bool, of the same units."""
+    (name, q), (name2, q2) = ((name, check_bits(name, q)) for name, q in patterns)
+    if q.shape[1] != q2.shape[1]:
+        raise ValueError(f"{name} and {name2} must have as many units as each other. Got shapes {q.shape} and {q2.shape}.")
+    return q, q2
+
+
 def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str = "q") -> Bits:
     """q as (n, H) bool, H the hidden units of net, and n = rows if rows is given."""
     bits, H = check_bits(name, q), sum(len(b) for b in net.biases[:-1])
@@ -260,6 +426,98 @@ def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str
     if rows is not None and len(bits) != rows:
         raise ValueError(f"{name} must be ({rows}, {H}): one pattern per row of x. Got shape {bits.shape}.")
     return bits
+
+
+# ------------------------------------------------------------- grids and weights
+
+
+def check_weights(weights: ArrayLike | None, y: Array) -> Array:
+    """weights of the examples as (n, 1), none of them negative; None means 1 / (n m[L]) each."""
+    if weights is None:
+        return np.full((len(y), 1), 1 / y.size)
+    w = as_real("weights", weights, (len(y),), "one per example").astype(np.float64, copy=False)
+    if (w < 0).any():
+        raise ValueError(f"weights must not be negative. Got {w.min()}.")
+    return w[:, None]
+
+
+def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
+    """grid as (n,) or (height, width), a uniform grid with one sample per row of a batch of n."""
+    if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
+        raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
+    shape = tuple(check_count("grid", size, 1) for size in grid)
+    if math.prod(shape) != n:
+        raise ValueError(f"grid must have as many samples as x has rows, {n}. Got {shape}, {math.prod(shape)} samples.")
+    return shape
+
+
+def check_patch(patch: int | None, shape: tuple[int, ...] | None) -> int | None:
+    """patch as an int that divides every axis of the grid's shape."""
+    if patch is None:
+        return None
+    if shape is None:
+        raise ValueError("patch needs grid: say how the examples lie, grid=(n,) or grid=(height, width).")
+    k = check_count("patch", patch, 1)
+    if any(s % k for s in shape):
+        raise ValueError(f"patch must divide every axis of {shape}. Got {patch}.")
+    return k
+
+
+def check_samples(shape: Any, axes: tuple[int, ...] = (1, 2), least: int = 1) -> tuple[int, ...]:
+    """shape, of a signal (n,) or (height, width), as a tuple of ints that are at least least."""
+    sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    if not isinstance(sizes, (tuple, list)) or len(sizes) not in axes:
+        wanted = " or ".join({1: "n", 2: "(height, width)"}.get(k, f"{k} numbers") for k in axes)
+        raise ValueError(f"shape must be {wanted}. Got {shape!r}.")
+    counts = tuple(check_count("each axis of shape", n, least) for n in sizes)
+    if math.prod(counts) > MAX_ENTRIES // 4:
+        raise ValueError(f"shape must have at most {MAX_ENTRIES // 4} samples in all. Got {shape!r}.")
+    return counts
+
+
+def check_side(side: int, shape: tuple[int, ...]) -> int:
+    """side of a patch, at least 2 samples, that fits into a signal of this shape."""
+    side = check_count("side", side, 2)
+    if side > min(shape):
+        raise ValueError(f"side must fit into the signal of shape {shape}. Got {side}.")
+    return side
+
+
+def check_gap(gap: int, shape: tuple[int, ...], at_least: int) -> int:
+    """gap, a number of samples that leaves at least so many on either side of every axis."""
+    gap = check_count("gap", gap, 0)
+    if (min(shape) - gap) // 2 < at_least:
+        raise ValueError(f"gap must leave samples on both sides of every axis of {shape}. Got {gap}.")
+    return gap
+
+
+def check_records(epochs: ArrayLike, errors: ArrayLike) -> tuple[Array, Array]:
+    """epochs, (c,), increasing, and errors, (c, k), which may be NaN; at least one epoch."""
+    epochs = as_real("epochs", epochs, (None,))
+    try:
+        table = np.asarray(errors, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"errors must be real numbers, or NaN: one row per epoch. They could not be read as an array: {error}") from error
+    if table.ndim != 2 or len(table) != len(epochs) or len(table) == 0:
+        raise ValueError(f"errors must be ({len(epochs)}, k): one row per epoch, at least one. Got shape {table.shape}.")
+    if (np.diff(epochs) <= 0).any():
+        raise ValueError("epochs must increase.")
+    return epochs, table
+
+
+def check_box(x: Array, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
+    """low and high as (d,), for a box low <= x <= high with an interior."""
+    ends = []
+    for name, value in (("low", low), ("high", high)):
+        end = as_real(name, value)
+        if end.shape not in ((), x.shape):
+            raise ValueError(f"{name} must be a number or of shape {x.shape}, one per input. Got shape {end.shape}.")
+        ends.append(np.broadcast_to(end.astype(np.float64), x.shape))
+    if not (ends[0] < ends[1]).all():
+        raise ValueError(f"low must be below high in every coordinate. Got low {low!r}, high {high!r}.")
+    if not ((ends[0] <= x) & (x <= ends[1])).all():
+        raise ValueError(f"x must lie in the box from low to high. Got x {x!r}, low {low!r}, high {high!r}.")
+    return ends[0], ends[1]
 
 
 # ---------------------------------------------------------------- single values
@@ -277,8 +535,136 @@ def check_rng(rng: np.random.Generator) -> None:
         raise ValueError(f"rng must be a numpy.random.Generator, for example np.random.default_rng(0). Got {rng!r}.")
 
 
-def check_count(name: str, value: Any, least: int) -> int:
-    """value as an int that is at least least; bools and floats are refused."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+def check_count(name: str, value: Any, least: int, most: int = MAX_ENTRIES) -> int:
+    """value as an int from least to most; bools and floats are refused."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not least <= value:
         raise ValueError(f"{name} must be a whole number, at least {least}. Got {value!r}.")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most}. Got {value}.")
     return int(value)
+
+
+def check_layer_numbers(net: Network, layers: Any) -> tuple[int, ...]:
+    """layers as a tuple of ints from 1 to L, each at most once; all of them for None."""
+    L = len(net.weights)
+    if layers is None:
+        return tuple(range(1, L + 1))
+    numbers = as_real("layers", layers, (None,), f"the layers that train, by their numbers from 1 to {L}")
+    if len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(1, L + 1)):
+        raise ValueError(f"layers must list numbers from 1 to {L}, each at most once: the layers that train. Got {layers!r}.")
+    return tuple(int(number) for number in numbers)
+
+
+def check_times(t: ArrayLike) -> Array:
+    """t as float64, (k,): increasing times, the first at least 0."""
+    times = as_real("t", t, (None,), "increasing times, the first at least 0").astype(np.float64)
+    if len(times) == 0 or times[0] < 0 or (np.diff(times) <= 0).any():
+        raise ValueError(f"t must hold at least one time, each later than the one before, the first at least 0. Got {times}.")
+    return times
+
+
+def check_tolerance(name: str, value: Any) -> float:
+    """value as a float from 1e-13 to 1."""
+    number = float(as_real(name, value, (), "a tolerance of the integrator"))
+    if not 1e-13 <= number <= 1:
+        raise ValueError(f"{name} must be a number from 1e-13 to 1. Got {value!r}.")
+    return number
+
+
+def check_flag(name: str, value: Any, meaning: str) -> None:
+    """Raise ValueError unless value is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False: {meaning}. Got {value!r}.")
+
+
+def check_positive(name: str, value: Any) -> float:
+    """value as a float, if it is a finite positive number."""
+    if not (_is_finite_number(value) and value > 0):
+        raise ValueError(f"{name} must be a finite positive number. Got {value!r}.")
+    return float(value)
+
+
+def check_share(name: str, value: Any, meaning: str) -> float:
+    """value as a float, if it is a number in [0, 1)."""
+    if not (_is_finite_number(value) and 0 <= value < 1):
+        raise ValueError(f"{name}, {meaning}, must be a number at least 0 and below 1. Got {value!r}.")
+    return float(value)
+
+
+def check_function(name: str, value: object, meaning: str) -> None:
+    """Raise ValueError unless value can be called."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function {meaning}. Got {type(value).__name__}.")
+
+
+def check_fraction(name: str, value: ArrayLike) -> None:
+    """Raise ValueError unless 0 < value < 1."""
+    if not 0 < as_real(name, value, ()) < 1:
+        raise ValueError(f"{name} must lie between 0 and 1. Got {value!r}.")
+
+
+def check_not_negative(name: str, value: ArrayLike, meaning: str) -> float:
+    """value as a float that is at least 0."""
+    number = float(as_real(name, value, (), meaning))
+    if number < 0:
+        raise ValueError(f"{name} must not be negative. Got {number}.")
+    return number
+
+
+def _is_finite_number(value: Any) -> bool:
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max  # which a whole number may exceed, and NaN does not meet
+
+
+# --------------------------------------------------------------------- training
+
+
+def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """float32 or float64, the precision of training steps."""
+    with contextlib.suppress(TypeError, ValueError):
+        if dtype is not None and np.dtype(dtype) in (np.float32, np.float64):
+            return np.dtype(dtype)
+    raise ValueError(f"dtype must be np.float32 or np.float64, the precision of the steps. Got {dtype!r}.")
+
+
+def check_rounded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
+    """array in dtype, row-major, if it fits."""
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = np.ascontiguousarray(array, dtype)
+    if not np.isfinite(rounded).all():
+        raise ValueError(f"{name} does not fit {dtype}: its largest magnitude is {np.abs(array).max():.3g}. "
+                         "Scale it down, or train in float64.")
+    return rounded
+
+
+def check_record(record: Any, record_epochs: Any, epochs: int) -> set[int]:
+    """The epochs at which record is to be called."""
+    if record is not None and not callable(record):
+        raise ValueError(f"record must be a function of (epoch, net), or None. Got {record!r}.")
+    if record_epochs is None:
+        return set(range(epochs + 1)) if record is not None else set()
+    if record is None:
+        raise ValueError("record_epochs says when to call record, but record is None. Give both or neither.")
+    try:
+        wanted = {check_count("each of record_epochs", epoch, 0) for epoch in record_epochs}
+    except TypeError as error:
+        raise ValueError(f"record_epochs must list epochs, for example [0, 10]. Got {record_epochs!r}.") from error
+    if wanted and max(wanted) > epochs:
+        raise ValueError(f"record_epochs must lie in 0 .. epochs = {epochs}. Got {max(wanted)}.")
+    return wanted
+
+
+def check_moments(state: Any, kind: type[Any], p: int, dtype: np.dtype[Any]) -> tuple[int, Array, Array]:
+    """Steps taken and copies of the running means, (p,) each, of the state of an earlier run, or of none."""
+    if state is None:
+        return 0, np.zeros(p, dtype), np.zeros(p, dtype)
+    meant = f"state must be the history.state of an earlier run of a network of {p} parameters"
+    if not isinstance(state, kind):
+        raise ValueError(f"{meant}. Got {type(state).__name__}.")
+    means = {name: np.array(getattr(state, name)) for name in ("first", "second")}
+    for name, mean in means.items():
+        if mean.shape != (p,) or mean.dtype.kind != "f" or not np.isfinite(mean).all():
+            raise ValueError(f"{meant}: state.{name} must be a finite vector of that length. Got shape {mean.shape}, {mean.dtype}.")
+        if mean.dtype != dtype:
+            raise ValueError(f"state must be of the dtype of the steps, {dtype}. Got {mean.dtype}: go on with the dtype it began with.")
+    return check_count("state.steps", state.steps, 0), means["first"], means["second"]

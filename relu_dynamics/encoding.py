@@ -12,21 +12,40 @@ All but the first are sinusoidal: encoding.frequencies_in(d), (k, d), lists wave
 cycles per unit, and columns 2i and 2i + 1 are sin(2 pi b_i.x) and cos(2 pi b_i.x).
 So the positional encoding's 2^l pi x_j is the wave of 2^(l-1) cycles along axis j.
 
+Networks that were trained elsewhere know the same columns in another order:
+
+    code                        columns, the outermost loop first     angle              the input itself
+    PositionalEncoding          level, coordinate, wave               2^l pi x           no
+    NeRF's paper, tiny-cuda-nn  coordinate, level, wave               2^l pi x           no
+    NeRF's code, nerf-pytorch   level, wave, coordinate               2^l x              first
+    jaxnerf, mip-NeRF           wave, level, coordinate               2^l x              first
+    nerfstudio                  wave, coordinate, level               2^(l+1) pi x       last, if wanted
+
+positional_columns(L, d, loops) says which of their columns is which of ours, so that
+MLP((W[0][:, columns], *W[1:]), b) is their network on ours.  Another angle is another set of
+frequencies: FourierFeatures(PositionalEncoding(L).frequencies_in(d) / pi) for 2^l x, times 2
+for 2^(l+1) pi x.  WithInput(encoding) puts the input itself first; it is no longer sinusoidal,
+so that one may train and measure with it, but exact regions under it are not available.
+
 A sinusoidal encoding puts the inputs on a torus: |encoding(x)|^2 = k, and
 encoding(x).encoding(x') = sum_i cos(2 pi b_i.(x - x')) depends on x - x' alone (T28).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import Array, as_real, check_count, check_rng
+from relu_dynamics.checks import (
+    Array, Indices, as_real, check_count, check_kind, check_rng, check_size,
+)
 
 MAX_LEVELS = 52  # 2^l x keeps no fractional bit of a float64 x near 1 beyond this
+FEWER = "Encode fewer rows at a time."
 
 
 class Encoding(Protocol):
@@ -53,13 +72,16 @@ class Sinusoids:
         """(n, D, d): the derivative of every column in every coordinate, 2 pi b cos and -2 pi b sin."""
         x = _unit_coordinates(x)
         waves = 2 * np.pi * self.frequencies_in(x.shape[1])
+        check_size("the jacobian", (len(x), 2 * len(waves), x.shape[1]), FEWER)
         columns = self(x).reshape(len(x), len(waves), 2)
         turned = np.stack([columns[..., 1], -columns[..., 0]], axis=2)  # sin' = cos, cos' = -sin
         return (turned[..., None] * waves[:, None, :]).reshape(len(x), 2 * len(waves), x.shape[1])
 
     def __call__(self, x: ArrayLike) -> Array:
         x = _unit_coordinates(x)
-        turns = x @ self.frequencies_in(x.shape[1]).T
+        waves = self.frequencies_in(x.shape[1])
+        check_size("the encoding of x", (len(x), 2 * len(waves)), FEWER)
+        turns = x @ waves.T
         half_turns = 2 * turns
         angle = np.pi * (half_turns - 2 * np.round(half_turns / 2))  # reduced exactly, so high frequencies stay accurate
         return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(x), 2 * turns.shape[1])
@@ -84,6 +106,7 @@ class Coordinates:
     def jacobian(self, x: ArrayLike) -> Array:
         """(n, d, d): high - low times the identity."""
         n, d = _unit_coordinates(x).shape
+        check_size("the jacobian", (n, d, d), FEWER)
         return np.tile((self.high - self.low) * np.eye(d), (n, 1, 1))
 
     def __call__(self, x: ArrayLike) -> Array:
@@ -97,7 +120,8 @@ class PositionalEncoding(Sinusoids):
     Columns for l = 0..L-1: sin(2^l pi x_1), cos(2^l pi x_1), sin(2^l pi x_2), cos(2^l pi x_2), ...
     ValueError unless 1 <= L <= 52.
 
-    >>> PositionalEncoding(2)([[0.5]]).round(3).tolist()  # sin and cos of pi/2 and of pi
+    >>> import relu_dynamics as rd
+    >>> rd.PositionalEncoding(2)([[0.5]]).round(3).tolist()  # sin and cos of pi/2 and of pi
     [[1.0, 0.0, 0.0, -1.0]]
     """
 
@@ -153,7 +177,9 @@ def gaussian_features(count: int, d: int, sigma: float, rng: np.random.Generator
     check_rng(rng)
     if not as_real("sigma", sigma, ()) > 0:
         raise ValueError(f"sigma must be positive, in cycles per unit. Got {sigma!r}.")
-    return FourierFeatures(sigma * rng.standard_normal((check_count("count", count, 1), check_count("d", d, 1))))
+    shape = check_count("count", count, 1), check_count("d", d, 1)
+    check_size("the frequencies", shape, "Draw fewer waves.")
+    return FourierFeatures(sigma * rng.standard_normal(shape))
 
 
 @dataclass(frozen=True)
@@ -174,7 +200,55 @@ class SharedFrequencies(Sinusoids):
 
     def frequencies_in(self, d: int) -> Array:
         """(copies d, d) waves in cycles per unit: 2^(l-1) along each axis, again and again."""
+        check_size("the frequencies", (self.copies * d, d), "Take fewer copies.")
         return np.tile(2.0 ** (self.l - 1) * np.eye(d), (self.copies, 1))
+
+
+@dataclass(frozen=True)
+class WithInput:
+    """The columns of x itself, and then those of a sinusoidal encoding: (n, d) -> (n, d + D)."""
+
+    encoding: Sinusoids
+
+    def __post_init__(self) -> None:
+        check_kind("encoding", self.encoding, Sinusoids)
+
+    def columns(self, d: int) -> int:
+        """d more than the encoding has."""
+        return d + self.encoding.columns(d)
+
+    def jacobian(self, x: ArrayLike) -> Array:
+        """(n, d + D, d): the identity above that of the encoding."""
+        below = self.encoding.jacobian(x)
+        return np.concatenate([np.tile(np.eye(below.shape[2]), (len(below), 1, 1)), below], axis=1)
+
+    def __call__(self, x: ArrayLike) -> Array:
+        return np.concatenate([_unit_coordinates(x), self.encoding(x)], axis=1)
+
+
+LOOPS = ("level", "coordinate", "wave")
+
+
+def positional_columns(L: int, d: int, loops: Sequence[str]) -> Indices:
+    """(2 d L,): columns[i] is where an encoding that loops in another order keeps column i of PositionalEncoding(L).
+
+    loops lists "level", "coordinate" and "wave" (sin, then cos), the outermost loop first, as in
+    the table above.  PositionalEncoding(L)(x) equals theirs(x)[:, columns], and a network W, b on
+    theirs equals MLP((W[0][:, columns], *W[1:]), b) on PositionalEncoding(L).
+
+    >>> import relu_dynamics as rd
+    >>> rd.positional_columns(2, 1, ("level", "coordinate", "wave")).tolist()
+    [0, 1, 2, 3]
+    >>> rd.positional_columns(2, 1, ("wave", "level", "coordinate")).tolist()  # sin, sin, cos, cos
+    [0, 2, 1, 3]
+    """
+    if not isinstance(loops, (tuple, list)) or not all(isinstance(loop, str) for loop in loops) or sorted(loops) != sorted(LOOPS):
+        raise ValueError(f"loops must be {', '.join(map(repr, LOOPS))} in some order, the outermost first. Got {loops!r}.")
+    _check_level("L", L, 1)
+    size = {"level": L, "coordinate": check_count("d", d, 1), "wave": 2}
+    check_size("the columns", (2 * d * L,), "Take fewer coordinates.")
+    theirs = np.arange(2 * d * L).reshape([size[loop] for loop in loops])
+    return theirs.transpose([loops.index(loop) for loop in LOOPS]).ravel()
 
 
 def _check_level(name: str, value: int, least: int) -> None:

@@ -1,35 +1,44 @@
-"""Networks on disk.
+"""Networks on disk, and from PyTorch.
 
 A file is an .npz with the arrays W0, b0, W1, b1, ...; equal networks give equal bytes, and
-nothing is ever pickled.
+nothing is ever pickled.  PyTorch is never imported: a model is asked for its parts by name.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
+import math
 import secrets
-from collections.abc import Iterator
+import stat
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from relu_dynamics.checks import check_kind, check_layers
-from relu_dynamics.mlp import MLP
+from relu_dynamics.checks import MAX_PARAMETERS, Array, as_real, check_kind, check_layers
+from relu_dynamics.mlp import MLP, forward
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A binary file that becomes path when the block ends, and vanishes if it fails.
 
-    Whoever opens path sees the old file or the whole new one, never a part.
+    Whoever opens path sees the old file or the whole new one, never a part.  A symbolic link
+    goes on pointing to the file, and the file keeps its mode.  ValueError for what is no file.
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise ValueError(f"path must be a file that may be replaced. Got {os.fspath(path)!r}, which is something else.")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(part, "xb") as file:
             yield file
+        if path.exists():
+            part.chmod(stat.S_IMODE(path.stat().st_mode))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -49,12 +58,16 @@ def save(path: str | os.PathLike[str], net: MLP) -> None:
 def load(path: str | os.PathLike[str]) -> MLP:
     """The network that save wrote to path.  Nothing is ever unpickled.
 
-    ValueError if the file is not an .npz of numeric arrays W0, b0, W1, b1, ... that fit together.
+    ValueError if the file is not an .npz of numeric arrays W0, b0, W1, b1, ... that fit together,
+    or holds more than MAX_PARAMETERS numbers; that is known before they are read.
     """
     check_kind("path", path, str, os.PathLike)
     problem = f"{os.fspath(path)!r} is not a saved network: expected an .npz with arrays W0, b0, W1, b1, ..."
     with open(path, "rb") as stream:
         try:
+            numbers = _numbers(stream)
+            if numbers > MAX_PARAMETERS:
+                raise ValueError(f"it holds {numbers} numbers, more than the {MAX_PARAMETERS} allowed (2 GiB)")
             with np.load(stream, allow_pickle=False) as file:
                 parts = {key: file[key] for key in file.files}
         except Exception as error:  # a damaged archive fails in many ways: zlib's, lzma's and zipfile's errors, OSError, MemoryError
@@ -63,3 +76,130 @@ def load(path: str | os.PathLike[str]) -> MLP:
     if not parts or set(parts) != {f"{kind}{k}" for kind in "Wb" for k in range(L)}:
         raise ValueError(f"{problem}. Got {sorted(parts)}.")
     return check_layers(MLP(tuple(parts[f"W{k}"] for k in range(L)), tuple(parts[f"b{k}"] for k in range(L))))
+
+
+def _numbers(stream: BinaryIO) -> int:
+    """How many numbers the arrays of an .npz hold by their headers, none of them of a kind that could be larger."""
+    total = 0
+    with zipfile.ZipFile(stream) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+                shape, _, dtype = read[np.lib.format.read_magic(member)](member)
+            if dtype.kind not in "biuf":
+                raise ValueError(f"{name} holds {dtype}, not numbers")
+            total += math.prod(shape)
+    stream.seek(0)
+    return total
+
+
+# ----------------------------------------------------------------- from PyTorch
+
+
+def from_torch(model: Any) -> MLP:
+    """The network that a PyTorch model, or its state_dict, is: Linear, ReLU, Linear, ..., Linear.
+
+    Everything is copied: what the model learns later changes nothing here.  Biases that are
+    missing are zeros; a float32 model makes a float32 network.
+
+    A model may be nested: the parts of every Sequential are checked one by one, and in the end
+    its outputs are compared with predict at a few inputs, so put it into evaluation mode.  A
+    state_dict holds no activations: then its Linear layers are taken in order, whatever their
+    names begin with, with a ReLU between any two and none at the end.  Is that what the model does?
+
+    ValueError, saying where, for anything else: another activation, a ReLU or Sigmoid at the
+    end, two Linears in a row, another kind of layer, layers out of order or that do not fit.
+
+    >>> import numpy as np, relu_dynamics as rd
+    >>> state = {"0.weight": np.ones((64, 2)), "0.bias": np.zeros(64), "2.weight": np.ones((1, 64))}
+    >>> rd.from_torch(state)
+    MLP(2-64-1)
+    """
+    if isinstance(model, Mapping):
+        return _of_state(model)
+    if not callable(getattr(model, "state_dict", None)) or not isinstance(getattr(model, "_modules", None), Mapping):
+        raise ValueError(f"model must be a PyTorch model or its state_dict. Got {type(model).__name__}.")
+    _check_order(_leaves(model, ""))
+    net = _of_state(model.state_dict())
+    _check_outputs(model, net)
+    return net
+
+
+def _of_state(state: Mapping[str, Any]) -> MLP:
+    layers: dict[str, dict[str, Array]] = {}
+    for name, tensor in state.items():
+        layer, _, part = str(name).rpartition(".")
+        if part not in ("weight", "bias") or isinstance(tensor, Mapping):
+            raise ValueError(f"model must hold the weights and biases of Linear layers only. Got {name!r}, {type(tensor).__name__}.")
+        layers.setdefault(layer, {})[part] = _copy(str(name), tensor, 2 if part == "weight" else 1)
+    names = list(layers)
+    for before, after in zip(names, names[1:], strict=False):
+        numbers = [[int(digits) for digits in re.findall(r"\d+", name)] for name in (before, after)]
+        if re.sub(r"\d+", "#", before) == re.sub(r"\d+", "#", after) and numbers[0] > numbers[1]:
+            raise ValueError(f"model must list its layers in the order in which they act. Got {before!r} before {after!r}.")
+        if "weight" in layers[before] and "weight" in layers[after]:
+            rows, columns = len(layers[before]["weight"]), layers[after]["weight"].shape[1]
+            if rows != columns:
+                raise ValueError(f"model must be a chain: layer {after!r} takes {columns} inputs, and {before!r} before it has {rows} outputs. "
+                                 "Skip connections and branches are not supported.")
+    if not layers or any("weight" not in parts for parts in layers.values()):
+        raise ValueError(f"model must have a weight for every layer, and at least one. Got {list(state)}.")
+    weights = tuple(parts["weight"] for parts in layers.values())
+    return check_layers(MLP(weights, tuple(parts.get("bias", np.zeros(len(W), W.dtype)) for W, parts in zip(weights, layers.values(), strict=True))))
+
+
+def _copy(name: str, tensor: Any, axes: int) -> Array:
+    """A copy in main memory, float32 if it is float32, else float64."""
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu()
+        tensor = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()  # NumPy has no bfloat16
+    array = np.array(as_real(name, tensor))
+    if array.ndim != axes:
+        raise ValueError(f"model must consist of Linear layers: {name} must have {axes} axes. Got shape {array.shape}.")
+    return array
+
+
+def _leaves(module: Any, name: str) -> list[tuple[str, str]]:
+    """(name, kind) of the parts in order: Linear, ReLU or what else, and "?" where a forward method decides what happens.
+
+    Identity does nothing and is left out.
+    """
+    kinds = [base.__name__ for base in type(module).__mro__]
+    if not module._modules:
+        kind = next((kind for kind in ("Linear", "ReLU", "Identity") if kind in kinds), type(module).__name__)
+        return [] if kind == "Identity" else [(name or "model", kind)]
+    unknown = [] if "Sequential" in kinds else [("", "?")]
+    leaves = list(unknown)
+    for key, child in module._modules.items():
+        leaves += [*_leaves(child, f"{name}.{key}".lstrip(".")), *unknown]
+    return leaves
+
+
+def _check_order(leaves: list[tuple[str, str]]) -> None:
+    """Raise ValueError unless Linear and ReLU alternate, a Linear at both ends, as far as Sequentials tell."""
+    for name, kind in leaves:
+        if kind not in ("Linear", "ReLU", "?"):
+            raise ValueError(f"model must consist of Linear and ReLU in turn. Got {kind} at {name!r}. "
+                             "If it comes last, leave it out and apply it to what predict returns.")
+    for (before, first), (after, second) in zip(leaves, leaves[1:], strict=False):
+        if first == second != "?":
+            raise ValueError(f"model must consist of Linear and ReLU in turn. Got two {first}s in a row, {before!r} and {after!r}.")
+    for name, kind in (leaves[:1] + leaves[-1:]):
+        if kind == "ReLU":
+            raise ValueError(f"model must begin and end with a Linear layer. Got a ReLU at {name!r}.")
+
+
+def _check_outputs(model: Any, net: MLP) -> None:
+    """Raise ValueError unless model computes what net does at 16 inputs, up to the rounding of its numbers."""
+    number = next(iter(model.state_dict().values()))
+    x = number.new_tensor(np.random.default_rng(0).normal(size=(16, net.weights[0].shape[1])).tolist())
+    try:
+        f = model(x)
+    except Exception as error:  # whatever a forward method may raise
+        raise ValueError(f"model must take an array of shape {tuple(x.shape)}, what its first Linear layer takes. Calling it failed: {error}") from error
+    f, trace = _copy("model(x)", f, 2), forward(net, _copy("x", x, 2))
+    expected = trace.preacts[-1]
+    size = (np.abs(trace.inputs[-1]) @ np.abs(net.weights[-1]).T + np.abs(net.biases[-1])).max(initial=0)
+    if f.shape != expected.shape or not np.abs(f - expected).max(initial=0) <= (0.1 if "16" in str(number.dtype) else 1e-3) * size:
+        raise ValueError("model must compute what its Linear layers with a ReLU between any two compute, and at 16 random inputs it does not. "
+                         "Is it in evaluation mode (model.eval())? Does its forward method do anything else?")

@@ -1,7 +1,7 @@
-"""The infinite-width limit: the kernels that a ReLU network would have, and keep, if its layers were endless.
+"""The infinite-width limit: the kernels that a ReLU network has, and keeps, if its layers are infinitely wide.
 
 With z = W h sqrt(weight_variance / fan_in) + b sqrt(bias_variance), all entries N(0, 1), the
-outputs of a network with endless hidden layers are a Gaussian process with covariance
+outputs of a network with infinitely wide hidden layers are a Gaussian process with covariance
 *nngp*, and the tangent kernel is fixed at *ntk* throughout training (T31):
 
     S[1] = weight_variance x.x' / d + bias_variance               T[1] = S[1]
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
-from relu_dynamics.checks import Array, as_real, check_count, check_size
+from relu_dynamics.checks import Array, as_real, check_count, check_not_negative, check_size, one_line
 
 
 class Kernels(NamedTuple):
@@ -29,6 +29,9 @@ class Kernels(NamedTuple):
 
     nngp: Array  # (n, n2)
     ntk: Array   # (n, n2)
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def infinite_kernels(
@@ -40,7 +43,8 @@ def infinite_kernels(
     Without biases both are homogeneous: k(a x, b x') = a b k(x, x') for a, b > 0.  The angle t is carried
     from layer to layer by itself, for arccos would lose half of its digits between neighbours.
 
-    >>> infinite_kernels([[1.0, 0.0], [0.0, 1.0]], hidden_layers=1).ntk.round(3).tolist()  # 1/pi off the diagonal
+    >>> import relu_dynamics as rd
+    >>> rd.infinite_kernels([[1.0, 0.0], [0.0, 1.0]], hidden_layers=1).ntk.round(3).tolist()  # 1/pi off the diagonal
     [[2.0, 0.318], [0.318, 2.0]]
     """
     x = as_real("x", x, (None, None), "one sample per row").astype(np.float64)
@@ -48,7 +52,7 @@ def infinite_kernels(
     if x.shape[1] == 0:
         raise ValueError(f"x must have at least one column. Got shape {x.shape}.")
     layers = check_count("hidden_layers", hidden_layers, 0)
-    weight, bias = _check_variance("weight_variance", weight_variance), _check_variance("bias_variance", bias_variance)
+    weight, bias = check_not_negative("weight_variance", weight_variance, "a variance"), check_not_negative("bias_variance", bias_variance, "a variance")
     check_size("a kernel", (len(x), len(x2)), "Pass fewer rows at a time.")
     v, v2 = (np.hstack([np.sqrt(weight / x.shape[1]) * rows, np.full((len(rows), 1), np.sqrt(bias))]) for rows in (x, x2))
     norm, norm2 = np.linalg.norm(v, axis=1)[:, None], np.linalg.norm(v2, axis=1)[None, :]  # sqrt(S(x, x)), sqrt(S(x', x'))
@@ -86,9 +90,3 @@ def _next_angles(t: Array, norm: Array, norm2: Array, weight: float, bias: float
     gap += bias * weight / 2 * (norm - norm2) ** 2 / (safe + p + bias)
     return 2 * np.arcsin(np.sqrt(np.maximum(gap, 0) / safe / 2)), new, new2
 
-
-def _check_variance(name: str, value: float) -> float:
-    variance = float(as_real(name, value, (), "a variance"))
-    if variance < 0:
-        raise ValueError(f"{name} must not be negative. Got {variance}.")
-    return variance

@@ -27,11 +27,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Indices, as_real, check_count, check_indices, check_kind, check_net_and_rows, check_rng,
-    row_blocks,
+    Array, Indices, check_count, check_flag, check_gap, check_index_pairs, check_kind, check_records,
+    check_rng, check_samples, check_side, check_size, check_some, one_line, row_blocks,
 )
-from relu_dynamics.mlp import MLP, hidden_units, split_layers
-from relu_dynamics.patterns import dead_units, pack, pattern, unique_words
+from relu_dynamics.mlp import (
+    MLP, Trace, hidden_units, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
+)
+from relu_dynamics.patterns import pack, pattern_of, unique_words
 
 
 class Pairs(NamedTuple):
@@ -39,6 +41,9 @@ class Pairs(NamedTuple):
 
     i: Indices  # (k,)
     j: Indices  # (k,)
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def local_pairs(
@@ -49,12 +54,12 @@ def local_pairs(
     The two samples of a pair differ.  paper=True: both indices are uniform over the patch
     without its last sample, with replacement (catch: 2 % of the paper's 1-D pairs are one sample twice).
     """
-    shape = _check_shape(shape)
+    shape = check_samples(shape, least=2)
     check_rng(rng)
+    check_flag("paper", paper, "the paper's own sampling")
     patches, pairs = check_count("patches", patches, 1), check_count("pairs", pairs, 1)
-    side = check_count("side", side, 2)
-    if side > min(shape):
-        raise ValueError(f"side must fit into the signal of shape {shape}. Got {side}.")
+    check_size("the pairs", (patches, pairs), "Draw fewer pairs.")
+    side = check_side(side, shape)
     corners = [rng.integers(0, n - side + 1, (patches, 1)) for n in shape]
     size = side ** len(shape)
     if paper:
@@ -78,11 +83,10 @@ def global_pairs(shape: tuple[int, ...], rng: np.random.Generator, *, pairs: int
     between or, if n - gap is odd, one more.  In 2-D each pair lies in the two quadrants of
     one diagonal, drawn at random.  paper=True never draws the last sample of an axis.
     """
-    shape = _check_shape(shape)
+    shape = check_samples(shape, least=2)
     check_rng(rng)
-    pairs, gap = check_count("pairs", pairs, 1), check_count("gap", gap, 0)
-    if (min(shape) - gap) // 2 <= paper:
-        raise ValueError(f"gap must leave samples on both sides of every axis of {shape}. Got {gap}.")
+    check_flag("paper", paper, "the paper's own sampling")
+    pairs, gap = check_count("pairs", pairs, 1), check_gap(gap, shape, at_least=1 + paper)
     ends = rng.integers(0, 2, (len(shape), pairs)).astype(bool)  # is the first sample of the pair at the high end?
 
     def rows(high: NDArray[np.bool_]) -> Indices:
@@ -96,18 +100,18 @@ def global_pairs(shape: tuple[int, ...], rng: np.random.Generator, *, pairs: int
     return Pairs(rows(ends), rows(~ends))
 
 
-def hamming_of_pairs(net: MLP, x: ArrayLike, pairs: Pairs) -> NDArray[np.int64]:
+def hamming_of_pairs(net: MLP, x: ArrayLike | Trace, pairs: Pairs) -> NDArray[np.int64]:
     """(k, L-1): how many units of each hidden layer differ between the two samples of each pair.
 
     The paper's Hamming distance is the sum over layers, not normalised.
     """
-    net, x = check_net_and_rows(net, x)
+    net, x = rows_or_trace(net, x)
     check_kind("pairs", pairs, Pairs)
-    i, j = (check_indices(f"pairs.{name}", rows, len(x)) for name, rows in zip("ij", pairs, strict=True))
-    counts = np.empty((len(i), len(net.weights) - 1), np.int64)
-    samples, place = np.unique(np.stack([i, j]), return_inverse=True)
+    both = check_index_pairs(*pairs, row_count(x), "pairs.")
+    samples, place = np.unique(np.stack(both), return_inverse=True)
     i, j = place.reshape(2, -1)
-    q = pattern(net, x[samples])
+    q = pattern_of(net, some_rows(x, samples))
+    counts = np.empty((len(i), len(net.weights) - 1), np.int64)
     for block in row_blocks(len(i)):
         differ = q[i[block]] ^ q[j[block]]
         for layer, bits in enumerate(split_layers(net, differ)):
@@ -115,25 +119,24 @@ def hamming_of_pairs(net: MLP, x: ArrayLike, pairs: Pairs) -> NDArray[np.int64]:
     return counts
 
 
-def sampled_regions(net: MLP, x: ArrayLike) -> int:
+def sampled_regions(net: MLP, x: ArrayLike | Trace) -> int:
     """The number of different activation patterns at the rows of x, (n, m[0]).
 
     A lower bound on the number of activation regions: a region that no sample hits is not
     counted.  Patterns are kept packed, one bit a unit.
     """
-    net, x = check_net_and_rows(net, x)
-    words = [pack(pattern(net, x[block])) for block in row_blocks(len(x))]
+    net, x = rows_or_trace(net, x)
+    words = [pack(pattern_of(net, some_rows(x, block))) for block in row_blocks(row_count(x))]
     return len(unique_words(np.concatenate(words))[0]) if words else 0
 
 
-def dead_count(net: MLP, x: ArrayLike) -> int:
+def dead_count(net: MLP, x: ArrayLike | Trace) -> int:
     """How many hidden units are off at every row of x.  ValueError without rows: nothing is dead without inputs."""
-    net, x = check_net_and_rows(net, x)
-    if len(x) == 0:
-        raise ValueError("x must have at least one row: without inputs no unit is dead.")
+    net, x = rows_or_trace(net, x)
+    check_some("x", inputs_of(x), "without inputs no unit is dead")
     alive = np.zeros(hidden_units(net), np.bool_)
-    for block in row_blocks(len(x)):
-        alive |= ~dead_units(pattern(net, x[block]))
+    for block in row_blocks(row_count(x)):
+        alive |= pattern_of(net, some_rows(x, block)).any(axis=0)
     return int(np.count_nonzero(~alive))
 
 
@@ -143,18 +146,11 @@ def time_to_half(epochs: ArrayLike, errors: ArrayLike) -> Array:
     epochs is (c,), increasing; errors is (c, k), one column per frequency.  Between two
     recorded epochs the crossing is placed linearly.  NaN where the error is NaN.
 
-    >>> time_to_half([0, 1, 2], [[1.0], [0.6], [0.2]]).tolist()
+    >>> import relu_dynamics as rd
+    >>> rd.time_to_half([0, 1, 2], [[1.0], [0.6], [0.2]]).tolist()
     [1.25]
     """
-    epochs = as_real("epochs", epochs, (None,))
-    try:
-        table = np.asarray(errors, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"errors must be real numbers, or NaN: one row per epoch. They could not be read as an array: {error}") from error
-    if table.ndim != 2 or len(table) != len(epochs) or len(table) == 0:
-        raise ValueError(f"errors must be ({len(epochs)}, k): one row per epoch, at least one. Got shape {table.shape}.")
-    if (np.diff(epochs) <= 0).any():
-        raise ValueError("epochs must increase.")
+    epochs, table = check_records(epochs, errors)
     below = table < 0.5
     after = below.argmax(axis=0)
     before = np.maximum(after - 1, 0)
@@ -164,11 +160,3 @@ def time_to_half(epochs: ArrayLike, errors: ArrayLike) -> Array:
     times = epochs[before] + share * (epochs[after] - epochs[before])
     return np.where(np.isnan(table).any(axis=0), np.nan, np.where(below.any(axis=0), times, np.inf))
 
-
-# ------------------------------------------------------------- the public door
-
-
-def _check_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    if not isinstance(shape, tuple) or len(shape) not in (1, 2):
-        raise ValueError(f"shape must be (n,) or (height, width). Got {shape!r}.")
-    return tuple(check_count(f"shape[{axis}]", n, 2) for axis, n in enumerate(shape))

@@ -20,25 +20,46 @@ batch: (0, m[0]) in, (0, m[L]) out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, cast, check_layers, check_net, check_net_and_rows, check_net_and_trace, check_pattern,
-    check_rng, check_some, check_targets, check_widths, common_dtype, row_blocks,
+    Array, Bits, Indices, as_real, cast, check_layers, check_more_rows, check_net,
+    check_net_and_rows, check_net_and_trace, check_pattern, check_rng, check_some, check_targets,
+    check_trace, check_widths, common_dtype, one_line, row_blocks,
 )
 
 T = TypeVar("T", bound=np.generic)
+S = TypeVar("S", bound="Array | Trace")
 
 
 class MLP(NamedTuple):
-    """A network is its parameters, and nothing else."""
+    """A network is its parameters, and nothing else.  Networks are equal if all parameters are, to the last bit."""
 
     weights: tuple[Array, ...]  # W[l]: (m[l], m[l-1])
     biases: tuple[Array, ...]   # b[l]: (m[l],)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MLP) and all(
+            len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs)) for ours, theirs in zip(self, other, strict=True))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(np.shape(W) for W in self.weights))
+
+    def __repr__(self) -> str:
+        if not all(isinstance(parts, tuple) and parts for parts in self):
+            return one_line(self)
+        if sum(map(np.size, (*self.weights, *self.biases))) < 30:  # a counterexample that can be pasted
+            numbers = [tuple(np.asarray(part).tolist() for part in parts) for parts in self]
+            if len(text := f"MLP({numbers[0]}, {numbers[1]})") <= 100:
+                return text
+        return f"MLP({'-'.join(str(k) for k in (*np.shape(self.weights[0])[1:], *(len(W) for W in self.weights)))})"
 
 
 class Trace(NamedTuple):
@@ -48,6 +69,9 @@ class Trace(NamedTuple):
     preacts: list[Array]  # z[1] .. z[L],   each (n, m[l]); the last is f(x)
     pattern: list[Bits]   # q[1] .. q[L-1], each (n, m[l]): the network's own, or imposed
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class Gradient(NamedTuple):
     """The derivative of one number with respect to the parameters and the inputs."""
@@ -55,6 +79,9 @@ class Gradient(NamedTuple):
     weights: tuple[Array, ...]  # like MLP.weights, summed over the rows of the batch
     biases: tuple[Array, ...]   # like MLP.biases
     x: Array                    # (n, m[0]), one row per sample
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch") -> MLP:
@@ -91,11 +118,12 @@ def predict(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Array:
 
     pattern, (n, H) bool, imposes the gates, as in forward.
 
-    >>> hat = MLP((np.array([[1.0], [1.0]]), np.array([[1.0, -2.0]])), (np.array([0.0, -1.0]), np.zeros(1)))
-    >>> predict(hat, [[0.5], [1.0], [1.5]]).ravel().tolist()  # max(x, 0) - 2 max(x - 1, 0), the examples' network
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.predict(hat, [[0.5], [1.0], [1.5]]).ravel().tolist()
     [0.5, 1.0, 0.5]
     """
-    net, x = check_net_and_rows(net, x)
+    net, x = check_net_and_rows(net, x, pattern=pattern)
     gates = None if pattern is None else check_pattern(net, pattern, len(x), "pattern")
     f = np.empty((len(x), len(net.biases[-1])), x.dtype)
     for rows in row_blocks(len(x)):
@@ -110,7 +138,7 @@ def forward(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Trace:
     z > 0, a gated linear network (T40).  With the network's own pattern nothing changes.
     ValueError for arguments that do not fit together, or values that might overflow.
     """
-    net, x = check_net_and_rows(net, x)
+    net, x = check_net_and_rows(net, x, pattern=pattern)
     return run(net, x, None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
 
 
@@ -125,7 +153,7 @@ def run(net: MLP, x: Array, pattern: Bits | None = None) -> Trace:
         if l < len(net.weights) - 1:  # the output layer is affine
             q = z > 0 if gates is None else gates[l]
             trace.pattern.append(q)
-            h = np.where(q, z, 0)
+            h = z * q
     return trace
 
 
@@ -136,8 +164,10 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     linear piece each row ran through, and this is the transpose of that piece:
     <df, (df/dW[l])[V]> == <backward(net, trace, df).weights[l], V> for every V (T1).
 
-    >>> trace = forward(hat, [[1.5]])
-    >>> backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> trace = rd.forward(hat, [[1.5]])
+    >>> rd.backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
     [[-1.0]]
     """
     net = check_net_and_trace(net, trace)
@@ -155,7 +185,7 @@ def pull_back(net: MLP, trace: Trace, g: Array) -> Gradient:
         biases.append(g.sum(axis=0))
         g = g @ net.weights[k]
         if k > 0:
-            g = np.where(trace.pattern[k - 1], g, 0)
+            g *= trace.pattern[k - 1]
     return Gradient(tuple(reversed(weights)), tuple(reversed(biases)), g)
 
 
@@ -168,14 +198,36 @@ def traced(net: MLP, x: ArrayLike | Trace, name: str = "x") -> tuple[MLP, Trace]
     Everything said about a network at inputs is a function of these two.  A Trace is taken
     as it is, imposed pattern and all.
     """
+    net, x = rows_or_trace(net, x, name, float64=True)
+    return net, trace_of(net, x)
+
+
+def traced_too(net: MLP, x: ArrayLike | Trace, name: str) -> Trace:
+    """The same for a second batch: net is what traced returned."""
     if not isinstance(x, Trace):
-        net, x = check_net_and_rows(net, x, name, float64=True)
-        return net, run(net, x)
+        return run(net, check_more_rows(net, x, name))
+    check_trace(net, x)
+    return _in_float64(net, x)
+
+
+def rows_or_trace(
+    net: MLP, x: ArrayLike | Trace, name: str = "x", *, float64: bool = False
+) -> tuple[MLP, Array | Trace]:
+    """net and x, checked: rows stay rows and a Trace stays a Trace, for what takes some rows at a time."""
+    if not isinstance(x, Trace):
+        return check_net_and_rows(net, x, name, float64=float64)
     net = check_net_and_trace(net, x)
-    if all(part.dtype == np.float64 for part in (*net.weights, *net.biases, *x.inputs, *x.preacts)):
-        return net, x
-    net = cast(net, np.dtype(np.float64))
-    return net, run(net, np.asarray(x.inputs[0], np.float64), joined_pattern(x))
+    if float64:
+        net = cast(net, np.dtype(np.float64))
+        x = _in_float64(net, x)
+    return net, x
+
+
+def _in_float64(net: MLP, trace: Trace) -> Trace:
+    """trace, or the pass that would have seen the same pattern in float64."""
+    if all(part.dtype == np.float64 for part in (*trace.inputs, *trace.preacts)):
+        return trace
+    return run(net, np.asarray(trace.inputs[0], np.float64), joined_pattern(trace))
 
 
 def traced_examples(net: MLP, x: ArrayLike | Trace, y: ArrayLike) -> tuple[MLP, Trace, Array]:
@@ -186,10 +238,33 @@ def traced_examples(net: MLP, x: ArrayLike | Trace, y: ArrayLike) -> tuple[MLP, 
     return net, trace, y
 
 
-def some_rows(trace: Trace, rows: slice | Indices) -> Trace:
-    """The trace of some of the rows."""
-    inputs, preacts, pattern = trace
-    return Trace([h[rows] for h in inputs], [z[rows] for z in preacts], [q[rows] for q in pattern])
+def trace_of(net: MLP, x: Array | Trace) -> Trace:
+    """The trace of rows; a Trace as it is."""
+    return x if isinstance(x, Trace) else run(net, x)
+
+
+def inputs_of(x: Array | Trace) -> Array:
+    """The rows themselves, (n, m[0])."""
+    return x.inputs[0] if isinstance(x, Trace) else x
+
+
+def row_count(x: Array | Trace) -> int:
+    """n, the number of rows."""
+    return len(inputs_of(x))
+
+
+def some_rows(x: S, rows: slice | Indices) -> S:
+    """Some of the rows, or the trace of some of the rows."""
+    if not isinstance(x, Trace):
+        return x[rows]  # type: ignore[return-value]
+    inputs, preacts, pattern = x
+    return Trace([h[rows] for h in inputs], [z[rows] for z in preacts], [q[rows] for q in pattern])  # type: ignore[return-value]
+
+
+def trace_blocks(net: MLP, x: Array | Trace, size: int = 4096) -> Iterator[tuple[slice, Trace]]:
+    """Rows and their trace, size rows at a time, so that the whole trace need not fit into memory."""
+    for rows in row_blocks(row_count(x), size):
+        yield rows, trace_of(net, some_rows(x, rows))
 
 
 def restrict(net: MLP, origin: ArrayLike, axes: ArrayLike) -> MLP:

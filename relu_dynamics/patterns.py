@@ -19,13 +19,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.checks import Array, Bits, Indices, Words, check_bits, check_net, check_net_and_rows, check_pattern, check_some, row_blocks
-from relu_dynamics.mlp import MLP, hidden_units, split_layers
+from relu_dynamics.checks import (
+    Array, Bits, Indices, Words, check_bits, check_net, check_pattern, check_same_units, check_size,
+    check_some, row_blocks,
+)
+from relu_dynamics.mlp import MLP, Trace, hidden_units, joined_pattern, rows_or_trace, split_layers
 
 
-def pattern(net: MLP, x: ArrayLike) -> Bits:
-    """q, (n, H) bool: which hidden units are on (z > 0) at the rows of x, (n, m[0])."""
-    net, x = check_net_and_rows(net, x)
+def pattern(net: MLP, x: ArrayLike | Trace) -> Bits:
+    """q, (n, H) bool: which hidden units are on at the rows of x, (n, m[0]), or in a Trace.
+
+    On is z > 0, or what was imposed on the Trace.
+    """
+    return pattern_of(*rows_or_trace(net, x))
+
+
+def pattern_of(net: MLP, x: Array | Trace) -> Bits:
+    """The pattern itself, a block of rows at a time."""
+    if isinstance(x, Trace):
+        return joined_pattern(x)
     q = np.empty((len(x), hidden_units(net)), np.bool_)
     for rows in row_blocks(len(x)):
         h, at = x[rows], 0
@@ -43,7 +55,9 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     A = W[L] diag(q[L-1]) W[L-1] ... diag(q[1]) W[1] is also the gradient of f there.
     Computed from the output down, so the cost is m[L] rows per pattern, whatever m[0].
 
-    >>> A, c = affine_map(hat, pattern(hat, [[0.5], [1.5]]))
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> A, c = rd.affine_map(hat, rd.pattern(hat, [[0.5], [1.5]]))
     >>> A.ravel().tolist(), c.ravel().tolist()  # x, then 2 - x
     ([1.0, -1.0], [0.0, 2.0])
     """
@@ -60,7 +74,7 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
             constant += D @ b
             D = rows_times(D, W)
             if mask is not None:
-                D = np.where(mask[:, None, :], D, 0.0)
+                D = D * mask[:, None, :]
         A[rows], c[rows] = D, constant
     return A, c
 
@@ -73,16 +87,22 @@ def preactivation_maps(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     """
     net = check_net(net)
     q = check_pattern(net, q)
+    check_size("G", (*q.shape, net.weights[0].shape[1]), "Pass fewer patterns at a time.")
+    return maps_of(net, q)
+
+
+def maps_of(net: MLP, q: Bits) -> tuple[Array, Array]:
+    """The maps themselves."""
     d = net.weights[0].shape[1]
     maps = np.empty((len(q), d + 1, q.shape[1]))  # rows 0..d-1: the columns of G; row d: g
-    h = np.broadcast_to(np.eye(d + 1, d), (len(q), d + 1, d))
+    h: Array = np.broadcast_to(np.eye(d + 1, d), (len(q), d + 1, d))
     at = 0
     for W, b, mask in zip(net.weights[:-1], net.biases[:-1], split_layers(net, q), strict=True):
         z = rows_times(h, W.T)
         z[:, d] += b
         maps[:, :, at : at + len(b)] = z
         at += len(b)
-        h = np.where(mask[:, None, :], z, 0.0)
+        h = z * mask[:, None, :]
     return maps[:, :d].swapaxes(1, 2), maps[:, d]
 
 
@@ -95,15 +115,23 @@ def rows_times(stack: Array, W: Array) -> Array:
 def hamming(q1: ArrayLike, q2: ArrayLike) -> NDArray[np.int64]:
     """The number of units in which each row of q1, (n1, H), differs from each row of q2, (n2, H): (n1, n2).
 
-    >>> hamming([[True, False]], [[False, False], [False, True]]).tolist()
+    >>> import relu_dynamics as rd
+    >>> rd.hamming([[True, False]], [[False, False], [False, True]]).tolist()
     [[1, 2]]
     """
-    q1, q2 = check_bits("q1", q1), check_bits("q2", q2)
-    if q1.shape[1] != q2.shape[1]:
-        raise ValueError(f"q1 and q2 must have as many units as each other. Got shapes {q1.shape} and {q2.shape}.")
-    # |q1 xor q2| = |q1| + |q2| - 2 |q1 and q2|, and float32 products of bits are exact below 2**24 units
-    both = q1.astype(np.float32) @ q2.astype(np.float32).T
-    return q1.sum(axis=1)[:, None] + q2.sum(axis=1)[None, :] - 2 * both.astype(np.int64)  # type: ignore[no-any-return]
+    q1, q2 = check_same_units(("q1", q1), ("q2", q2))
+    check_size("hamming", (len(q1), len(q2)), "Pass fewer patterns at a time.")
+    return hamming_distances(q1, q2)
+
+
+def hamming_distances(q1: Bits, q2: Bits) -> NDArray[np.int64]:
+    """The distances themselves, |q1 xor q2| = |q1| + |q2| - 2 |q1 and q2|.
+
+    float32 products of bits are exact below 2**24 units.
+    """
+    both = q1.astype(np.float32) @ q2.T.astype(np.float32)
+    counts: NDArray[np.int64] = np.add.outer(q1.sum(axis=1), q2.sum(axis=1)) - (2 * both).astype(np.int64)
+    return counts
 
 
 def dead_units(q: ArrayLike) -> Bits:

@@ -15,10 +15,14 @@ trigonometric) function of t, whose zeros cut the piece.
 
 An affine function has its zero inside a piece if and only if the bits just after the
 start and just before the end differ; a value at an end that rounding cannot tell from 0
-counts as 0, and the bit there is that of the other end.  Zeros of trigonometric
-functions are isolated by bounds on derivatives (see _isolate), and count where the sign
-changes (see _confirm); an interval in which a zero can be neither confirmed nor excluded is
-reported in uncertified, and the bits on either side of it are those of the function there.
+counts as 0, and the bit there is that of the other end.  Zeros of trigonometric functions
+are isolated by bounds on derivatives (1a), and their signs are read only where they exceed
+their own rounding error (1b); between two such places a function that is monotone has one
+zero or none (1c), and any other makes an uncertified interval.
+
+What rounding may move is part of the answer.  A pre-activation is off by at most TOLERANCE
+times the sizes of its terms, and by what its inputs are off by; its zero, by that over the
+slope.  The tolerance is twice the largest of these.
 
     k   pieces         v = k + 1 breakpoints, both ends of the segment included
     K   coefficients of a trigonometric function: 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...
@@ -26,14 +30,18 @@ reported in uncertified, and the bits on either side of it are those of the func
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from operator import mul
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Undecided, as_real, check_count, check_kind, check_net, check_size,
-    row_blocks,
+    Array, Bits, Indices, cast, check_columns, check_count, check_ends, check_kind, check_net,
+    check_pieces, check_shares, check_size, check_visible, check_waves, row_blocks,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
@@ -41,43 +49,61 @@ from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import pack, rows_times, unpack
 
 MAX_REGIONS = 2**21
-INSIDE = np.array([0.3, 0.5, 0.7])  # shares of an interval at which a sign is looked at
-MAX_CELLS = 2**24      # of t, an eighth of the shortest wave each
-NARROWEST = 2.0**-46  # cells of t are not halved below this
-MAX_OPEN = 2**25      # coefficients of cells under examination; halving makes more only where a function is as good as 0
-SMALLEST = 1e-200     # the bounds of a function of this size do not underflow
-BLOCK = 256           # pieces at a time: their coefficients stay in cache
+MAX_CELLS = 2**24  # of t, an eighth of the shortest wave each
+SMALLEST = 1e-200  # the bounds of a function of this size do not underflow
+BLOCK = 256        # pieces at a time: their coefficients stay in cache
 EPSILON = float(np.finfo(np.float64).eps)
 
 
-class Pieces(NamedTuple):
-    """The pieces of a network along a segment, in order: x = a + t (b - a), f = offset + slope t."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Pieces:
+    """The pieces along a segment, in order: x = a + t (b - a), f = offset + slope t."""
 
-    t: Array         # (k+1,) from 0 to 1, increasing
-    pattern: Bits    # (k, H); neighbours differ
-    slope: Array     # (k, m[L]) df/dt
-    offset: Array    # (k, m[L])
-    owner: Indices   # (k-1,) a hidden unit that switches at each inner breakpoint, the first if several do
-    tolerance: float  # in t: pieces narrower than this may have been merged or misplaced
+    t: Array          # (k+1,) from 0 to 1, increasing
+    pattern: Bits     # (k, H); neighbours differ
+    slope: Array      # (k, m[L]) df/dt
+    offset: Array     # (k, m[L])
+    owner: Indices    # (k-1,) the first hidden unit that switches at each inner breakpoint
+    tolerance: float  # in t: breakpoints closer than this may be in the wrong order, or missing
+
+    def __len__(self) -> int:
+        return len(self.pattern)
+
+    def __repr__(self) -> str:
+        return f"Pieces({len(self)} pieces, {self.pattern.shape[1]} units)"
 
 
-class EncodedPieces(NamedTuple):
-    """The pieces along a segment of encoded inputs: f = coefficients . (1, sin 2 pi nu_1 t, cos 2 pi nu_1 t, ...)."""
+@dataclass(frozen=True, eq=False, repr=False)
+class EncodedPieces:
+    """The pieces along a segment of encoded inputs, f = coefficients . (1, sin 2 pi nu_1 t, ...).
+
+    All is exact but for what lies in uncertified intervals: there the function of a unit cannot
+    be told from 0, and it may have any number of zeros, of which at most one is listed.
+    """
 
     t: Array             # (k+1,)
     pattern: Bits        # (k, H)
     frequencies: Array   # (q,) the nu, in cycles per unit of t, positive and increasing
     coefficients: Array  # (k, m[L], K), K = 2 q + 1
     owner: Indices       # (k-1,)
-    tolerance: float     # in t: zeros closer than this were taken for one
-    uncertified: Array   # (u, 2) intervals of t in which a zero could be neither confirmed nor excluded
+    tolerance: float     # in t: as for Pieces, outside uncertified intervals
+    uncertified: Array   # (u, 2) intervals of t
     uncertified_unit: Indices  # (u,) and the hidden unit in question
+
+    def __len__(self) -> int:
+        return len(self.pattern)
+
+    def __repr__(self) -> str:
+        return (f"EncodedPieces({len(self)} pieces, {self.pattern.shape[1]} units, "
+                f"{len(self.uncertified)} uncertified)")
 
 
 # ----------------------------------------------------------- along a segment
 
 
-def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int = MAX_REGIONS) -> Pieces:
+def regions_on_segment(
+    net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int = MAX_REGIONS
+) -> Pieces:
     """The pieces of net on the segment from a to b, both (m[0],) (T2, T38).
 
     ValueError if a equals b or there are more than max_regions pieces.
@@ -86,41 +112,49 @@ def regions_on_segment(net: MLP, a: ArrayLike, b: ArrayLike, *, max_regions: int
     >>> pieces.t.tolist(), pieces.slope.ravel().tolist()  # in t, with x = -1 + 4 t
     ([0.0, 0.25, 0.5, 1.0], [0.0, 4.0, -4.0])
     """
-    net = check_net(net)
-    a, b = _check_ends(a, b, net.weights[0].shape[1], "as many coordinates as the net has inputs")
-    W1 = net.weights[0].astype(np.float64, copy=False)
-    line = MLP((W1 @ (b - a)[:, None], *net.weights[1:]), (W1 @ a + net.biases[0], *net.biases[1:]))  # of t alone
+    net = cast(check_net(net), np.dtype(np.float64))
+    a, b = check_ends(a, b, net.weights[0].shape[1], "as many coordinates as the net has inputs")
     limit = check_count("max_regions", max_regions, 1)
+    return _affine_pieces(net, a, b, limit)
 
+
+def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
+    """regions_on_segment; f is continuous, so that bends give the offsets."""
     t: Array = np.array([0.0, 1.0])
     owner: Indices = np.zeros(0, np.intp)
-    tolerance, units = TOLERANCE, 0
-    h, rate = t[:, None], line.weights[0]  # (v, m[l-1]) the layer's inputs, never negative; (m[l], k) slopes of its pre-activations
-    at_start = h[:1]                       # its inputs at t = 0
+    tolerance, units = 2 * TOLERANCE, 0
+    line = MLP((net.weights[0] @ (b - a)[:, None], *net.weights[1:]),
+               (net.weights[0] @ a + net.biases[0], *net.biases[1:]))  # of t alone
+    h, rate = t[:, None], line.weights[0]  # (v, m[l-1]) inputs, (m[l], k) slopes of pre-activations
+    at_start = h[:1]                       # inputs at t = 0
+    inputs = np.abs(np.stack([a, b]))      # (v, m[l-1]) again, before the line was put into them
+    scale = np.zeros((1, len(a)))
     layers: list[tuple[Indices, Bits]] = []
     for l, (W, bias) in enumerate(zip(line.weights[:-1], line.biases[:-1], strict=True)):
         z = h @ W.T + bias
-        # the sums that make z are at most |W_u| |h| + |b_u|, and their rounding in proportion
-        scale = np.sqrt(np.vecdot(W, W)) * np.linalg.norm(h.max(axis=0)) + np.abs(bias)
-        start, end, piece, unit, at, share, narrow = _cut(t, z, rate, scale)
-        split = _split(t, piece, unit, at, limit)
-        tolerance = max(tolerance, narrow)
-        bits = _scan(split, start, end)
+        size = inputs.max(axis=0, keepdims=True)
+        terms = _terms(net.weights[l], net.biases[l], size)
+        scale = terms + _inherited(net.weights[l], scale)
+        cut = _cut(t, z, rate, TOLERANCE * terms)
+        split = _split(t, cut.piece, cut.unit, cut.at, limit)
+        error = TOLERANCE * scale[0]
+        tolerance = _tolerance(tolerance, t, inputs, net.weights[l], z, rate, cut, error)
+        bits = _scan(split, cut.start[0], cut.vertex, cut.vertex_unit)
         layers.append((split.parent, bits))
 
         owner = _insert_owner(split, owner, units)
-        rate = _chain_rates(split, rate, start, bits, line.weights[l + 1])
+        rate = _chain_rates(split, rate, cut.start, bits, line.weights[l + 1])
         t, units, at_start = split.t, units + len(bias), np.maximum(z[:1], 0)
         if l < len(line.weights) - 2:  # another hidden layer needs its inputs at the breakpoints
-            h = _relu_at_breakpoints(split, z, piece, share)
+            h = inputs = _relu_at_breakpoints(split, z, cut.piece, cut.share)
     slope = np.ascontiguousarray(rate.T)
     bends = np.diff(slope, axis=0, prepend=slope[:1]) * t[:-1, None]
-    offset = at_start @ line.weights[-1].T + line.biases[-1] - np.cumsum(bends, axis=0)  # f is continuous
+    offset = at_start @ line.weights[-1].T + line.biases[-1] - np.cumsum(bends, axis=0)
     return Pieces(t, _patterns(layers, len(t) - 1), slope, offset, owner, tolerance)
 
 
 def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) -> Array:
-    """(v', m) max(z, 0) at old and new breakpoints; at the new ones z is interpolated, and 0 exactly for the units that switch."""
+    """(v', m) max(z, 0) at all breakpoints: z interpolated, and 0 exactly for units that switch."""
     left = z.take(piece[split.first], axis=0)
     new = z.take(piece[split.first] + 1, axis=0)
     new -= left
@@ -131,14 +165,24 @@ def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) 
     return np.asarray(np.maximum(rows, 0, out=rows))
 
 
-def _cut(t: Array, z: Array, rate: Array, scale: Array) -> tuple[Bits, Bits, Indices, Indices, Array, Array, float]:
-    """Step 1.  (k, m) bits just after the start and just before the end of every piece; where they differ, the zero:
-    piece, unit, place and share of the piece; and how narrow a piece may have been overlooked.
+class _Cut(NamedTuple):
+    """Where units switch: inside pieces, and at breakpoints that are there already."""
 
-    z, (v, m), at a breakpoint counts as 0 where it may be rounding; the piece then has the sign of its other
-    end.  A zero within TOLERANCE of a breakpoint is left to that breakpoint.
+    start: Bits    # (k, m) bits just after the start of every piece
+    piece: Indices
+    unit: Indices
+    at: Array
+    share: Array   # of the piece, up to there
+    vertex: Indices       # which breakpoint
+    vertex_unit: Indices
+
+
+def _cut(t: Array, z: Array, rate: Array, doubt: Array) -> _Cut:
+    """Step 1.  The zeros of all units, where the bits at the two ends of a piece differ.
+
+    z, (v, m), at a breakpoint counts as 0 up to doubt, which its own sum may be off by; the piece
+    then has the sign of its other end.  A zero within TOLERANCE of a breakpoint is left to it.
     """
-    doubt = TOLERANCE * scale
     on, off = z > doubt, z < -doubt
     start, end = on[:-1] | (on[1:] & ~off[:-1]), on[1:] | (on[:-1] & ~off[1:])
     piece, unit = np.divmod(np.flatnonzero(start ^ end), max(1, z.shape[1]))
@@ -147,21 +191,53 @@ def _cut(t: Array, z: Array, rate: Array, scale: Array) -> tuple[Bits, Bits, Ind
     early, late = at - t[piece] <= TOLERANCE, t[piece + 1] - at <= TOLERANCE
     start[piece[early], unit[early]] ^= True
     end[piece[late & ~early], unit[late & ~early]] ^= True
-
-    # a wall may be off by TOLERANCE in z, hence by that over its slope; so where z was taken for 0, on both sides
-    vertex, by = np.divmod(np.flatnonzero(~(on | off)), max(1, z.shape[1]))
-    vertex, by = vertex[z[vertex, by] != 0], by[z[vertex, by] != 0]
-    beside = [piece, np.maximum(vertex - 1, 0), np.minimum(vertex, len(t) - 2)]
-    walls = np.concatenate([unit, by, by])
-    with np.errstate(divide="ignore"):
-        width = 2 * TOLERANCE * (scale[walls] / np.abs(rate[walls, np.concatenate(beside)]) + 1)
-    width = np.minimum(width, np.diff(t)[np.concatenate(beside)])
+    vertex, flipped = np.divmod(np.flatnonzero(end[:-1] ^ start[1:]), max(1, z.shape[1]))
     inside = ~early & ~late
-    return start, end, piece[inside], unit[inside], at[inside], share[inside], float(width.max(initial=0))
+    return _Cut(start, piece[inside], unit[inside], at[inside], share[inside], vertex + 1, flipped)
+
+
+def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate: Array,
+               cut: _Cut, error: Array) -> float:
+    """How far apart breakpoints may be and yet be in the wrong order, with those of this layer.
+
+    A zero is off by at most error over slope, and not beyond its piece, the ends of which are
+    off by half of before; where z at a breakpoint is within its error, it may lie on either side.
+    """
+    near, by = np.divmod(np.flatnonzero(~((z > error) | (z < -error))), max(1, z.shape[1]))
+    piece = np.concatenate([cut.piece, np.maximum(near - 1, 0), np.minimum(near, len(t) - 2)])
+    unit = np.concatenate([cut.unit, by, by])
+    slope = np.abs(rate[unit, piece])
+    flat = np.flatnonzero((slope == 0) & (z[piece, unit] == 0))
+    if len(flat):
+        pieces, of = np.unique(piece[flat], return_inverse=True)
+        terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T
+        slope[flat[terms[of, unit[flat]] == 0]] = np.inf  # without terms z is 0, and that is off
+    off = error[unit]
+    with np.errstate(divide="ignore"):
+        width = 2 * (np.divide(off, slope, out=np.zeros_like(off), where=off > 0) + TOLERANCE)
+    return float(np.minimum(width, np.diff(t)[piece] + before).max(initial=before))
+
+
+def _terms(W: Array, bias: Array, size: Array) -> Array:
+    """(k, m) the sizes of all terms of W h + bias added up, or more, for |h| up to size, (k, m').
+
+    A sum errs in proportion to them, by less than TOLERANCE.
+    """
+    lengths = np.linalg.norm(size, axis=1)
+    return np.asarray(np.multiply.outer(lengths, np.sqrt(np.vecdot(W, W))) + np.abs(bias))
+
+
+def _inherited(W: Array, scale: Array) -> Array:
+    """(k, m) what W h is off by if inputs are off by scale, (k, m').
+
+    They are so by other roundings each: the squares add up, and not the sizes, which would
+    grow by the square root of the width from layer to layer.
+    """
+    return np.sqrt(scale**2 @ (W**2).T)
 
 
 def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) -> Array:
-    """Step 4.  (m', k') slopes of W max(z, 0) on the new pieces, from rate, (m, k), those of z on the old ones.
+    """Step 4.  (m', k') slopes of W max(z, 0) on new pieces, from those of z, (m, k), on old.
 
     On the first part of each old piece by one product; from there a unit that switches on or
     off adds or takes away its own slope times its column of W, which costs no product.
@@ -172,10 +248,12 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
     at = split.place[split.group]
     switched = np.where(bits[at, split.unit], 1.0, -1.0) * rate[split.unit, split.parent[at]]
     of, jump = np.zeros(len(split.parent), np.intp), np.zeros(len(split.parent))
-    of[split.place], jump[split.place] = split.unit[split.first_sorted], switched[split.first_sorted]
+    of[split.place] = split.unit[split.first_sorted]
+    jump[split.place] = switched[split.first_sorted]
     steps = W.take(of, axis=1)
     steps *= jump
-    more = np.setdiff1d(np.arange(len(at)), split.first_sorted, assume_unique=True)  # where several zeros are one breakpoint
+    # where several zeros are one breakpoint
+    more = np.setdiff1d(np.arange(len(at)), split.first_sorted, assume_unique=True)
     np.add.at(steps.T, at[more], (W.take(split.unit[more], axis=1) * switched[more]).T)
     np.cumsum(steps, axis=1, out=steps)
     base -= steps[:, np.searchsorted(split.parent, np.arange(base.shape[1]))]
@@ -189,69 +267,63 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
 class _Split(NamedTuple):
     """Zeros sorted along the segment and grouped into breakpoints; the pieces they make."""
 
-    t: Array              # (k'+1,) old and new breakpoints
-    parent: Indices       # (k',) the piece each new piece is part of
-    place: Indices        # (g,) position of each new breakpoint in t, which is also the piece it starts
-    unit: Indices         # (c,) the unit of each zero, sorted
-    group: Indices        # (c,) which new breakpoint it belongs to
-    first: Indices        # (g,) the first zero of each new breakpoint, as an index into the zeros as given
-    first_sorted: Indices  # (g,) and as an index into the sorted ones
+    t: Array               # (k'+1,) old and new breakpoints
+    parent: Indices        # (k',) the piece each new piece is part of
+    old: Indices           # (k+1,) where the old breakpoints stand in t
+    place: Indices         # (g,) where each new breakpoint stands in t; the piece it starts
+    unit: Indices          # (c,) the unit of each zero, sorted
+    group: Indices         # (c,) which new breakpoint it belongs to
+    first: Indices         # (g,) the first zero of each new breakpoint, among the zeros as given
+    first_sorted: Indices  # (g,) and among the sorted ones
 
 
 def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int) -> _Split:
-    """Step 2.  Cut the pieces between the breakpoints t by zeros of units at the given places inside them."""
+    """Step 2.  Cut the pieces between the breakpoints t by zeros of units, at places inside."""
     order = np.lexsort((unit, at, piece))
     piece, unit, at = piece[order], unit[order], at[order]
     new = np.ones(len(at), np.bool_)
     new[1:] = (np.diff(piece) > 0) | (np.diff(at) > TOLERANCE)
     first = np.flatnonzero(new)
-    if len(t) - 1 + len(first) > max_regions:
-        raise ValueError(f"there are at least {len(t) - 1 + len(first)} pieces, more than max_regions = {max_regions}. "
-                         "Shorten the segment, or allow more.")
+    check_pieces(len(t) - 1 + len(first), max_regions)
     place = piece[first] + 1 + np.arange(len(first))
     parent = np.repeat(np.arange(len(t) - 1), 1 + np.bincount(piece[first], minlength=len(t) - 1))
-    split = np.empty(len(t) + len(first))
-    split[place] = at[first]
-    result = _Split(split, parent, place, unit, np.cumsum(new) - 1, order[first], first)
-    split[_old(result)] = t
-    return result
+    split, old = np.empty(len(t) + len(first)), np.ones(len(t) + len(first), np.bool_)
+    old[place] = False
+    split[place], split[old] = at[first], t
+    group = np.cumsum(new) - 1
+    return _Split(split, parent, np.flatnonzero(old), place, unit, group, order[first], first)
 
 
 def _insert(split: _Split, old: Array, new: Array) -> Array:
     """Rows for all breakpoints from those of the old ones and of the new ones."""
     rows = np.empty((len(split.t), old.shape[1]))
-    rows[_old(split)], rows[split.place] = old, new
+    rows[split.old], rows[split.place] = old, new
     return rows
 
 
 def _insert_owner(split: _Split, owner: Indices, units: int) -> Indices:
     """(k'-1,) the owner of every inner breakpoint; units counts those of the layers before."""
     owners = np.full(len(split.t), -1, np.intp)
-    owners[_old(split)[1:-1]], owners[split.place] = owner, units + split.unit[split.first_sorted]
+    owners[split.old[1:-1]] = owner
+    owners[split.place] = units + split.unit[split.first_sorted]
     return owners[1:-1]
 
 
-def _old(split: _Split) -> Indices:
-    """Where the old breakpoints stand among all."""
-    return np.setdiff1d(np.arange(len(split.t)), split.place, assume_unique=True)
+def _scan(split: _Split, start: Bits, vertex: Indices, unit: Indices) -> Bits:
+    """Step 3.  (k', m) the layer's bits on every new piece, from those at t = 0, (m,).
 
-
-def _scan(split: _Split, start: Bits, end: Bits) -> Bits:
-    """Step 3.  (k', m) the layer's bits on every new piece, from those at the two ends of the old ones.
-
-    Consecutive rows differ by the units that switch between them, or from the end of one
-    old piece to the start of the next, so one running exclusive or serves all pieces.
+    Consecutive rows differ by the units that switch between them, at new breakpoints or, unit
+    by unit, at a vertex among the old ones: one running exclusive or over all pieces.
     """
-    flips = np.zeros((len(split.parent), start.shape[1]), np.bool_)
-    flips[split.place[split.group], split.unit] = True
-    first = np.flatnonzero(np.diff(split.parent, prepend=-1))
-    flips[first] = start
-    flips[first[1:]] ^= end[:-1]
-    return unpack(np.bitwise_xor.accumulate(pack(flips), axis=0), start.shape[1])
+    flips = np.zeros((len(split.parent), len(start)), np.bool_)
+    flips[0] = start
+    row = np.concatenate([split.place[split.group], split.old[vertex]])
+    np.logical_xor.at(flips, (row, np.concatenate([split.unit, unit])), True)
+    return unpack(np.bitwise_xor.accumulate(pack(flips), axis=0), len(start))
 
 
 def _patterns(layers: list[tuple[Indices, Bits]], k: int) -> Bits:
-    """(k, H) from each layer's bits, walking up from the last pieces through the pieces they are part of."""
+    """(k, H) from each layer's bits, walking up from the last pieces to those they are part of."""
     columns: list[Bits] = []
     piece = np.arange(k)
     for parent, bits in reversed(layers):
@@ -264,50 +336,365 @@ def _patterns(layers: list[tuple[Indices, Bits]], k: int) -> Bits:
 
 
 def regions_on_encoded_segment(
-    net: MLP, encoding: Sinusoids | Coordinates, a: ArrayLike, b: ArrayLike, *, max_regions: int = MAX_REGIONS
+    net: MLP, encoding: Sinusoids | Coordinates, a: ArrayLike, b: ArrayLike,
+    *, max_regions: int = MAX_REGIONS
 ) -> EncodedPieces | Pieces:
-    """The pieces of t -> f(encoding(a + t (b - a))) between two points of unit coordinates, both (d,).
+    """The pieces of t -> f(encoding(a + t (b - a))) between two points of unit coordinates, (d,).
 
     Exact for every sinusoidal encoding; coordinates only stretch the segment, and give Pieces.
-    ValueError if a equals b, the encoding does not fit the net, or there are more than max_regions pieces.
-    Undecided if a unit is as good as 0, but not exactly, on whole stretches.
+    ValueError if a equals b, the encoding does not fit the net, the segment is longer than
+    MAX_CELLS / 8 of the shortest waves, or there are more than max_regions pieces.
     """
-    net = check_net(net)
-    if not isinstance(encoding, (Sinusoids, Coordinates)):
-        raise ValueError(f"encoding must be Coordinates or a sinusoidal encoding. Got {encoding!r}.")
-    a, b = _check_ends(a, b, None, "unit coordinates")
-    if encoding.columns(len(a)) != net.weights[0].shape[1]:
-        raise ValueError(f"encoding makes {encoding.columns(len(a))} columns of {len(a)} coordinates, "
-                         f"but the net has {net.weights[0].shape[1]} inputs.")
+    net = cast(check_net(net), np.dtype(np.float64))
+    check_kind("encoding", encoding, Sinusoids, Coordinates)
+    a, b = check_ends(a, b, None, "unit coordinates")
+    check_columns(net, encoding.columns(len(a)), len(a))
+    limit = check_count("max_regions", max_regions, 1)
     if isinstance(encoding, Coordinates):
         ends = encoding(np.stack([a, b]))
-        return regions_on_segment(net, ends[0], ends[1], max_regions=max_regions)
-    limit = check_count("max_regions", max_regions, 1)
+        return regions_on_segment(net, ends[0], ends[1], max_regions=limit)
+    nu, columns = _waves(encoding.frequencies_in(len(a)), a, b)
+    check_waves(nu.max(initial=0), MAX_CELLS // 8)
+    return _encoded_pieces(net, nu, columns, limit)
 
-    nu, features = _waves(encoding.frequencies_in(len(a)), a, b - a)
+
+def _encoded_pieces(net: MLP, nu: Array, columns: Array, limit: int) -> EncodedPieces:
+    """The pieces of net on inputs with the coefficients columns, (K, D)."""
     t: Array = np.array([0.0, 1.0])
     owner: Indices = np.zeros(0, np.intp)
-    units = 0
-    z = _chain_waves(features[None], np.zeros(1, np.intp), np.ones((1, features.shape[1]), np.bool_), net.weights[0], net.biases[0])
+    units, tolerance = 0, 2 * TOLERANCE
     layers: list[tuple[Indices, Bits]] = []
-    doubts: list[tuple[Array, Indices]] = []
-    for W, bias in zip(net.weights[1:], net.biases[1:], strict=True):  # z are the pre-activations of the layer before
-        piece, unit, at, open_cells, open_unit = _isolate(t, z, nu)
-        doubts.append((open_cells, units + open_unit))
-        piece, unit, at, start, end = _confirm(t, z, nu, piece, unit, at)
-        split = _split(t, piece, unit, at, limit)
-        bits = _scan(split, start, end)
-        layers.append((split.parent, bits))
+    intervals: list[Array] = [np.zeros((0, 2))]
+    of_units: list[Indices] = [np.zeros(0, np.intp)]
+    z, parent, bits = columns[None], np.zeros(1, np.intp), np.ones((1, columns.shape[1]), np.bool_)
+    size: Array = np.ones((1, columns.shape[1]))
+    scale = size + np.abs(_derivative(columns.T, nu)).sum(axis=1)  # t itself is rounded
+    for W, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        scale = _terms(W, bias, bits * size[parent]) + _inherited(W, bits * scale[parent])
+        z = _chain_waves(z, parent, bits, W, bias)
+        layer = _bounded(t, z, nu, TOLERANCE * scale)
+        cells = _isolate(layer)
+        runs = _runs(layer, cells)
+        zeros = _zeros(layer, cells, runs)
+        split = _split(t, zeros.piece, zeros.unit, zeros.at, limit)
+        parent, bits = split.parent, _scan(split, zeros.start, zeros.vertex, zeros.vertex_unit)
+        layers.append((parent, bits))
+        intervals.append(_open_intervals(layer, cells, runs))
+        of_units.append(units + cells.unit[runs.first[runs.open]])
         owner = _insert_owner(split, owner, units)
-        t, units = split.t, units + z.shape[2]
-        z = _chain_waves(z, split.parent, bits, W, bias)
-    return EncodedPieces(t, _patterns(layers, len(t) - 1), nu, z.swapaxes(1, 2), owner, TOLERANCE,
-                         np.concatenate([np.zeros((0, 2)), *(cells for cells, _ in doubts)]),
-                         np.concatenate([np.zeros(0, np.intp), *(unit for _, unit in doubts)]))
+        t, size, tolerance = split.t, layer.size, max(tolerance, zeros.width)
+        units += len(bias)
+    z = _chain_waves(z, parent, bits, net.weights[-1], net.biases[-1])
+    return EncodedPieces(t, _patterns(layers, len(t) - 1), nu, z.swapaxes(1, 2), owner, tolerance,
+                         np.concatenate(intervals), np.concatenate(of_units))
+
+
+def _waves(frequencies: Array, a: Array, b: Array) -> tuple[Array, Array]:
+    """nu (q,) > 0, the different frequencies along the line, and the encoding's columns, (K, D).
+
+    Wave i is sin and cos of 2 pi (rate_i t + phase_i), and by the addition theorem a
+    combination of those of |rate_i| t.  Rates and phases are computed in fractions and
+    rounded once, whole turns taken off before: far from the origin is as exact as near it.
+    """
+    start, stop = [Fraction(x) for x in a.tolist()], [Fraction(x) for x in b.tolist()]
+    step = [y - x for x, y in zip(start, stop, strict=True)]
+    waves = [[Fraction(f) for f in wave] for wave in frequencies.tolist()]
+    rate = np.array([float(sum(map(mul, wave, step))) for wave in waves])
+    turns = [sum(map(mul, wave, start), Fraction(0)) for wave in waves]
+    phase = 2 * np.pi * np.array([float(turn - round(turn)) for turn in turns])
+    nu = np.unique(np.abs(rate[rate != 0]))
+    columns = np.zeros((2 * len(nu) + 1, 2 * len(rate)))
+    for i, (r, p) in enumerate(zip(rate, phase, strict=True)):
+        if r == 0:
+            columns[0, 2 * i], columns[0, 2 * i + 1] = np.sin(p), np.cos(p)
+        else:
+            sine = 1 + 2 * int(np.searchsorted(nu, abs(r)))
+            columns[sine : sine + 2, 2 * i] = np.sign(r) * np.cos(p), np.sin(p)
+            columns[sine : sine + 2, 2 * i + 1] = -np.sign(r) * np.sin(p), np.cos(p)
+    return nu, columns
+
+
+def _basis(t: Array, nu: Array) -> Array:
+    """(n, K): 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...; whole turns are taken off exactly."""
+    turns = t[:, None] * nu
+    angle = 2 * np.pi * (turns - np.round(turns))
+    basis = np.ones((len(t), 2 * len(nu) + 1))
+    basis[:, 1::2], basis[:, 2::2] = np.sin(angle), np.cos(angle)
+    return basis
+
+
+def _slope_basis(basis: Array, nu: Array) -> Array:
+    """(n, K): the derivatives of the basis functions."""
+    slope, w = np.zeros_like(basis), 2 * np.pi * nu
+    slope[:, 1::2], slope[:, 2::2] = w * basis[:, 2::2], -w * basis[:, 1::2]
+    return slope
+
+
+def _derivative(c: Array, nu: Array) -> Array:
+    """The coefficients of p' from those of p on the last axis: sin -> w cos, cos -> -w sin."""
+    d, w = np.zeros_like(c), 2 * np.pi * nu
+    d[..., 1::2], d[..., 2::2] = -w * c[..., 2::2], w * c[..., 1::2]
+    return d
+
+
+class _Layer(NamedTuple):
+    """A layer's pre-activations p on all pieces, and bounds; wave i of p has amplitude rho_i."""
+
+    t: Array       # (k+1,)
+    z: Array       # (k, K, m) coefficients
+    nu: Array      # (q,)
+    second: Array  # (k, m) of |p''|: sum_i w_i^2 rho_i
+    third: Array   # (k, m) of |p'''|: sum_i w_i^3 rho_i
+    size: Array    # (k, m) of |p|
+    error: Array   # (k, m) of rounding in p
+
+
+def _bounded(t: Array, z: Array, nu: Array, error: Array) -> _Layer:
+    """Amplitudes are up to 8 % larger: max + (sqrt(2) - 1) min takes a third of hypot's time."""
+    w = 2 * np.pi * nu
+    sums, powers = np.empty((3, len(z), z.shape[2])), np.stack([w**2, w**3, w**0])
+    for rows in row_blocks(len(z), BLOCK):
+        sine, cosine = np.abs(z[rows, 1::2]), np.abs(z[rows, 2::2])
+        rho = (np.sqrt(2) - 1) * np.minimum(sine, cosine)
+        rho += np.maximum(sine, cosine)
+        sums[:, rows] = np.moveaxis(powers @ rho, 1, 0)
+    size = np.abs(z[:, 0]) + sums[2]
+    check_visible(size, SMALLEST)
+    return _Layer(t, z, nu, sums[0], sums[1], size, error)
+
+
+def _value(layer: _Layer, piece: Indices, unit: Indices, at: Array) -> Array:
+    """(n,): p(at), each of one unit as it is on one piece."""
+    return np.asarray(np.vecdot(_basis(at, layer.nu), layer.z[piece, :, unit]))
+
+
+def _slope(layer: _Layer, piece: Indices, unit: Indices, at: Array) -> Array:
+    """(n,): p'(at)."""
+    slopes = _derivative(layer.z[piece, :, unit], layer.nu)
+    return np.asarray(np.vecdot(_basis(at, layer.nu), slopes))
+
+
+class _Cells(NamedTuple):
+    """Cells of t, one unit each, in which it may have zeros."""
+
+    piece: Indices
+    unit: Indices
+    low: Array
+    high: Array
+    error: Array  # of the unit on the piece
+    trend: Array  # 1 where the unit rises, -1 where it falls, 0 where it is as good as 0 (open)
+
+
+def _pick(cells: _Cells, which: NDArray[Any]) -> _Cells:
+    piece, unit, *rest = cells
+    return _Cells(piece[which], unit[which], *(part[which] for part in rest))
+
+
+def _isolate(layer: _Layer) -> _Cells:
+    """Step 1a.  All cells in which units may have zeros, unit by unit, along t.
+
+    On a cell with midpoint m and half width r, where |p''| <= B and p is off by at most e,
+
+        p has no zero      if |p(m)| > |p'(m)| r + B r^2 / 2 + e
+        p is monotone      if |p'(m)| > B r + e w_max
+        the cell is open   if |p(m)| + |p'(m)| r + B r^2 / 2 <= 4 e
+
+    and otherwise it is halved.  B is the smaller of sum_i w_i^2 rho_i and
+    |p''(m)| + r sum_i w_i^3 rho_i.  One of the three holds as soon as the terms in r are below
+    3 e / 2, so no cell becomes narrower than what rounding can tell.
+    """
+    w_max = 2 * np.pi * layer.nu.max(initial=0)
+    none = np.zeros(0, np.intp)
+    kept = [_Cells(none, none, *np.zeros((4, 0)))]
+    for cells in _screen(layer):
+        while len(cells.piece):
+            piece, unit, low, high, e, _ = cells
+            middle, r = (low + high) / 2, (high - low) / 2
+            basis, c = _basis(middle, layer.nu), layer.z[piece, :, unit]
+            d = _derivative(c, layer.nu)
+            p, p1, p2 = (np.vecdot(basis, x) for x in (c, d, _derivative(d, layer.nu)))
+            B = np.minimum(layer.second[piece, unit], np.abs(p2) + layer.third[piece, unit] * r)
+            change = np.abs(p1) * r + B * r**2 / 2
+            maybe = np.abs(p) <= change + e
+            monotone = np.abs(p1) > B * r + e * w_max
+            done = maybe & (monotone | (np.abs(p) + change <= 4 * e))
+            kept.append(_pick(cells._replace(trend=np.where(monotone, np.sign(p1), 0.0)), done))
+            halve = maybe & ~done
+            left, middle = _pick(cells, halve), middle[halve]
+            cells = _Cells(*(np.concatenate(parts) for parts in zip(
+                left._replace(high=middle), left._replace(low=middle), strict=True)))
+    cells = _Cells(*(np.concatenate(parts) for parts in zip(*kept, strict=True)))
+    return _pick(cells, np.lexsort((cells.low, cells.unit)))
+
+
+def _screen(layer: _Layer) -> Iterator[_Cells]:
+    """The cells that the first test of _isolate does not exclude, with B = sum_i w_i^2 rho_i.
+
+    Cells are pieces, cut so that none is longer than an eighth of the shortest wave.
+    """
+    t, z, nu = layer.t, layer.z, layer.nu
+    parts = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0))).astype(np.intp)
+    piece = np.repeat(np.arange(len(parts)), parts)
+    step = np.arange(len(piece)) - np.repeat(np.cumsum(parts) - parts, parts)
+    low = t[piece] + step * (np.diff(t) / parts)[piece]
+    high = np.append(low[1:], 1.0)
+    for rows in row_blocks(len(piece), max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))):
+        of, r = piece[rows], (high[rows] - low[rows])[:, None] / 2
+        basis = _basis((low[rows] + high[rows]) / 2, nu)
+        both = np.stack([basis, _slope_basis(basis, nu)], axis=1)
+        p, p1 = np.abs(np.matmul(both, z[of])).swapaxes(0, 1)  # (cells, m) at the midpoints
+        e = layer.error[of]
+        maybe = p <= p1 * r + layer.second[of] * r**2 / 2 + e
+        maybe &= e > 0  # without any terms a unit is 0 everywhere, which is off
+        cell, unit = np.nonzero(maybe)
+        yield _Cells(of[cell], unit, low[rows][cell], high[rows][cell], e[cell, unit],
+                     np.zeros(len(cell)))
+
+
+class _Runs(NamedTuple):
+    """Cells first .. last of a unit, side by side, between places where its sign is sure."""
+
+    first: Indices
+    last: Indices
+    before: Bits  # is the unit on before the run?
+    after: Bits
+    open: Bits    # has it an open cell?
+    at_low: Array   # (n,) the unit at the low end of every cell
+    at_high: Array  # (n,)
+
+
+def _runs(layer: _Layer, cells: _Cells) -> _Runs:
+    """Step 1b.  A sign is sure where |p| exceeds its error, on both pieces if two of them meet.
+
+    Cells that meet where the sign is not sure belong to one run, and so do open cells that
+    meet.  In a run of rising cells, or of falling ones, the unit has one zero or none, as its
+    signs before and after say.  If cells of both kinds meet they do so at a kink, and zeros
+    beside it are closer to each other than zeros can be placed: the same rule holds.  With an
+    open cell, before and after say no more than whether the number of zeros is odd.
+    """
+    piece, unit, low, high, e, trend = cells
+    at_low, at_high = _value(layer, piece, unit, low), _value(layer, piece, unit, high)
+    sure = np.minimum(at_high[:-1] - e[:-1], at_low[1:] - e[1:]) > 0
+    sure |= np.maximum(at_high[:-1] + e[:-1], at_low[1:] + e[1:]) < 0
+    joined = (unit[:-1] == unit[1:]) & (high[:-1] == low[1:])
+    joined &= ~sure | ((trend[:-1] == 0) & (trend[1:] == 0))
+    first = np.flatnonzero(np.append(True, ~joined)[: len(e)])
+    last = np.append(first[1:], len(e))[: len(first)] - 1
+
+    before, begins = _sign_beyond(layer, _pick(cells, first), low[first], at_low[first], -1)
+    after, ends = _sign_beyond(layer, _pick(cells, last), high[last], at_high[last], +1)
+    before[begins], after[ends] = after[begins], before[ends]
+    same = unit[first[1:]] == unit[first[:-1]]
+    assert (before[1:] == after[:-1])[same].all(), "a sign changed where the bounds exclude it"
+    is_open = np.maximum.reduceat(trend == 0, first)
+    return _Runs(first, last, before, after, is_open, at_low, at_high)
+
+
+def _sign_beyond(layer: _Layer, cells: _Cells, at: Array, p: Array, step: int) -> tuple[Bits, Bits]:
+    """Is the unit on beyond the end of each cell, where it is p?  Or does the segment end there?
+
+    If the sign of p is not sure, the next cell lies on another piece, where the sign is sure.
+    """
+    border = layer.t[cells.piece + (step > 0)]
+    weak = (np.abs(p) <= cells.error) & (at == border)
+    ends = weak & ((border == 0) if step < 0 else (border == 1))
+    on, other = p > 0, weak & ~ends
+    on[other] = _value(layer, cells.piece[other] + step, cells.unit[other], at[other]) > 0
+    return on, ends
+
+
+class _Zeros(NamedTuple):
+    """Where units switch: inside pieces, and at breakpoints that are there already."""
+
+    start: Bits           # (m,) the bits at t = 0
+    piece: Indices
+    unit: Indices
+    at: Array
+    vertex: Indices       # which breakpoint
+    vertex_unit: Indices
+    width: float          # zeros closer than this may be in the wrong order
+
+
+def _zeros(layer: _Layer, cells: _Cells, runs: _Runs) -> _Zeros:
+    """Step 1c.  One zero for every run with different signs before and after.
+
+    It lies in the first cell that ends with the later sign; a zero within TOLERANCE of a
+    breakpoint is left to that breakpoint.
+    """
+    switches = runs.before != runs.after
+    run = np.repeat(np.arange(len(runs.first)), runs.last - runs.first + 1)  # of every cell
+    number = np.arange(len(run))
+    turned = np.where((runs.at_high > 0) == runs.after[run], number, len(number))
+    of = np.minimum(np.minimum.reduceat(turned, runs.first), runs.last)
+    early, late = (runs.at_low[of] > 0) == runs.after, (runs.at_high[of] > 0) != runs.after
+    at = np.where(early, cells.low[of], cells.high[of])
+    inside = switches & ~early & ~late
+    at[inside] = _solve(layer, _pick(cells, of[inside]), np.zeros(len(at))[inside])
+    width = _width(layer, cells, runs, run, at)
+
+    start = (_basis(layer.t[:1], layer.nu) @ layer.z[0])[0] > 0
+    unit = cells.unit[runs.first]
+    opening = np.flatnonzero(np.diff(unit, prepend=-1))  # the first run of each unit
+    start[unit[opening]] = runs.before[opening]
+    piece, unit, at = cells.piece[of[switches]], unit[switches], at[switches]
+    early, late = at - layer.t[piece] <= TOLERANCE, layer.t[piece + 1] - at <= TOLERANCE
+    vertex = piece + ~early
+    old, new = (early | late) & (vertex < len(layer.z)), ~early & ~late
+    return _Zeros(start, piece[new], unit[new], at[new], vertex[old], unit[old], width)
+
+
+def _width(layer: _Layer, cells: _Cells, runs: _Runs, run: Indices, at: Array) -> float:
+    """Two zeros closer than this may be in the wrong order; open runs apart, which are uncertified.
+
+    A zero is off by at most 2 e / |p'|, with the least |p'| in the cells of its run, next to it:
+    there |p| <= e, and beyond |p| > e within the run; if p bends, |p'| is halved on the way.
+    """
+    ends = np.where(np.abs(runs.at_low) < np.abs(runs.at_high), cells.low, cells.high)
+    switches = (runs.before != runs.after)[run]
+    nearest = np.where(switches, np.clip(at[run], cells.low, cells.high), ends)
+    weak = np.minimum(np.abs(runs.at_low), np.abs(runs.at_high)) <= cells.error
+    which = (switches | weak) & ~runs.open[run]
+    slope = _slope(layer, cells.piece[which], cells.unit[which], nearest[which])
+    with np.errstate(divide="ignore"):
+        width = 4 * cells.error[which] / np.abs(slope)
+    return min(1.0, float(width.max(initial=0)))
+
+
+def _solve(layer: _Layer, cells: _Cells, target: Array) -> Array:
+    """Where p takes its target in each of the cells, between its values at the ends."""
+    piece, unit, low, high, e, _ = cells
+    c = layer.z[piece, :, unit]
+    d, noise = _derivative(c, layer.nu), EPSILON / TOLERANCE * e
+    rises = _value(layer, piece, unit, high) > target
+    at = (low + high) / 2
+    for _ in range(60):  # Newton's steps, halving where one leaves the bracket
+        basis = _basis(at, layer.nu)
+        p, slope = np.vecdot(basis, c) - target, np.vecdot(basis, d)
+        above = (p > 0) == rises
+        low, high = np.where(above, low, at), np.where(above, at, high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = at - p / slope
+            best = np.where((step >= low) & (step <= high), step, (low + high) / 2)
+            if (np.abs(best - at) <= EPSILON + noise / np.abs(slope)).all():
+                break  # nearer to the zero than p can tell
+        at = best
+    return at
+
+
+def _open_intervals(layer: _Layer, cells: _Cells, runs: _Runs) -> Array:
+    """(u, 2) the runs with an open cell, as far as |p| <= 2 e in their first and last cells."""
+    first, last = runs.first[runs.open], runs.last[runs.open]
+    interval = np.stack([cells.low[first], cells.high[last]], axis=1)
+    for column, (of, p) in enumerate(((first, runs.at_low[first]), (last, runs.at_high[last]))):
+        ends = _pick(cells, of)
+        cut = (ends.trend != 0) & (np.abs(p) > 2 * ends.error)
+        target = 2 * ends.error * np.sign(p)
+        interval[cut, column] = _solve(layer, _pick(ends, cut), target[cut])
+    return interval
 
 
 def _chain_waves(z: Array, parent: Indices, bits: Bits, W: Array, bias: Array) -> Array:
-    """Step 4.  (k', K, m') coefficients of W max(z, 0) + bias on the new pieces, from z, (k, K, m), on the old ones."""
+    """Step 4.  (k', K, m') coefficients of W max(z, 0) + bias on new pieces, from z, (k, K, m)."""
     shape = (len(parent), z.shape[1], len(bias))
     check_size("the coefficients of a layer on its pieces", shape, "Shorten the segment.")
     chained = np.empty(shape)
@@ -322,228 +709,8 @@ def _chain_waves(z: Array, parent: Indices, bits: Bits, W: Array, bias: Array) -
 def evaluate(pieces: Pieces | EncodedPieces, t: ArrayLike) -> Array:
     """(n, m[L]): f at the places t, (n,), in [0, 1], from the piece that each lies in."""
     check_kind("pieces", pieces, Pieces, EncodedPieces)
-    t = as_real("t", t, (None,), "places on the segment, from 0 to 1").astype(np.float64)
-    if len(t) and not (t.min() >= 0 and t.max() <= 1):
-        raise ValueError(f"t must lie in [0, 1]. Got values from {t.min()} to {t.max()}.")
-    piece = np.clip(np.searchsorted(pieces.t, t, side="right") - 1, 0, len(pieces.t) - 2)
+    t = check_shares("t", t, "places on the segment")
+    piece = np.clip(np.searchsorted(pieces.t, t, side="right") - 1, 0, len(pieces) - 1)
     if isinstance(pieces, Pieces):
         return np.asarray(pieces.offset[piece] + pieces.slope[piece] * t[:, None])
-    return np.asarray(np.einsum("nmk,nk->nm", pieces.coefficients[piece], _basis(t, pieces.frequencies)))
-
-
-def _waves(frequencies: Array, a: Array, direction: Array) -> tuple[Array, Array]:
-    """nu (q,) > 0, the different frequencies along the line, and the encoding's columns as coefficients, (K, D).
-
-    Wave i is sin and cos of 2 pi (rate_i t + phase_i), and by the addition theorem a
-    combination of those of |rate_i| t.
-    """
-    rate, phase = frequencies @ direction, frequencies @ a
-    phase = 2 * np.pi * (phase - np.round(phase))
-    nu = np.unique(np.abs(rate[rate != 0]))
-    columns = np.zeros((2 * len(nu) + 1, 2 * len(rate)))
-    for i, (r, p) in enumerate(zip(rate, phase, strict=True)):
-        if r == 0:
-            columns[0, 2 * i], columns[0, 2 * i + 1] = np.sin(p), np.cos(p)
-        else:
-            sine = 1 + 2 * int(np.searchsorted(nu, abs(r)))
-            columns[sine, 2 * i], columns[sine + 1, 2 * i] = np.sign(r) * np.cos(p), np.sin(p)
-            columns[sine, 2 * i + 1], columns[sine + 1, 2 * i + 1] = -np.sign(r) * np.sin(p), np.cos(p)
-    return nu, columns
-
-
-def _basis(t: Array, nu: Array) -> Array:
-    """(n, K): 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...; whole turns are taken off exactly first."""
-    turns = t[:, None] * nu
-    angle = 2 * np.pi * (turns - np.round(turns))
-    basis = np.ones((len(t), 2 * len(nu) + 1))
-    basis[:, 1::2], basis[:, 2::2] = np.sin(angle), np.cos(angle)
-    return basis
-
-
-def _derivative(c: Array, nu: Array) -> Array:
-    """The coefficients of p' from those of p along the last axis: sin -> w cos, cos -> -w sin."""
-    d = np.zeros_like(c)
-    d[..., 1::2], d[..., 2::2] = -2 * np.pi * nu * c[..., 2::2], 2 * np.pi * nu * c[..., 1::2]
-    return d
-
-
-class _Candidates(NamedTuple):
-    """Cells of t, each with a trigonometric function that may have zeros there."""
-
-    piece: Indices
-    unit: Indices
-    low: Array
-    high: Array
-
-
-def _isolate(t: Array, z: Array, nu: Array) -> tuple[Indices, Indices, Array, Array, Indices]:
-    """Step 1.  All zeros inside the pieces: (piece, unit, place), and what stayed open: cells (u, 2) and units.
-
-    z is (k, K, m).  On a cell with midpoint m and half width r, with |p''| <= B and rounding e,
-
-        p has no zero      if |p(m)| > |p'(m)| r + B r^2 / 2 + e
-        p is monotone      if |p'(m)| > B r + e w_max, and then has a zero iff its signs at the ends differ;
-
-    otherwise the cell is halved.  B is the smaller of sum_i w_i^2 rho_i and |p''(m)| + r sum_i w_i^3 rho_i,
-    where rho_i is the amplitude of wave i, or a little more.
-    """
-    w = 2 * np.pi * nu
-    second, third, total = _sums_of_amplitudes(z, w)
-    size = np.abs(z[:, 0]) + np.sqrt(2) * total  # of a sum of all the terms
-    if ((size > 0) & (size < SMALLEST)).any():
-        raise ValueError(f"net must not be so small that pre-activations are below {SMALLEST:g}. Rescale its weights and biases.")
-    rounding = (z.shape[1] + 3) * EPSILON * size
-    none = np.zeros(0, np.intp)
-    found: list[tuple[Indices, Indices, Array]] = [(none, none, np.zeros(0))]
-    left_open = [_Candidates(none, none, np.zeros(0), np.zeros(0))]
-    for active in _screen(t, z, nu, second, size, rounding):
-        while len(active.piece):
-            piece, unit, low, high = active
-            c = z[piece, :, unit]
-            middle, r = (low + high) / 2, (high - low) / 2
-            basis = _basis(middle, nu)
-            d = _derivative(c, nu)
-            p, p1, p2 = (np.vecdot(basis, x) for x in (c, d, _derivative(d, nu)))
-            e, M2 = rounding[piece, unit], second[piece, unit]
-            B = np.minimum(M2, np.abs(p2) + third[piece, unit] * r)
-            empty = np.abs(p) > np.abs(p1) * r + B * r**2 / 2 + e
-            monotone = ~empty & (np.abs(p1) > B * r + e * w.max(initial=0))
-            found.append(_zeros(_Candidates(*(part[monotone] for part in active)), t, c[monotone], d[monotone], nu, e[monotone]))
-            rest = ~empty & ~monotone
-            narrow = rest & (2 * r < NARROWEST)
-            left_open.append(_Candidates(*(part[narrow] for part in active)))
-            halve = rest & ~narrow
-            if np.count_nonzero(halve) * z.shape[1] > MAX_OPEN:
-                raise Undecided(f"{len(np.unique(unit[halve]))} units of a layer are within rounding errors of 0 on whole "
-                                      "stretches of the segment. Perturb the network, or take another segment.")
-            active = _Candidates(np.tile(piece[halve], 2), np.tile(unit[halve], 2),
-                                 np.concatenate([low[halve], middle[halve]]), np.concatenate([middle[halve], high[halve]]))
-    piece, unit, at = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    open_cells = _Candidates(*(np.concatenate(parts) for parts in zip(*left_open, strict=True)))
-    return piece, unit, at, np.stack([open_cells.low, open_cells.high], axis=1), open_cells.unit
-
-
-def _sums_of_amplitudes(z: Array, w: Array) -> Array:
-    """(3, k, m): sum_i w_i^2 rho_i, sum_i w_i^3 rho_i and sum_i rho_i, rho_i the amplitude of wave i in z, (k, K, m).
-
-    Up to 8 % more: in place of hypot(a, b) its bound max + (sqrt(2) - 1) min, which takes a third of the time.
-    """
-    sums, powers = np.empty((3, len(z), z.shape[2])), np.stack([w**2, w**3, w**0])
-    for rows in row_blocks(len(z), BLOCK):
-        sine, cosine = np.abs(z[rows, 1::2]), np.abs(z[rows, 2::2])
-        rho = (np.sqrt(2) - 1) * np.minimum(sine, cosine)
-        rho += np.maximum(sine, cosine)
-        sums[:, rows] = np.moveaxis(powers @ rho, 1, 0)
-    return sums
-
-
-def _screen(t: Array, z: Array, nu: Array, second: Array, size: Array, rounding: Array) -> list[_Candidates]:
-    """The (cell, unit) pairs that the first test of _isolate does not exclude, in blocks of cells.
-
-    Cells are pieces, cut so that none is longer than an eighth of the shortest wave.
-    """
-    waves = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0)))
-    if not waves.sum() <= MAX_CELLS:
-        raise ValueError(f"the segment must not be longer than {MAX_CELLS // 8} of the encoding's shortest waves. "
-                         f"Got {nu.max():.3g} of them: shorten it, or use lower frequencies.")
-    parts = waves.astype(np.intp)
-    piece = np.repeat(np.arange(len(parts)), parts)
-    step = np.arange(len(piece)) - np.repeat(np.cumsum(parts) - parts, parts)
-    width = (np.diff(t) / parts)[piece]
-    low, high = t[piece] + step * width, np.where(step + 1 == parts[piece], t[piece + 1], t[piece] + (step + 1) * width)
-    candidates = []
-    block = max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))
-    for start in range(0, len(piece), block):
-        cells = slice(start, start + block)
-        of, r = piece[cells], (high[cells] - low[cells])[:, None] / 2
-        basis = _basis((low[cells] + high[cells]) / 2, nu)
-        values = np.matmul(np.stack([basis, _slope_basis(basis, nu)], axis=1), z[of])  # (cells, 2, m): p and p' at the midpoints
-        maybe = np.abs(values[:, 0]) <= np.abs(values[:, 1]) * r + second[of] * r**2 / 2 + rounding[of]
-        maybe &= size[of] > 0  # a function without any term is 0 everywhere, which is off
-        cell, unit = np.nonzero(maybe)
-        candidates.append(_Candidates(of[cell], unit, low[cells][cell], high[cells][cell]))
-    return candidates
-
-
-def _slope_basis(basis: Array, nu: Array) -> Array:
-    """(n, K): the derivatives of the basis functions."""
-    slope = np.zeros_like(basis)
-    slope[:, 1::2], slope[:, 2::2] = 2 * np.pi * nu * basis[:, 2::2], -2 * np.pi * nu * basis[:, 1::2]
-    return slope
-
-
-def _zeros(cells: _Candidates, t: Array, c: Array, d: Array, nu: Array, e: Array) -> tuple[Indices, Indices, Array]:
-    """The zeros of monotone functions: (piece, unit, place), one per cell whose ends differ in sign.
-
-    Neighbouring cells of a piece compute the same value at their common end, so exactly one of
-    them has a zero that lies there.  At the ends of a piece a value within rounding of 0, or a zero
-    within TOLERANCE, is left to the breakpoint that is there already.
-    """
-    def value(at: Array, coefficients: Array) -> Array:
-        return np.asarray(np.vecdot(_basis(at, nu), coefficients))
-
-    piece, unit, low, high = cells
-    at_low, at_high = value(low, c), value(high, c)
-    doubt = e + TOLERANCE * np.abs(value((low + high) / 2, d))
-    outer = ((low == t[piece]) & (np.abs(at_low) <= doubt)) | ((high == t[piece + 1]) & (np.abs(at_high) <= doubt))
-    keep = ((at_low > 0) != (at_high > 0)) & ~outer
-    piece, unit, low, high, c, d, e, rises = (x[keep] for x in (piece, unit, low, high, c, d, e, at_high > 0))
-    at = (low + high) / 2
-    for _ in range(60):  # Newton's steps, halving where one leaves the bracket
-        p = value(at, c)
-        above = (p > 0) == rises
-        low, high = np.where(above, low, at), np.where(above, at, high)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            slope = value(at, d)
-            step = at - p / slope
-        best = np.where((step >= low) & (step <= high), step, (low + high) / 2)
-        if (np.abs(best - at) <= EPSILON + e / np.abs(slope)).all():  # nearer to the zero than p can tell
-            break
-        at = best
-    return piece, unit, at
-
-
-def _confirm(t: Array, z: Array, nu: Array, piece: Indices, unit: Indices, at: Array) -> tuple[Indices, Indices, Array, Bits, Bits]:
-    """The zeros at which the sign changes, and the (k, m) bits at the start and at the end of every piece.
-
-    Where a function touches 0, rounding makes zeros of either number.  A zero counts if the signs between it and its
-    neighbours of the same unit, or the ends of the piece, differ; so the bits after the last one are those at the end.
-    """
-    order = np.lexsort((at, unit, piece))
-    piece, unit, at = piece[order], unit[order], at[order]
-    same = np.zeros(len(at), np.bool_)  # as the zero before: piece and unit
-    same[1:] = (np.diff(piece) == 0) & (np.diff(unit) == 0)
-    apart = ~same
-    apart[1:] |= np.diff(at) > 4 * TOLERANCE  # closer ones could become one breakpoint in _split, where a unit flips once
-    piece, unit, at, first = piece[apart], unit[apart], at[apart], ~same[apart]
-    last = np.append(first[1:], True)[: len(at)]
-    following = np.where(last, t[piece + 1], np.append(at[1:], 0)[: len(at)])
-
-    after = _clear_sign(z, nu, piece, unit, at, following)
-    before = np.append(False, after[:-1])[: len(at)]
-    before[first] = _clear_sign(z, nu, piece[first], unit[first], t[piece[first]], at[first])
-    places = t[:-1, None] + np.diff(t)[:, None] * INSIDE
-    values = np.stack([np.matmul(_basis(place, nu)[:, None, :], z)[:, 0] for place in places.T])
-    start = values.max(axis=0) > -values.min(axis=0)
-    end = start.copy()
-    start[piece[first], unit[first]], end[piece[last], unit[last]] = before[first], after[last]
-    changes = before != after
-    return piece[changes], unit[changes], at[changes], start, end
-
-
-def _clear_sign(z: Array, nu: Array, piece: Indices, unit: Indices, low: Array, high: Array) -> Bits:
-    """The sign of each unit between low and high, where it has no zero: of the largest of a few values, for one may touch 0."""
-    c = z[piece, :, unit]
-    values = np.stack([np.vecdot(_basis(low + share * (high - low), nu), c) for share in INSIDE])
-    return np.asarray(values.max(axis=0, initial=-np.inf) > -values.min(axis=0, initial=np.inf))
-
-
-# ------------------------------------------------------------- the public door
-
-
-def _check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple[Array, Array]:
-    a = as_real("a", a, (d,), meaning).astype(np.float64)
-    b = as_real("b", b, a.shape, meaning).astype(np.float64)
-    if np.array_equal(a, b):
-        raise ValueError(f"a and b must differ: a segment needs two ends. Got {a} twice.")
-    return a, b
+    return np.asarray(np.vecdot(pieces.coefficients[piece], _basis(t, pieces.frequencies)[:, None]))

@@ -24,13 +24,11 @@ averaging over areas (area_average), never by skipping samples, which would alia
 from __future__ import annotations
 
 import gzip
-import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import MAX_ENTRIES, Array, as_real, check_count, check_rng
+from relu_dynamics.checks import Array, Indices, as_real, check_count, check_rng, check_samples, check_size
 
 PAPER_TONES = tuple(range(5, 71, 5))  # cycles per signal
 
@@ -42,16 +40,26 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
     and y (along the height).  convention "half-open": k/n, which never reaches 1;
     "closed": k/(n-1), both ends included, at least two samples per axis.
 
-    >>> grid(4, "half-open").ravel().tolist(), grid(5, "closed").ravel().tolist()
+    >>> import relu_dynamics as rd
+    >>> rd.grid(4, "half-open").ravel().tolist(), rd.grid(5, "closed").ravel().tolist()
     ([0.0, 0.25, 0.5, 0.75], [0.0, 0.25, 0.5, 0.75, 1.0])
     """
-    sizes = _check_shape(shape, (1, 2))
+    sizes = check_samples(shape, (1, 2))
     if convention not in ("half-open", "closed"):
         raise ValueError(f"convention must be 'half-open' (k/n) or 'closed' (k/(n-1)). Got {convention!r}.")
     if convention == "closed" and min(sizes) < 2:
         raise ValueError(f"a closed grid needs at least two samples per axis. Got shape {shape!r}.")
     axes = [np.arange(n) / (n if convention == "half-open" else n - 1) for n in sizes]
     return np.stack([axis.ravel() for axis in reversed(np.meshgrid(*axes, indexing="ij"))], axis=1)
+
+
+def radial_bands(cycles: ArrayLike) -> Indices:
+    """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d), of at most 2^52 cycles."""
+    cycles = as_real("cycles", cycles, (None, None), "one frequency per row").astype(np.float64)
+    radius = np.sqrt((cycles**2).sum(axis=1))
+    if radius.max(initial=0) > 2**52:
+        raise ValueError(f"cycles must be at most 2**52 in size, or float64 has no fractions to round. Got {radius.max():.3g}.")
+    return np.asarray(np.rint(radius).astype(np.intp))
 
 
 def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:
@@ -65,6 +73,7 @@ def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:
                     "sample times, or one column of them")
     frequencies = as_real("frequencies", frequencies, (None,), "in cycles per unit of t")
     phases = as_real("phases", phases, frequencies.shape, "in cycles, one per frequency")
+    check_size("the tones", (len(times), len(frequencies)), "Add up fewer tones at a time.")
     turns = times[:, None] * frequencies + phases
     return np.asarray(np.sin(2 * np.pi * turns).sum(axis=1, keepdims=True))
 
@@ -130,7 +139,11 @@ def area_average(signal: ArrayLike, shape: tuple[int, ...]) -> Array:
     ValueError if an axis would grow.
     """
     signal = as_real("signal", signal).astype(np.float64)
-    sizes = _check_shape(shape, (signal.ndim - 1,))
+    if not isinstance(shape, (tuple, list)) or len(shape) != signal.ndim - 1:
+        hint = " A signal of one channel needs an axis of its own: signal[..., None]." if signal.ndim in (1, 2) else ""
+        raise ValueError("shape must be (n,) for a signal (samples, channels), (height, width) for an image (height, width, channels). "
+                         f"Got shape {shape!r} for a signal of shape {signal.shape}.{hint}")
+    sizes = check_samples(shape, (1, 2))
     for axis, n in enumerate(sizes):
         if n > signal.shape[axis]:
             raise ValueError(f"shape must not exceed the signal's {signal.shape[:-1]}: averaging cannot add samples. Got {shape}.")
@@ -147,6 +160,7 @@ def _sample(name: str) -> str:
 
 def _overlaps(old: int, new: int) -> Array:
     """(new, old): the share of each new sample's interval that each old sample covers; rows sum to 1."""
+    check_size("the overlaps of old and new samples", (new, old), "Average in two steps, or parts of the signal.")
     edges = np.arange(new + 1) * old / new
     low = np.maximum(edges[:-1, None], np.arange(old))
     high = np.minimum(edges[1:, None], np.arange(1, old + 1))
@@ -156,11 +170,12 @@ def _overlaps(old: int, new: int) -> Array:
 def _fit(image: Array, shape: int | tuple[int, int]) -> Array:
     """The largest centred part of image with the aspect ratio of shape, averaged down to shape."""
     height, width = _check_image_shape(shape)
-    scale = min(image.shape[0] / height, image.shape[1] / width)
-    if scale < 1:
-        raise ValueError(f"shape must not exceed the image's {image.shape[:2]}. Got {shape!r}.")
-    size = [int(scale * height), int(scale * width)]
-    corner = [(full - part) // 2 for full, part in zip(image.shape[:2], size, strict=True)]
+    full = image.shape[:2]
+    if height > full[0] or width > full[1]:
+        raise ValueError(f"shape must not exceed the image's {full}. Got {shape!r}.")
+    tall = full[0] * width <= full[1] * height  # all of the height then fits, and this share of the width
+    size = (full[0], full[0] * width // height) if tall else (full[1] * height // width, full[1])
+    corner = [(whole - part) // 2 for whole, part in zip(full, size, strict=True)]
     return area_average(image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]], (height, width))
 
 
@@ -175,15 +190,4 @@ def _stretched(image: Array) -> Array:
 
 def _check_image_shape(shape: int | tuple[int, int]) -> tuple[int, ...]:
     """A single number means a square."""
-    return _check_shape((shape, shape) if isinstance(shape, (int, np.integer)) else shape, (2,))
-
-
-def _check_shape(shape: int | Sequence[int], axes: tuple[int, ...]) -> tuple[int, ...]:
-    sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
-    if not isinstance(sizes, (tuple, list)) or len(sizes) not in axes:
-        wanted = " or ".join({1: "n", 2: "(height, width)"}.get(k, f"{k} numbers") for k in axes)
-        raise ValueError(f"shape must be {wanted}. Got {shape!r}.")
-    counts = tuple(check_count("each axis of shape", n, 1) for n in sizes)
-    if math.prod(counts) > MAX_ENTRIES // 4:
-        raise ValueError(f"shape must have at most {MAX_ENTRIES // 4} samples in all. Got {shape!r}.")
-    return counts
+    return check_samples((shape, shape) if isinstance(shape, (int, np.integer)) else shape, (2,))

@@ -25,15 +25,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.checks import Array, Indices, as_real, check_count, row_blocks
+from relu_dynamics.checks import Array, as_real, check_count, row_blocks
 from relu_dynamics.regions1d import Pieces
 from relu_dynamics.regions2d.regions import Regions
+from relu_dynamics.signals import radial_bands
 
 Complex = NDArray[np.complex128]
 
@@ -58,8 +59,9 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
     second makes the decay visible:
     |F(w)| <= (|f(0)| + |f(1)|) / |w| + sum |bend| / w^2 (T33).
 
-    >>> from relu_dynamics.regions1d import regions_on_segment
-    >>> segment_transform(regions_on_segment(hat, [-1.0], [3.0]), [0.0]).real.tolist()  # its mean
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.segment_transform(rd.regions_on_segment(hat, [-1.0], [3.0]), [0.0]).real.tolist()  # its mean
     [[0.125]]
     """
     w = as_real("w", w, (None,), "one angular frequency per entry").astype(np.float64)
@@ -96,24 +98,75 @@ def window_transform(regions: Regions, k: ArrayLike) -> Complex:
     exp(-i k.x) is the divergence of (i k/|k|^2) exp(-i k.x), so F is a sum over edges; twice
     applied, it leaves of an inner edge only the jump of the gradient across it, which is
     normal to the edge since f is continuous.  Any k will do: near 0, where the sum over
-    edges would cancel, Gauss quadrature of the regions is exact to rounding.  The
+    edges would cancel, Gauss quadrature of the regions is exact to rounding.  Any window will
+    do: its own extent along and across are the units of length, so none is thin.  The
     coefficients of f's Fourier series in a window of sides (p, q) are F / (p q) at
     k = 2 pi (cycles_x / p, cycles_y / q); band_energy pools them.
     """
     k = as_real("k", k, (None, 2), "one angular frequency per row").astype(np.float64)
     if not all(hasattr(regions, field) for field in ("vertices", "edges", "slope")):
         raise ValueError(f"regions must be Regions, of regions_in_window. Got {type(regions).__name__}.")
-    diameter = np.hypot(*np.ptp(regions.vertices, axis=0))
-    near = np.hypot(*k.T) * diameter < 0.5
-    F = np.empty((len(k), regions.slope.shape[1]), np.complex128)
-    F[~near] = _sum_of_edges(regions, k[~near])
+    corner, axes, size, places = _own_units(regions)
+    k_own = k @ axes  # k.x = k.corner + k_own.place and dx = size d(place)
+    faces = Faces(places, regions.slope @ axes, regions.offset + regions.slope @ corner)
+    near = np.hypot(*k_own.T) * np.hypot(*np.ptp(places, axis=0)) < 0.5
+    F = np.empty((len(k), faces.slope.shape[1]), np.complex128)
+    F[~near] = _sum_of_edges(regions, faces, k_own[~near])
     close = np.flatnonzero(near)
     for rows in row_blocks(len(close), max(1, BLOCK_ENTRIES // len(regions.face_vertex))):
-        F[close[rows]] = _sum_of_triangles(regions, k[close[rows]])
-    return F
+        F[close[rows]] = _sum_of_triangles(regions, faces, k_own[close[rows]])
+    return np.asarray(size * np.exp(-1j * (k @ corner))[:, None] * F)
 
 
-def _sum_of_edges(regions: Regions, k: Array) -> Complex:
+class Faces(NamedTuple):
+    """Regions in other coordinates: where the vertices are, and the function there."""
+
+    vertices: Array  # (v, 2)
+    slope: Array     # (F, m, 2)
+    offset: Array    # (F, m)
+
+
+def _own_units(regions: Regions) -> tuple[Array, Array, float, Array]:
+    """corner (2,), axes (2, 2), |axes| > 0 and places (v, 2): vertices = corner + places @ axes.T, and the places' window is not thin.
+
+    The axes lead from one corner to the vertex farthest from it, and to the one farthest from
+    that line.  In a thin window all cross products cancel, and are corrected for rounding.
+    """
+    corner = regions.vertices[regions.edges[(regions.edge_faces < 0).any(axis=1)][0, 0]]
+    arm = _difference(regions.vertices, corner)
+    far = np.argmax(np.hypot(*arm[0].T))
+    height = _cross(arm[:, far], arm)
+    wide = np.argmax(np.abs(height))
+    first, second = (far, wide) if height[wide] > 0 else (wide, far)
+    size = abs(height[wide])
+    places = np.stack([_cross(arm, arm[:, second]), _cross(arm[:, first], arm)], axis=1) / size
+    return corner, arm[0, [first, second]].T, float(size), places
+
+
+def _difference(a: Array, b: Array) -> Array:
+    """(2, ...): a - b, and the rounding error of that (Knuth)."""
+    d = a - b
+    back = d - a
+    return np.stack([d, (a - (d - back)) - (b + back)])
+
+
+def _product(a: Array, b: Array) -> Array:
+    """(2, ...): a b, and the rounding error of that (Dekker)."""
+    p = a * b
+    (a_high, a_low), (b_high, b_low) = ((high := (c := 134217729.0 * part) - (c - part), part - high) for part in (a, b))
+    return np.stack([p, ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low])
+
+
+def _cross(a: Array, b: Array) -> Array:
+    """a x b for vectors (..., 2) given as (2, ..., 2), value and rounding error, as accurate as if rounded once."""
+    (ax, ay), (bx, by) = ((part[..., 0], part[..., 1]) for part in (a, b))
+    left, right = _product(ax[0], by[0]), _product(ay[0], bx[0])
+    small = left[1] - right[1] + (ax[0] * by[1] + ax[1] * by[0]) - (ay[0] * bx[1] + ay[1] * bx[0])
+    high, low = _difference(left[0], right[0])
+    return np.asarray(high + (low + small))
+
+
+def _sum_of_edges(regions: Regions, faces: Faces, k: Array) -> Complex:
     """The integrals of f (i k.N / |k|^2) exp(-i k.x) and of grad f . k (k.N / |k|^4) exp(-i k.x) along all faces, N outward.
 
     An inner edge is met from both sides, and only the jump of grad f remains.
@@ -122,10 +175,10 @@ def _sum_of_edges(regions: Regions, k: Array) -> Complex:
     ends = np.where(reverse[:, None], regions.edges[:, ::-1], regions.edges)
     left, right = np.where(reverse[:, None], regions.edge_faces[:, ::-1], regions.edge_faces).T
     inner, side = np.flatnonzero(right >= 0), np.flatnonzero(right < 0)
-    u, v = regions.vertices[ends[:, 0]], regions.vertices[ends[:, 1]]
-    jump = regions.slope[left[inner]] - regions.slope[right[inner]]
-    slope, offset = regions.slope[left[side]], regions.offset[left[side]]
-    F = np.empty((len(k), regions.slope.shape[1]), np.complex128)
+    u, v = faces.vertices[ends[:, 0]], faces.vertices[ends[:, 1]]
+    jump = faces.slope[left[inner]] - faces.slope[right[inner]]
+    slope, offset = faces.slope[left[side]], faces.offset[left[side]]
+    F = np.empty((len(k), faces.slope.shape[1]), np.complex128)
     for rows in row_blocks(len(k), max(1, BLOCK_ENTRIES // len(ends))):
         F[rows] = _inner_edges(u[inner], v[inner], jump, k[rows]) + _window_sides(u[side], v[side], slope, offset, k[rows])
     return F
@@ -156,20 +209,20 @@ def _right_normals(D: Array) -> Array:
     return np.stack([D[:, 1], -D[:, 0]], axis=1)
 
 
-def _sum_of_triangles(regions: Regions, k: Array) -> Complex:
+def _sum_of_triangles(regions: Regions, faces: Faces, k: Array) -> Complex:
     """Six Gauss points per direction on each triangle of each face's fan; exact to rounding while |k| diameter < 1/2."""
     start, corner = regions.face_start, regions.face_vertex
     face = np.repeat(np.arange(len(start) - 1), np.diff(start))
     j = np.setdiff1d(np.arange(len(corner)), [start[:-1], start[1:] - 1])  # all corners but each face's first and last
-    p, a, b = (regions.vertices[corner[i]] for i in (start[face[j]], j, j + 1))
+    p, a, b = (faces.vertices[corner[i]] for i in (start[face[j]], j, j + 1))
     a, b, face = a - p, b - p, face[j]
     node, weight = np.polynomial.legendre.leggauss(6)
     node, weight = (node + 1) / 2, weight / 2
     double_area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
-    F = np.zeros((len(k), regions.slope.shape[1]), np.complex128)
+    F = np.zeros((len(k), faces.slope.shape[1]), np.complex128)
     for (s, ws), (r, wr) in product(zip(node, weight, strict=True), repeat=2):
         x = p + s * ((1 - r) * a + r * b)
-        f = np.einsum("tja,ta->tj", regions.slope[face], x) + regions.offset[face]
+        f = np.einsum("tja,ta->tj", faces.slope[face], x) + faces.offset[face]
         F += np.exp(-1j * (k @ x.T)) @ ((ws * wr * s * double_area)[:, None] * f)
     return F
 
@@ -205,15 +258,6 @@ def band_energy(coefficients: ArrayLike, cycles: ArrayLike) -> Array:
     return np.asarray(np.bincount(radial_bands(cycles), (np.abs(values) ** 2).sum(axis=1)), np.float64)
 
 
-def radial_bands(cycles: ArrayLike) -> Indices:
-    """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d), of at most 2^52 cycles."""
-    cycles = as_real("cycles", cycles, (None, None), "one frequency per row").astype(np.float64)
-    radius = np.sqrt((cycles**2).sum(axis=1))
-    if radius.max(initial=0) > 2**52:
-        raise ValueError(f"cycles must be at most 2**52 in size, or float64 has no fractions to round. Got {radius.max():.3g}.")
-    return np.asarray(np.rint(radius).astype(np.intp))
-
-
 # ------------------------------------------------------- the error of a fit
 
 
@@ -224,7 +268,8 @@ def frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> Array
     bands pool the outputs and, in 2-D, the radius |k|, as root mean squares.  NaN where
     the target has nothing at that frequency.
 
-    >>> frequency_error([[0.5], [0.0], [-0.5], [0.0]], [[1.0], [0.0], [-1.0], [0.0]], (4,)).tolist()  # of cycles 0, 1, 2
+    >>> import relu_dynamics as rd
+    >>> rd.frequency_error([[0.5], [0.0], [-0.5], [0.0]], [[1.0], [0.0], [-1.0], [0.0]], (4,)).tolist()  # of cycles 0, 1, 2
     [nan, 0.5, nan]
     """
     f, y = _check_signals(f, y, shape)
@@ -276,7 +321,7 @@ def _relative(residual: Array, target: Array, cycles: Sequence[ArrayLike]) -> Ar
 def _check_signals(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> tuple[Array, Array]:
     if not isinstance(shape, tuple) or len(shape) not in (1, 2):
         raise ValueError(f"shape must be (n,) or (height, width). Got {shape!r}.")
-    n = int(np.prod([check_count("shape", s, 1) for s in shape]))
+    n = math.prod(check_count("shape", s, 1) for s in shape)
     y = as_real("y", y, (n, None), "one sample per row, in row-major order of the signal")
     f = as_real("f", f, y.shape, "shaped like y")
     return f.astype(np.float64).reshape(*shape, -1), y.astype(np.float64).reshape(*shape, -1)

@@ -20,7 +20,6 @@ Everything is computed in float64.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -30,12 +29,22 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from relu_dynamics.checks import (
-    Array, Undecided, as_real, check_count, check_net, check_net_and_rows, check_size, row_blocks,
+    Array, Indices, Undecided, as_real, check_box, check_count, check_depth, check_net, check_size, one_line,
 )
-from relu_dynamics.mlp import MLP, hidden_units
-from relu_dynamics.patterns import pattern, preactivation_maps
+from relu_dynamics.mlp import MLP, Trace, hidden_units, row_count, rows_or_trace, trace_blocks
+from relu_dynamics.patterns import maps_of, pattern_of, rows_times
 
 BLOCK_ENTRIES = 2**19  # of the largest intermediate array: stays in cache
+
+
+class Walls(NamedTuple):
+    """Points on walls, and whose walls they are."""
+
+    points: Array   # (k, m[0])
+    units: Indices  # (k,) hidden-unit indices
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 class Ball(NamedTuple):
@@ -44,23 +53,28 @@ class Ball(NamedTuple):
     radius: float
     centre: Array  # (m[0],)
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 # ------------------------------------------------------------------- distances
 
 
-def distance_to_wall(net: MLP, x: ArrayLike) -> Array:
+def distance_to_wall(net: MLP, x: ArrayLike | Trace) -> Array:
     """(n,): the distance from each row of x, (n, m[0]), to the boundary of its own activation region (T36).
 
     0 on a wall, inf where no unit has a wall.  Moving by less never changes the pattern;
     moving a little more in the worst direction does.
 
-    >>> distance_to_wall(hat, [[0.25], [3.0]]).tolist()
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.distance_to_wall(hat, [[0.25], [3.0]]).tolist()
     [0.25, 2.0]
     """
     return _nearest(net, x, _to_walls)
 
 
-def wall_distances(net: MLP, x: ArrayLike) -> Array:
+def wall_distances(net: MLP, x: ArrayLike | Trace) -> Array:
     """(n, H): |z_u| / |grad z_u|, the distance from each row of x to the hyperplane that holds each unit's wall.
 
     inf for a unit without a wall.  The row minimum is distance_to_wall; a larger entry
@@ -69,7 +83,7 @@ def wall_distances(net: MLP, x: ArrayLike) -> Array:
     return _all(net, x, _to_walls)
 
 
-def surrogate_distance(net: MLP, x: ArrayLike) -> Array:
+def surrogate_distance(net: MLP, x: ArrayLike | Trace) -> Array:
     """(n,): min over hidden units of |z_u| / |w_u|, w_u the unit's own row of weights; the paper's region narrowness.
 
     This is a distance in the input space of the unit's own layer.  It is the distance in
@@ -81,7 +95,7 @@ def surrogate_distance(net: MLP, x: ArrayLike) -> Array:
     return _nearest(net, x, _to_own_hyperplanes)
 
 
-def surrogate_distances(net: MLP, x: ArrayLike) -> Array:
+def surrogate_distances(net: MLP, x: ArrayLike | Trace) -> Array:
     """(n, H): |z_u| / |w_u| for every unit; inf for a row of zero weights.
 
     Never more than prod_{j<l} |W[j]|_2 times the distance to the wall of a unit of layer l (T36).
@@ -89,25 +103,20 @@ def surrogate_distances(net: MLP, x: ArrayLike) -> Array:
     return _all(net, x, _to_own_hyperplanes)
 
 
-def _to_walls(net: MLP, x: Array) -> Iterator[Array]:
+def _to_walls(net: MLP, trace: Trace) -> Iterator[Array]:
     """|z| / |grad z|, (n, m[l]), for each hidden layer."""
-    (n, d), h = x.shape, x
+    n, d = trace.inputs[0].shape
     J: Array = np.broadcast_to(np.eye(d), (n, d, d))  # J[i, :, u]: the gradient of h_u at x_i
-    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
-        z = h @ W.T + b
-        J = (J.reshape(n * d, W.shape[1]) @ W.T).reshape(n, d, len(b))  # one product for all rows
+    for W, z, q in zip(net.weights[:-1], trace.preacts[:-1], trace.pattern, strict=True):
+        J = rows_times(J, W.T)
         yield _ratio(z, lengths(J.swapaxes(1, 2)))
-        J *= (z > 0)[:, None, :]
-        h = np.maximum(z, 0)
+        J *= q[:, None, :]
 
 
-def _to_own_hyperplanes(net: MLP, x: Array) -> Iterator[Array]:
+def _to_own_hyperplanes(net: MLP, trace: Trace) -> Iterator[Array]:
     """|z| / |w|, (n, m[l]), for each hidden layer."""
-    h = x
-    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
-        z = h @ W.T + b
+    for W, z in zip(net.weights[:-1], trace.preacts[:-1], strict=True):
         yield _ratio(z, np.broadcast_to(lengths(W), z.shape))
-        h = np.maximum(z, 0)
 
 
 def lengths(v: Array) -> Array:
@@ -123,30 +132,34 @@ def _ratio(z: Array, norm: Array) -> Array:
     return np.asarray(np.divide(np.abs(z), norm, out=np.full(z.shape, np.inf), where=norm > 0))
 
 
-def _nearest(net: MLP, x: ArrayLike, layers: Callable[[MLP, Array], Iterator[Array]]) -> Array:
+Distances = Callable[[MLP, Trace], Iterator[Array]]
+
+
+def _nearest(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
     """(n,): the smallest distance over all hidden units, for the distances that layers yields."""
-    net, x = check_net_and_rows(net, x, float64=True)
-    nearest = np.full(len(x), np.inf)
-    for rows in _blocks(net, len(x)):
-        for part in layers(net, x[rows]):
+    net, x = rows_or_trace(net, x, float64=True)
+    nearest = np.full(row_count(x), np.inf)
+    for rows, trace in trace_blocks(net, x, _block_rows(net)):
+        for part in layers(net, trace):
             np.minimum(nearest[rows], part.min(axis=1, initial=np.inf), out=nearest[rows])
     return nearest
 
 
-def _all(net: MLP, x: ArrayLike, layers: Callable[[MLP, Array], Iterator[Array]]) -> Array:
+def _all(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
     """(n, H): the distances that layers yields, side by side."""
-    net, x = check_net_and_rows(net, x, float64=True)
-    check_size("distances", (len(x), hidden_units(net)), "Pass fewer rows at a time.")
-    distances = np.empty((len(x), hidden_units(net)))
-    for rows in _blocks(net, len(x)):
-        np.concatenate([distances[rows, :0], *layers(net, x[rows])], axis=1, out=distances[rows])
+    net, x = rows_or_trace(net, x, float64=True)
+    shape = row_count(x), hidden_units(net)
+    check_size("distances", shape, "Pass fewer rows at a time.")
+    distances = np.empty(shape)
+    for rows, trace in trace_blocks(net, x, _block_rows(net)):
+        np.concatenate([distances[rows, :0], *layers(net, trace)], axis=1, out=distances[rows])
     return distances
 
 
-def _blocks(net: MLP, n: int) -> Iterator[slice]:
-    """Rows in blocks for which (rows, m[0], widest layer) has about BLOCK_ENTRIES entries."""
-    widest = max(W.shape[0] for W in net.weights) + net.weights[0].shape[1]
-    return row_blocks(n, max(1, BLOCK_ENTRIES // (widest * net.weights[0].shape[1])))
+def _block_rows(net: MLP) -> int:
+    """How many rows at a time: (rows, m[0], widest layer) has about BLOCK_ENTRIES entries."""
+    d: int = net.weights[0].shape[1]
+    return max(1, BLOCK_ENTRIES // ((max(len(b) for b in net.biases) + d) * d))
 
 
 # -------------------------------------------------------------- inscribed balls
@@ -166,14 +179,16 @@ def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, laye
     constraints, and within 1e-9 of the box's longest side of the largest; it is 0 where
     the cell has no interior, which ties make possible.
 
-    >>> inscribed_ball(hat, [0.25], -1.0, 3.0)
-    Ball(radius=0.5, centre=array([0.5]))
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.inscribed_ball(hat, [0.25], -1.0, 3.0)
+    Ball(radius 0.5, centre [0.5])
     """
     net = check_net(net)
     d = net.weights[0].shape[1]
     x = as_real("x", x, (d,), "one point, as many coordinates as the net has inputs").astype(np.float64)
-    low, high = _check_box(x, low, high)
-    A, slack = _constraints(net, x, low, high, _check_layers(net, layers))
+    low, high = check_box(x, low, high)
+    A, slack = _constraints(net, x, low, high, check_depth(net, layers))
     # In units of the longest side, and from x: y = 0, rho = 0 is feasible and every number is of order one.
     unit = float(np.max(high - low))
     solution = linprog(
@@ -193,8 +208,8 @@ def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, laye
 def _constraints(net: MLP, x: Array, low: Array, high: Array, layers: int) -> tuple[Array, Array]:
     """Unit rows A, (k, d), and slack, (k,) >= 0: the ball (c, rho) fits iff A (c - x) + rho <= slack."""
     head = MLP(net.weights[: layers + 1], net.biases[: layers + 1])
-    q = pattern(head, x[None])
-    G, g = (part[0] for part in preactivation_maps(head, q))
+    q = pattern_of(head, x[None])
+    G, g = (part[0] for part in maps_of(head, q))
     norm = lengths(G)
     walls = norm > 0
     sign = np.where(q[0], 1.0, -1.0)[walls]
@@ -277,37 +292,11 @@ def count_bound(net: MLP, dimension: int | None = None) -> int:
     if dimension > inputs:
         raise ValueError(f"dimension must be at most {inputs}, the number of inputs of the net. Got {dimension}.")
 
-    @functools.cache
-    def cells(layer: int, room: int) -> int:
-        """Cells that the layers from this one on can cut out of one cell whose image has room dimensions."""
-        if layer == len(widths):
-            return 1
-        m = widths[layer]
-        return sum(math.comb(m, j) * cells(layer + 1, min(room, m - j)) for j in range(min(room, m) + 1))
-
-    return cells(0, dimension)
-
-
-# ------------------------------------------------------------- the public door
-
-
-def _check_box(x: Array, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
-    ends = []
-    for name, value in (("low", low), ("high", high)):
-        end = as_real(name, value)
-        if end.shape not in ((), x.shape):
-            raise ValueError(f"{name} must be a number or of shape {x.shape}, one per input. Got shape {end.shape}.")
-        ends.append(np.broadcast_to(end.astype(np.float64), x.shape))
-    if not (ends[0] < ends[1]).all():
-        raise ValueError(f"low must be below high in every coordinate. Got low {low!r}, high {high!r}.")
-    if not ((ends[0] <= x) & (x <= ends[1])).all():
-        raise ValueError(f"x must lie in the box from low to high. Got x {x!r}, low {low!r}, high {high!r}.")
-    return ends[0], ends[1]
-
-
-def _check_layers(net: MLP, layers: int | None) -> int:
-    hidden = len(net.weights) - 1
-    layers = hidden if layers is None else check_count("layers", layers, 1)
-    if layers > max(hidden, 1):
-        raise ValueError(f"layers must be at most {hidden}, the number of hidden layers of the net. Got {layers}.")
-    return min(layers, hidden)
+    # cells[room]: what the layers from this one on can cut out of one cell whose image has room dimensions
+    top = min(dimension, max(widths, default=0))
+    cells = [1] * (top + 1)
+    for m in reversed(widths):
+        choices = [math.comb(m, j) for j in range(min(top, m) + 1)]
+        cells = [sum(many * cells[min(room, m - j)] for j, many in enumerate(choices[: room + 1]))
+                 for room in range(top + 1)]
+    return cells[top]

@@ -79,7 +79,7 @@ def training_lines(widths: list[int], rows: int, threads: int, wanted: float, st
     y = rng.random((rows, widths[-1]), np.float32)
 
     def ours() -> object:
-        return train(net, x, y, optimiser=adam(1e-3), epochs=steps, rng=None, dtype=np.float32, threads=threads, progress=False)
+        return train(net, x, y, optimiser=adam(1e-3), epochs=steps, rng=None, dtype=np.float32, progress=False)
 
     with ThreadPoolExecutor(threads) as pool:
         contestants: dict[str, tuple[Burst, int]] = {"ours": (ours, steps)}
@@ -205,7 +205,7 @@ def pair_by_two_passes(net: MLP, x: Array, y: Array, i: int, j: int) -> float:
 
 def gram_products(net: MLP, x: Array, y: Array, rows: int = 512) -> Burst:
     """The matrix products of the Gram matrix's upper triangle, and nothing else."""
-    factors = [factor for side in loss_sensitivities(net, x, y, unit_residuals=True) for factor in side]
+    factors = [factor for side in loss_sensitivities(net, forward(net, x), y, unit_residuals=True) for factor in side]
     room = np.empty(rows * len(x))
 
     def burst() -> None:

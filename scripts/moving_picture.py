@@ -22,16 +22,15 @@ from matplotlib.animation import FuncAnimation
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from relu_dynamics.encoding import Coordinates
+from relu_dynamics import (
+    Coordinates, adam, draw as draw_regions, flatten, grid, init, photograph, predict,
+    regions_in_window, regions_on_segment, tones, train, unflatten,
+)
 from relu_dynamics.files import replacing
-from relu_dynamics.mlp import flatten, init, predict, unflatten
-from relu_dynamics.regions1d import regions_on_segment
-from relu_dynamics.regions2d import draw as draw_regions, regions_in_window
-from relu_dynamics.signals import grid, photograph, tones
-from relu_dynamics.training import adam, train
+from scripts.lab.style import shade
 
 INPUT = Coordinates(-1.0, 1.0)
-LAYER_COLOURS = ("#0072B2", "#D55E00")
+LAYER_COLOURS = (shade(0, 2), shade(1, 2))
 SYMBOLS = {"minus": "−", "fast-backward": "|◀", "step-backward": "◂", "play fa-flip-horizontal": "◀", "pause": "❙❙", "play": "▶",
            "step-forward": "▸", "fast-forward": "▶|", "plus": "+"}
 

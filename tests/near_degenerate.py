@@ -12,7 +12,8 @@ import numpy as np
 from relu_dynamics.geometry import check_window
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d import count_regions, regions_in_window
-from tests.oracles import exact_area, exact_regions, exact_width
+from relu_dynamics.testing import exact_area, exact_regions
+from tests.oracles import exact_width
 
 PERTURBATIONS = (0, 0, 1e-16, 1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7)
 BOX = ((-1.0, 1.0), (-1.0, 1.0))

@@ -1,4 +1,6 @@
-"""Gradient flow taken apart: THEORY T14-T17 and T19, each against the explicit Jacobian or a difference quotient."""
+"""Gradient flow taken apart: T14-T17 and T19, each against the explicit Jacobian or a difference quotient.
+
+The examples are rows, or seen through an imposed pattern (T40); the loss is the mean or weighted."""
 
 import numpy as np
 import pytest
@@ -6,31 +8,51 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from relu_dynamics.flow.decompose import change_split, decompose, step_split
-from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict
-from tests.strategies import degenerate_nets, exact_nets, gaussian_nets, lattice_nets, with_rows
+from relu_dynamics.mlp import MLP, backward, flatten, forward, hidden_units, init, predict, some_rows, unflatten
+from relu_dynamics.patterns import pattern
+from relu_dynamics.testing import (
+    degenerate_nets, exact_nets, gaussian_nets, lattice_nets, with_rows,
+)
+from tests.strategies import gates, with_traces
 
 RNG = np.random.default_rng
 GRIDS = [((6,), 3), ((8,), 2), ((4, 6), 2), ((3, 3), 3), ((5,), None), ((5, 1), 1), ((2, 2), 1)]
 
 
-def jacobian(net, x):
+def jacobian(net, trace):
     """(n, m, p), one backward pass per example and output."""
-    outputs = len(net.biases[-1])
-    return np.array([[flatten(backward(net, forward(net, row[None]), e[None])) for e in np.eye(outputs)] for row in x])
+    outputs = np.eye(len(net.biases[-1]))
+    ones = [some_rows(trace, slice(i, i + 1)) for i in range(len(trace.preacts[-1]))]
+    return np.array([[flatten(backward(net, one, e[None])) for e in outputs] for one in ones])
 
 
-def influences(net, x, y):
+def influences(net, trace, y, weights=None):
     """C_ij, (n, n, m), and its share of d loss/dt, (n, n), from explicit gradients."""
-    J, r = jacobian(net, x), predict(net, x) - y
+    w = np.full(len(y), 1 / y.size) if weights is None else weights
+    J, r = jacobian(net, trace), w[:, None] * (trace.preacts[-1] - y)
     pulled = np.einsum("jap,ja->jp", J, r)
-    C = -2 / y.size * np.einsum("iap,jp->ija", J, pulled)
-    return C, 2 / y.size * np.einsum("ia,ija->ij", r, C)
+    C = -2 * np.einsum("iap,jp->ija", J, pulled)
+    return C, 2 * np.einsum("ia,ija->ij", r, C)
 
 
 def problem(shape, seed, widths=(2, 9, 7, 2)):
     """A network, n examples that have nothing special to them, and targets."""
     rng, n = RNG(seed), int(np.prod(shape))
     return init(widths, rng), rng.uniform(-1, 1, (n, widths[0])), rng.normal(size=(n, widths[-1]))
+
+
+def gated_problem(shape, seed, widths=(2, 9, 7, 2)):
+    """The same seen through gates that have nothing to do with the network."""
+    net, x, y = problem(shape, seed, widths)
+    return net, forward(net, x, RNG(seed).random((len(x), hidden_units(net))) < 0.5), y
+
+
+PROBLEMS = [problem, gated_problem]
+
+
+def seen(net, x):
+    """x, rows or a trace, as a trace."""
+    return forward(net, x) if isinstance(x, np.ndarray) else x
 
 
 def assert_sums(split, total, leading, pairs):
@@ -79,12 +101,13 @@ def test_rates_are_derivatives_along_descent(net, seed):
     assert np.isclose(derivative(losses, h), flow.loss_rate, rtol=1e-9, atol=1e-12 * scale**2 / h)
 
 
-@given(with_rows(exact_nets(), rows=st.integers(1, 4), columns=1))
-def test_rates_are_the_kernel_times_the_residual(drawn):
-    """T14: r' = -(2/nm) K r and d loss/dt = -|grad loss|^2, ties and dead layers included."""
+@given(with_traces(exact_nets(), rows=st.integers(1, 4), columns=1), st.data())
+def test_rates_are_the_kernel_times_the_residual(drawn, data):
+    """T14: r' = -2 K w r and d loss/dt = -|grad loss|^2, ties, dead layers and examples of no weight included."""
     net, x, y = drawn
-    flow = decompose(net, x, y)
-    C, value = influences(net, x, y)
+    weights = data.draw(st.one_of(st.none(), st.lists(st.sampled_from([0.0, 0.5, 1.0, 3.0]), min_size=len(y), max_size=len(y))))
+    flow = decompose(net, x, y, weights=weights)
+    C, value = influences(net, x, y, None if weights is None else np.array(weights))
     assert np.allclose(flow.output_rate, C.sum(axis=1), rtol=1e-12, atol=1e-12 * abs(C).sum(axis=1).max())
     assert np.isclose(flow.loss_rate, value.sum(), rtol=0, atol=1e-12 * abs(value).sum())
     assert flow.loss_rate <= 0
@@ -97,14 +120,16 @@ def test_rates_are_the_kernel_times_the_residual(drawn):
 @example(MLP((np.zeros((3, 2)), np.zeros((1, 3))), (np.zeros(3), np.zeros(1))), 3)  # the targets nearly sum to 0, and only their sum drives it
 @given(st.one_of(gaussian_nets(width=6), degenerate_nets()), st.integers(0, 99))
 def test_every_split_sums_to_its_total(shape, patch, net, seed):
-    """T15-T17, for degenerate networks too."""
+    """T15-T17, for degenerate networks, imposed patterns (every other seed) and weights (every third) too."""
     rng, n = RNG(seed), int(np.prod(shape))
     x = rng.integers(-4, 5, (n, net.weights[0].shape[1])) / 2
     y = rng.normal(size=(n, len(net.biases[-1])))
-    flow = decompose(net, x, y, grid=shape, patch=patch, outputs=True)
-    C, value = (abs(of_pairs).sum() for of_pairs in influences(net, x, y))
+    trace = forward(net, x, rng.random((n, hidden_units(net))) < 0.5 if seed % 2 == 0 else None)
+    weights = rng.uniform(0, 2, n) if seed % 3 == 0 else None
+    flow = decompose(net, trace, y, weights=weights, grid=shape, patch=patch, outputs=True)
+    C, value = (abs(of_pairs).sum() for of_pairs in influences(net, trace, y, weights))
     assert set(flow.splits) == {"layer", "unit", "pair", "hamming", "place", "distance", "frequency"} | (
-        {"patch_frequency"} if patch else set())
+        {"patch_frequency"} if patch else set()) | ({"wall_frequency"} if len(shape) == 1 else set())
     for split in flow.splits.values():
         assert split.values.ndim == len(split.axes) and split.values.shape == tuple(map(len, split.labels))
         assert_sums(split, flow.loss_rate, split.values.ndim, value)
@@ -150,10 +175,12 @@ def test_a_layers_part_is_the_rate_when_it_alone_is_trained(net, seed):
             assert np.isclose(loss, flow.splits["layer"].values[l, kind], rtol=1e-9, atol=1e-9)
 
 
-def test_a_units_part_is_the_rate_when_it_alone_is_trained():
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_a_units_part_is_the_rate_when_it_alone_is_trained(problem):
     """T15 ii: the rates of one unit's incoming weights and bias, by masking every other parameter's gradient."""
     net, x, y = problem((6,), 3)
-    flow, J, r = decompose(net, x, y, outputs=True), jacobian(net, x), predict(net, x) - y
+    flow, trace = decompose(net, x, y, outputs=True), seen(net, x)
+    J, r = jacobian(net, trace), trace.preacts[-1] - y
     numbered, unit = [], 0  # which unit each parameter belongs to, in the order of flatten
     for W, b in zip(*net, strict=True):
         numbered += [np.repeat(np.arange(unit, unit + len(b)), W.shape[1]), np.arange(unit, unit + len(b))]
@@ -173,11 +200,12 @@ def test_pairs_are_classed_by_cell_sign_distance_and_place(shape, net, seed):
     rng, n = RNG(seed), int(np.prod(shape))
     x = rng.integers(-3, 4, (n, 2)) / 2
     y = rng.integers(-3, 4, (n, len(net.biases[-1]))) / 2
-    flow = decompose(net, x, y, grid=shape, outputs=True)
-    C, value = influences(net, x, y)
-    size = 2 / y.size * np.einsum("ia,ija->ij", abs(predict(net, x) - y), abs(C))
+    trace = forward(net, x, rng.random((n, hidden_units(net))) < 0.8 if seed % 2 == 0 else None)
+    flow = decompose(net, trace, y, grid=shape, outputs=True)
+    C, value = influences(net, trace, y)
+    size = 2 / y.size * np.einsum("ia,ija->ij", abs(trace.preacts[-1] - y), abs(C))
     assume(not ((size > 1e-12 * size.max()) & (abs(value) < 1e-9 * size)).any())  # signs below rounding have no class
-    q = np.concatenate([*forward(net, x).pattern, np.zeros((n, 0), bool)], axis=1)
+    q = np.concatenate([*trace.pattern, np.zeros((n, 0), bool)], axis=1)
     spots = [np.array(spot) for spot in np.ndindex(shape)]
     limits = flow.splits["distance"].labels[0]
     furthest = np.linalg.norm(np.array(shape) - 1)
@@ -211,13 +239,14 @@ def unitary_dft(n):
 
 
 @pytest.mark.parametrize("shape", [(1,), (6,), (7,), (4, 6), (3, 5)])
-@pytest.mark.parametrize("outputs", [1, 2])
-def test_frequencies_decay_by_themselves_and_by_coupling(shape, outputs):
+@pytest.mark.parametrize(("outputs", "problem"), [(1, problem), (2, problem), (2, gated_problem)])
+def test_frequencies_decay_by_themselves_and_by_coupling(shape, outputs, problem):
     """T16 with F and K as explicit matrices: d|r_hat_k|^2/dt = -(4/nm) Re(r_hat_k* sum_k' K_hat_kk' r_hat_k')."""
     net, x, y = problem(shape, 1, (2, 9, 7, outputs))
-    J, r = jacobian(net, x), predict(net, x) - y
+    trace = seen(net, x)
+    J, r = jacobian(net, trace), trace.preacts[-1] - y
     F = unitary_dft(shape[0]) if len(shape) == 1 else np.kron(unitary_dft(shape[0]), unitary_dft(shape[1]))
-    K_hat = np.einsum("ki,iap,jbp,lj->kalb", F, J, J, F.conj())
+    K_hat = np.einsum("ki,iap,jbp,lj->kalb", F, J, J, F.conj(), optimize=True)
     r_hat = F @ r
     terms = -4 / y.size * np.einsum("ka,kalb,lb->kl", r_hat.conj(), K_hat, r_hat).real / y.size
     cycles = [[min(k, n - k) for k, n in zip(index, shape, strict=True)] for index in np.ndindex(shape)]
@@ -245,22 +274,23 @@ def cosines(k):
 
 
 @pytest.mark.parametrize(("shape", "patch"), [((6,), 3), ((8,), 2), ((4, 6), 2), ((3, 3), 3), ((5,), 1)])
-@pytest.mark.parametrize("outputs", [1, 2])
-def test_patches_and_frequencies_couple_as_the_local_transform_says(shape, patch, outputs):
+@pytest.mark.parametrize(("outputs", "problem"), [(1, problem), (2, problem), (2, gated_problem)])
+def test_patches_and_frequencies_couple_as_the_local_transform_says(shape, patch, outputs, problem):
     """T17 with B as one explicit matrix over the whole grid: d c^2/dt = -(4/nm) c (B K B^T c), in four kinds of pairs."""
     net, x, y = problem(shape, 2, (2, 9, 7, outputs))
-    J, r = jacobian(net, x), predict(net, x) - y
+    trace = seen(net, x)
+    J, r = jacobian(net, trace), trace.preacts[-1] - y
     one = cosines(patch)
     modes = list(np.ndindex(*(patch,) * len(shape)))
     corners = list(np.ndindex(*(n // patch for n in shape)))
-    B = np.zeros((len(corners), len(modes), len(x)))
+    B = np.zeros((len(corners), len(modes), len(y)))
     for i, spot in enumerate(np.ndindex(shape)):
         p = corners.index(tuple(s // patch for s in spot))
         for k, mode in enumerate(modes):
             B[p, k, i] = np.prod([one[f, s % patch] for f, s in zip(mode, spot, strict=True)])
-    B = B.reshape(len(x), len(x))
-    assert np.allclose(B @ B.T, np.eye(len(x)))
-    M, c = np.einsum("ki,iap,jbp,lj->kalb", B, J, J, B), B @ r
+    B = B.reshape(len(y), len(y))
+    assert np.allclose(B @ B.T, np.eye(len(y)))
+    M, c = np.einsum("ki,iap,jbp,lj->kalb", B, J, J, B, optimize=True), B @ r
     terms = -4 / y.size**2 * np.einsum("ka,kalb,lb->kl", c, M, c).reshape(2 * (len(corners), len(modes)))
     P, k = np.eye(len(corners), dtype=bool)[:, None, :, None], np.eye(len(modes), dtype=bool)[None, :, None, :]
     values = np.stack([np.where(kind, terms, 0).sum(axis=(2, 3)) for kind in (P & k, P & ~k, ~P & k, ~P & ~k)], axis=2)
@@ -277,6 +307,67 @@ def test_patches_of_one_sample_are_the_examples_themselves():
     assert np.allclose(values[:, 0], place[:, 0], rtol=1e-12)
     assert np.allclose(values[:, 2], place[:, 1] + place[:, 2], rtol=1e-11, atol=1e-15)
     assert abs(values[:, [1, 3]]).max() < 1e-15 * 100
+
+
+# ------------------------------------------------- imposed patterns and weights
+
+
+@given(with_rows(exact_nets(), rows=st.integers(1, 3), columns=1), st.sampled_from([0.5, -2.0, 16.0]), st.data())
+def test_T40_every_layers_rate_is_a_difference_quotient_of_any_step_under_an_imposed_pattern(drawn, step, data):
+    """T40: along one layer the loss is one quadratic, over all of parameter space: a central quotient is its derivative."""
+    net, x, y = drawn
+    q = data.draw(gates(net, len(x)))
+    flow = decompose(net, forward(net, x, q), y)
+    theta, motion, at = flatten(net), flatten(MLP(*backward(net, forward(net, x, q), -2 / y.size * (predict(net, x, q) - y))[:2])), 0
+    for index, part in enumerate(part for layer in zip(*net, strict=True) for part in layer):
+        alone = np.zeros_like(theta)
+        alone[at : at + part.size] = motion[at : at + part.size]
+        at += part.size
+        losses = [np.mean((predict(unflatten(theta + t * alone, net), x, q) - y) ** 2) for t in (step, -step)]
+        scale = max(1.0, *losses, abs(flow.loss_rate))
+        assert abs((losses[0] - losses[1]) / (2 * step) - flow.splits["layer"].values[index // 2, index % 2]) <= 1e-12 * scale * max(1, 1 / abs(step))
+
+
+@given(with_rows(exact_nets(outputs=st.just(1)), rows=st.sampled_from([1, 2, 4]), columns=1))
+def test_T40_the_own_pattern_imposed_and_equal_weights_are_the_flow_itself(drawn):
+    """T40: with n m a power of two nothing rounds: rows, their trace, their own pattern imposed, and weights 1/(n m), to the bit."""
+    net, x, y = drawn
+    flow = decompose(net, x, y, outputs=True)
+    for seen, weights in ((forward(net, x), None), (forward(net, x, pattern(net, x)), None), (x, np.full(len(x), 1 / y.size))):
+        other = decompose(net, seen, y, outputs=True, weights=weights)
+        np.testing.assert_array_equal(other.output_rate, flow.output_rate)
+        for one, two in ((flow.splits, other.splits), (flow.output_splits, other.output_splits)):
+            for name, split in one.items():
+                np.testing.assert_array_equal(two[name].values, split.values)
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 6)])
+def test_a_weight_is_how_often_an_example_counts(shape):
+    """Whole weights are copies of an example: the rates and every split by parameters are those of the longer list."""
+    net, x, y = problem(shape, 7)
+    times = RNG(0).integers(0, 4, len(x))
+    flow = decompose(net, x, y, weights=times / (times.sum() * y.shape[1]))
+    longer = decompose(net, np.repeat(x, times, axis=0), np.repeat(y, times, axis=0))
+    assert np.isclose(flow.loss_rate, longer.loss_rate, rtol=1e-12)
+    assert np.allclose(np.repeat(flow.output_rate, times, axis=0), longer.output_rate, rtol=0, atol=1e-13)
+    for name in ("layer", "unit", "hamming"):
+        assert np.allclose(flow.splits[name].values, longer.splits[name].values, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(("shape", "patch"), [((6,), 3), ((4, 6), 2)])
+def test_weighted_frequencies_are_those_of_the_weighted_residual(shape, patch):
+    """s = sqrt(w) r has s' = sqrt(w) r', and T16 and T17 are about s: totals per mode from the rates alone."""
+    net, x, y = problem(shape, 8)
+    w = RNG(1).uniform(0, 1, len(x))
+    w[::3] = 0
+    flow = decompose(net, x, y, weights=w, grid=shape, patch=patch)
+    s, rate = (np.sqrt(w)[:, None] * part for part in (predict(net, x) - y, flow.output_rate))
+    s_hat, rate_hat = (np.fft.fftn(part.reshape(*shape, -1), axes=range(len(shape)), norm="ortho") for part in (s, rate))
+    total = 2 * (s_hat.conj() * rate_hat).real.sum(axis=-1)
+    cycles = np.array([[min(k, n - k) for k, n in zip(index, shape, strict=True)] for index in np.ndindex(shape)])
+    band = np.round(np.linalg.norm(cycles, axis=1)).astype(int)
+    assert np.allclose(flow.splits["frequency"].values.sum(axis=1), np.bincount(band, total.ravel()), rtol=0, atol=1e-13)
+    assert (flow.splits["frequency"].values[:, 0] <= 1e-15).all()  # a kernel's diagonal is not negative in any basis
 
 
 # ------------------------------------------------------------------ T19: a finite step
@@ -332,6 +423,7 @@ def test_the_frozen_part_is_a_polynomial_that_starts_with_the_flow(net, seed):
     (dict(patch=2), "patch needs grid"), (dict(grid=(6,), patch=4), "must divide"), (dict(grid=(6,), patch=0), "patch"),
     (dict(x=np.zeros((0, 2)), y=np.zeros((0, 2))), "at least one row"), (dict(y=np.zeros((6, 1))), "y must be"),
     (dict(x=np.full((6, 2), np.nan)), "x must be"), (dict(grid=(-6,)), "grid"),
+    (dict(weights=np.ones(5)), "one per example"), (dict(weights=[1, 1, 1, 1, 1, -1]), "must not be negative"),
     (dict(x=np.zeros((40_000, 2)), y=np.zeros((40_000, 2))), "every k-th sample"),
 ])
 def test_bad_input_to_decompose_is_refused(change, words):

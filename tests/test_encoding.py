@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics.encoding import (
-    Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, gaussian_features,
+    Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, Sinusoids, WithInput, gaussian_features, positional_columns,
 )
+from relu_dynamics.mlp import MLP, init, predict
+from relu_dynamics.regions1d import regions_on_encoded_segment
 
 
 @st.composite
@@ -61,6 +63,59 @@ def test_high_frequencies_are_reduced_exactly(l, k):
     reduced = float(half_turns if half_turns <= 1 else half_turns - 2)
     expected = [np.sin(np.pi * reduced), np.cos(np.pi * reduced)]
     assert_allclose(SharedFrequencies(l, 1)(np.array([[k / 2**52]]))[0], expected, rtol=0, atol=1e-15)
+
+
+def nerf_paper(x, L):
+    """gamma(p) = (sin(2^0 pi p), cos(2^0 pi p), ...), applied to each coordinate (Mildenhall et al. 2020, eq. 4)."""
+    return np.hstack([np.stack([wave(2**l * np.pi * p) for l in range(L) for wave in (np.sin, np.cos)], axis=1) for p in x.T])
+
+
+def nerf_code(x, L):
+    """for freq: for fn in sin, cos: fn(x * freq)."""
+    return np.hstack([wave(x * 2.0**l) for l in range(L) for wave in (np.sin, np.cos)])
+
+
+def jaxnerf_code(x, L):
+    """xb = x[..., None, :] * scales[:, None], flattened; sin of (xb, xb + pi / 2)."""
+    xb = (x[:, None, :] * 2.0 ** np.arange(L)[:, None]).reshape(len(x), L * x.shape[1])
+    return np.sin(np.hstack([xb, xb + np.pi / 2]))
+
+
+def nerfstudio_code(x, L):
+    """xb = 2 pi x[..., None] * freqs, flattened; sin of (xb, xb + pi / 2)."""
+    xb = (2 * np.pi * x[:, :, None] * 2.0 ** np.arange(L)).reshape(len(x), L * x.shape[1])
+    return np.sin(np.hstack([xb, xb + np.pi / 2]))
+
+
+ELSEWHERE = {
+    "paper": (nerf_paper, ("coordinate", "level", "wave"), 1),
+    "code": (nerf_code, ("level", "wave", "coordinate"), 1 / np.pi),
+    "jaxnerf": (jaxnerf_code, ("wave", "level", "coordinate"), 1 / np.pi),
+    "nerfstudio": (nerfstudio_code, ("wave", "coordinate", "level"), 2),
+}
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+@given(unit_points(), st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_a_network_trained_on_columns_in_another_order_is_one_on_ours(where, x, L, seed):
+    """By the formula of each code; and WithInput puts the input itself before them, as two of them do."""
+    theirs, loops, speed = ELSEWHERE[where]
+    d = x.shape[1]
+    waves = PositionalEncoding(L).frequencies_in(d)
+    ours = PositionalEncoding(L) if speed == 1 else FourierFeatures(speed * waves)
+    assert_allclose(ours.frequencies_in(d), speed * waves)
+    columns = positional_columns(L, d, loops)
+    assert_allclose(ours(x), theirs(x, L)[:, columns], rtol=0, atol=2**L * 4e-15)
+    net = init([2 * d * L, 5, 2], np.random.default_rng(seed))
+    reordered = MLP((net.weights[0][:, columns], *net.weights[1:]), net.biases)
+    assert_allclose(predict(reordered, ours(x)), predict(net, theirs(x, L)), rtol=0, atol=2**L * 2e-14)
+    assert_allclose(WithInput(ours)(x)[:, np.r_[:d, d + np.argsort(columns)]], np.hstack([x, theirs(x, L)]), rtol=0, atol=2**L * 4e-15)
+
+
+def test_exact_regions_under_an_encoding_with_the_input_itself_are_refused_in_words():
+    net = init([5, 4, 1], np.random.default_rng(0))
+    with pytest.raises(ValueError, match="encoding must be.*Sinusoids|sinusoidal encoding"):
+        regions_on_encoded_segment(net, WithInput(PositionalEncoding(2)), [0.0], [1.0])
 
 
 @given(st.integers(2, 70), st.integers(1, 12))
@@ -148,9 +203,19 @@ def test_there_are_levels_up_to_the_last_that_float64_resolves():
         (lambda: FourierFeatures([[np.nan]]), "finite"),
         (lambda: SharedFrequencies(-1, 2), "l must be"),
         (lambda: SharedFrequencies(1, 0), "copies must be"),
+        (lambda: WithInput(Coordinates(0, 1)), "encoding must be Sinusoids"),
+        (lambda: positional_columns(3, 2, ("level", "wave")), "loops must be 'level', 'coordinate', 'wave'"),
+        (lambda: positional_columns(3, 2, "lcw"), "loops must be"),
+        (lambda: positional_columns(0, 2, ("level", "coordinate", "wave")), "L must be"),
+        (lambda: positional_columns(3, 2**30, ("level", "coordinate", "wave")), "the columns would have shape"),
         (lambda: gaussian_features(3, 2, 0.0, np.random.default_rng(0)), "sigma must be positive"),
         (lambda: gaussian_features(3, 2, 1.0, 0), "numpy.random.Generator"),
-        (lambda: PositionalEncoding(2)([0.1, 0.2]), r"x\[None, :\]"),
+        (lambda: PositionalEncoding(2)([0.1, 0.2]), r"x\[:, None\]"),
+        (lambda: gaussian_features(2**30, 2, 1.0, np.random.default_rng(0)), "the frequencies would have shape"),
+        (lambda: SharedFrequencies(1, 2**30)([[0.5, 0.5]]), "the frequencies would have shape"),
+        (lambda: SharedFrequencies(1, 2**14)(np.zeros((2**16, 1))), "the encoding of x would have shape"),
+        (lambda: PositionalEncoding(50).jacobian(np.zeros((2**18, 7))), "the jacobian would have shape"),
+        (lambda: Coordinates(0, 1).jacobian(np.zeros((2, 2**15))), "the jacobian would have shape"),
         (lambda: PositionalEncoding(2)([[np.inf]]), "finite"),
         (lambda: PositionalEncoding(2)(np.zeros((3, 0))), "at least one coordinate"),
         (lambda: FourierFeatures(np.ones((4, 2)))(np.zeros((3, 1))), "2 columns"),
@@ -162,13 +227,13 @@ def test_bad_arguments_are_refused_when_made_and_bad_inputs_when_called(make, me
         make()
 
 
-@given(unit_points(), st.one_of(encodings, st.just(Coordinates(-2.0, 3.0))), st.integers(0, 2))
+@given(unit_points(), st.one_of(encodings, encodings.map(WithInput), st.just(Coordinates(-2.0, 3.0))), st.integers(0, 2))
 def test_jacobian_is_the_limit_of_difference_quotients(x, encoding, axis):
     """Central differences of sinusoids err by h^2 / 6 of the third derivative, which is known."""
     d = x.shape[1]
     axis, h = axis % d, 2.0**-20
     step = h * np.eye(d)[axis]
-    fastest = 2 * np.pi * np.abs(encoding.frequencies_in(d)).max(initial=1) if hasattr(encoding, "frequencies_in") else 1
+    fastest = 2 * np.pi * np.abs(encoding.frequencies_in(d)).max(initial=1) if isinstance(encoding, Sinusoids) else 2 * np.pi * 2**8
     quotient = (encoding(x + step) - encoding(x - step)) / (2 * h)
     assert encoding.jacobian(x).shape == (len(x), encoding.columns(d), d)
     assert_allclose(encoding.jacobian(x)[:, :, axis], quotient, rtol=0, atol=h**2 / 6 * fastest**3 + 1e-15 / h * 8)

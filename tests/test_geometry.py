@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from relu_dynamics.geometry import (
     check_window, cut_by_signs, face_areas, face_means, polygon_area, walk, window_subdivision,
 )
-from tests.strategies import halves
+from relu_dynamics.testing import halves
 
 SQUARE = [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
 PENTAGRAM = [(np.cos(a), np.sin(a)) for a in 4 * np.pi / 5 * np.arange(5)]

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from relu_dynamics.infinite import infinite_kernels
 from relu_dynamics.mlp import MLP, forward
 from relu_dynamics.tangent import layer_kernels
-from tests.strategies import halves
+from relu_dynamics.testing import halves
 
 seeds = st.integers(0, 2**32 - 1)
 variances = st.fixed_dictionaries(
@@ -157,7 +157,7 @@ def test_wide_networks_have_these_kernels(hidden_layers):
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda x: infinite_kernels(x[0], hidden_layers=1), "A single row needs an axis"),
+        (lambda x: infinite_kernels(x[0], hidden_layers=1), "A single column needs an axis"),
         (lambda x: infinite_kernels(x, x[:, :1], hidden_layers=1), "x2 must be"),
         (lambda x: infinite_kernels(x[:, :0], hidden_layers=1), "at least one column"),
         (lambda x: infinite_kernels(x, hidden_layers=-1), "hidden_layers must be"),

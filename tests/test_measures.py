@@ -11,8 +11,9 @@ from relu_dynamics.measures import (
 )
 from relu_dynamics.mlp import MLP, backward, forward, init
 from relu_dynamics.patterns import dead_units, pattern
+from relu_dynamics.testing import exact_nets, halves, nets_with_a_dead_layer, with_rows
 from tests.oracles import exact_pattern
-from tests.strategies import exact_nets, halves, nets_with_a_dead_layer, with_rows
+from tests.strategies import with_traces
 
 shapes = st.one_of(st.tuples(st.integers(4, 40)), st.tuples(st.integers(4, 12), st.integers(4, 12)))
 seeds = st.integers(0, 2**32 - 1)
@@ -104,6 +105,18 @@ def test_counts_do_not_depend_on_row_blocks():
     assert dead_count(net, x) == (~q.any(axis=0)).sum()
 
 
+@given(with_traces(exact_nets(), rows=st.integers(1, 5)), seeds)
+def test_of_a_trace_the_pattern_it_holds_is_what_counts(drawn, seed):
+    """T40: imposed or not, pairs, regions and dead units are those of the trace's bits."""
+    net, trace = drawn
+    q = pattern(net, trace)
+    assert_array_equal(q, np.concatenate([q[:, :0], *trace.pattern], axis=1))
+    i, j = np.random.default_rng(seed).integers(0, len(q), (2, 6))
+    assert_array_equal(hamming_of_pairs(net, trace, Pairs(i, j)).sum(axis=1), (q[i] != q[j]).sum(axis=1))
+    assert sampled_regions(net, trace) == len({tuple(row) for row in q.tolist()})
+    assert dead_count(net, trace) == (~q.any(axis=0)).sum()
+
+
 # ------------------------------------------------------------------- dead units
 
 
@@ -161,8 +174,11 @@ def test_time_to_half_is_the_first_crossing_and_nan_without_a_target():
         (lambda rng: local_pairs((8,), rng, patches=1, side=9, pairs=1), "side must fit"),
         (lambda rng: local_pairs((8,), rng, patches=1, side=1, pairs=1), "side must be"),
         (lambda rng: local_pairs((8,), rng, patches=0, side=2, pairs=1), "patches must be"),
-        (lambda rng: local_pairs([8], rng, patches=1, side=2, pairs=1), "shape must be"),
+        (lambda rng: local_pairs(8.0, rng, patches=1, side=2, pairs=1), "shape must be"),
         (lambda rng: local_pairs((8, 8, 3), rng, patches=1, side=2, pairs=1), "shape must be"),
+        (lambda rng: local_pairs((8,), rng, patches=2**20, side=2, pairs=2**20), "the pairs would have shape"),
+        (lambda rng: global_pairs((8,), rng, pairs=2**40, gap=2), "pairs must be at most"),
+        (lambda rng: global_pairs((8,), rng, pairs=1, gap=2, paper=None), "paper must be True or False"),
         (lambda rng: local_pairs((8,), 0, patches=1, side=2, pairs=1), "numpy.random.Generator"),
         (lambda rng: global_pairs((8, 6), rng, pairs=1, gap=5), "gap must leave"),
         (lambda rng: global_pairs((8, 6), 0, pairs=1, gap=2), "numpy.random.Generator"),

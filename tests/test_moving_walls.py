@@ -12,7 +12,7 @@ from relu_dynamics.mlp import MLP, backward, forward, init, predict
 from relu_dynamics.patterns import pattern
 from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import regions_in_window
-from tests.strategies import gaussian_nets
+from relu_dynamics.testing import gaussian_nets
 
 RNG = np.random.default_rng
 SEEDS = st.integers(0, 999)
@@ -78,6 +78,10 @@ def test_gradient_flow_is_the_motion_unless_another_is_given():
     walls = breakpoints(regions_on_segment(net, [-1.0], [1.0]), [-1.0], [1.0])
     given_ = wall_velocity(net, x, y, walls, motion=MLP(descent.weights, descent.biases))
     assert np.allclose(wall_velocity(net, x, y, walls), given_, rtol=1e-12) and len(given_) > 5 and given_.any()
+    q = rng.random((9, 24)) < 0.5
+    gated = backward(net, forward(net, x, q), -2 / y.size * (predict(net, x, q) - y))
+    expected = wall_velocity(net, x, y, walls, motion=MLP(gated.weights, gated.biases))
+    assert np.allclose(wall_velocity(net, forward(net, x, q), y, walls), expected, rtol=1e-12) and (expected != given_).any()
 
 
 def test_velocity_on_a_line_is_normal_velocity_over_the_cosine():
@@ -220,6 +224,8 @@ def test_bad_paths_and_patterns_are_refused():
             region_events(lambda s: net, [0.0], [1.0], resolution=resolution)
     with pytest.raises(ValueError, match="samples"):
         region_events(lambda s: net, [0.0], [1.0], samples=0)
+    with pytest.raises(ValueError, match="samples must be at most"):
+        region_events(lambda s: net, [0.0], [1.0], samples=2**31)
     with pytest.raises(ValueError, match="motion must have the shapes"):
         wall_velocity(net, np.zeros((1, 1)), np.zeros((1, 1)), Walls(np.zeros((1, 1)), np.array([0])), motion=init([1, 5, 1], RNG(0)))
     with pytest.raises(ValueError, match="as many units"):

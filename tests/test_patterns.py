@@ -10,8 +10,9 @@ from relu_dynamics.mlp import MLP, backward, forward, hidden_units, init, predic
 from relu_dynamics.patterns import (
     affine_map, dead_units, hamming, pack, pattern, preactivation_maps, unique_patterns, unpack,
 )
+from relu_dynamics.testing import exact_nets, gaussian_nets, with_rows
 from tests.oracles import exact_pattern
-from tests.strategies import exact_nets, gaussian_nets, twins, with_rows
+from tests.strategies import twins
 
 
 @st.composite
@@ -181,6 +182,8 @@ NET = MLP((np.eye(2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))
         (lambda: preactivation_maps(NET, np.ones(2, bool)), r"q must be \(n, H\) bool"),
         (lambda: hamming(np.ones((1, 2), bool), np.ones((1, 3), bool)), "as many units"),
         (lambda: hamming(np.ones((1, 2), bool), np.ones((1, 2), int)), "q2 must be"),
+        (lambda: hamming(np.zeros((2**17, 0), bool), np.zeros((2**17, 0), bool)), "hamming would have shape"),
+        (lambda: preactivation_maps(init([2**10, 2**10, 1], np.random.default_rng(0)), np.zeros((2**11, 2**10), bool)), "G would have shape"),
         (lambda: dead_units(np.ones((0, 2), bool)), "without inputs no unit is dead"),
         (lambda: unique_patterns(np.ones(3, bool)), "q must be"),
         (lambda: pack(np.ones((2, 2))), "q must be"),

@@ -1,144 +1,148 @@
 """Every public function of the package against odd and hostile input.
 
-Odd but meant (read-only, Fortran order, strided, lists, whole numbers) gives the answer of the plain array; hostile
-(NaN, infinities, 1e300, text, objects, complex, one axis too many, networks that cannot be) one ValueError;
-nothing given is ever changed.  A warning is a failure (setup.cfg).
+Odd but meant (read-only, Fortran order, strided, lists, whole numbers) gives the answer of the plain array; one
+hostile value in each argument gives one ValueError: the door is there, and what all it refuses is tested once, in
+test_checks.py.  Nothing given is ever changed.  A warning is a failure (setup.cfg).
 """
 
 import dataclasses
-import importlib
 import inspect
-import pkgutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-import relu_dynamics
-from relu_dynamics import checks, encoding, files, infinite, measures, mlp, regions1d, regions2d, signals, spectrum, tangent, walls
-from relu_dynamics import patterns as pattern
-from relu_dynamics import training as train
-from relu_dynamics.flow import decompose as flow
-from relu_dynamics.flow import moving_walls, trajectories
-from relu_dynamics.mlp import MLP, init
+import relu_dynamics as rd
+from relu_dynamics import MLP, checks, init
 
-# What other modules of the package call, with arguments that have come through a door already; and what takes no array.
-INSIDE = {
-    "mlp": {"as_real", "check_count", "check_indices", "check_kind", "check_layers", "check_net", "check_net_and_rows", "check_rng", "check_size",
-            "check_targets", "common_dtype", "row_blocks", "init", "load", "replacing"},
-    "pattern": {"check_pattern", "hidden_units", "rows_times", "split_layers", "unique_words", "unpack"},
-    "tangent": {"check_examples", "coupling", "loss_sensitivities", "output_sensitivities"},
-    "encoding": {"gaussian_features"}, "signals": {"brain", "eeg", "elevation", "grid", "photograph", "random_image"},
-    "measures": {"global_pairs", "local_pairs"}, "train": {"adam", "sgd"},
-    "moving_walls": {"breakpoints", "edge_midpoints"}, "walls": {"lengths"},
-    "regions2d": {"draw", "neighbours"},
-    "geometry": {"cross", "cut_by_signs", "face_areas", "face_means", "polygon_area", "starts", "walk", "window_subdivision", "check_window"},
-    "kinks": {"distances", "first_states", "make_task", "margins", "motion", "next_states", "sweep"},
-}
+# Public functions that take no arrays, or what other functions returned; their own tests refuse what they do not take.
+WITHOUT = {"adam", "sgd", "init", "load", "gaussian_features", "brain", "eeg", "elevation", "grid", "photograph", "random_image",
+           "breakpoints", "by_unit", "check_on_lines", "draw", "edge_midpoints", "from_torch", "global_pairs", "hidden_units", "local_pairs", "neighbours", "positional_columns", "split_layers", "unpack"}
 
-PLANE, LINE, SHALLOW = init((2, 5, 4, 2), np.random.default_rng(0)), init((1, 6, 2), np.random.default_rng(1)), init((2, 6, 2), np.random.default_rng(2))
-X, Y = np.random.default_rng(3).integers(-2, 3, (6, 2)) * 1.0, np.random.default_rng(4).integers(-2, 3, (6, 2)) * 1.0
-MAP = init((12, 5, 2), np.random.default_rng(5))
+PLANE, LINE, SHALLOW = (init(widths, np.random.default_rng(k)) for k, widths in enumerate([(2, 5, 4, 2), (1, 6, 2), (2, 6, 2)]))
+X, Y = (np.random.default_rng(seed).integers(-2, 3, (6, 2)) * 1.0 for seed in (3, 4))
+MAP, WAVES = init((12, 5, 2), np.random.default_rng(5)), init((4, 3, 2), np.random.default_rng(7))
 BOX = np.array([[0.0, 1.0], [0.0, 1.0]])
-PAIRS = measures.Pairs(np.array([0, 1]), np.array([2, 3]))
+PAIRS = rd.Pairs(np.array([0, 1]), np.array([2, 3]))
 
 
-def save_to_nowhere(net):
-    """save, to a file of its own that is read again."""
-    import tempfile
-    from pathlib import Path
-
+def save_and_load(net):
     with tempfile.TemporaryDirectory() as name:
-        files.save(Path(name) / "net.npz", net)
-        return files.load(Path(name) / "net.npz")
+        rd.save(Path(name) / "net.npz", net)
+        return rd.load(Path(name) / "net.npz")
 
 
 def learn(net, x, y):
-    return train.train(net, x, y, optimiser=train.adam(0.01), epochs=2, batch_size=4, rng=np.random.default_rng(0))[0]
+    return rd.train(net, x, y, optimiser=rd.adam(0.01), epochs=2, batch_size=4, rng=np.random.default_rng(0))[0]
 
 
 # name: (call, the arrays and networks it is given)
 DOORS = {
-    "mlp.predict": (mlp.predict, dict(net=PLANE, x=X)),
-    "mlp.forward": (mlp.forward, dict(net=PLANE, x=X)),
-    "mlp.backward": (lambda net, df: mlp.backward(net, mlp.forward(net, X), df), dict(net=PLANE, df=Y)),
-    "mlp.restrict": (mlp.restrict, dict(net=PLANE, origin=X[0], axes=np.array([[1.0, 2.0]]))),
-    "mlp.flatten": (mlp.flatten, dict(parameters=PLANE)),
-    "mlp.unflatten": (lambda vector, like: mlp.unflatten(vector, like), dict(vector=np.arange(49.0), like=PLANE)),
-    "files.save": (save_to_nowhere, dict(net=PLANE)),
-    "pattern.pattern": (pattern.pattern, dict(net=PLANE, x=X)),
-    "pattern.affine_map": (pattern.affine_map, dict(net=PLANE, q=pattern.pattern(PLANE, X))),
-    "pattern.preactivation_maps": (pattern.preactivation_maps, dict(net=PLANE, q=pattern.pattern(PLANE, X))),
-    "pattern.hamming": (pattern.hamming, dict(q1=pattern.pattern(PLANE, X), q2=pattern.pattern(PLANE, X))),
-    "pattern.dead_units": (pattern.dead_units, dict(q=pattern.pattern(PLANE, X))),
-    "pattern.pack": (pattern.pack, dict(q=pattern.pattern(PLANE, X))),
-    "pattern.unique_patterns": (pattern.unique_patterns, dict(q=pattern.pattern(PLANE, X))),
-    "encoding.Coordinates": (encoding.Coordinates(-1, 1), dict(x=X)),
-    "encoding.Coordinates.jacobian": (encoding.Coordinates(-1, 1).jacobian, dict(x=X)),
-    "encoding.PositionalEncoding": (encoding.PositionalEncoding(3), dict(x=X)),
-    "encoding.PositionalEncoding.jacobian": (encoding.PositionalEncoding(3).jacobian, dict(x=X)),
-    "encoding.FourierFeatures": (lambda frequencies, x: encoding.FourierFeatures(frequencies)(x), dict(frequencies=Y, x=X)),
-    "signals.tones": (signals.tones, dict(t=X[:, 0], frequencies=np.array([1.0, 3.0]), phases=np.array([0.0, 1.0]))),
-    "signals.area_average": (lambda signal: signals.area_average(signal, (3,)), dict(signal=X)),
-    "regions1d.regions_on_segment": (regions1d.regions_on_segment, dict(net=PLANE, a=np.array([0.0, -3.0]), b=np.array([1.0, 4.0]))),
-    "regions1d.regions_on_encoded_segment": (
-        lambda net, a, b: regions1d.regions_on_encoded_segment(net, encoding.PositionalEncoding(3), a, b),
+    "predict": (rd.predict, dict(net=PLANE, x=X)),
+    "forward": (rd.forward, dict(net=PLANE, x=X)),
+    "backward": (lambda net, df: rd.backward(net, rd.forward(net, X), df), dict(net=PLANE, df=Y)),
+    "restrict": (rd.restrict, dict(net=PLANE, origin=X[0], axes=np.array([[1.0, 2.0]]))),
+    "flatten": (rd.flatten, dict(parameters=PLANE)),
+    "unflatten": (lambda vector, like: rd.unflatten(vector, like), dict(vector=np.arange(49.0), like=PLANE)),
+    "save": (save_and_load, dict(net=PLANE)),
+    "pattern": (rd.pattern, dict(net=PLANE, x=X)),
+    "affine_map": (rd.affine_map, dict(net=PLANE, q=rd.pattern(PLANE, X))),
+    "preactivation_maps": (rd.preactivation_maps, dict(net=PLANE, q=rd.pattern(PLANE, X))),
+    "hamming": (rd.hamming, dict(q1=rd.pattern(PLANE, X), q2=rd.pattern(PLANE, X))),
+    "dead_units": (rd.dead_units, dict(q=rd.pattern(PLANE, X))),
+    "pack": (rd.pack, dict(q=rd.pattern(PLANE, X))),
+    "unique_patterns": (rd.unique_patterns, dict(q=rd.pattern(PLANE, X))),
+    "Coordinates": (rd.Coordinates(-1, 1), dict(x=X)),
+    "Coordinates.jacobian": (rd.Coordinates(-1, 1).jacobian, dict(x=X)),
+    "PositionalEncoding": (rd.PositionalEncoding(3), dict(x=X)),
+    "PositionalEncoding.jacobian": (rd.PositionalEncoding(3).jacobian, dict(x=X)),
+    "FourierFeatures": (lambda frequencies, x: rd.FourierFeatures(frequencies)(x), dict(frequencies=Y, x=X)),
+    "tones": (rd.tones, dict(t=X[:, 0], frequencies=np.array([1.0, 3.0]), phases=np.array([0.0, 1.0]))),
+    "area_average": (lambda signal: rd.area_average(signal, (3,)), dict(signal=X)),
+    "regions_on_segment": (rd.regions_on_segment, dict(net=PLANE, a=np.array([0.0, -3.0]), b=np.array([1.0, 4.0]))),
+    "regions_on_encoded_segment": (
+        lambda net, a, b: rd.regions_on_encoded_segment(net, rd.PositionalEncoding(3), a, b),
         dict(net=MAP, a=np.array([0.0, 0.0]), b=np.array([1.0, 1.0]))),
-    "regions1d.evaluate": (lambda t: regions1d.evaluate(regions1d.regions_on_segment(LINE, [-1.0], [1.0]), t), dict(t=np.array([0.0, 1.0]))),
-    "regions2d.regions_in_window": (regions2d.regions_in_window, dict(net=PLANE, window=BOX)),
-    "regions2d.count_regions": (regions2d.count_regions, dict(net=PLANE, window=BOX)),
-    "regions2d.locate": (lambda points: regions2d.locate(regions2d.regions_in_window(PLANE, BOX), points), dict(points=np.eye(2))),
-    "walls.distance_to_wall": (walls.distance_to_wall, dict(net=PLANE, x=X)),
-    "walls.wall_distances": (walls.wall_distances, dict(net=PLANE, x=X)),
-    "walls.surrogate_distance": (walls.surrogate_distance, dict(net=PLANE, x=X)),
-    "walls.surrogate_distances": (walls.surrogate_distances, dict(net=PLANE, x=X)),
-    "walls.inscribed_ball": (walls.inscribed_ball, dict(net=PLANE, x=X[0], low=np.array([-4.0, -4.0]), high=np.array([4.0, 4.0]))),
-    "walls.hyperplane_cosines": (walls.hyperplane_cosines, dict(net=PLANE)),
-    "walls.padded_cosines": (walls.padded_cosines, dict(net=PLANE)),
-    "walls.spectral_norms": (walls.spectral_norms, dict(net=PLANE)),
-    "walls.lipschitz_bound": (walls.lipschitz_bound, dict(net=PLANE)),
-    "walls.count_bound": (walls.count_bound, dict(net=PLANE)),
-    "tangent.tangent_kernel": (tangent.tangent_kernel, dict(net=PLANE, x=X, x2=Y)),
-    "tangent.layer_kernels": (tangent.layer_kernels, dict(net=PLANE, x=X, x2=Y)),
-    "tangent.unit_kernels": (tangent.unit_kernels, dict(net=PLANE, x=X, x2=Y)),
-    "tangent.path_kernel": (tangent.path_kernel, dict(net=MLP(PLANE.weights, tuple(0 * b for b in PLANE.biases)), x=X)),
-    "tangent.example_gradients": (tangent.example_gradients, dict(net=PLANE, x=X)),
-    "tangent.descent_direction": (tangent.descent_direction, dict(net=PLANE, x=X, y=Y)),
-    "tangent.preactivation_rates": (tangent.preactivation_rates, dict(net=PLANE, x=X, motion=PLANE)),
-    "tangent.loss_gradient_gram": (tangent.loss_gradient_gram, dict(net=PLANE, x=X, y=Y)),
-    "tangent.gradient_confusion": (tangent.gradient_confusion, dict(net=PLANE, x=X, y=Y)),
-    "tangent.confusion_of_pairs": (
-        lambda net, x, y: tangent.confusion_of_pairs(net, x, y, PAIRS.i, PAIRS.j), dict(net=PLANE, x=X, y=Y)),
-    "infinite.infinite_kernels": (lambda x, x2: infinite.infinite_kernels(x, x2, hidden_layers=3), dict(x=X, x2=Y)),
-    "spectrum.segment_transform": (
-        lambda w: spectrum.segment_transform(regions1d.regions_on_segment(LINE, [-1.0], [1.0]), w), dict(w=np.array([0.0, 5.0]))),
-    "spectrum.window_transform": (
-        lambda k: spectrum.window_transform(regions2d.regions_in_window(PLANE, BOX), k), dict(k=np.array([[0.0, 5.0]]))),
-    "spectrum.radial_bands": (spectrum.radial_bands, dict(cycles=X)),
-    "spectrum.frequency_error": (lambda f, y: spectrum.frequency_error(f, y, (6,)), dict(f=X, y=Y)),
-    "spectrum.patch_frequency_error": (lambda f, y: spectrum.patch_frequency_error(f, y, (6,), 3), dict(f=X, y=Y)),
-    "measures.hamming_of_pairs": (lambda net, x: measures.hamming_of_pairs(net, x, PAIRS), dict(net=PLANE, x=X)),
-    "measures.sampled_regions": (measures.sampled_regions, dict(net=PLANE, x=X)),
-    "measures.dead_count": (measures.dead_count, dict(net=PLANE, x=X)),
-    "moving_walls.wall_velocity": (
-        lambda net, x, y, points: moving_walls.wall_velocity(net, x, y, moving_walls.Walls(points, np.zeros(6, int))),
+    "evaluate": (lambda t: rd.evaluate(rd.regions_on_segment(LINE, [-1.0], [1.0]), t), dict(t=np.array([0.0, 1.0]))),
+    "regions_in_window": (rd.regions_in_window, dict(net=PLANE, window=BOX)),
+    "count_regions": (rd.count_regions, dict(net=PLANE, window=BOX)),
+    "locate": (lambda points: rd.locate(rd.regions_in_window(PLANE, BOX), points), dict(points=np.eye(2))),
+    "distance_to_wall": (rd.distance_to_wall, dict(net=PLANE, x=X)),
+    "wall_distances": (rd.wall_distances, dict(net=PLANE, x=X)),
+    "surrogate_distance": (rd.surrogate_distance, dict(net=PLANE, x=X)),
+    "surrogate_distances": (rd.surrogate_distances, dict(net=PLANE, x=X)),
+    "inscribed_ball": (rd.inscribed_ball, dict(net=PLANE, x=X[0], low=np.array([-4.0, -4.0]), high=np.array([4.0, 4.0]))),
+    "hyperplane_cosines": (rd.hyperplane_cosines, dict(net=PLANE)),
+    "padded_cosines": (rd.padded_cosines, dict(net=PLANE)),
+    "spectral_norms": (rd.spectral_norms, dict(net=PLANE)),
+    "lipschitz_bound": (rd.lipschitz_bound, dict(net=PLANE)),
+    "count_bound": (rd.count_bound, dict(net=PLANE)),
+    "tangent_kernel": (rd.tangent_kernel, dict(net=PLANE, x=X, x2=Y)),
+    "layer_kernels": (rd.layer_kernels, dict(net=PLANE, x=X, x2=Y)),
+    "unit_kernels": (rd.unit_kernels, dict(net=PLANE, x=X, x2=Y)),
+    "path_kernel": (rd.path_kernel, dict(net=MLP(PLANE.weights, tuple(0 * b for b in PLANE.biases)), x=X)),
+    "example_gradients": (rd.example_gradients, dict(net=PLANE, x=X)),
+    "descent_direction": (rd.descent_direction, dict(net=PLANE, x=X, y=Y)),
+    "preactivation_rates": (rd.preactivation_rates, dict(net=PLANE, x=X, motion=PLANE)),
+    "loss_gradient_gram": (rd.loss_gradient_gram, dict(net=PLANE, x=X, y=Y)),
+    "gradient_confusion": (rd.gradient_confusion, dict(net=PLANE, x=X, y=Y)),
+    "confusion_of_pairs": (
+        lambda net, x, y: rd.confusion_of_pairs(net, x, y, PAIRS.i, PAIRS.j), dict(net=PLANE, x=X, y=Y)),
+    "infinite_kernels": (lambda x, x2: rd.infinite_kernels(x, x2, hidden_layers=3), dict(x=X, x2=Y)),
+    "segment_transform": (
+        lambda w: rd.segment_transform(rd.regions_on_segment(LINE, [-1.0], [1.0]), w), dict(w=np.array([0.0, 5.0]))),
+    "window_transform": (
+        lambda k: rd.window_transform(rd.regions_in_window(PLANE, BOX), k), dict(k=np.array([[0.0, 5.0]]))),
+    "radial_bands": (rd.radial_bands, dict(cycles=X)),
+    "frequency_error": (lambda f, y: rd.frequency_error(f, y, (6,)), dict(f=X, y=Y)),
+    "patch_frequency_error": (lambda f, y: rd.patch_frequency_error(f, y, (6,), 3), dict(f=X, y=Y)),
+    "hamming_of_pairs": (lambda net, x: rd.hamming_of_pairs(net, x, PAIRS), dict(net=PLANE, x=X)),
+    "sampled_regions": (rd.sampled_regions, dict(net=PLANE, x=X)),
+    "dead_count": (rd.dead_count, dict(net=PLANE, x=X)),
+    "wall_velocity": (
+        lambda net, x, y, points: rd.wall_velocity(net, x, y, rd.Walls(points, np.zeros(6, int))),
         dict(net=PLANE, x=X, y=Y, points=X)),
-    "moving_walls.births_and_deaths": (
-        moving_walls.births_and_deaths, dict(before=pattern.pattern(PLANE, X), after=pattern.pattern(PLANE, Y))),
-    "moving_walls.region_events": (
-        lambda a, b: moving_walls.region_events(lambda t: init((2, 4, 1), np.random.default_rng(0)), a, b), dict(a=X[0] - 1, b=X[0] + 1)),
-    "trajectories.balances": (trajectories.balances, dict(net=PLANE)),
-    "trajectories.integrate": (trajectories.integrate, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
-    "trajectories.first_layer_flow": (trajectories.first_layer_flow, dict(net=SHALLOW, x=X, y=Y, t=np.array([0.0, 1.0]))),
-    "trajectories.output_layer_flow": (trajectories.output_layer_flow, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
-    "flow.decompose": (lambda net, x, y: flow.decompose(net, x, y, grid=(6,), patch=3, outputs=True), dict(net=PLANE, x=X, y=Y)),
-    "flow.step_split": (lambda net, x, y: flow.step_split(net, x, y, 0.1), dict(net=PLANE, x=X, y=Y)),
-    "flow.change_split": (flow.change_split, dict(net=PLANE, moved=init((2, 5, 4, 2), np.random.default_rng(9)), x=X)),
-    "train.train": (learn, dict(net=PLANE, x=X, y=Y)),
+    "births_and_deaths": (
+        rd.births_and_deaths, dict(before=rd.pattern(PLANE, X), after=rd.pattern(PLANE, Y))),
+    "region_events": (
+        lambda a, b: rd.region_events(lambda t: init((2, 4, 1), np.random.default_rng(0)), a, b), dict(a=X[0] - 1, b=X[0] + 1)),
+    "balances": (rd.balances, dict(net=PLANE)),
+    "integrate": (rd.integrate, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
+    "first_layer_flow": (rd.first_layer_flow, dict(net=SHALLOW, x=X, y=Y, t=np.array([0.0, 1.0]))),
+    "output_layer_flow": (rd.output_layer_flow, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
+    "layer_flow": (lambda net, x, y, t: rd.layer_flow(net, x, y, t, 2, rd.pattern(PLANE, X)), dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
+    "decompose": (lambda net, x, y: rd.decompose(net, x, y, grid=(6,), patch=3, outputs=True), dict(net=PLANE, x=X, y=Y)),
+    "kernel_product": (rd.kernel_product, dict(net=PLANE, x=X, v=Y)),
+    "kernel_spectrum": (lambda net, x: rd.kernel_spectrum(net, x, 2).values, dict(net=PLANE, x=X)),
+    "kernel_moments": (rd.kernel_moments, dict(net=PLANE, x=X)),
+    "layer_curvature": (rd.layer_curvature, dict(net=PLANE, x=X)),
+    "regions_in_encoded_window": (
+        lambda net, window: rd.regions_in_encoded_window(net, rd.PositionalEncoding(1), window), dict(net=WAVES, window=BOX)),
+    "regions_on_triangles": (
+        lambda net, points, inputs: rd.regions_on_triangles(net, points, [[0, 1, 2]], inputs),
+        dict(net=PLANE, points=np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), inputs=X[:3])),
+    "wall_length": (rd.wall_length, dict(net=PLANE, window=BOX)),
+    "crossed_walls": (lambda a, b: rd.crossed_walls(rd.regions_in_window(PLANE, BOX), a, b), dict(a=np.array([0.0, 0.0]), b=np.array([1.0, 1.0]))),
+    "intrinsic_rates": (lambda net, x: rd.intrinsic_rates(net, x, (2, 3)), dict(net=PLANE, x=X)),
+    "mean_by_displacement": (lambda pairs: rd.mean_by_displacement(pairs, (2,)), dict(pairs=np.array([[1.0, 2.0], [3.0, 5.0]]))),
+    "pattern_spectrum": (lambda q, weights: rd.pattern_spectrum(q, (6,), weights=weights), dict(
+        q=rd.pattern(PLANE, X), weights=np.arange(PLANE.weights[0].shape[0] + PLANE.weights[1].shape[0], dtype=float))),
+    "band_means": (rd.band_means, dict(values=X)),
+    "wall_jumps": (
+        lambda net, points, along: rd.wall_jumps(net, rd.Walls(points, np.arange(6)), along=along),
+        dict(net=PLANE, points=X, along=X[0] + 1)),
+    "wall_spectrum": (lambda net, a, b: rd.wall_spectrum(net, a, b, 8, [1, 2]), dict(
+        net=PLANE, a=np.array([0.0, -3.0]), b=np.array([1.0, 4.0]))),
+    "plane_wall_spectrum": (lambda net: rd.plane_wall_spectrum(net, 4, bands=False), dict(net=PLANE)),
+    "step_split": (lambda net, x, y: rd.step_split(net, x, y, 0.1), dict(net=PLANE, x=X, y=Y)),
+    "change_split": (rd.change_split, dict(net=PLANE, moved=init((2, 5, 4, 2), np.random.default_rng(9)), x=X)),
+    "train": (learn, dict(net=PLANE, x=X, y=Y)),
 }
 
 # Those that take NaN, or complex numbers, and mean it; their own tests refuse what they do not.
-OF_THEIR_OWN_KIND = {"spectrum.band_energy", "measures.time_to_half"}
+OF_THEIR_OWN_KIND = {"band_energy", "time_to_half"}
 
 
 def arrays_of(result):
@@ -166,11 +170,13 @@ def call(door, **changes):
 
 
 def test_every_public_function_is_listed_here():
-    for module in (info.name for info in pkgutil.iter_modules(relu_dynamics.__path__)):
-        functions = {name for name, value in vars(importlib.import_module(f"relu_dynamics.{module}")).items()
-                     if inspect.isfunction(value) and value.__module__ == f"relu_dynamics.{module}" and not name.startswith("_")}
-        listed = {door.split(".")[1] for door in {*DOORS, *OF_THEIR_OWN_KIND} if door.startswith(module + ".")}
-        assert functions - listed == INSIDE.get(module, set()), module
+    functions = {name for name in rd.__all__ if inspect.isfunction(getattr(rd, name))}
+    assert functions - {*DOORS, *OF_THEIR_OWN_KIND} == WITHOUT
+
+
+def test_the_package_has_what_it_says_and_nothing_else_in_view():
+    """A star import gives the public names; a name is a function or a type, never one of its modules by accident."""
+    assert len(set(rd.__all__)) == len(rd.__all__) and not any(inspect.ismodule(getattr(rd, name)) for name in rd.__all__)
 
 
 # ------------------------------------------------------------------ odd but meant
@@ -232,74 +238,42 @@ def spoiled(array, value):
     return bad
 
 
-HOSTILE = {
-    "NaN": lambda a: spoiled(a, np.nan), "inf": lambda a: spoiled(a, np.inf), "-inf": lambda a: spoiled(a, -np.inf),
-    "1e300": lambda a: spoiled(a, 1e300), "-1e300": lambda a: spoiled(a, -1e300),
-    "complex": lambda a: a * 1j, "objects": lambda a: a.astype(object), "text": lambda a: a.astype(str), "None": lambda a: None,
-    "ragged": lambda a: [[1.0], [1.0, 2.0]], "an axis too many": lambda a: a[None, None], "a word": lambda a: "x",
-    "dates": lambda a: a.astype(int).astype("datetime64[D]"),
-}
-
-
-@pytest.mark.parametrize(("door", "name"), given(float))
-@pytest.mark.parametrize("how", HOSTILE)
-def test_hostile_numbers_are_refused(door, name, how):
-    if how == "None" and name in ("x2",):
-        return  # x2 = None means x
+@pytest.mark.parametrize(("door", "name"), given(float) + given(bool))
+def test_a_number_that_is_none_is_refused(door, name):
     with pytest.raises(ValueError) as error:
-        call(door, **{name: HOSTILE[how](DOORS[door][1][name])})
+        call(door, **{name: spoiled(DOORS[door][1][name].astype(float), np.nan)})
     assert len(str(error.value)) > 20
-
-
-@pytest.mark.parametrize(("door", "name"), given(bool))
-@pytest.mark.parametrize("how", ["NaN", "complex", "objects", "text", "None", "ragged", "an axis too many"])
-def test_hostile_patterns_are_refused(door, name, how):
-    with pytest.raises(ValueError) as error:
-        call(door, **{name: HOSTILE[how](DOORS[door][1][name].astype(float) if how == "NaN" else DOORS[door][1][name])})
-    assert len(str(error.value)) > 20
-
-
-def with_last_layer(net, W=None, b=None):
-    return MLP((*net.weights[:-1], net.weights[-1] if W is None else W), (*net.biases[:-1], net.biases[-1] if b is None else b))
-
-
-NETS = {
-    "NaN": lambda net: with_last_layer(net, W=spoiled(net.weights[-1], np.nan)),
-    "inf in a bias": lambda net: with_last_layer(net, b=spoiled(net.biases[-1], np.inf)),
-    "1e300": lambda net: with_last_layer(net, W=spoiled(net.weights[-1], 1e300)),
-    "complex": lambda net: with_last_layer(net, W=net.weights[-1] * 1j),
-    "objects": lambda net: with_last_layer(net, W=net.weights[-1].astype(object)),
-    "layers that do not fit": lambda net: with_last_layer(net, W=net.weights[-1].T[:, [0, 0, 0]]),
-    "a bias too many": lambda net: MLP(net.weights, (*net.biases, net.biases[-1])),
-    "no layers": lambda net: MLP((), ()), "no network": lambda net: 3.0, "a list of matrices": lambda net: list(net.weights),
-}
-GROWING = {"growth beyond float64": lambda net: MLP(tuple(1e18 * W for W in net.weights), tuple(1e18 * b for b in net.biases))}
-STORED = {"mlp.flatten", "mlp.unflatten", "files.save"}  # of these the numbers only are asked for
 
 
 @pytest.mark.parametrize(("door", "name"), given(MLP))
-@pytest.mark.parametrize("how", {**NETS, **GROWING})
-def test_hostile_networks_are_refused(door, name, how):
-    if how in GROWING and (door in STORED or name == "motion" or len(DOORS[door][1][name].weights) < 3):
+def test_a_network_with_a_number_that_is_none_is_refused(door, name):
+    net = DOORS[door][1][name]
+    with pytest.raises(ValueError) as error:
+        call(door, **{name: MLP((*net.weights[:-1], spoiled(net.weights[-1], np.nan)), net.biases)})
+    assert len(str(error.value)) > 20
+
+
+@pytest.mark.parametrize(("door", "name"), given(MLP))
+def test_a_network_that_might_overflow_is_refused(door, name):
+    """Where more than its numbers is asked for."""
+    net = DOORS[door][1][name]
+    if door in ("flatten", "unflatten", "save") or name == "motion" or len(net.weights) < 3:
         return
-    with pytest.raises(ValueError) as error:
-        call(door, **{name: {**NETS, **GROWING}[how](DOORS[door][1][name])})
-    assert len(str(error.value)) > 20
+    with pytest.raises(ValueError, match="might grow"):
+        call(door, **{name: MLP(tuple(1e40 * W for W in net.weights), tuple(1e40 * b for b in net.biases))})
 
 
-@pytest.mark.parametrize("scale", [1e-300, 5e-324, 0.0], ids=["1e-300", "subnormal", "zero"])
 @pytest.mark.parametrize(("door", "name"), given(MLP))
-def test_tiny_networks_give_numbers_or_one_clear_error(door, name, scale):
+def test_tiny_networks_give_numbers_or_one_clear_error(door, name):
     """Also where every product underflows."""
     net = DOORS[door][1][name]
-    with np.errstate(under="ignore"):
-        tiny = MLP(*(tuple(part * scale for part in parts) for parts in net))
-    try:
-        result = call(door, **{name: tiny})
-    except (ValueError, ArithmeticError) as error:
-        assert len(str(error)) > 20
-    else:
-        assert all(array.dtype.kind in "bifc" for array in arrays_of(result) if array.dtype.kind != "u" and array.dtype != object)
+    for scale in (1e-300, 5e-324, 0.0):
+        with np.errstate(under="ignore"):
+            tiny = MLP(*(tuple(part * scale for part in parts) for parts in net))
+        try:
+            call(door, **{name: tiny})
+        except (ValueError, ArithmeticError) as error:
+            assert len(str(error)) > 20
 
 
 @pytest.mark.parametrize(("door", "name"), given(float))
@@ -318,56 +292,55 @@ def test_walls_know_no_scale(power):
 
     for net in (PLANE, init((2, 9, 7, 1), np.random.default_rng(6))):
         small = shrunk(net)
-        assert (pattern.pattern(small, X) == pattern.pattern(net, X)).all()
-        segments = [regions1d.regions_on_segment(n, [-2.0, -2.0], [2.0, 1.5]) for n in (net, small)]
-        planes = [regions2d.regions_in_window(n, BOX) for n in (net, small)]
-        balls = [walls.inscribed_ball(n, [0.5, 0.5], 0.0, 1.0, None) for n in (net, small)]
+        assert (rd.pattern(small, X) == rd.pattern(net, X)).all()
+        segments = [rd.regions_on_segment(n, [-2.0, -2.0], [2.0, 1.5]) for n in (net, small)]
+        planes = [rd.regions_in_window(n, BOX) for n in (net, small)]
+        balls = [rd.inscribed_ball(n, [0.5, 0.5], 0.0, 1.0, None) for n in (net, small)]
         np.testing.assert_array_equal(segments[0].t, segments[1].t)
         np.testing.assert_array_equal(planes[0].vertices, planes[1].vertices)
-        np.testing.assert_allclose(walls.wall_distances(small, X), walls.wall_distances(net, X), rtol=1e-12)
+        np.testing.assert_allclose(rd.wall_distances(small, X), rd.wall_distances(net, X), rtol=1e-12)
         np.testing.assert_allclose(balls[1].radius, balls[0].radius, rtol=1e-8)
-        for a, b in zip(walls.hyperplane_cosines(net), walls.hyperplane_cosines(small), strict=True):
+        for a, b in zip(rd.hyperplane_cosines(net), rd.hyperplane_cosines(small), strict=True):
             np.testing.assert_array_equal(a, b)
-    encoded = [regions1d.regions_on_encoded_segment(n, encoding.PositionalEncoding(3), [0.0, 0.1], [1.0, 0.7]) for n in (MAP, shrunk(MAP))]
+    encoded = [rd.regions_on_encoded_segment(n, rd.PositionalEncoding(3), [0.0, 0.1], [1.0, 0.7]) for n in (MAP, shrunk(MAP))]
     np.testing.assert_array_equal(encoded[0].t, encoded[1].t)
 
 
-def test_a_unit_that_is_zero_everywhere_makes_no_pieces(monkeypatch):
-    """With no weights and no bias, under an encoding, and one that cancels up to rounding is refused before memory is gone."""
-    enc, ends = encoding.PositionalEncoding(3), ([0.0, 0.1], [1.0, 0.7])
+def test_a_unit_that_is_zero_everywhere_makes_no_pieces():
+    """With no weights and no bias, under an encoding; and one that cancels up to rounding is undecided throughout."""
+    enc, ends = rd.PositionalEncoding(3), ([0.0, 0.1], [1.0, 0.7])
     dead = MLP((np.vstack([MAP.weights[0], 0 * MAP.weights[0][:1]]), np.hstack([MAP.weights[1], np.ones((2, 1))])),
                (np.append(MAP.biases[0], 0.0), MAP.biases[1]))
-    np.testing.assert_array_equal(regions1d.regions_on_encoded_segment(dead, enc, *ends).t, regions1d.regions_on_encoded_segment(MAP, enc, *ends).t)
-    nearly = encoding.FourierFeatures([[1.0], [1.0 + 2.0**-50]])
+    np.testing.assert_array_equal(rd.regions_on_encoded_segment(dead, enc, *ends).t, rd.regions_on_encoded_segment(MAP, enc, *ends).t)
+    nearly = rd.FourierFeatures([[1.0], [1.0 + 2.0**-50]])
     cancels = MLP((np.array([[1.0, 0.0, -1.0, 0.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
-    monkeypatch.setattr(regions1d, "MAX_OPEN", 2**18)  # sooner than memory asks for
-    with pytest.raises(ArithmeticError, match="within rounding"):
-        regions1d.regions_on_encoded_segment(cancels, nearly, [0.0], [1.0])
+    pieces = rd.regions_on_encoded_segment(cancels, nearly, [0.0], [1.0])
+    assert pieces.t.tolist() == [0, 1] and pieces.uncertified.tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize(("door", "limit", "what"), [
-    ("tangent.tangent_kernel", 143, r"K would have shape \(6, 6, 2, 2\), 144 numbers"), ("tangent.layer_kernels", 863, r"\(3, 2, 6, 6, 2, 2\)"),
-    ("tangent.unit_kernels", 1583, "unit_kernels"), ("tangent.example_gradients", 587, r"\(6, 2, 49\)"),
-    ("tangent.loss_gradient_gram", 35, "Gram"), ("tangent.gradient_confusion", 35, "confusion"), ("infinite.infinite_kernels", 35, "a kernel"),
-    ("walls.wall_distances", 53, "distances"), ("walls.surrogate_distances", 53, "distances"), ("walls.padded_cosines", 80, "padded"),
-    ("flow.decompose", 35, "all pairs"), ("flow.decompose", 191, "output splits"),
-    ("regions1d.regions_on_encoded_segment", 20, "coefficients of a layer"),
-    ("regions1d.regions_on_encoded_segment", 80, "coefficients of a layer on its pieces"),
+    ("tangent_kernel", 143, r"K would have shape \(6, 6, 2, 2\), 144 numbers"), ("layer_kernels", 863, r"\(3, 2, 6, 6, 2, 2\)"),
+    ("unit_kernels", 1583, "unit_kernels"), ("example_gradients", 587, r"\(6, 2, 49\)"),
+    ("loss_gradient_gram", 35, "Gram"), ("gradient_confusion", 35, "confusion"), ("infinite_kernels", 35, "a kernel"),
+    ("wall_distances", 53, "distances"), ("surrogate_distances", 53, "distances"), ("padded_cosines", 80, "padded"),
+    ("decompose", 35, "all pairs"), ("decompose", 191, "output splits"),
+    ("regions_on_encoded_segment", 20, "coefficients of a layer"),
+    ("regions_on_encoded_segment", 80, "coefficients of a layer on its pieces"),
 ])
 def test_answers_too_large_for_memory_are_refused_before_they_are_made(door, limit, what, monkeypatch):
-    monkeypatch.setattr(mlp, "MAX_ENTRIES", limit)
+    monkeypatch.setattr(checks, "MAX_ENTRIES", limit)
     with pytest.raises(ValueError, match=what + rf".*more than the {limit} allowed"):
         call(door)
-    if "regions1d" not in door:
-        monkeypatch.setattr(mlp, "MAX_ENTRIES", limit + 1 if limit != 35 or "flow" not in door else 10**6)
+    if door != "regions_on_encoded_segment":
+        monkeypatch.setattr(checks, "MAX_ENTRIES", limit + 1 if limit != 35 or door != "decompose" else 10**6)
         call(door)
 
 
 @pytest.mark.parametrize("call_with", [
-    lambda other: spectrum.segment_transform(other, [1.0]), lambda other: spectrum.window_transform(other, [[1.0, 0.0]]),
-    lambda other: regions1d.evaluate(other, [0.5]), lambda other: regions2d.locate(other, [[0.0, 0.0]]), regions2d.neighbours,
-    moving_walls.edge_midpoints, lambda other: moving_walls.breakpoints(other, [0.0], [1.0]),
-    lambda other: moving_walls.wall_velocity(PLANE, X, Y, other)])
+    lambda other: rd.segment_transform(other, [1.0]), lambda other: rd.window_transform(other, [[1.0, 0.0]]),
+    lambda other: rd.evaluate(other, [0.5]), lambda other: rd.locate(other, [[0.0, 0.0]]), rd.neighbours,
+    rd.edge_midpoints, lambda other: rd.breakpoints(other, [0.0], [1.0]),
+    lambda other: rd.wall_velocity(PLANE, X, Y, other)])
 @pytest.mark.parametrize("other", [None, (np.zeros((1, 2)), np.zeros(1, int)), "pieces"])
 def test_what_comes_of_no_enumeration_is_refused(call_with, other):
     with pytest.raises(ValueError, match="must be (Pieces|EncodedPieces|Regions|Walls).* Got "):
@@ -375,15 +348,15 @@ def test_what_comes_of_no_enumeration_is_refused(call_with, other):
 
 
 @pytest.mark.parametrize("call_with", [
-    lambda odd: measures.hamming_of_pairs(PLANE, X, odd), lambda odd: measures.time_to_half([0, 1], odd),
-    lambda odd: moving_walls.region_events(odd, [0.0], [1.0]),
-    lambda odd: moving_walls.region_events(lambda s: LINE, [0.0], [1.0], resolution=odd),
-    lambda odd: regions2d.draw(odd, regions2d.regions_in_window(PLANE, BOX)), lambda odd: regions2d.draw(Figure().subplots(), odd),
-    *(lambda odd, name=name: regions2d.draw(Figure().subplots(), regions2d.regions_in_window(PLANE, BOX), **{name: odd})
+    lambda odd: rd.hamming_of_pairs(PLANE, X, odd), lambda odd: rd.time_to_half([0, 1], odd),
+    lambda odd: rd.region_events(odd, [0.0], [1.0]),
+    lambda odd: rd.region_events(lambda s: LINE, [0.0], [1.0], resolution=odd),
+    lambda odd: rd.draw(odd, rd.regions_in_window(PLANE, BOX)), lambda odd: rd.draw(Figure().subplots(), odd),
+    *(lambda odd, name=name: rd.draw(Figure().subplots(), rd.regions_in_window(PLANE, BOX), **{name: odd})
       for name in ("colour", "linewidth")),
-    lambda odd: signals.elevation((4, 4), odd), lambda odd: signals.random_image(odd, np.random.default_rng(0)),
-    lambda odd: files.save(odd, PLANE), files.load,
-    train.sgd, lambda odd: train.adam(0.1, odd), lambda odd: train.adam(0.1, epsilon=odd)])
+    lambda odd: rd.elevation((4, 4), odd), lambda odd: rd.random_image(odd, np.random.default_rng(0)),
+    lambda odd: rd.save(odd, PLANE), rd.load,
+    rd.sgd, lambda odd: rd.adam(0.1, odd), lambda odd: rd.adam(0.1, epsilon=odd)])
 @pytest.mark.parametrize("odd", [None, object(), {}, [[1j]], np.array(["a"]), 10**400, (1.5, 2)],
                          ids=["None", "object", "dict", "complex", "text", "huge", "tuple"])
 def test_what_is_of_another_kind_is_refused_by_name(call_with, odd):

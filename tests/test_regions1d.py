@@ -1,21 +1,28 @@
 """Pieces of a network along a segment and along a segment of encoded inputs: T2, T38, T39."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from relu_dynamics import specification as spec
 from relu_dynamics.encoding import (
     Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies,
 )
 from relu_dynamics.mlp import MLP, flatten, forward, hidden_units, init, predict, unflatten
 from relu_dynamics.patterns import pattern
 from relu_dynamics.regions1d import evaluate, regions_on_encoded_segment, regions_on_segment
+from relu_dynamics.testing import (
+    exact_nets, exact_pieces, gaussian_nets, halves, lattice_nets, nets_with_walls_through,
+    rational,
+)
 from tests.near_degenerate import FAMILIES
 from tests.near_degenerate import draw as draw_near_degenerate
-from tests.oracles import exact_pieces
-from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, nets_with_walls_through, twins
+from tests.oracles import exact_encoded_preactivations
+from tests.strategies import twins
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -31,8 +38,19 @@ def with_segment(draw, nets):
     return net, a, b
 
 
+def fields(pieces):
+    return vars(pieces).values()
+
+
 def middles(pieces):
     return (pieces.t[:-1] + pieces.t[1:]) / 2
+
+
+def assert_wider_than_the_tolerance_is_exact(pieces, net, a, b):
+    """Its breakpoints are off by less than half of the tolerance each, so its middle has its pattern."""
+    for low, high, exact, *_ in exact_pieces(net, a, b):
+        if high - low > pieces.tolerance:
+            assert tuple(pieces.pattern[np.searchsorted(pieces.t, float((low + high) / 2)) - 1].tolist()) == exact
 
 
 # ------------------------------------------------------------- along a segment
@@ -44,8 +62,8 @@ def test_pieces_are_the_rational_pieces(drawn):
     net, a, b = drawn
     pieces, exact = regions_on_segment(net, a, b), exact_pieces(net, a, b)
     event(f"{min(len(exact), 5)} pieces")
-    assert [tuple(q) for q in pieces.pattern.tolist()] == [pattern for _, _, pattern in exact]
-    assert_allclose(pieces.t, [0.0, *(float(end) for _, end, _ in exact)], rtol=0, atol=1e-12)
+    assert [tuple(q) for q in pieces.pattern.tolist()] == [pattern for _, _, pattern, *_ in exact]
+    assert_allclose(pieces.t, [0.0, *(float(end) for _, end, *_ in exact)], rtol=0, atol=1e-12)
     assert pieces.t[0] == 0 and pieces.t[-1] == 1
 
 
@@ -67,10 +85,40 @@ def test_near_degenerate_networks_are_right_on_pieces_wider_than_the_tolerance(d
     noise = np.random.default_rng(seed).normal(size=flatten(net).size) * 10.0**-digits
     net = unflatten(flatten(net) + noise, net)
     pieces = regions_on_segment(net, a, b)
-    for low, high, exact in exact_pieces(net, a, b):
-        if high - low > 4 * pieces.tolerance + 1e-12:
-            found = pieces.pattern[np.searchsorted(pieces.t, float((low + high) / 2)) - 1]
-            assert tuple(found.tolist()) == exact
+    assert_wider_than_the_tolerance_is_exact(pieces, net, a, b)
+
+
+@given(st.integers(1, 3), st.integers(1, 3), st.floats(-2, 8), st.floats(0, 10), st.booleans(), seeds)
+def test_patterns_are_exact_wherever_the_segment_lies_and_however_short_it_is(d, depth, size, digits, dyadic, seed):
+    """Offsets to 1e8, lengths to 1e-10, walls of every layer through the segment, half of them through its middle:
+    what is wider than the tolerance has its rational pattern."""
+    rng = np.random.default_rng(seed)
+    widths = [d, *rng.integers(1, 6, depth), 1]
+    draw = (lambda shape: np.round(2 * rng.normal(size=shape)) / 2) if dyadic else (lambda shape: rng.normal(size=shape))
+    net = MLP(tuple(draw(shape) for shape in zip(widths[1:], widths, strict=False)), tuple(np.zeros(m) for m in widths[1:]))
+    a = draw(d) * 10.0**size
+    b = np.nextafter(a + 10.0**-digits * draw(d), np.inf)
+    for l in range(depth):  # each layer's walls through places on the segment
+        for u, t in enumerate(np.where(rng.integers(2, size=widths[l + 1]), 0.5, rng.uniform(size=widths[l + 1]))):
+            point = rational(a) + Fraction(t) * (rational(b) - rational(a))
+            net.biases[l][u] = -float(spec.forward(rational(net), point).z[l][u])
+    pieces = regions_on_segment(net, a, b)
+    assert_wider_than_the_tolerance_is_exact(pieces, net, a, b)
+
+
+def test_a_level_unit_within_rounding_of_zero_leaves_nothing_certain():
+    """z = 0.1 (x - y) - 2e7 is 1e-9 along x = y + 2e8, for 0.1 is rounded up; computed it is 0."""
+    net = MLP((np.array([[0.1, -0.1]]), np.ones((1, 1))), (np.array([-2e7]), np.zeros(1)))
+    assert exact_pieces(net, np.array([3e8, 1e8]), np.array([3e8 + 1, 1e8 + 1]))[0][2] == (True,)
+    assert regions_on_segment(net, [3e8, 1e8], [3e8 + 1, 1e8 + 1]).tolerance >= 1
+    assert regions_on_segment(net, [1.0, 1.0], [2.0, 2.0]).tolerance < 1e-13
+
+
+def test_two_walls_far_from_the_origin_are_not_told_apart():
+    """Their exact order is the other one; they are 4e-11 apart, and the sums that place them are of size 1e6."""
+    net = MLP((np.array([[0.13944365053584212], [0.5831987298227447]]), np.ones((1, 2))), (np.array([-139443.7019210085, -583198.9447322343]), np.zeros(1)))
+    first, second, _ = (piece.end for piece in exact_pieces(net, [1e6], [1e6 + 1]))
+    assert regions_on_segment(net, [1e6], [1e6 + 1]).tolerance > second - first > 0
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
@@ -81,9 +129,7 @@ def test_nearly_coincident_walls_hide_no_piece_wider_than_the_tolerance(family):
         _, net = draw_near_degenerate(rng, family)
         a, b = (np.array([-1.0, rng.integers(-4, 5) / 4]), np.array([1.0, rng.integers(-4, 5) / 4])) if k % 2 else rng.uniform(-1, 1, (2, 2))
         pieces = regions_on_segment(net, a, b)
-        for low, high, exact in exact_pieces(net, a, b):
-            if high - low > 4 * pieces.tolerance + 1e-12:
-                assert tuple(pieces.pattern[np.searchsorted(pieces.t, float((low + high) / 2)) - 1].tolist()) == exact
+        assert_wider_than_the_tolerance_is_exact(pieces, net, a, b)
 
 
 @given(with_segment(st.one_of(exact_nets(), gaussian_nets())))
@@ -121,10 +167,11 @@ def test_a_wall_left_to_a_breakpoint_beside_it_counts_in_the_tolerance():
 
 @pytest.mark.parametrize("x", [0.0, 10.0, -7.0])
 def test_a_wall_is_placed_as_well_as_rounding_and_the_slope_of_its_unit_allow(x):
-    """z = 4 (x - x0 - 1/2) = 4 t - 2: its sums are up to 6, its slope 4, the place itself is rounded, and a piece has a wall on either side;
-    a unit that is nowhere near 0 hides nothing, however flat."""
+    """z = 4 (x - x0 - 1/2) = 4 t - 2, x0 <= x <= x0 + 1: its terms are up to 4 |x| and 4 (x0 + 1/2), its slope 4, the place itself is
+    rounded, and a piece has a wall on either side; a unit that is nowhere near 0 hides nothing, however flat."""
     net = MLP((np.array([[4.0], [1e-6]]), np.ones((1, 2))), (np.array([-4 * (x + 0.5), 1 - 1e-6 * x]), np.zeros(1)))
-    assert_allclose(regions_on_segment(net, [x], [x + 1]).tolerance, 2e-14 * (6 / 4 + 1), rtol=1e-9)
+    terms = 4 * max(abs(x), abs(x + 1)) + 4 * abs(x + 0.5)
+    assert_allclose(regions_on_segment(net, [x], [x + 1]).tolerance, 2e-14 * (terms / 4 + 1), rtol=1e-9)
 
 
 @pytest.mark.parametrize(("W", "b", "on"), [([1.0, 0.0], 2.0**-20 - 2.0**-51, [0, 0, 1]), ([0.0, -1.0], -(2.0**-51), [1, 1, 0])])
@@ -292,19 +339,142 @@ def test_every_breakpoint_that_fine_sampling_finds_is_found():
     assert len(pieces.uncertified) == 0
 
 
-def test_a_tangency_is_reported_and_not_guessed():
-    """z = sin(2 pi t) - 1 touches 0 at t = 1/4 without a sign change that rounding could confirm or exclude."""
-    net = MLP((np.array([[1.0, 0.0]]), np.ones((1, 1))), (np.array([-1.0]), np.zeros(1)))
-    pieces = regions_on_encoded_segment(net, FourierFeatures([[1.0]]), [0.0], [1.0])
-    assert len(pieces.uncertified) >= 1 and (pieces.uncertified_unit == 0).all()
-    assert (np.abs(pieces.uncertified - 0.25) < 1e-6).all()
+# ------------------------------------------ what rounding decides, and what it does not
 
 
-def test_a_tangency_in_the_second_layer_is_reported_as_that_of_its_unit():
+def decided(pieces, t):
+    """Those of the places t that lie in no uncertified interval, and farther than the tolerance from every breakpoint."""
+    sure = np.abs(t[:, None] - pieces.t[1:-1]).min(axis=1, initial=np.inf) > pieces.tolerance
+    return t[sure & ~((pieces.uncertified[:, 0] <= t[:, None]) & (t[:, None] <= pieces.uncertified[:, 1])).any(axis=1)]
+
+
+def assert_exact(net, encoding, a, b, t):
+    """The pieces have the exact patterns at all places t that are decided, and right beside what is not."""
+    pieces = regions_on_encoded_segment(net, encoding, a, b)
+    beside = np.append(pieces.t[-4:-1] - 1.01 * pieces.tolerance, pieces.t[1:4] + 1.01 * pieces.tolerance)
+    for place in decided(pieces, np.clip(np.concatenate([t, beside, pieces.uncertified[:4].ravel()]), 0, 1)):
+        z = exact_encoded_preactivations(net, encoding, a, b, place)
+        listed = pieces.pattern[min(np.searchsorted(pieces.t, place, side="right") - 1, len(pieces) - 1)]
+        assert ((z > 0) == listed)[np.abs(z) > 1e-40].all()  # sines are off by 2^-200
+    return pieces
+
+
+def in_layer(depth, W, c):
+    """A network whose unit at index 2 depth is z = W.columns + c: in the first hidden layer, or in the second, above two units that are always on."""
+    if depth == 0:
+        return MLP((W[None], np.ones((1, 1))), (np.array([c]), np.zeros(1)))
+    shift = 2.0 ** np.ceil(np.log2(2 * np.abs(W).sum() + 1))
+    return MLP((np.stack([W, W]) / 2, np.ones((1, 2)), np.ones((1, 1))), (np.full(2, shift), np.array([-2 * shift + c]), np.zeros(1)))
+
+
+@example(0, 1, 1, 0, [0.0, 1.0])
+@example(0, -1, 1, 11, [0.0, 1.0])
+@given(st.integers(-40, 40), st.sampled_from([-1, 1]), st.sampled_from([-1, 1]), st.integers(0, 11), st.sampled_from([[0.0, 1.0], [-0.3, 0.7], [0.25, 0.375]]))
+def test_all_zeros_of_a_wave_that_nearly_touches_zero_are_listed_or_uncertified(k, side, sign, l, ends):
+    """z = side (1 - k 2^-53 + sign sin(2^(l+1) pi x)) is 0 where sin is 1 - k 2^-53 in size: in pairs about every touch, or never;
+    and what is listed is a zero or uncertified."""
+    c, cycles = 1 - k * 2.0 ** (-53 if k > 0 else -52), 2.0**l
+    net = MLP((np.array([[side * sign, 0.0]]), np.ones((1, 1))), (np.array([side * c]), np.zeros(1)))
+    pieces = regions_on_encoded_segment(net, FourierFeatures([[cycles]]), ends[:1], ends[1:])
+    touch = (np.arange(np.floor(ends[0] * cycles) - 1, np.ceil(ends[1] * cycles) + 1) - sign / 4) / cycles
+    half = 2 * np.arcsin(np.sqrt(max(0, 1 - c) / 2)) / (2 * np.pi * cycles)
+    zeros = (np.concatenate([touch - half, touch + half][: 2 * (k > 0)] or [[]]) - ends[0]) / (ends[1] - ends[0])
+    zeros = zeros[(zeros > 0) & (zeros < 1)]
+    assert len(decided(pieces, zeros)) == 0
+    w = 2 * np.pi * cycles * (ends[1] - ends[0])  # z is w^2 t^2 / 2 beside a touch, and its error grows as 1 + w
+    assert (np.diff(pieces.uncertified, axis=1) < 1e-6 * np.sqrt(1 + w) / w).all()
+    at_ends = pieces.uncertified[(pieces.uncertified == [0, 1]).any(axis=1)]
+    assert not ((at_ends[:, 0] <= pieces.t[1:-1, None]) & (pieces.t[1:-1, None] <= at_ends[:, 1])).any()
+    for listed in pieces.t[1:-1]:
+        uncertain = (pieces.uncertified[:, 0] <= listed) & (listed <= pieces.uncertified[:, 1])
+        assert uncertain.any() or np.abs(zeros - listed).min(initial=np.inf) <= pieces.tolerance
+
+
+@given(st.integers(1, 3), st.sampled_from([0, 1, 2, 5, 9, 12]), st.booleans(), st.sampled_from([0, 1]), seeds)
+def test_where_waves_nearly_touch_zero_patterns_are_exact_or_uncertified(waves, l, dyadic, depth, seed):
+    """One to three waves, and a bias that makes an extremum of their sum 0 but for a few roundings."""
+    rng = np.random.default_rng(seed)
+    encoding = PositionalEncoding(l + 1) if dyadic else FourierFeatures(rng.normal(size=(waves, 1)) * 2.0**l)
+    W = np.zeros(encoding.columns(1))
+    W[rng.choice(len(W), min(waves, len(W)), replace=False)] = rng.choice([-2, -1, -0.5, 0.5, 1, 2], min(waves, len(W)))
+    a, b = (np.zeros(1), np.ones(1)) if rng.integers(2) else np.sort(rng.uniform(-1, 1, (2, 1)), axis=0)
+    span = min(1, 4 / np.abs(encoding.frequencies_in(1) * (b - a)).max())
+    t = rng.uniform(0, 1 - span) + span * np.linspace(0, 1, 201)
+    sums = encoding(a + t[:, None] * (b - a)) @ W
+    extrema = 1 + np.flatnonzero(np.diff(np.sign(np.diff(sums))))
+    assume(len(extrema))
+    near = t[rng.choice(extrema, 3)]
+    for width in span / 200 * 0.5 ** np.arange(24):  # the best of three, closer and closer
+        tries = near + width * np.array([[-1], [0], [1]])
+        values = (encoding(a + tries.reshape(-1, 1) * (b - a)) @ W).reshape(3, -1)
+        side = np.sign(values[1] - values[[0, 2]].mean(axis=0))
+        near = tries[(side * values).argmax(axis=0), np.arange(3)]
+    c = -float(exact_encoded_preactivations(in_layer(0, W, 0.0), encoding, a, b, near[0])[0])
+    c += c * rng.integers(-20, 21) * 2.0**-52
+    assert_exact(in_layer(depth, W, c), encoding, a, b, np.concatenate([near, near - 1e-9 * span, near + 1e-6 * span, rng.uniform(size=1)]))
+
+
+@pytest.mark.parametrize("start", [-0.3, -0.5, -0.123456])
+@pytest.mark.parametrize(("sines", "cosines", "c", "pieces"), [
+    ([2, -1, 0], [0, 0, 0], 0, 2),              # 2 sin x (1 - cos x), which is as x^3
+    ([0, 0, 0], [-2, 0.5, 0], 1.5, 1),          # (1 - cos x)^2
+    ([1.25, -1, 0.25], [0, 0, 0], 0, 2),        # sin x (1 - cos x)^2
+    ([0, 0, 0], [-3.75, 1.5, -0.25], 2.5, 1),   # (1 - cos x)^3
+])
+def test_a_multiple_zero_is_one_uncertified_interval(start, sines, cosines, c, pieces):
+    W = np.stack([sines, cosines], axis=1).reshape(1, -1).astype(float)
+    found = regions_on_encoded_segment(MLP((W, np.ones((1, 1))), (np.array([c]), np.zeros(1))), FourierFeatures([[0.5], [1.0], [1.5]]), [start], [start + 1])
+    assert len(found) == pieces and len(found.uncertified) == 1 and found.uncertified_unit.tolist() == [0]
+    low, high = found.uncertified[0]
+    assert low < -start < high and high - low < 0.1 and found.pattern[-1].all()
+    assert (found.uncertified[0, 0] <= found.t[1:-1]).all() and (found.t[1:-1] <= found.uncertified[0, 1]).all()
+
+
+@given(st.integers(1, 3), st.sampled_from([0.0, 1.0, 1e3, 1e8]), st.floats(0, 10), seeds)
+def test_encoded_patterns_are_exact_far_from_the_origin_and_on_short_segments(depth, offset, digits, seed):
+    """Beyond the tolerance, which grows as the segment shrinks, but not with the distance; a unit of the last layer is 0 inside."""
+    rng = np.random.default_rng(seed)
+    encoding = [PositionalEncoding(3), SharedFrequencies(1, 2), FourierFeatures(rng.normal(size=(2, 1)))][rng.integers(3)]
+    net = init([encoding.columns(1), *rng.integers(1, 6, depth), 1], rng)
+    a = np.array([offset + rng.uniform()])
+    b = np.nextafter(a + 10.0**-digits, np.inf)
+    t = rng.uniform(size=1)
+    net.biases[-2][0] -= float(exact_encoded_preactivations(net, encoding, a, b, t[0])[-len(net.biases[-2])])
+    assert_exact(net, encoding, a, b, np.concatenate([t, t - 1e-6, t + 1e-2, rng.uniform(size=2)]))
+
+
+@given(st.floats(0, 9), st.integers(0, 3), seeds)
+def test_rounding_that_one_layer_inherits_from_another_is_counted(digits, l, seed):
+    """h = A s + (1 - A) s = s, s = 2 + sin(2^l pi x), on everywhere, is off by A roundings; the next layer sees s alone.  Along an encoded
+    segment, and along a plain one far from the origin, h is 3 + w (x - x0), x0 from A on."""
+    rng = np.random.default_rng(seed)
+    A, (a, c) = 10.0**digits, rng.uniform(size=(2, 1))
+    last = np.array([-1.5 - c[0]])
+    encoded = MLP((np.array([[A, 0, 1 - A, 0]]), np.ones((1, 1)), np.ones((1, 1))), (np.full(1, 2.0), last, np.zeros(1)))
+    assert_exact(encoded, SharedFrequencies(l, 2), a, a + 1, rng.uniform(size=2))
+    W, shift = rng.uniform(0.5, 2, (2, 1)), A * rng.uniform(1, 2)
+    plain = MLP((W, np.eye(2), np.ones((1, 2))), (3 - W[:, 0] * shift, np.zeros(2), np.zeros(1)))
+    middle = spec.forward(rational(plain), rational(np.array([shift + 0.5]))).z[1]
+    plain.biases[1][:] = A * 1e-16 * rng.normal(size=2) - middle.astype(float)
+    pieces = regions_on_segment(plain, [shift], [shift + 1])
+    assert_wider_than_the_tolerance_is_exact(pieces, plain, np.array([shift]), np.array([shift + 1]))
+
+
+@given(st.sampled_from([-1.0, 1.0]), st.sampled_from([0.5, 3.0, 5.3]), st.floats(-1, 1))
+def test_a_unit_fed_by_one_other_switches_with_it(sign, cycles, start):
+    """max(s, 0), or its negative, is exactly 0 on half of the pieces, and nothing is uncertified."""
+    net = MLP((np.array([[1.0, 0.0]]), np.array([[sign]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1), np.zeros(1)))
+    pieces = regions_on_encoded_segment(net, FourierFeatures([[cycles]]), [start], [start + 1])
+    assert_array_equal(pieces.pattern[:, 1], pieces.pattern[:, 0] & (sign > 0))
+    assert len(pieces.uncertified) == 0 and (np.diff(pieces.pattern[:, 0]) != 0).all()
+
+
+def test_an_uncertified_interval_in_the_second_layer_is_that_of_its_unit():
     """h = sin(2 pi t) + 2 is on everywhere, and the fourth unit is h - 3."""
     net = MLP((np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.ones((1, 2))), (np.full(2, 2.0), np.array([1.0, -3.0]), np.zeros(1)))
     pieces = regions_on_encoded_segment(net, FourierFeatures([[1.0]]), [0.0], [1.0])
-    assert len(pieces.uncertified) == len(pieces.uncertified_unit) >= 1 and (pieces.uncertified_unit == 3).all()
+    assert len(pieces) == len(pieces.uncertified) == 1 and pieces.uncertified_unit.tolist() == [3]
+    assert pieces.uncertified[0, 0] < 0.25 < pieces.uncertified[0, 1]
 
 
 @given(seeds)
@@ -322,7 +492,7 @@ def test_a_segment_moved_by_whole_periods_has_the_same_pieces_to_the_bit(seed, s
     """sin and cos of 2^l pi x have the period 2, and whole turns are taken off exactly."""
     net, (a, b) = init([6, 7, 5, 1], np.random.default_rng(seed)), np.array([[3.0], [17.0]]) / 16
     there, here = (regions_on_encoded_segment(net, PositionalEncoding(3), a + by, b + by) for by in (shift, 0.0))
-    for ours, theirs in zip(there, here, strict=True):
+    for ours, theirs in zip(fields(there), fields(here), strict=True):
         assert_array_equal(ours, theirs)
 
 
@@ -401,7 +571,7 @@ def test_coordinates_only_stretch_the_segment(drawn):
     net, a, b = drawn
     encoded = regions_on_encoded_segment(net, Coordinates(-2, 2), (a + 2) / 4, (b + 2) / 4)
     plain = regions_on_segment(net, a, b)
-    for ours, theirs in zip(encoded, plain, strict=True):
+    for ours, theirs in zip(fields(encoded), fields(plain), strict=True):
         assert_array_equal(ours, theirs)
 
 
@@ -429,6 +599,13 @@ NET = MLP((np.eye(2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))
 def test_bad_input_gives_one_clear_error(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_pieces_are_as_long_as_they_are_many_and_print_in_one_line():
+    pieces = regions_on_segment(NET, [-1, -1], [1, 2])
+    encoded = regions_on_encoded_segment(NET, PositionalEncoding(1), [0.1], [1.1])
+    assert (len(pieces), len(encoded)) == (3, 3)
+    assert (repr(pieces), repr(encoded)) == ("Pieces(3 pieces, 2 units)", "EncodedPieces(3 pieces, 2 units, 0 uncertified)")
 
 
 def test_patterns_have_one_column_per_hidden_unit():

@@ -30,9 +30,8 @@ from relu_dynamics.regions2d.regions import assemble
 from relu_dynamics.regions2d.start import window_start
 from relu_dynamics.regions2d.unit_by_unit import unit_by_unit
 from relu_dynamics.regions2d.window import MAX_REGIONS, most_regions
+from relu_dynamics.testing import exact_area, exact_nets, exact_regions, gaussian_nets, halves
 from tests.near_degenerate import FAMILIES, draw as draw_near_degenerate, judge
-from tests.oracles import exact_area, exact_regions
-from tests.strategies import exact_nets, gaussian_nets, halves
 
 BOX = ((-1.0, 1.0), (-1.0, 1.0))
 TRIANGLE = [(-1.0, -1.0), (1.5, -0.5), (0.0, 1.25)]
@@ -473,6 +472,7 @@ def test_more_regions_than_allowed_are_refused():
 
 @pytest.mark.parametrize("arguments, problem", [
     ((init([3, 4, 1], np.random.default_rng(0)), BOX), "two inputs"),
+    ((init([1, 4, 1], np.random.default_rng(0)), BOX), "two inputs.*regions_on_segment"),
     ((init([2, 4, 1], np.random.default_rng(0)), ((0, 0), (1, 2))), "window must"),
     (((np.zeros((1, 2)),), BOX), "net must"),
 ])

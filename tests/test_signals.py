@@ -4,14 +4,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics.signals import (
     PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, random_image, tones,
 )
-from tests.strategies import halves
+from relu_dynamics.testing import halves
 
 small = st.integers(1, 7)
 
@@ -110,6 +110,23 @@ def test_photograph_at_full_size_is_the_file_and_a_square_is_its_centre():
     assert_allclose(photograph(64), full[44:556].reshape(64, 8, 64, 8, 3).mean(axis=(1, 3)), rtol=0, atol=1e-14)
 
 
+PORTRAIT = photograph((600, 512))
+
+
+@example(49, 49)
+@example(75, 64)
+@example(1, 512)
+@settings(max_examples=8)  # the file is read every time
+@given(st.integers(1, 512), st.integers(1, 512))
+def test_an_image_is_the_average_of_its_largest_centred_part_of_that_shape(height, width):
+    """In rational arithmetic; of a square of 512 columns none is left out."""
+    scale = min(Fraction(600, height), Fraction(512, width))
+    rows, columns = int(scale * height), int(scale * width)
+    assert columns == 512 if height * 512 <= width * 600 else rows == 600
+    top, left = (600 - rows) // 2, (512 - columns) // 2
+    assert_array_equal(photograph((height, width)), area_average(PORTRAIT[top : top + rows, left : left + columns], (height, width)))
+
+
 def test_brain_is_a_smooth_picture_with_a_dark_margin():
     """Byte order cannot be told from the picture: all values are below 256, so swapping only scales them."""
     image = brain(256)
@@ -175,6 +192,11 @@ def test_one_sample_is_a_signal_and_one_pixel_an_image():
         (lambda: eeg(0, 801), "must not exceed"),
         (lambda: area_average(np.ones((4, 4, 1)), (5, 4)), "must not exceed"),
         (lambda: area_average(np.ones((4, 4, 1)), (2,)), "shape must be"),
+        (lambda: area_average(np.ones(8), (4,)), r"shape must be .*signal\[\.\.\., None\]"),
+        (lambda: area_average(np.ones((8, 8)), 4), r"shape must be .*signal\[\.\.\., None\]"),
+        (lambda: area_average(np.ones((8, 8)), (4, 4)), r"shape must be .*signal\[\.\.\., None\]"),
+        (lambda: area_average(np.zeros((2**17, 1)), (2**16,)), "the overlaps of old and new samples would have shape"),
+        (lambda: tones(np.zeros(2**16), np.ones(2**15), np.ones(2**15)), "the tones would have shape"),
     ],
 )
 def test_bad_input_gives_one_clear_error(call, message):

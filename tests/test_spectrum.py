@@ -1,10 +1,11 @@
 """Exact Fourier transforms, and errors per frequency, globally and per patch: T33-T35."""
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial import Delaunay
@@ -14,11 +15,12 @@ from relu_dynamics import spectrum
 from relu_dynamics.mlp import MLP, predict
 from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import regions_in_window
+from relu_dynamics.signals import radial_bands
 from relu_dynamics.spectrum import (
-    band_energy, frequency_error, patch_frequency_error, radial_bands, segment_transform,
+    band_energy, frequency_error, patch_frequency_error, segment_transform,
     window_transform,
 )
-from tests.strategies import gaussian_nets
+from relu_dynamics.testing import gaussian_nets
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -289,12 +291,52 @@ def test_window_transform_is_the_integral(regions, seed):
 
 
 @given(meshes(), seeds)
-def test_window_transform_does_not_jump_where_the_formula_changes(regions, seed):
-    """Edges are summed from |k| diameter = 1/2 on, below that triangles: both are the same integral."""
+def test_window_transform_is_the_integral_on_both_sides_of_where_the_formula_changes(regions, seed):
+    """Edges are summed where a wave turns by much across the window, triangles where it does not."""
     angle = np.random.default_rng(seed).uniform(0, 2 * np.pi)
-    k = 0.5 / np.sqrt(2) * np.outer([1 - 1e-9, 1 + 1e-9], [np.cos(angle), np.sin(angle)])
-    below, above = window_transform(regions, k)
-    assert np.abs(above - below).max() <= 1e-9 * max(1, np.abs(regions.slope).max(), np.abs(regions.offset).max())
+    k = np.outer(np.geomspace(0.03, 1, 20), [np.cos(angle), np.sin(angle)])
+    close(window_transform(regions, k), window_integral(regions, piecewise(regions), k, nodes=12), regions)
+
+
+@given(meshes(), seeds, st.floats(-13, 0), st.booleans())
+def test_thin_windows_lose_no_digits(regions, seed, power, upright):
+    """x -> (x, h y) or (h x, y) squeezes the window: F(k) is h times the integral over the square of the wave squeezed likewise."""
+    squeeze = np.array([1, 10.0**power])[:: -1 if upright else 1]
+    rng = np.random.default_rng(seed)
+    k = along_edges(regions, rng)
+    k = np.concatenate([k, k / squeeze, k[:, ::-1] / squeeze * rng.uniform(0, 1, (len(k), 1)), k / squeeze * rng.integers(0, 2, k.shape)])
+    thin = regions._replace(vertices=regions.vertices * squeeze, slope=regions.slope / squeeze)
+    k = k[np.hypot(*(k * squeeze).T) < 6]
+    expected = window_integral(regions, piecewise(regions), k * squeeze, nodes=14)
+    close(window_transform(thin, k) / squeeze.prod(), expected, regions)
+
+
+@given(seeds, st.floats(-13, 0), st.sampled_from([0.0, 1.0, 1e3]))
+def test_thin_windows_askew_are_what_their_corners_say_exactly(seed, power, away):
+    """A triangle's area, phases and values at its corners in rational arithmetic, and 20 by 20 Gauss points of its unit triangle."""
+    rng = np.random.default_rng(seed)
+    corners = rng.normal(size=2) * away + np.array([[0], [1], [rng.uniform()]]) * rng.normal(size=2)
+    corners[2] += 10.0**power * rng.normal(size=2)
+    slope, offset = rng.normal(size=2), rng.normal()
+    (px, py), (ax, ay), (bx, by) = exact = [[Fraction(c) for c in corner] for corner in corners.tolist()]
+    area = (ax - px) * (by - py) - (ay - py) * (bx - px)
+    if area < 0:
+        exact[1:], corners[1:] = exact[:0:-1], corners[:0:-1].copy()
+    assume(abs(area) > 1e-14 * np.square(corners[1:] - corners[0]).max())
+    regions = Mesh(corners, np.array([[0, 1], [1, 2], [2, 0]]), np.array([[0, -1]] * 3), np.array([0, 3]), np.arange(3),
+                   slope[None, None], np.full((1, 1), offset))
+    k = rng.normal(size=(8, 2)) * 10.0 ** rng.integers(-3, 1, (8, 1))
+    k[0], k[1] = corners[1] - corners[0], (corners[1] - corners[0])[::-1] * [1, -1]
+    node, weight = np.polynomial.legendre.leggauss(20)
+    s, r = np.meshgrid((node + 1) / 2, (node + 1) / 2, indexing="ij")
+    barycentric, w = np.stack([1 - s, s * (1 - r), s * r]), np.outer(weight, weight) / 4 * s
+    dot = lambda u, v: sum(Fraction(x) * y for x, y in zip(u.tolist(), v, strict=True))
+    f = np.tensordot([float(dot(slope, corner) + Fraction(offset)) for corner in exact], barycentric, 1)
+    for wave, F in zip(k, window_transform(regions, k)[:, 0], strict=True):
+        phases = [float(dot(wave, corner)) for corner in exact]
+        expected = (w * f * np.exp(-1j * np.tensordot(phases, barycentric, 1))).sum()
+        size = np.abs(slope).sum() * np.abs(corners).max() + abs(offset)  # what f's values, and then the phases, are rounded to
+        assert abs(F / float(abs(area)) - expected) <= 1e-14 * size * (1 + np.abs(wave).sum() * np.abs(corners).max())
 
 
 @given(meshes(), seeds, st.integers(-8, 8))
@@ -442,6 +484,7 @@ def test_half_cycles_of_a_patch_are_cosines_at_half_sample_points():
         (lambda y: frequency_error(y[:5], y, (6,)), "f must be .* shape"),
         (lambda y: frequency_error(y, y, (7,)), "y must be"),
         (lambda y: frequency_error(y, y, 6), "shape must be"),
+        (lambda y: frequency_error(y[:, 0], y[:, 0], (6,)), r"y\[:, None\]"),
         (lambda y: frequency_error(y, np.full_like(y, np.nan), (6,)), "Got nan"),
         (lambda y: patch_frequency_error(y, y, (6,), 4), "patch must divide"),
         (lambda y: patch_frequency_error(y, y, (6,), 0), "patch must be"),

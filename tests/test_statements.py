@@ -1,27 +1,39 @@
-"""Every numbered statement has a test that names it, and README says which."""
+"""Every numbered statement names functions that exist and a test that exists and names it."""
 
 import ast
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+import pytest
 
-README = (ROOT / "README.md").read_text()
-ROWS = re.findall(r"^\| (T\d+) \| .* \| `(\w+)` `(\w+)` \|$", README, flags=re.M)
+import relu_dynamics as rd
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "relu_dynamics" / "STATEMENTS.md").read_text()
+STATEMENTS = dict(re.findall(r"^\*\*(T\d+)\. (.*?)(?=^\*\*T\d+\.|^## |\Z)", TEXT, flags=re.M | re.S))
 
 
 def documented_tests():
-    """(file, test) -> its docstring."""
-    return {(path.stem, node.name): ast.get_docstring(node) or "" for path in (ROOT / "tests").glob("test_*.py")
-            for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+    """file::test -> its docstring."""
+    return {f"{path.name}::{node.name}": ast.get_docstring(node) or "" for path in (ROOT / "tests").glob("test_*.py")
+            for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
 
 
-def test_readme_lists_every_statement_once_in_order():
-    assert [name for name, _, _ in ROWS] == [f"T{k}" for k in range(1, 40)]
+TESTS = documented_tests()
 
 
-def test_every_listed_test_exists_and_names_its_statement():
-    tests = documented_tests()
-    for name, file, test in ROWS:
-        assert (file, test) in tests, f"{name}: there is no {test} in {file}.py"
-        assert re.search(rf"\b{name}\b", tests[file, test]), f"{test} does not name {name}"
+def test_statements_are_numbered_without_a_gap():
+    assert list(STATEMENTS) == [f"T{k}" for k in range(1, 57)]
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_what_a_statement_names_exists(name):
+    """Its last line: functions of the package, and the test that says most about it; or the command that measures it."""
+    last = re.sub(r"\$`.*?`\$", "", STATEMENTS[name], flags=re.S).strip().splitlines()[-1]
+    functions, _, tests = last.partition("·")
+    assert functions.startswith("`python -m") or all(hasattr(rd, found) for found in re.findall(r"`(\w+)", functions))
+    named = re.findall(r"`(test_\w+\.py::\w+)`", tests)
+    assert named or functions.startswith("`python -m")
+    for test in named:
+        assert test in TESTS, f"{name}: there is no {test}"
+        assert re.search(rf"\b{name}\b", TESTS[test]), f"{test} does not name {name}"

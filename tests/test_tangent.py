@@ -1,4 +1,6 @@
-"""The tangent kernel, the Gram matrix of loss gradients, and gradient confusion: T6-T13 and T39."""
+"""The tangent kernel, the Gram matrix of loss gradients, and gradient confusion: T6-T13 and T39-T41.
+
+A trace is one of the network's own pattern or of an imposed one: what holds for the one holds for the other (T40)."""
 
 from fractions import Fraction
 from itertools import product
@@ -9,13 +11,16 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
+from relu_dynamics.mlp import (
+    MLP, backward, flatten, forward, init, predict, row_count, some_rows, split_layers, unflatten,
+)
 from relu_dynamics.patterns import hamming, pattern
 from relu_dynamics.tangent import (
     confusion_of_pairs, descent_direction, example_gradients, gradient_confusion, layer_kernels,
-    loss_gradient_gram, path_kernel, preactivation_rates, tangent_kernel, unit_kernels,
+    loss_gradient_gram, output_sensitivities, path_kernel, preactivation_rates, tangent_kernel, unit_kernels,
 )
-from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, twins, with_layer, with_rows
+from relu_dynamics.testing import exact_nets, gaussian_nets, halves, lattice_nets, with_rows
+from tests.strategies import gates, twins, with_layer, with_traces
 
 
 def close(actual, expected):
@@ -27,27 +32,28 @@ def single_output_nets(**kwargs):
     return exact_nets(outputs=st.just(1), **kwargs)
 
 
-def loss_gradients(net, x, y):
+def single_rows(trace):
+    return [some_rows(trace, slice(i, i + 1)) for i in range(row_count(trace))]
+
+
+def loss_gradients(net, trace, y):
     """One backward pass per example, the paper's way: (n, p) gradients of |r|^2 / m."""
-    rows = []
-    for xi, yi in zip(x, y, strict=True):
-        trace = forward(net, xi[None])
-        rows.append(flatten(backward(net, trace, 2 / len(yi) * (trace.preacts[-1] - yi[None]))))
-    return np.array(rows).reshape(len(x), flatten(net).size)
+    rows = [flatten(backward(net, one, 2 / len(yi) * (one.preacts[-1] - yi[None])))
+            for one, yi in zip(single_rows(trace), y, strict=True)]
+    return np.array(rows).reshape(len(y), flatten(net).size)
 
 
 # ------------------------------------------------------------------ the Jacobian
 
 
-@given(with_rows(exact_nets()))
+@given(with_traces(exact_nets()))
 def test_jacobian_rows_are_backward_passes_exactly(drawn):
     """J's row for output a is the pull-back of the a-th unit vector; backward is proved in test_mlp."""
-    net, x = drawn
-    J = example_gradients(net, x)
-    for i, xi in enumerate(x):
-        trace = forward(net, xi[None])
+    net, trace = drawn
+    J = example_gradients(net, trace)
+    for row, one in zip(J, single_rows(trace), strict=True):
         for a, direction in enumerate(np.eye(len(net.biases[-1]))):
-            assert_array_equal(J[i, a], flatten(backward(net, trace, direction[None])))
+            assert_array_equal(row[a], flatten(backward(net, one, direction[None])))
 
 
 @given(with_rows(gaussian_nets(), rows=st.integers(1, 4)), st.integers(0, 2**32 - 1))
@@ -69,11 +75,11 @@ def test_jacobian_predicts_the_outputs_of_a_small_step_in_one_layer(drawn, seed)
 # -------------------------------------------------------------------- the kernel
 
 
-@given(with_rows(exact_nets()), st.data())
+@given(with_traces(exact_nets()), st.data())
 def test_kernel_is_the_product_of_jacobians_exactly(drawn, data):
     """K = J J' (T6), for any two batches, by rows or at once."""
     net, x = drawn
-    x2 = data.draw(halves((data.draw(st.integers(0, 3)), x.shape[1])))
+    x2 = data.draw(halves((data.draw(st.integers(0, 3)), net.weights[0].shape[1])))
     K = np.einsum("iap,jbp->ijab", example_gradients(net, x), example_gradients(net, x2))
     assert_array_equal(tangent_kernel(net, x, x2), K)
     assert_array_equal(tangent_kernel(net, x, x2, rows=1), K)
@@ -82,16 +88,16 @@ def test_kernel_is_the_product_of_jacobians_exactly(drawn, data):
     assert_array_equal(tangent_kernel(net, x2), tangent_kernel(net, x2, x2))
 
 
-@given(with_rows(gaussian_nets(), rows=st.integers(0, 20)))
+@given(with_traces(gaussian_nets(), rows=st.integers(0, 20)))
 def test_kernel_is_positive_semidefinite(drawn):
     """K = J J^T: no eigenvalue below rounding."""
-    net, x = drawn
-    K = tangent_kernel(net, x).swapaxes(1, 2).reshape(2 * [len(x) * len(net.biases[-1])])
+    net, trace = drawn
+    K = tangent_kernel(net, trace).swapaxes(1, 2).reshape(2 * [row_count(trace) * len(net.biases[-1])])
     eigenvalues = np.linalg.eigvalsh(K)
     assert eigenvalues.min(initial=0) >= -1e-13 * len(K) * eigenvalues.max(initial=0)
 
 
-@given(with_rows(exact_nets()))
+@given(with_traces(exact_nets()))
 def test_layer_kernels_split_the_jacobian_by_layer_and_kind(drawn):
     """Columns of J belong to W1, b1, W2, b2, ...: each block's product is one part, and the parts sum to K."""
     net, x = drawn
@@ -103,7 +109,7 @@ def test_layer_kernels_split_the_jacobian_by_layer_and_kind(drawn):
     assert_array_equal(parts.sum(axis=(0, 1)), tangent_kernel(net, x))
 
 
-@given(with_rows(exact_nets()))
+@given(with_traces(exact_nets()))
 def test_units_that_are_off_at_either_input_couple_nothing(drawn):
     """T11: a hidden unit's part of K vanishes unless both inputs activate it; units sum to their layer."""
     net, x = drawn
@@ -154,7 +160,7 @@ def test_path_kernel_counts_the_paths_that_are_active_at_both_inputs(drawn):
             activity[i].append(x[i, path[0]] * gates)
             outputs[i] += x[i, path[0]] * gates * value
     assert_array_equal(outputs, predict(net, x)[:, 0])
-    assert path_kernel(net, x)[0, 1] == np.dot(activity[0], activity[1])
+    assert path_kernel(net, x)[0, 1] == path_kernel(net, x[:1], x[1:]) == np.dot(activity[0], activity[1])
 
 
 def test_path_kernel_refuses_networks_with_biases():
@@ -165,7 +171,7 @@ def test_path_kernel_refuses_networks_with_biases():
 # ------------------------------------------------------- Gram matrix and confusion
 
 
-@given(with_rows(exact_nets(outputs=st.sampled_from([1, 2])), columns=1))
+@given(with_traces(exact_nets(outputs=st.sampled_from([1, 2])), columns=1))
 def test_gram_is_the_product_of_per_example_loss_gradients_exactly(drawn):
     """T7, against one backward pass per example; 2/m is a power of two for m = 1, 2, so nothing rounds."""
     net, x, y = drawn
@@ -174,7 +180,7 @@ def test_gram_is_the_product_of_per_example_loss_gradients_exactly(drawn):
     assert_array_equal(loss_gradient_gram(net, x, y, rows=2), gradients @ gradients.T)
 
 
-@given(with_rows(gaussian_nets(width=64), rows=st.integers(0, 40), columns=1), st.integers(1, 50))
+@given(with_traces(gaussian_nets(width=64), rows=st.integers(0, 40), columns=1), st.integers(1, 50))
 def test_gram_and_confusion_are_symmetric_to_the_last_bit(drawn, rows):
     """Entry (i, j) and entry (j, i) are one computation, whatever the blocks."""
     net, x, y = drawn
@@ -182,7 +188,7 @@ def test_gram_and_confusion_are_symmetric_to_the_last_bit(drawn, rows):
         assert_array_equal(matrix, matrix.T)
 
 
-@given(with_rows(st.one_of(exact_nets(), gaussian_nets()), rows=st.integers(0, 8), columns=1))
+@given(with_traces(st.one_of(exact_nets(), gaussian_nets()), rows=st.integers(0, 8), columns=1))
 def test_confusion_is_the_cosine_of_loss_gradients(drawn):
     """Diagonal 1; NaN exactly where a gradient is zero; otherwise the cosine of two backward passes."""
     net, x, y = drawn
@@ -195,19 +201,19 @@ def test_confusion_is_the_cosine_of_loss_gradients(drawn):
     assert_allclose(cosines[~zero][:, ~zero], unit @ unit.T, rtol=0, atol=1e-12)
 
 
-@given(with_rows(exact_nets(), rows=st.integers(1, 6), columns=1), st.data())
+@given(with_traces(exact_nets(), rows=st.integers(1, 6), columns=1), st.data())
 def test_confusion_of_pairs_picks_entries_of_the_matrix(drawn, data):
     net, x, y = drawn
-    i, j = (data.draw(st.lists(st.integers(0, len(x) - 1), min_size=5, max_size=5)) for _ in range(2))
+    i, j = (data.draw(st.lists(st.integers(0, len(y) - 1), min_size=5, max_size=5)) for _ in range(2))
     expected = gradient_confusion(net, x, y)[i, j]
     assert_allclose(confusion_of_pairs(net, x, y, i, j), expected, rtol=0, atol=1e-14)
 
 
-@given(with_rows(st.one_of(single_output_nets(), gaussian_nets(outputs=st.just(1))), rows=st.integers(1, 8), columns=1))
+@given(with_traces(st.one_of(single_output_nets(), gaussian_nets(outputs=st.just(1))), rows=st.integers(1, 8), columns=1))
 def test_residuals_give_only_the_sign_and_the_kernel_all_the_size(drawn):
     """T8, one output: cos = sign(r r') K / sqrt(K K'); the sign is exact."""
     net, x, y = drawn
-    r = (predict(net, x) - y)[:, 0]
+    r = (x.preacts[-1] - y)[:, 0]
     K = tangent_kernel(net, x)[..., 0, 0]
     cosines = gradient_confusion(net, x, y)
     kernel_cosine = K / np.sqrt(np.diagonal(K)[:, None] * np.diagonal(K)[None, :])
@@ -259,6 +265,60 @@ def test_cosines_of_parallel_gradients_are_one_and_never_more(seed):
     assert np.abs(cosines).max() == 1 and np.allclose(cosines[copies], expected[copies], rtol=0, atol=1e-14)
     some = confusion_of_pairs(net, x, y, i, j)
     assert np.abs(some).max() <= 1 and np.allclose(some, expected[copies], rtol=0, atol=1e-14)
+
+
+# ------------------------------------------------------- imposed patterns (T40, T41)
+
+
+def gated(net, x, q):
+    """f(x) of the gated linear network, from its definition."""
+    h, masks = x, [*split_layers(net, q), 1]
+    for W, b, mask in zip(*net, masks, strict=True):
+        h = mask * (h @ W.T + b)
+    return h
+
+
+@given(with_rows(exact_nets(), rows=st.integers(1, 3)), st.sampled_from([0.25, -1.0, 64.0]), st.data())
+def test_T40_jacobian_under_an_imposed_pattern_is_a_difference_quotient_of_any_step(drawn, step, data):
+    """T40: f is affine in every parameter over all of parameter space: no kinks, so the step may be large."""
+    net, x = drawn
+    q = data.draw(gates(net, len(x)))
+    theta = flatten(net)
+    quotients = [(gated(unflatten(theta + step * e, net), x, q) - gated(net, x, q)) / step for e in np.eye(len(theta))]
+    assert_array_equal(example_gradients(net, forward(net, x, q)), np.stack(quotients, axis=2))
+
+
+@given(with_rows(exact_nets(outputs=st.sampled_from([1, 2])), columns=1), st.data())
+def test_T40_everything_said_of_rows_is_said_of_their_trace(drawn, data):
+    """T40: rows, their Trace, and the Trace of their own pattern imposed are one to every function."""
+    net, x, y = drawn
+    biasless = MLP(net.weights, tuple(np.zeros_like(b) for b in net.biases))
+    some = np.arange(len(x))
+    for call in (
+        lambda seen: tangent_kernel(net, seen), lambda seen: tangent_kernel(net, seen, x), lambda seen: tangent_kernel(net, x, seen),
+        lambda seen: layer_kernels(net, seen), lambda seen: unit_kernels(net, seen, x), lambda seen: example_gradients(net, seen),
+        lambda seen: loss_gradient_gram(net, seen, y), lambda seen: gradient_confusion(net, seen, y),
+        lambda seen: confusion_of_pairs(net, seen, y, some, some[::-1]), lambda seen: preactivation_rates(net, seen, net)[-1],
+        lambda seen: pattern(net, seen),
+    ):
+        rows = call(x)
+        assert_array_equal(call(forward(net, x)), rows)
+        assert_array_equal(call(forward(net, x, pattern(net, x))), rows)
+    assert_array_equal(path_kernel(biasless, forward(biasless, x)), path_kernel(biasless, x))
+
+
+@given(with_rows(exact_nets(), rows=st.integers(1, 4)), st.data())
+def test_T41_gates_decide_the_sensitivities_and_features_only_the_layers_inputs(drawn, data):
+    """T41: K^{F,G}: with the gates of another network D does not depend on the features, and K^{F,F} is the tangent kernel."""
+    net, x = drawn
+    donor = MLP(*(tuple(data.draw(halves(part.shape)) for part in parts) for parts in net))
+    q, other = pattern(donor, data.draw(halves(x.shape))), data.draw(halves(x.shape))
+    D, h = output_sensitivities(net, forward(net, x, q))
+    for part, same in zip(D, output_sensitivities(net, forward(net, other, q))[0], strict=True):
+        assert_array_equal(part, same)
+    K = sum(np.einsum("iau,jbu,iv,jv->ijab", d, d, f, f) + np.einsum("iau,jbu->ijab", d, d) for d, f in zip(D, h, strict=True))
+    assert_array_equal(tangent_kernel(net, forward(net, x, q)), K)
+    assert_array_equal(tangent_kernel(net, forward(net, x, pattern(net, x))), tangent_kernel(net, x))
 
 
 # --------------------------------------------------------------- what is not true
@@ -341,7 +401,7 @@ def test_bad_input_gives_one_clear_error(call, message):
 # ------------------------------------------------------------- motion (T1, T14)
 
 
-@given(with_rows(exact_nets(), rows=st.integers(1, 4)), st.data())
+@given(with_traces(exact_nets(), rows=st.integers(1, 4)), st.data())
 def test_outputs_move_by_the_jacobian_times_the_motion_and_units_by_their_own(drawn, data):
     """T1: df/dt = J theta', for any motion; and the same holds for every hidden unit made an output, its layer the last."""
     net, x = drawn
@@ -350,10 +410,12 @@ def test_outputs_move_by_the_jacobian_times_the_motion_and_units_by_their_own(dr
     assert_array_equal(rates[-1], example_gradients(net, x) @ flatten(motion))
     for l in range(1, len(net.weights)):
         head, by = (MLP(each.weights[:l], each.biases[:l]) for each in (net, motion))
-        assert_array_equal(rates[l - 1], example_gradients(head, x) @ flatten(by) if len(head.biases[-1]) else rates[l - 1])
+        if len(head.biases[-1]):
+            below = forward(head, x.inputs[0], np.concatenate([np.zeros((row_count(x), 0), bool), *x.pattern[: l - 1]], axis=1))
+            assert_array_equal(rates[l - 1], example_gradients(head, below) @ flatten(by))
 
 
-@given(with_rows(exact_nets(), rows=st.integers(1, 4), columns=1))
+@given(with_traces(exact_nets(), rows=st.integers(1, 4), columns=1))
 def test_descent_direction_is_minus_the_mean_of_the_examples_gradients(drawn):
     """T14: the loss is the mean over examples of |r_i|^2 / m."""
     net, x, y = drawn

@@ -2,7 +2,7 @@
 
 Equations: theta <- theta - rate g and Adam (Kingma & Ba 2015, algorithm 1), with g the gradient
 of the mean of squared error over examples and outputs; T24 (balancedness), T25 (descent), T26
-(dead units).  The oracle of a step is mlp.forward and mlp.backward, which never reuse an array.
+(dead units), T40 (imposed patterns).  The oracle of a step is mlp.forward and mlp.backward, which never reuse an array.
 """
 
 import importlib
@@ -14,16 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
+from relu_dynamics.mlp import MLP, backward, flatten, forward, hidden_units, init, predict, unflatten
+from relu_dynamics.patterns import pattern
+from relu_dynamics.testing import exact_nets, gaussian_nets, with_rows
 from relu_dynamics.training import Divergence, State, adam, sgd, train
-from tests.strategies import exact_nets, gaussian_nets, with_rows
 
 MODULE = importlib.import_module("relu_dynamics.training")
 
 
-def gradient(net, x, y):
+def gradient(net, x, y, pattern=None):
     """The gradient (p,) of the loss, from the clear version."""
-    trace = forward(net, x)
+    trace = forward(net, x, pattern)
     residual = trace.preacts[-1] - y
     return flatten(backward(net, trace, 2 * residual / residual.size))
 
@@ -50,20 +51,20 @@ def small_problem(widths=(2, 8, 8, 2), n=50, seed=0):
     return init(widths, rng), rng.normal(size=(n, widths[0])), rng.normal(size=(n, widths[-1]))
 
 
-def in_blocks(rows, shards=4):
+def in_blocks(rows):
     """Within it, training works as if the cache held so few rows."""
-    return mock.patch.multiple(MODULE, BLOCK=rows, SHARDS=shards)
+    return mock.patch.object(MODULE, "BLOCK", rows)
 
 
 # ------------------------------------------------------------------ one step
 
 
 @given(with_rows(exact_nets(outputs=st.sampled_from([1, 2])), rows=st.sampled_from([1, 2, 4]), columns=1),
-       st.integers(1, 5), st.sampled_from([1, 4]))
-def test_an_sgd_step_is_minus_rate_times_the_gradient_exactly(problem, block, shards):
+       st.integers(1, 5))
+def test_an_sgd_step_is_minus_rate_times_the_gradient_exactly(problem, block):
     """Half-integers and a mean over a power of two round nothing, ties and dead layers included."""
     net, x, y = problem
-    with in_blocks(block, shards):
+    with in_blocks(block):
         stepped = one_step(net, x, y, 0.25)
     np.testing.assert_array_equal(flatten(stepped), flatten(net) - 0.25 * gradient(net, x, y))
 
@@ -190,27 +191,13 @@ def test_the_same_seed_gives_the_same_bytes(optimiser, dtype):
     assert not same_bytes(runs[0][0], runs[2][0])
 
 
-@pytest.mark.parametrize("n, batch_size, block", [(50, None, 3), (64, None, 16), (50, 20, 4), (7, None, 512), (3000, None, 512)])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_number_of_threads_does_not_change_a_byte(n, batch_size, block, dtype):
-    """Rows are cut into shards, and shards added, in an order that does not know who computes them."""
-    net, x, y = small_problem(n=n)
-    results = []
-    with in_blocks(block):
-        for threads in (1, 2, 3, 9):
-            results.append(train(net, x, y, optimiser=adam(0.01), epochs=4, batch_size=batch_size,
-                                 rng=np.random.default_rng(1), dtype=dtype, threads=threads))
-    for trained, history in results[1:]:
-        assert same_bytes(trained, results[0][0]) and history.loss.tobytes() == results[0][1].loss.tobytes()
-
-
-@given(problems(), st.integers(1, 45), st.integers(1, 5))
-def test_blocks_of_rows_change_nothing_beyond_rounding(problem, block, shards):
+@given(problems(), st.integers(1, 45))
+def test_blocks_of_rows_change_nothing_beyond_rounding(problem, block):
     """A sum over rows, taken in parts: n smaller, larger and no multiple of a block.
     1e-9: rounding near 1e-15, times what three steps of a network with gradients up to about 1e3 amplify."""
     net, x, y = problem
     whole, history = train(net, x, y, optimiser=sgd(1e-3), epochs=3, rng=None)
-    with in_blocks(block, shards):
+    with in_blocks(block):
         parts, history_in_parts = train(net, x, y, optimiser=sgd(1e-3), epochs=3, rng=None)
     np.testing.assert_allclose(flatten(parts), flatten(whole), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(history_in_parts.loss, history.loss, rtol=1e-9)
@@ -392,16 +379,64 @@ def test_progress_is_shown_on_a_terminal_or_when_asked_for(terminal, progress, s
         assert err == ""
 
 
+# ---------------------------------------------------------- imposed patterns
+
+
+@given(with_rows(exact_nets(outputs=st.sampled_from([1, 2])), rows=st.sampled_from([1, 2, 4]), columns=1), st.integers(1, 5), st.data())
+def test_an_imposed_pattern_is_kept_by_every_step_exactly(problem, block, data):
+    """T40: h = q z with the given gates, whatever the signs; the gates come from nowhere in the network."""
+    net, x, y = problem
+    q = data.draw(hnp.arrays(bool, (len(x), hidden_units(net))))
+    with in_blocks(block):
+        stepped = train(net, x, y, optimiser=sgd(0.25), epochs=1, rng=None, pattern=q)[0]
+    np.testing.assert_array_equal(flatten(stepped), flatten(net) - 0.25 * gradient(net, x, y, q))
+
+
+@given(problems(rows=st.integers(2, 12)), st.integers(1, 6), st.booleans(), st.integers(0, 2**32 - 1))
+def test_gates_stay_with_their_examples_in_every_batch(problem, batch_size, reshuffle, seed):
+    """Step by step, in the order that the same generator deals; a rate of 1e-3 amplifies no rounding."""
+    net, x, y = problem
+    q = np.random.default_rng(seed).random((len(x), hidden_units(net))) < 0.5
+    theta, rng = flatten(net), np.random.default_rng(seed)
+    order = rng.permutation(len(x)) if batch_size < len(x) else np.arange(len(x))
+    for epoch in range(2):
+        if epoch and reshuffle and batch_size < len(x):
+            order = rng.permutation(len(x))
+        for at in range(0, len(x), batch_size):
+            rows = order[at : at + batch_size]
+            theta = theta - 1e-3 * gradient(unflatten(theta, net), x[rows], y[rows], q[rows])
+    trained = [train(net, x, y, optimiser=sgd(1e-3), epochs=2, batch_size=batch_size, reshuffle=reshuffle, pattern=q,
+                     rng=np.random.default_rng(seed))[0] for _ in range(2)]
+    np.testing.assert_allclose(flatten(trained[0]), theta, rtol=1e-9, atol=1e-11)
+    assert same_bytes(*trained)
+
+
+def test_the_pattern_at_the_start_is_what_moving_gates_would_leave():
+    """Imposing a network's own pattern changes the first step by nothing, and later ones once a unit flips."""
+    net, x, y = small_problem()
+    first, second = ([train(net, x, y, optimiser=sgd(0.5), epochs=epochs, rng=None, pattern=q)[0] for q in (None, pattern(net, x))]
+                     for epochs in (1, 30))
+    assert same_bytes(*first) and not same_bytes(*second)
+
+
+def test_a_state_may_hold_what_its_own_run_made():
+    """Adam's mean of squares exceeds what data may be in float32, and is gone on with all the same."""
+    net, x, y = small_problem()
+    kwargs = dict(optimiser=adam(1e-3), rng=None, dtype=np.float32)
+    part, history = train(net, x, 1e12 * y, epochs=1, **kwargs)
+    assert history.state.second.max() > 1e18
+    train(part, x, 1e12 * y, epochs=1, state=history.state, **kwargs)
+
+
 # -------------------------------------------------------------------- refusals
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_divergence_is_an_error_and_not_a_network_of_nans(threads, dtype):
+def test_divergence_is_an_error_and_not_a_network_of_nans(dtype):
     """It says when and what to do, as a ValueError and as a FloatingPointError, with no warning on the way."""
     net, x, y = small_problem()
     with in_blocks(8), pytest.raises(Divergence, match=r"loss .* in epoch \d+.* smaller rate than 1e\+06") as raised:
-        train(net, x, y, optimiser=sgd(1e6), epochs=200, rng=None, threads=threads, dtype=dtype)
+        train(net, x, y, optimiser=sgd(1e6), epochs=200, rng=None, dtype=dtype)
     assert isinstance(raised.value, ValueError) and isinstance(raised.value, FloatingPointError)
 
 
@@ -415,16 +450,6 @@ def test_a_last_step_beyond_the_finite_numbers_is_a_divergence_too():
               record=lambda epoch, net: np.isfinite(flatten(net)).all() or pytest.fail("record saw it"))
     with pytest.raises(Divergence, match="the loss is (inf|nan) in epoch 2"):  # where nobody asks for the parameters in between
         train(net, x, 1e10 * y, optimiser=sgd(1e308), epochs=2, rng=None)
-
-
-@pytest.mark.parametrize(("threads", "pools"), [(1, []), (2, [2])])
-def test_threads_are_started_only_where_more_than_one_is_asked_for(threads, pools, monkeypatch):
-    started, executor = [], MODULE.ThreadPoolExecutor
-    monkeypatch.setattr(MODULE, "ThreadPoolExecutor", lambda workers: started.append(workers) or executor(workers))
-    net, x, y = small_problem()
-    with in_blocks(8):
-        train(net, x, y, optimiser=sgd(0.1), epochs=2, rng=None, threads=threads)
-    assert started == pools
 
 
 NET, X, Y = small_problem(n=6)
@@ -451,7 +476,8 @@ BAD = [
         ("record_epochs", dict(record=print, record_epochs=[0.5])), ("record_epochs", dict(record=print, record_epochs=1)),
         ("reshuffle", dict(reshuffle=None)), ("progress", dict(progress="yes")),
         ("dtype", dict(dtype=np.float16)), ("dtype", dict(dtype=int)), ("dtype", dict(dtype="nonsense")), ("dtype", dict(dtype=None)),
-        ("threads", dict(threads=0)), ("threads", dict(threads=1.5)),
+        ("epochs", dict(epochs=2**31)), ("pattern", dict(pattern=np.ones((6, 3), bool))), ("pattern", dict(pattern=np.ones((5, 16), bool))),
+        ("pattern", dict(pattern=np.ones((6, 16)))),
       ]],
 ]
 

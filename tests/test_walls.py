@@ -12,13 +12,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import walls
 from relu_dynamics.mlp import MLP, predict
-from relu_dynamics.patterns import affine_map, pattern
+from relu_dynamics.patterns import affine_map, pattern, preactivation_maps
+from relu_dynamics.testing import (
+    exact_nets, gaussian_nets, lattice_nets, nets_with_walls_through, rational, with_rows,
+)
 from relu_dynamics.walls import (
     count_bound, distance_to_wall, hyperplane_cosines, inscribed_ball, lengths, lipschitz_bound,
     padded_cosines, spectral_norms, surrogate_distance, surrogate_distances, wall_distances,
 )
-from tests.oracles import exact_pattern, exact_walls, rational
-from tests.strategies import exact_nets, gaussian_nets, halves, lattice_nets, nets_with_walls_through, twins, with_rows
+from tests.oracles import exact_pattern, exact_walls
+from tests.strategies import twins, with_traces
 
 seeds = st.integers(0, 2**32 - 1)
 EPS = np.finfo(float).eps
@@ -51,6 +54,17 @@ def test_distances_are_the_rational_ones(drawn):
                 assert abs(Fraction(distance) ** 2 - z * z / square) <= 4 * EPS * z * z / square
     event(f"tie: {bool((distances == 0).any())}, no wall: {bool(np.isinf(distances).any())}")
     assert_array_equal(distance_to_wall(net, x), distances.min(axis=1, initial=inf))
+
+
+@given(with_traces(exact_nets()))
+def test_distances_of_a_trace_are_to_the_hyperplanes_its_pattern_selects(drawn):
+    """T36 with the gates of the trace, imposed or not: G_u and g_u of preactivation_maps."""
+    net, trace = drawn
+    x, (G, g) = trace.inputs[0], preactivation_maps(net, pattern(net, trace))
+    z, norm = np.einsum("nhd,nd->nh", G, x) + g, np.linalg.norm(G, axis=2)
+    expected = np.divide(np.abs(z), norm, out=np.full(z.shape, inf), where=norm > 0)
+    assert_allclose(wall_distances(net, trace), expected, rtol=1e-15)
+    assert_allclose(distance_to_wall(net, trace), expected.min(axis=1, initial=inf), rtol=1e-15)
 
 
 @given(nets_in_a_box(gaussian_nets()), seeds)
@@ -369,6 +383,11 @@ def test_no_more_patterns_are_seen_than_the_bound(net, seed):
     segment = a + rng.uniform(size=(4000, 1)) * (b - a)
     for points, dimension in ((everywhere, d), (segment, 1)):
         assert len(np.unique(pattern(net, points), axis=0)) <= count_bound(net, dimension)
+
+
+def test_count_bound_of_very_deep_networks():
+    """T38: of five hundred layers of one unit each cuts the one piece on which all before it are on."""
+    assert count_bound(net_of_widths([1, *[1] * 500, 1])) == 501
 
 
 def test_bounds_are_attained():

@@ -19,8 +19,14 @@ other, and *destructive* if it raises it; what is destroyed is the *interference
 descent.  A finite step is split in two: what the old activation pattern would have done, and
 what is due to the units that switched (T19).
 
+The loss may also be sum_i w_i |r_i|^2 with weights w_i of one's own.  With s_i = sqrt(w_i) r_i it is
+|s|^2, and s' = -2 K~ s with K~_ij = sqrt(w_i) K_ij sqrt(w_j): then frequencies are those of s.  An
+imposed pattern changes nothing but D and h (T40): pass its Trace.
+
     n, m       examples and outputs         a mode   a Fourier frequency, or one of the DCT of a patch
-    values     of every Split sum to loss_rate (of an output split, over all but the last two axes, to output_rate)
+    g          dloss/df = 2 w r, (n, m)     delta[l], D[l]  dloss/dz[l] and df/dz[l], as in tangent
+    values     of every Split sum to loss_rate (of an output split, over all but the last two axes,
+               to output_rate)
 """
 
 from __future__ import annotations
@@ -31,17 +37,18 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Indices, as_real, check_count, check_net_and_rows, check_size, row_blocks,
+    Array, Bits, Indices, as_real, cast, check_grid, check_more_rows, check_net, check_patch,
+    check_same_shapes, check_size, check_weights, one_line, row_blocks,
 )
-from relu_dynamics.mlp import MLP, forward, hidden_units, predict
-from relu_dynamics.patterns import hamming, pattern
-from relu_dynamics.spectrum import radial_bands
-from relu_dynamics.tangent import (
-    check_examples, coupling, descent_direction, output_sensitivities, preactivation_rates,
+from relu_dynamics.mlp import (
+    MLP, Gradient, Trace, hidden_units, joined_pattern, pull_back, run, traced, traced_examples,
 )
+from relu_dynamics.patterns import hamming_distances
+from relu_dynamics.signals import radial_bands
+from relu_dynamics.tangent import Factors, coupling, descent, output_sensitivities, pulled, rates
 
 BLOCK_ENTRIES = 2**22  # of one block of rows of the kernel: 32 MiB
 
@@ -58,6 +65,9 @@ class Split(NamedTuple):
     axes: tuple[str, ...]                     # the name of every axis of values
     labels: tuple[tuple[Hashable, ...], ...] = ()  # and what stands at each of its indices
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class Flow(NamedTuple):
     """The motion of gradient flow at one moment."""
@@ -67,6 +77,9 @@ class Flow(NamedTuple):
     splits: dict[str, Split]          # values sum to loss_rate
     output_splits: dict[str, Split]   # values sum to output_rate, (n, m), over all but the last two axes
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class StepSplit(NamedTuple):
     """One step of gradient descent, (n, m[L]) each: f after - f before = frozen + flips (T19)."""
@@ -74,6 +87,18 @@ class StepSplit(NamedTuple):
     linear: Array  # rate * df/dt, the part of frozen that is of first order in the step
     frozen: Array  # f after, had every unit stayed on or off, - f before
     flips: Array   # the rest: zero wherever no unit switched
+
+    def __repr__(self) -> str:
+        return one_line(self)
+
+
+class _Pairs(NamedTuple):
+    """All pairs (i, j) of examples with i in rows, j any."""
+
+    rows: Indices
+    value: Array             # (rows, n): their part of d loss/dt, g_i . C_ij = -delta_i.delta_j (h_i.h_j + 1)
+    influence: Array | None  # C_ij, (rows, m, n), where somebody asks for it
+    kernel: Array | None     # K~_ij, (rows, m, m, n), likewise
 
 
 class _Patches(NamedTuple):
@@ -88,9 +113,13 @@ class _Patches(NamedTuple):
 
 
 def decompose(
-    net: MLP, x: ArrayLike, y: ArrayLike, *, grid: tuple[int, ...] | None = None, patch: int | None = None, outputs: bool = False
+    net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, weights: ArrayLike | None = None,
+    grid: tuple[int, ...] | None = None, patch: int | None = None, outputs: bool = False,
 ) -> Flow:
     """The rates of f and of the loss under gradient flow, and their exact splits (T14-T17).
+
+    x is rows, (n, m[0]), or a Trace, its pattern imposed or not.  The loss is sum_i w_i |r_i|^2
+    with weights w, (n,), none of them negative; None is the mean, w_i = 1 / (n m[L]).
 
     "layer" (L, 2): weights, biases.  "unit" (H + m[L],): by incoming weights and bias, outputs last.
     "pair" (3, 2): self, same cell, different cell x constructive, destructive.  "hamming" (H + 1,).
@@ -98,58 +127,80 @@ def decompose(
 
     grid = (n1,) or (n1, n2) says that the rows of x are samples of a uniform grid, row-major, and adds
     "frequency" (modes, 2): self and coupling, by whole cycles (radial bands in 2-D), and
-    "distance" (octaves, 3, 2): "pair" by the distance of the two samples, in samples.
+    "distance" (octaves, 3, 2): "pair" by the distance of the two samples, in samples; and on a line
+    "wall_frequency" (modes, 3): "frequency" with self in two, what the units that switch between neighbours
+    do to their gradients and what else moves these (T55; wall_spectrum has the walls one by one).
     patch = k cuts the grid into patches of k samples per axis, row-major, and adds
     "patch_frequency" (patches, k or k^2, 4): self, same patch, same frequency, both different.
-    outputs = True adds the output splits "layer" (L, 2, n, m), "unit" (H + m, n, m), "pair" (3, 2, n, m) and
-    "hamming" (H + 1, n, m).
+    outputs = True adds the output splits "layer" (L, 2, n, m), "unit" (H + m, n, m),
+    "pair" (3, 2, n, m) and "hamming" (H + 1, n, m).
 
     Costs O(n^2 sum_l m[l]), times m with outputs, m^2 with a grid; no gradient of an example is formed, and
     beyond the splits memory stays at a few blocks of rows of the kernel (T17 needs a patch's rows at once).
 
-    >>> flow = decompose(hat, [[0.5], [1.5]], [[1.0], [0.0]])
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> flow = rd.decompose(hat, [[0.5], [1.5]], [[1.0], [0.0]])
     >>> flow.loss_rate, {name: float(split.values.sum()) for name, split in flow.splits.items()}
     (-3.8125, {'layer': -3.8125, 'unit': -3.8125, 'pair': -3.8125, 'hamming': -3.8125, 'place': -3.8125})
     >>> flow.splits["pair"].values.tolist()  # the two examples are in different cells, and disturb each other
     [[-5.5625, 0.0], [0.0, 0.0], [0.0, 1.75]]
     """
-    net, x, y = check_examples(net, x, y)
-    check_size("all pairs of examples", (len(x), len(x)), "Pass fewer rows, for example every k-th sample of the grid.")
-    shape, patches = _check_grid(grid, patch, len(x))
-    motion, residual = descent_direction(net, x, y), predict(net, x) - y
-    rate = preactivation_rates(net, x, motion)[-1]
-    q = pattern(net, x)
-    sums = _no_pairs(net, residual, shape, outputs)
-    mean_kernel = np.zeros((*2 * residual.shape[1:], len(x)))  # over the pairs at each displacement on the grid
+    net, trace, y = traced_examples(net, x, y)
+    check_size("all pairs of examples", (len(y), len(y)), "Pass fewer rows, for example every k-th sample of the grid.")
+    shape = None if grid is None else check_grid(grid, len(y))
+    patches = _patches(shape, check_patch(patch, shape))
+    w, r, q = check_weights(weights, y), trace.preacts[-1] - y, joined_pattern(trace)
+    root, g = np.sqrt(w), 2 * w * r
+    gradient = pull_back(net, trace, g)
+    rate = -rates(net, trace, gradient)[-1]
+    layer = np.array([[-np.vdot(W, W), -np.vdot(b, b)] for W, b in zip(*gradient[:2], strict=True)])
+    unit = np.concatenate([-(np.vecdot(W, W) + b**2) for W, b in zip(*gradient[:2], strict=True)])
+    sums = _no_pairs(net, y.shape, shape, outputs)
+    mean_kernel = np.zeros((*2 * y.shape[1:], len(y)))  # of K~ over the pairs at each displacement on the grid
     within: list[Array] = []
-    for rows, K in _kernel_rows(net, x, residual, _blocks(len(x), residual.shape[1], patches), whole=shape is not None):
-        influence = -2 / y.size * (K * residual.T if shape else K).sum(axis=2)  # C_ij, (rows, m, n)
-        _add_pairs(sums, rows, influence, 2 / y.size * residual[rows], hamming(q[rows], q), shape)
-        if shape is not None:
-            mean_kernel += _displaced(K, rows, shape) / len(x)
-        if patches is not None:
-            within.append(_patch_couplings(K, rows, patches, residual))
+    for pairs in _pairs_of_examples(net, trace, g, _blocks(len(y), y.shape[1], patches), outputs, None if shape is None else root):
+        _add_pairs(sums, pairs, q, shape)
+        if pairs.kernel is not None and shape is not None:
+            mean_kernel += _displaced(pairs.kernel, pairs.rows, shape) / len(y)
+            if patches is not None:
+                within.append(_patch_couplings(pairs.kernel, pairs.rows, patches, root * r))
 
-    layer = np.array([[-np.sum(W**2), -np.sum(b**2)] for W, b in zip(*motion, strict=True)])
-    unit = np.concatenate([-(np.sum(W**2, axis=1) + b**2) for W, b in zip(*motion, strict=True)])
-    splits = {"layer": _by_layer(layer), "unit": _by_unit(unit)}
-    splits.update(_pair_splits(sums))
+    splits = {"layer": _by_layer(layer), "unit": _by_unit(unit), **_pair_splits(sums)}
     if shape is not None:
-        splits["frequency"] = _frequency_split(mean_kernel, residual, rate, shape)
+        splits["frequency"] = _frequency_split(mean_kernel, root * r, root * rate, shape)
+        if len(shape) == 1:
+            splits["wall_frequency"] = _wall_split(splits["frequency"], _wall_kernel(net, trace, root), root * r)
     if patches is not None:
-        splits["patch_frequency"] = _patch_split(np.concatenate(within), residual, rate, patches)
-    return Flow(rate, float(layer.sum()), splits, _output_splits(net, x, motion, sums) if outputs else {})
+        splits["patch_frequency"] = _patch_split(np.concatenate(within), root * r, root * rate, patches)
+    return Flow(rate, float(layer.sum()), splits, _output_splits(net, trace, gradient, sums) if outputs else {})
 
 
 # ----------------------------------------------------------- pairs of examples
 
 
-def _kernel_rows(net: MLP, x: Array, residual: Array, blocks: Iterator[Indices], whole: bool) -> Iterator[tuple[Indices, Array]]:
-    """rows and K(x_i, x_j), (rows, m, m, n), for i in rows; if not whole, K(x_i, x_j) r_j, (rows, m, 1, n)."""
-    D, h = output_sensitivities(net, x)
-    E = D if whole else [np.einsum("nau,na->nu", part, residual)[:, None, :] for part in D]
+def _pairs_of_examples(
+    net: MLP, trace: Trace, g: Array, blocks: Iterator[Indices], outputs: bool, root: Array | None
+) -> Iterator[_Pairs]:
+    """All pairs, some rows at a time: one number each, m with outputs, m^2 on a grid, where root = sqrt(w)."""
+    h = trace.inputs
+    delta = [part[:, None, :] for part in pulled(net, trace, g)]
+    D = output_sensitivities(net, trace)[0] if outputs or root is not None else []
     for rows in blocks:
-        yield rows, coupling([part[rows] for part in D], [part[rows] for part in h], E, h)
+        if root is not None:
+            K = coupling(_rows((D, h), rows), (D, h))
+            influence = -(K * g.T).sum(axis=2)
+            K *= (root[rows] * root.T)[:, None, None, :]
+            yield _Pairs(rows, np.einsum("ia,iaj->ij", g[rows], influence), influence, K)
+        elif outputs:
+            influence = -coupling(_rows((D, h), rows), (delta, h))[:, :, 0]
+            yield _Pairs(rows, np.einsum("ia,iaj->ij", g[rows], influence), influence, None)
+        else:
+            yield _Pairs(rows, -coupling(_rows((delta, h), rows), (delta, h))[:, 0, 0], None, None)
+
+
+def _rows(factors: Factors, rows: Indices) -> Factors:
+    return [part[rows] for part in factors[0]], [part[rows] for part in factors[1]]
 
 
 def _blocks(n: int, m: int, patches: _Patches | None) -> Iterator[Indices]:
@@ -159,9 +210,9 @@ def _blocks(n: int, m: int, patches: _Patches | None) -> Iterator[Indices]:
     return (units[block].ravel() for block in row_blocks(len(units), size))
 
 
-def _no_pairs(net: MLP, residual: Array, shape: tuple[int, ...] | None, outputs: bool) -> dict[str, Array]:
+def _no_pairs(net: MLP, size: tuple[int, ...], shape: tuple[int, ...] | None, outputs: bool) -> dict[str, Array]:
     """Zeros for what _add_pairs adds up."""
-    (n, m), H = residual.shape, hidden_units(net)
+    (n, m), H = size, hidden_units(net)
     sums: dict[str, Array] = {"pair": np.zeros((3, 2)), "hamming": np.zeros(H + 1), "place": np.zeros((n, 3))}
     if shape is not None:
         octaves = 1 + int(np.searchsorted(OCTAVES, math.hypot(*(s - 1 for s in shape))))
@@ -172,38 +223,35 @@ def _no_pairs(net: MLP, residual: Array, shape: tuple[int, ...] | None, outputs:
     return sums
 
 
-def _add_pairs(
-    sums: dict[str, Array], rows: Indices, influence: Array, weight: Array, h: NDArray[np.int64], shape: tuple[int, ...] | None
-) -> None:
-    """Add the pairs (i, j), i in rows, class by class.  d loss/dt is the sum over pairs of weight_i . C_ij."""
-    value = np.einsum("ba,baj->bj", weight, influence)
+def _add_pairs(sums: dict[str, Array], pairs: _Pairs, q: Bits, shape: tuple[int, ...] | None) -> None:
+    """Add the pairs, class by class."""
+    rows, value, influence, _ = pairs
+    h = hamming_distances(q[rows], q)
     here = np.arange(len(rows))
     itself = (here, rows)
-    cell = np.where(h == 0, 1, 2)
-    cell[itself] = 0
     destructive = value > 0
     destructive[itself] = False  # -|grad loss_i|^2, whatever its rounding
-    kind = 2 * cell + destructive
+    kind = np.where(h == 0, 2, 4) + destructive  # 2 * cell + sign
+    kind[itself] = 0
     sums["pair"] += _summed(kind, value, 6).reshape(3, 2)
     sums["hamming"] += _summed(h, value, len(sums["hamming"]))
-    sums["place"][rows, 0] = value[itself]
-    sums["place"][rows, 1] = np.sum(value, axis=1, where=~destructive) - value[itself]
-    sums["place"][rows, 2] = np.sum(value, axis=1, where=destructive)
+    own, harm = value[itself], np.where(destructive, value, 0.0).sum(axis=1)
+    sums["place"][rows] = np.stack([own, np.where(destructive, 0.0, value).sum(axis=1) - own, harm], axis=1)
     if shape is not None:
-        octave = np.searchsorted(OCTAVES, _distances(rows, shape))
+        octave = np.searchsorted(OCTAVES, _on_grid(rows, shape))
         sums["distance"] += _summed(6 * octave + kind, value, sums["distance"].size).reshape(-1, 3, 2)
-    if "output pair" in sums:
+    if influence is not None and "output pair" in sums:
         for a in range(influence.shape[1]):
             for name, group, size in (("output pair", kind, 6), ("output hamming", h, len(sums["hamming"]))):
                 sums[name][rows, a] = _summed(size * here[:, None] + group, influence[:, a], size * len(rows)).reshape(-1, size)
 
 
-def _summed(group: NDArray[np.int64], value: Array, groups: int) -> Array:
+def _summed(group: Indices, value: Array, groups: int) -> Array:
     """(groups,): value added up by group."""
     return np.bincount(group.ravel(), value.ravel(), groups).astype(np.float64, copy=False)
 
 
-def _distances(rows: Indices, shape: tuple[int, ...]) -> Array:
+def _on_grid(rows: Indices, shape: tuple[int, ...]) -> Array:
     """(rows, n): Euclidean distance of samples on the grid, in samples."""
     axes = np.unravel_index(np.arange(math.prod(shape)), shape)
     return np.sqrt(sum(np.subtract.outer(axis[rows], axis).astype(np.float64) ** 2 for axis in axes))
@@ -220,43 +268,83 @@ def _displaced(K: Array, rows: Indices, shape: tuple[int, ...]) -> Array:
     return np.asarray(np.take_along_axis(K, j[:, None, None, :], axis=3).sum(axis=0))
 
 
-def _frequency_split(mean_kernel: Array, residual: Array, rate: Array, shape: tuple[int, ...]) -> Split:
-    """T16: K_hat_kk, the diagonal of F K F*, is the transform of the mean of K over all pairs at one displacement."""
-    n, m = residual.shape
+def _frequency_split(mean_kernel: Array, s: Array, rate: Array, shape: tuple[int, ...]) -> Split:
+    """T16: K_hat_kk, the diagonal of F K~ F*, is the transform of the mean of K~ over all pairs at one displacement."""
+    n, m = s.shape
     axes = tuple(range(-len(shape), 0))
-    r_hat, rate_hat = (scipy.fft.fftn(s.T.reshape(m, *shape), axes=axes, norm="ortho").reshape(m, n) for s in (residual, rate))
+    s_hat, rate_hat = (scipy.fft.fftn(part.T.reshape(m, *shape), axes=axes, norm="ortho").reshape(m, n) for part in (s, rate))
     K_hat = scipy.fft.fftn(mean_kernel.reshape(m, m, *shape), axes=axes).reshape(m, m, n)
-    total = 2 / (n * m) * np.sum(r_hat.conj() * rate_hat, axis=0).real
-    own = -4 / (n * m) ** 2 * np.einsum("ak,abk,bk->k", r_hat.conj(), K_hat, r_hat).real
-    cycles = np.meshgrid(*(scipy.fft.fftfreq(s, 1 / s) for s in shape), indexing="ij")
+    total = 2 * np.sum(s_hat.conj() * rate_hat, axis=0).real
+    own = -4 * np.einsum("ak,abk,bk->k", s_hat.conj(), K_hat, s_hat).real
+    cycles = np.meshgrid(*(scipy.fft.fftfreq(size, 1 / size) for size in shape), indexing="ij")
     band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
     values: Array = np.stack([np.bincount(band, own), np.bincount(band, total - own)], axis=1)
     return Split(values, ("frequency", "coupling"), (tuple(range(len(values))), ("self", "coupling")))
 
 
-def _patch_couplings(K: Array, rows: Indices, patches: _Patches, residual: Array) -> Array:
-    """(patches among rows, modes, 3): c_pk times (B K B^T c)_pk, the sum taken over the coefficient c_pk itself, over the
+def _wall_kernel(net: MLP, trace: Trace, root: Array) -> Array:
+    """(m, m, n): the mean of <e_i, e_(i+d)>, at d; e_i is what switching units do between samples i and i + 1 of a line.
+
+    sqrt(w) J is D (x) h times a number, and D depends on the gates alone: their part in its change is the change of D times
+    the mean of the rest.  Indices wrap around.
+    """
+    D, h = output_sensitivities(net, trace)
+    after = np.roll(np.arange(len(root)), -1)
+    factors: Factors = ([(part[after] - part) * (root[after] + root)[:, :, None] / 2 for part in D],
+                        [(inputs[after] + inputs) / 2 for inputs in h])
+    n, m = len(root), D[0].shape[1]
+    total = np.zeros((m, m, n))
+    for rows in _blocks(n, m, None):
+        total += _displaced(coupling(_rows(factors, rows), factors), rows, (n,))
+    return total / n
+
+
+def _wall_split(frequency: Split, mean_walls: Array, s: Array) -> Split:
+    """T55: a change between neighbours counts 1 / (4 sin^2(pi k/n)) times at frequency k, and none at k = 0."""
+    n = len(s)
+    s_hat = scipy.fft.fft(s.T, norm="ortho")
+    weight = 4 * np.sin(np.pi * np.arange(n) / n) ** 2
+    weight[0] = np.inf
+    walls = -4 * np.einsum("ak,abk,bk->k", s_hat.conj(), scipy.fft.fft(mean_walls) / weight, s_hat).real
+    by_band = np.bincount(radial_bands(scipy.fft.fftfreq(n, 1 / n)[:, None]), walls)
+    own, coupled = frequency.values.T
+    return Split(np.stack([by_band, own - by_band, coupled], axis=1), frequency.axes,
+                 (frequency.labels[0], ("walls", "interior", "coupling")))
+
+
+def _patches(shape: tuple[int, ...] | None, k: int | None) -> _Patches | None:
+    """The grid cut into patches of k samples per axis, row-major."""
+    if shape is None or k is None:
+        return None
+    samples = np.arange(math.prod(shape)).reshape([part for size in shape for part in (size // k, k)])
+    samples = samples.transpose((0, 1) if len(shape) == 1 else (0, 2, 1, 3)).reshape(-1, k ** len(shape))
+    one: Array = scipy.fft.dct(np.eye(k), axis=0, norm="ortho")
+    return _Patches(samples, one if len(shape) == 1 else np.kron(one, one), tuple(np.ndindex(*(k,) * len(shape))))
+
+
+def _patch_couplings(K: Array, rows: Indices, patches: _Patches, s: Array) -> Array:
+    """(patches among rows, modes, 3): c_pk times (B K~ B^T c)_pk, the sum taken over the coefficient c_pk itself, over the
     coefficients of its patch, and over those of its frequency (T17).  rows are whole patches, in their order."""
-    B, (samples, m) = patches.basis, (len(patches.modes), residual.shape[1])
-    c = np.einsum("ks,psa->pka", B, residual[patches.samples])
-    BK = (B @ K.reshape(-1, samples, K[0].size)).reshape(-1, samples, m, m, len(residual))  # rows transformed, columns not
-    every = np.zeros((samples, m, len(residual)))  # the part of the residual that has frequency k, in all patches
+    B, (samples, m) = patches.basis, (len(patches.modes), s.shape[1])
+    c = np.einsum("ks,psa->pka", B, s[patches.samples])
+    BK = (B @ K.reshape(-1, samples, K[0].size)).reshape(-1, samples, m, m, len(s))  # rows transformed, columns not
+    every = np.zeros((samples, m, len(s)))  # the part of s that has frequency k, in all patches
     every[:, :, patches.samples] = np.einsum("ks,pka->kaps", B, c)
     result = np.empty((len(BK), samples, 3))
     for g, p in enumerate(np.flatnonzero(np.isin(patches.samples[:, 0], rows))):
         inside = patches.samples[p]
         here = BK[g][..., inside]
-        sums = [np.einsum("kabs,ks,kb->ka", here, B, c[p]), np.einsum("kabs,sb->ka", here, residual[inside]),
+        sums = [np.einsum("kabs,ks,kb->ka", here, B, c[p]), np.einsum("kabs,sb->ka", here, s[inside]),
                 (BK[g].reshape(samples, m, -1) @ every.reshape(samples, -1, 1))[..., 0]]
         result[g] = np.stack([np.vecdot(c[p], part) for part in sums], axis=1)
     return result
 
 
-def _patch_split(within: Array, residual: Array, rate: Array, patches: _Patches) -> Split:
-    """T17, from the three partial sums of every coefficient and dc/dt = B r'."""
-    c, dc = (np.einsum("ks,psa->pka", patches.basis, s[patches.samples]) for s in (residual, rate))
-    own, same_patch, same_frequency = np.moveaxis(-4 / residual.size**2 * within, 2, 0)
-    total = 2 / residual.size * np.vecdot(c, dc)
+def _patch_split(within: Array, s: Array, rate: Array, patches: _Patches) -> Split:
+    """T17, from the three partial sums of every coefficient and dc/dt = B s'."""
+    c, dc = (np.einsum("ks,psa->pka", patches.basis, part[patches.samples]) for part in (s, rate))
+    own, same_patch, same_frequency = np.moveaxis(-4 * within, 2, 0)
+    total = 2 * np.vecdot(c, dc)
     values = np.stack([own, same_patch - own, same_frequency - own, total - same_patch - same_frequency + own], axis=2)
     return Split(values, ("patch", "frequency", "coupling"), (tuple(range(len(values))), patches.modes, COUPLINGS))
 
@@ -291,70 +379,47 @@ def _pair_splits(sums: dict[str, Array]) -> dict[str, Split]:
     return splits
 
 
-def _output_splits(net: MLP, x: Array, motion: MLP, sums: dict[str, Array]) -> dict[str, Split]:
+def _output_splits(net: MLP, trace: Trace, gradient: Gradient, sums: dict[str, Array]) -> dict[str, Split]:
     """The parts of df/dt, (..., n, m), by layer, unit, and class of pairs."""
-    D, h = output_sensitivities(net, x)
-    moved = [(inputs @ dW.T, np.broadcast_to(db, (len(x), len(db)))) for inputs, dW, db in zip(h, *motion, strict=True)]
+    D, h = output_sensitivities(net, trace)
+    moved = [(-inputs @ dW.T, np.broadcast_to(-db, (len(inputs), len(db))))
+             for inputs, dW, db in zip(h, *gradient[:2], strict=True)]
     layer = np.array([[np.vecdot(part, by[:, None, :]) for by in both] for part, both in zip(D, moved, strict=True)])
     unit = np.concatenate([np.moveaxis(part * (w + b)[:, None, :], 2, 0) for part, (w, b) in zip(D, moved, strict=True)])
     pair, by_hamming = (np.moveaxis(sums[name], 2, 0) for name in ("output pair", "output hamming"))
     pair = pair.reshape(3, 2, *pair.shape[1:])
     return {"layer": _by_layer(layer), "unit": _by_unit(unit),
             "pair": Split(pair, ("cell", "sign", "example", "output"), (CELLS, SIGNS, *_rest(pair, 2))),
-            "hamming": Split(by_hamming, ("hamming distance", "example", "output"), (tuple(range(len(by_hamming))), *_rest(by_hamming, 1)))}
+            "hamming": Split(by_hamming, ("hamming distance", "example", "output"),
+                             (tuple(range(len(by_hamming))), *_rest(by_hamming, 1)))}
 
 
 # --------------------------------------------------------------- a finite step
 
 
-def step_split(net: MLP, x: ArrayLike, y: ArrayLike, rate: float) -> StepSplit:
+def step_split(net: MLP, x: ArrayLike | Trace, y: ArrayLike, rate: float) -> StepSplit:
     """What one step of gradient descent, theta - rate grad loss, does to f at the examples (T19)."""
-    net, x, y = check_examples(net, x, y)
-    rate = float(as_real("rate", rate, (), "the size of the step"))
-    motion = descent_direction(net, x, y)
-    moved = MLP(*(tuple(p + rate * v for p, v in zip(parts, velocities, strict=True))
-                  for parts, velocities in zip(net, motion, strict=True)))
-    return StepSplit(rate * preactivation_rates(net, x, motion)[-1], *change_split(net, moved, x))
+    net, trace, y = traced_examples(net, x, y)
+    step = float(as_real("rate", rate, (), "the size of the step"))
+    motion = descent(net, trace, y)
+    moved = check_net(MLP(*(tuple(p + step * v for p, v in zip(parts, by, strict=True))
+                            for parts, by in zip(net, motion, strict=True))))
+    return StepSplit(step * rates(net, trace, motion)[-1], *_change(moved, trace))
 
 
-def change_split(net: MLP, moved: MLP, x: ArrayLike) -> tuple[Array, Array]:
+def change_split(net: MLP, moved: MLP, x: ArrayLike | Trace) -> tuple[Array, Array]:
     """frozen and flips, (n, m[L]) each: f_moved - f_net at the rows of x is their sum (T19).
 
     frozen keeps each example's old activation pattern; flips is zero where moved has the same one.
     On a straight path of parameters frozen is a polynomial in the distance, of degree at most L.
     """
-    net, x = check_net_and_rows(net, x, float64=True)
-    moved, _ = check_net_and_rows(moved, x, float64=True)
-    if [W.shape for W in moved.weights] != [W.shape for W in net.weights]:
-        raise ValueError(f"moved must have the shapes of net, {[W.shape for W in net.weights]}. "
-                         f"Got {[W.shape for W in moved.weights]}.")
-    trace, h = forward(net, x), x
-    for W, b, q in zip(moved.weights[:-1], moved.biases[:-1], trace.pattern, strict=True):
-        h = np.where(q, h @ W.T + b, 0.0)
-    kept = h @ moved.weights[-1].T + moved.biases[-1]
-    return kept - trace.preacts[-1], predict(moved, x) - kept
+    net, trace = traced(net, x)
+    moved = cast(check_same_shapes(net, moved, "moved"), np.dtype(np.float64))
+    check_more_rows(moved, trace.inputs[0], "x")
+    return _change(moved, trace)
 
 
-# ------------------------------------------------------------- the public door
-
-
-def _check_grid(grid: tuple[int, ...] | None, patch: int | None, n: int) -> tuple[tuple[int, ...] | None, _Patches | None]:
-    """The grid's shape, and how it is cut into patches."""
-    if grid is None:
-        if patch is not None:
-            raise ValueError("patch needs grid: say how the examples lie, grid=(n,) or grid=(height, width).")
-        return None, None
-    if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
-        raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
-    shape = tuple(check_count("grid", s, 1) for s in grid)
-    if math.prod(shape) != n:
-        raise ValueError(f"grid must have as many samples as x has rows, {n}. Got {shape}, {math.prod(shape)} samples.")
-    if patch is None:
-        return shape, None
-    k = check_count("patch", patch, 1)
-    if any(s % k for s in shape):
-        raise ValueError(f"patch must divide every axis of {shape}. Got {patch}.")
-    samples = np.arange(n).reshape([part for s in shape for part in (s // k, k)])
-    samples = samples.transpose((0, 1) if len(shape) == 1 else (0, 2, 1, 3)).reshape(-1, k ** len(shape))
-    one: Array = scipy.fft.dct(np.eye(k), axis=0, norm="ortho")
-    return shape, _Patches(samples, one if len(shape) == 1 else np.kron(one, one), tuple(np.ndindex(*(k,) * len(shape))))
+def _change(moved: MLP, trace: Trace) -> tuple[Array, Array]:
+    x, before = trace.inputs[0], trace.preacts[-1]
+    kept, free = (run(moved, x, q).preacts[-1] for q in (joined_pattern(trace), None))
+    return kept - before, free - kept

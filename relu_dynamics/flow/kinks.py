@@ -19,6 +19,22 @@ the two velocities that keeps z' = 0 (Filippov): minus the shortest element of C
 subdifferential of L.  The entry leaves to the off side when lambda comes to 0, to the on side
 when it comes to 1.
 
+What holds them.  Of lambda the parameters feel only the *hold* mu = lambda dL/dh, the entry's
+dL/dz.  What rests passes nothing on, forward or backward, so all velocities are affine in the
+holds.  Their directions are minus the gradients of the z at rest: z' = 0 there makes theta' the
+projection of the velocity without holds onto what keeps those z at 0, in any number of layers.
+
+What comes to 0 together.  z_iu = (w_u, b_u) . (h_i, 1), so where a unit's entries are 0 at some
+examples, they are 0 wherever (h, 1) is, and stays, a combination of theirs: those are *held*, one
+event brings them there, and all are decided at once.  Two cases are common:
+
+    copies      examples at which no unit of the layer before is on see the same.  Each unit
+                treats them as one: one state, and the sum of their dL/dh.
+    death       (h, 1) of some examples span all others', so the unit is 0 at every one.  To be
+                off at all, with no velocity, agrees with itself, and 0 is the shortest element of
+                the subdifferential: the unit stays at 0.  The flow is unique if the loss rises in
+                every direction that the unit might take; if not, it could also leave again at any time.
+
     g         distinct inputs; copies of an input have one state, and their mean target
     state     (g, H) int, one State per entry; entries are also named by their flat index
     push      (g, H) z', how fast each pre-activation moves
@@ -35,16 +51,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Indices, Undecided, as_real, check_net_and_rows, check_targets,
+    Array, Bits, Indices, Undecided, check_layer_numbers, check_net_and_rows, check_some, check_targets,
 )
-from relu_dynamics.mlp import MLP, forward, split_layers, unflatten
+from relu_dynamics.mlp import MLP, run, split_layers
 
 States = NDArray[np.int64]
+EPS = float(np.finfo(np.float64).eps)
 
 # A computed gate may leave [0, 1] by this before its entry moves: relatively, far above an integrator's noise, and
-# absolutely in lambda dL/dh, which is all that the parameters feel.
+# absolutely in its hold, which is all that the parameters feel.
 SLACK, NEGLIGIBLE = 1e-9, 1e-11
 ROUNDING = 1e-12  # what of the largest z' counts as no motion
+RELIABLE = 1e-6   # inputs of one unit are dependent, or their singular values are at least this of the largest; else we cannot say
 
 
 class State(IntEnum):
@@ -69,8 +87,23 @@ class Task(NamedTuple):
     layers: tuple[int, ...]  # those that train, numbered 1 .. L
 
 
+class Piece(NamedTuple):
+    """A stretch of the flow in which no state changes."""
+
+    task: Task
+    state: States
+    on: list[Bits]   # (g, m[l]) per hidden layer
+    rest: Indices    # (k,) the flat indices of what is at rest
+    copy: Indices    # (k,) which hold each is under: copies share one
+    holds: int       # j
+    held: Bits       # (g, H) z stays 0 as long as what rests rests
+
+
 class Sweep(NamedTuple):
-    """A forward pass with frozen states: what is on passes z, what is off or at rest passes 0."""
+    """A forward pass with frozen states: what is on passes z, what is off or at rest passes 0.
+
+    Of one vector of parameters, (p,), or of several, (s, p), with one more axis in front then.
+    """
 
     net: MLP
     inputs: list[Array]  # h[0] .. h[L-1], each (g, m[l])
@@ -79,35 +112,27 @@ class Sweep(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """The velocity of the parameters, and the gates behind it."""
+    """The velocity of the parameters, and how far the gates of the j holds are inside [0, 1].
 
-    gates: Array                       # (k,) lambda of the entries at rest, in the order of their flat indices
-    signals: Array                     # (k,) |dL/dh| there
-    layers: list[tuple[Array, Array]]  # W[l]', (1, m[l], m[l-1]), and b[l]', (1, m[l])
+    Both margins are positive only where the kink is convex, dL/dh > 0: nothing rests on the others.
+    """
+
+    velocity: Array  # (p,)
+    low: Array       # (j,) lambda dL/dh
+    high: Array      # (j,) (1 - lambda) dL/dh
 
 
 def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Task:
     """The checked problem; copies of an input see the same pre-activations, and only the mean of their targets matters."""
     net, x = check_net_and_rows(net, x, float64=True)
     y = check_targets(net, x, y)
-    if len(x) == 0:
-        raise ValueError(f"x must have at least one row: a mean over no examples is no loss. Got shape {x.shape}.")
+    check_some("x", x, "a mean over no examples is no loss")
     distinct, group = np.unique(x, axis=0, return_inverse=True)
     group = group.ravel()  # NumPy 2.0.0 has it as a column
     copies = np.bincount(group).astype(np.float64)[:, None]
     sums = np.zeros((len(distinct), y.shape[1]))
     np.add.at(sums, group, y)
-    return Task(net, distinct, sums / copies, 2 * copies / y.size, group, _check_layers(net, layers))
-
-
-def _check_layers(net: MLP, layers: Sequence[int] | None) -> tuple[int, ...]:
-    L = len(net.weights)
-    if layers is None:
-        return tuple(range(1, L + 1))
-    numbers = as_real("layers", layers, (None,), f"the layers that train, by their numbers from 1 to {L}")
-    if len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(1, L + 1)):
-        raise ValueError(f"layers must list numbers from 1 to {L}, each at most once: the layers that train. Got {layers!r}.")
-    return tuple(int(number) for number in numbers)
+    return Task(net, distinct, sums / copies, 2 * copies / y.size, group, check_layer_numbers(net, layers))
 
 
 # --------------------------------------------------------------------- the states
@@ -115,155 +140,246 @@ def _check_layers(net: MLP, layers: Sequence[int] | None) -> tuple[int, ...]:
 
 def first_states(task: Task, theta: Array) -> tuple[States, States]:
     """The pattern at the start, where ties are off, and the states the flow leaves it with."""
-    z = _side_by_side(forward(task.start, task.x).preacts[:-1], len(task.x))
+    z = _side_by_side(run(task.start, task.x).preacts[:-1], len(task.x))
     pattern = np.where(z > 0, ON, OFF)
-    return pattern, _settle(task, pattern, sweep(task, pattern, theta), np.flatnonzero(z == 0))
+    return pattern, _settle(task, pattern, theta, np.flatnonzero(z == 0))
 
 
-def next_states(task: Task, state: States, theta: Array, ended_by: int) -> States:
-    """The states after the margin ended_by has come to 0."""
-    rest, current = np.flatnonzero(state == REST), sweep(task, state, theta)
-    if ended_by < state.size:  # an entry has come to its kink
-        return _settle(task, state, current, np.union1d(rest, ended_by))
-    end, leaving = divmod(ended_by - state.size, len(rest))  # a gate has come to 0, or to 1
-    return _settle(task, _with(state, rest[leaving], ON if end else OFF), current, np.delete(rest, leaving))
+def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Array]:
+    """The states after the margin ended_by has come to 0, and the parameters without the noise on what is 0 with it."""
+    task, state, held = piece.task, piece.state.copy(), np.flatnonzero(piece.held)
+    if ended_by >= state.size:  # a gate has come to 0, or to 1
+        end, hold = divmod(ended_by - state.size, piece.holds)
+        leaving = piece.rest[piece.copy == hold]
+        state.flat[leaving] = ON if end else OFF
+        return _settle(task, state, theta, np.setdiff1d(held, leaving)), theta
+    example, unit = divmod(ended_by, state.shape[1])
+    zero = state[:, unit] == REST
+    zero[example] = True
+    l, k = _place(task.start, unit)
+    features = with_ones(sweep(piece, theta).inputs[l])
+    together = _zero_with(features, zero, constant=l == 0)
+    if (together & ~zero).any() and l + 1 in task.layers:
+        theta = _freed(task, theta, l, k, features[zero])
+    state[together, unit] = OFF
+    return _settle(task, state, theta, np.union1d(held, np.flatnonzero(together) * state.shape[1] + unit)), theta
 
 
-def margins(task: Task, state: States, current: Sweep) -> Array:
-    """(g H + 2 k,): how far each entry is inside its state, then lambda and 1 - lambda, times |dL/dh|, of the k at rest."""
-    rest = motion(task, state, current)
-    low, high = rest.gates * rest.signals, (1 - rest.gates) * rest.signals
-    return np.concatenate([distances(state, current.z).ravel(), low, high])
+def margins(piece: Piece, thetas: Array) -> Array:
+    """(s, g H + 2 j): how far each entry is inside its state, then the gates' low and high, for s vectors of parameters."""
+    apart = distances(piece, sweep(piece, thetas).z).reshape(len(thetas), -1)
+    if len(piece.rest) == 0:
+        return apart
+    gates = [np.concatenate(motion(piece, theta)[1:]) for theta in thetas]
+    return np.concatenate([apart, gates], axis=1)
 
 
-def distances(state: States, z: Array) -> Array:
-    """(g, H): z where on, -z where off, inf at rest."""
-    return np.where(state == REST, np.inf, np.where(state == ON, z, -z))
+def distances(piece: Piece, z: Array) -> Array:
+    """Like z, (g, H): z where on, -z where off, inf where held."""
+    return np.where(piece.held, np.inf, np.where(piece.state == ON, z, -z))
 
 
-def _settle(task: Task, state: States, current: Sweep, tied: Indices) -> States:
+def freeze(task: Task, state: States, theta: Array) -> Piece:
+    """The piece that begins at theta with these states."""
+    on = [part == ON for part in split_layers(task.start, state)]
+    piece = Piece(task, state, on, np.flatnonzero(state == REST), np.zeros(0, np.intp), 0, np.zeros(state.shape, np.bool_))
+    if len(piece.rest) == 0:
+        return piece
+    copy = np.unique(_seen(piece).flat[piece.rest], return_inverse=True)[1]
+    inputs = sweep(piece, theta).inputs
+    for unit in np.flatnonzero((state == REST).any(axis=0)):
+        l = _place(task.start, int(unit))[0]
+        piece.held[:, unit] = _zero_with(with_ones(inputs[l]), state[:, unit] == REST, constant=l == 0)
+    return piece._replace(copy=copy, holds=1 + int(copy.max()))
+
+
+def _settle(task: Task, state: States, theta: Array, tied: Indices) -> States:
     """state with the tied entries, given by flat index, changed until they agree with the velocity they cause.
 
     On needs z' >= 0, off z' <= 0, and rest a gate in [0, 1] with z' = 0: a linear complementarity problem
-    with bounds.  The first entry that disagrees is moved (Murty's rule, which ends where all kinks are convex).
-    At z = 0 the states do not change the forward pass (T23), so one serves all.
+    with bounds.  The first entry that disagrees is moved, with its copies (Murty's rule, which ends where all kinks are convex).
     """
     for _ in range(20 * len(tied) + 1):
-        pull = _pull(task, state, current)[tied]
+        piece = freeze(task, state, theta)
+        pull = _pull(piece, theta)[tied]
         if not pull.any():
             return state
-        first = np.flatnonzero(pull)[0]
-        entry = int(tied[first])
-        moved = _with(state, entry, ON if pull[first] > 0 else OFF)
-        if state.flat[entry] != REST and _pull(task, moved, current)[entry]:  # the other side drives it back
-            moved = _with(state, entry, REST)
+        first, seen = np.flatnonzero(pull)[0], _seen(piece).flat[tied]
+        copies = tied[seen == seen[first]]
+        moved = _with(state, copies, ON if pull[first] > 0 else OFF)
+        if state.flat[tied[first]] != REST and _pull(freeze(task, moved, theta), theta)[tied[first]]:  # the other side drives it back
+            moved = _with(state, copies, REST)
         state = moved
     raise Undecided(f"{len(tied)} entries are at their kinks at once, and no states were found that agree with "
-                          "the velocity they cause. Perturb the network, or ask for earlier times.")
+                    "the velocity they cause. Perturb the network, or ask for earlier times.")
 
 
-def _pull(task: Task, state: States, current: Sweep) -> States:
+def _pull(piece: Piece, theta: Array) -> States:
     """(g H,): 1 where the velocity drives an entry at its kink from its state towards on, -1 towards off, else 0."""
-    moves = motion(task, state, current)
-    push, flat = _pushes(current, state, moves.layers)[0].ravel(), state.ravel()
+    moves, flat = motion(piece, theta), piece.state.ravel()
+    push = _pushes(piece, theta, moves.velocity).ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
-    slack = SLACK * moves.signals + NEGLIGIBLE
-    beyond, below = (moves.gates - 1) * moves.signals > slack, moves.gates * moves.signals < -slack
-    pull[flat == REST] = np.where(beyond, 1, np.where(below, -1, 0))
+    slack = SLACK * np.abs(moves.low + moves.high) + NEGLIGIBLE
+    pull[piece.rest] = np.where(moves.high < -slack, 1, np.where(moves.low < -slack, -1, 0))[piece.copy]
     return pull
 
 
-def _with(state: States, entry: int, value: int) -> States:
+def _with(state: States, entries: Indices, value: int) -> States:
     changed = state.copy()
-    changed.flat[entry] = value
+    changed.flat[entries] = value
     return changed
+
+
+# ----------------------------------------------------------- what is 0 together
+
+
+def _seen(piece: Piece) -> Indices:
+    """(g, H): the flat index of the first copy of each entry, its own if there is none before it."""
+    (g, H), first = piece.state.shape, np.arange(len(piece.state))
+    seen = np.zeros((g, H), np.intp)
+    for on, part in zip(piece.on, split_layers(piece.task.start, seen), strict=True):
+        part[:], some = first[:, None], on.any(axis=1)
+        first = np.where(some, first, np.argmin(some))
+    return seen * H + np.arange(H)  # type: ignore[no-any-return]
+
+
+def _zero_with(features: Array, zero: Bits, constant: bool) -> Bits:
+    """(g,): at which examples a unit is 0 as long as it is at the examples zero, its features being (h, 1).
+
+    If the features move, combinations that are so for a moment only do not count: their columns that are not 0 have to
+    be as many as those of zero span.  What is nearly dependent says nothing: noise would be amplified too much.
+    """
+    rows = features[zero]
+    sigma = thin_svd(rows)[1]
+    if sigma[-1] < RELIABLE * sigma[0]:
+        return zero
+    if constant:
+        left, rounding = np.linalg.norm(features @ complement(rows), axis=1), 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
+        return zero | (left <= rounding * np.linalg.norm(features, axis=1))  # type: ignore[no-any-return]
+    moving = rows.any(axis=0)
+    return zero | (~features[:, ~moving].any(axis=1) if len(sigma) == np.count_nonzero(moving) else False)
+
+
+def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
+    """theta with the weights and bias into unit k of layer l + 1 moved, by noise, until it is 0 at the rows zero."""
+    theta = theta.copy()
+    net, N = as_net(theta, task.start), complement(zero)  # views
+    row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
+    net.weights[l][k], net.biases[l][k] = row[:-1], row[-1]
+    return theta
+
+
+def thin_svd(A: Array) -> tuple[Array, Array, Array]:
+    """A = U diag(sigma) V, sigma > 0: singular values of at most eps max(A.shape) times the largest are rounding, and left out."""
+    U, sigma, V = np.linalg.svd(A, full_matrices=False)
+    rank = np.count_nonzero(sigma > EPS * max(A.shape) * sigma.max(initial=0))
+    return U[:, :rank], sigma[:rank], V[:rank]
+
+
+def complement(A: Array) -> Array:
+    """(d, d - rank): orthonormal columns that span what is orthogonal to the rows of A, (k, d)."""
+    return np.asarray(np.linalg.svd(A)[2][len(thin_svd(A)[1]):].T)
+
+
+def with_ones(h: Array) -> Array:
+    """(h, 1)."""
+    return np.concatenate([h, np.ones((len(h), 1))], axis=1)
+
+
+def _place(net: MLP, unit: int) -> tuple[int, int]:
+    """(l, k): in layer order, hidden unit `unit` is unit k of layer l + 1."""
+    ends = np.cumsum([len(b) for b in net.biases[:-1]])
+    l = int(np.searchsorted(ends, unit, side="right"))
+    return l, int(unit) - int(ends[l]) + len(net.biases[l])
 
 
 # ------------------------------------------------- the velocity, given the states
 
 
-def motion(task: Task, state: States, current: Sweep) -> Motion:
-    """theta' = -grad L with the gates of state, those at rest such that z' = 0 there.  Undecided if there are none."""
-    gates = _resting_gates(task, state, current)
-    layers, signals = _velocities(task, current, _all_gates(state, gates[None]))
-    return Motion(gates, np.abs(signals[0, state == REST]), layers)
+def velocity(piece: Piece, theta: Array) -> Array:
+    """(p,): theta' = -grad L with the states of piece.  Not a number where z' overflows, for integrators that try steps too long."""
+    moves, _, shares = _holding(piece, theta)
+    return shares @ moves
 
 
-def sweep(task: Task, state: States, theta: Array) -> Sweep:
-    """The forward pass with the parameters theta, (p,)."""
-    net, h = unflatten(theta, task.start), task.x
+def motion(piece: Piece, theta: Array) -> Motion:
+    """The velocity, and the gates that cause it."""
+    moves, signals, shares = _holding(piece, theta)
+    if len(piece.rest) == 0:
+        return Motion(moves[0], np.zeros(0), np.zeros(0))
+    dh = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
+    low, both = (np.bincount(piece.copy, part).astype(np.float64) for part in (shares[1:], dh))
+    return Motion(shares @ moves, low, both - low)
+
+
+def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
+    """Velocities, (k + 1, p), and dL/dh, (k + 1, g, H): of the loss without a hold, and of each hold without the loss; and (1, mu).
+
+    The holds mu keep z' = 0 at rest; of many that do, the smallest.
+    """
+    k, current = len(piece.rest), sweep(piece, theta)
+    df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
+    df[0] = current.df
+    holds.reshape(k + 1, -1)[np.arange(1, k + 1), piece.rest] = 1
+    moves, signals = _velocities(piece, current, df, holds)
+    shares = np.ones(k + 1)
+    if k > 0:
+        shares[1:] = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if np.isfinite(moves).all() else np.nan
+    return moves, signals, shares
+
+
+def sweep(piece: Piece, theta: Array) -> Sweep:
+    """The forward pass with the parameters theta, (p,) or (s, p)."""
+    net, h = as_net(theta, piece.task.start), piece.task.x
     inputs, preacts = [h], []
-    for W, b, part in zip(net.weights, net.biases, split_layers(net, state), strict=False):
-        preacts.append(h @ W.T + b)
-        h = np.where(part == ON, preacts[-1], 0.0)
+    for W, b, on in zip(net.weights, net.biases, piece.on, strict=False):
+        preacts.append(h @ W.swapaxes(-1, -2) + b[..., None, :])
+        h = np.where(on, preacts[-1], 0.0)
         inputs.append(h)
-    f = h @ net.weights[-1].T + net.biases[-1]
-    return Sweep(net, inputs, _side_by_side(preacts, len(h)), task.weight * (f - task.y))
+    f = h @ net.weights[-1].swapaxes(-1, -2) + net.biases[-1][..., None, :]
+    return Sweep(net, inputs, _side_by_side(preacts, *f.shape[:-1]), piece.task.weight * (f - piece.task.y))
 
 
-def _resting_gates(task: Task, state: States, current: Sweep) -> Array:
-    """(k,): the gates of the entries at rest that make z' = 0 there, by Newton's method.
+def as_net(theta: Array, like: MLP) -> MLP:
+    """The network, or networks, with the parameters theta, (p,) or (s, p), as views."""
+    weights, biases, at = [], [], 0
+    for W, b in zip(*like, strict=True):
+        weights.append(theta[..., at : at + W.size].reshape(*theta.shape[:-1], *W.shape))
+        biases.append(theta[..., at + W.size : at + W.size + b.size])
+        at += W.size + b.size
+    return MLP(tuple(weights), tuple(biases))
 
-    z' is a polynomial of degree 1 in each gate, so a unit step in one gate gives the partial derivative exactly.
-    Unless entries of one example rest in two layers z' is affine, and the first step ends at the solution.
+
+def _velocities(piece: Piece, current: Sweep, df: Array, holds: Array) -> tuple[Array, Array]:
+    """(s, p), minus the gradient, for s choices of dL/df, (s, g, m[L]), and of the holds at rest, (s, g, H); and dL/dh, (s, g, H).
+
+    The gradient is 0 for layers that do not train.
     """
-    rest = np.flatnonzero(state == REST)
-    k, gates = len(rest), np.full(len(rest), 0.5)
-    if k == 0:
-        return gates
-    affine = np.sum([(part == REST).any(axis=1) for part in split_layers(task.start, state)], axis=0).max() == 1
-    for _ in range(50):
-        trials, _ = _velocities(task, current, _all_gates(state, gates + np.eye(k + 1, k, -1)))
-        push = _pushes(current, state, trials).reshape(k + 1, -1)[:, rest]
-        if not np.isfinite(push).all():
-            break
-        step: Array = np.linalg.lstsq((push[1:] - push[0]).T, -push[0])[0]
-        gates = gates + step
-        if affine or np.abs(step).max() <= 1e-7:  # the error left is of the order of its square
-            return gates
-    raise Undecided(f"No gates were found that keep {k} entries at rest, some of them of one example in two "
-                          "layers. Perturb the network, or ask for earlier times.")
-
-
-def _all_gates(state: States, resting: Array) -> Array:
-    """(s, g, H): the gates of all entries, for s choices, (s, k), of those at rest."""
-    gates: Array = np.tile((state == ON).astype(np.float64), (len(resting), 1, 1))
-    gates[:, state == REST] = resting
-    return gates
-
-
-def _velocities(task: Task, current: Sweep, gates: Array) -> tuple[list[tuple[Array, Array]], Array]:
-    """Minus the gradient, for s choices of gates, (s, g, H), and dL/dh, (s, g, H).
-
-    The gradient is W[l]', (s, m[l], m[l-1]), and b[l]', (s, m[l]), for l = 1 .. L, with zeros for layers that do not train.
-    """
-    delta: Array = np.broadcast_to(current.df, (len(gates), *current.df.shape))  # dL/dz[l] while going down
-    signals = np.empty_like(gates)
-    at = gates.shape[2]
-    layers: list[tuple[Array, Array]] = []
+    delta, signals = df, np.empty_like(holds)  # delta is dL/dz[l] while going down
+    unit, parts = holds.shape[2], []
     for k in reversed(range(len(current.inputs))):
-        rate = -1.0 if k + 1 in task.layers else 0.0
-        layers.append((rate * (delta.swapaxes(1, 2) @ current.inputs[k]), rate * delta.sum(axis=1)))
+        rate = -1.0 if k + 1 in piece.task.layers else 0.0
+        dW = rate * (delta.swapaxes(1, 2) @ current.inputs[k])
+        parts += [rate * delta.sum(axis=1), dW.reshape(len(dW), -1)]
         if k > 0:
-            units = slice(at - current.inputs[k].shape[1], at)
+            units = slice(unit - current.inputs[k].shape[1], unit)
             signals[:, :, units] = delta @ current.net.weights[k]
-            delta = signals[:, :, units] * gates[:, :, units]
-            at = units.start
-    return layers[::-1], signals
+            delta = np.where(piece.on[k - 1], signals[:, :, units], holds[:, :, units])
+            unit = units.start
+    return np.concatenate(parts[::-1], axis=1), signals
 
 
-def _pushes(current: Sweep, state: States, layers: list[tuple[Array, Array]]) -> Array:
-    """z', (s, g, H), under each of s velocities; what rests or is off passes nothing on."""
-    pushes = [np.zeros((len(layers[0][0]), len(state), 0))]
-    dh: Array = np.zeros((1, *current.inputs[0].shape))
-    parts = split_layers(current.net, state)
-    for W, h, (dW, db), part in zip(current.net.weights, current.inputs, layers, parts, strict=False):
-        pushes.append(h @ dW.swapaxes(1, 2) + db[:, None, :] + dh @ W.T)
-        dh = np.where(part == ON, pushes[-1], 0.0)
-    return np.concatenate(pushes, axis=2)
+def _pushes(piece: Piece, theta: Array, moves: Array) -> Array:
+    """z', (g, H), under theta' = moves; what rests or is off passes nothing on."""
+    current, change = sweep(piece, theta), as_net(moves, piece.task.start)
+    pushes, dh = [], np.zeros_like(piece.task.x)
+    for W, h, dW, db, on in zip(current.net.weights, current.inputs, *change, piece.on, strict=False):
+        pushes.append(h @ dW.T + db + dh @ W.T)
+        dh = np.where(on, pushes[-1], 0.0)
+    return _side_by_side(pushes, len(dh))
 
 
-def _side_by_side(layers: Sequence[Array], rows: int) -> Array:
-    """(g, H) from one (g, m[l]) per hidden layer, of which there may be none."""
-    return np.concatenate([np.zeros((rows, 0)), *layers], axis=1)
+def _side_by_side(layers: Sequence[Array], *rows: int) -> Array:
+    """(*rows, H) from one (*rows, m[l]) per hidden layer, of which there may be none."""
+    return np.concatenate([np.zeros((*rows, 0)), *layers], axis=-1)

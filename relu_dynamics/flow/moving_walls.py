@@ -29,22 +29,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, check_count, check_indices, check_kind, check_net_and_rows,
-    row_blocks,
+    Array, Bits, as_real, cast, check_count, check_direction, check_fraction, check_function,
+    check_kind, check_more_rows, check_net, check_same_shapes, check_same_units, check_units,
 )
-from relu_dynamics.regions2d.regions import Regions
-from relu_dynamics.mlp import MLP, hidden_units
-from relu_dynamics.patterns import pack, pattern, preactivation_maps, unique_words
+from relu_dynamics.mlp import MLP, Trace, joined_pattern, trace_blocks, traced_examples
+from relu_dynamics.patterns import maps_of, pack, unique_words
 from relu_dynamics.regions1d import Pieces, regions_on_segment
-from relu_dynamics.tangent import descent_direction, preactivation_rates
-from relu_dynamics.walls import lengths
-
-
-class Walls(NamedTuple):
-    """Points on walls, and whose walls they are."""
-
-    points: Array   # (k, m[0])
-    units: Indices  # (k,) hidden-unit indices
+from relu_dynamics.regions2d.regions import Regions
+from relu_dynamics.tangent import descent, rates
+from relu_dynamics.walls import Walls, lengths
 
 
 class Event(NamedTuple):
@@ -61,7 +54,8 @@ class Event(NamedTuple):
 
 
 def wall_velocity(
-    net: MLP, x: ArrayLike, y: ArrayLike, walls: Walls, *, along: ArrayLike | None = None, motion: MLP | None = None
+    net: MLP, x: ArrayLike | Trace, y: ArrayLike, walls: Walls, *,
+    along: ArrayLike | None = None, motion: MLP | None = None,
 ) -> Array:
     """(k,): how fast the wall of each unit travels at each point, under gradient flow on the examples x, y (T18).
 
@@ -72,28 +66,28 @@ def wall_velocity(
     motion replaces the velocity of gradient flow by another one of the parameters.  NaN where the unit has no wall or
     the wall is parallel to along.
 
-    >>> walls = breakpoints(regions_on_segment(hat, [-1.0], [3.0]), [-1.0], [3.0])
-    >>> wall_velocity(hat, [[0.5], [1.5]], [[1.0], [0.0]], walls).tolist()  # the peak goes left
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> walls = rd.breakpoints(rd.regions_on_segment(hat, [-1.0], [3.0]), [-1.0], [3.0])
+    >>> rd.wall_velocity(hat, [[0.5], [1.5]], [[1.0], [0.0]], walls).tolist()  # the peak goes left
     [-0.0, -2.5]
     """
     check_kind("walls", walls, Walls)
-    net, points = check_net_and_rows(net, walls.points, "points", float64=True)
-    units = check_indices("units", walls.units, hidden_units(net))
-    if len(units) != len(points):
-        raise ValueError(f"units must have one entry per point. Got {len(units)} units, {len(points)} points.")
     if motion is None:
-        motion = descent_direction(net, x, y)
-    if along is not None:
-        along = as_real("along", along).astype(np.float64)
-        if along.shape not in (points.shape, points.shape[1:]):
-            raise ValueError(f"along must be {points.shape[1:]} or {points.shape}. Got shape {along.shape}.")
-        along = np.broadcast_to(along, points.shape)
+        net, trace, y = traced_examples(net, x, y)
+        motion = descent(net, trace, y)
+    else:
+        net = cast(check_net(net), np.dtype(np.float64))
+        motion = check_same_shapes(net, motion, "motion")
+    points = check_more_rows(net, walls.points, "points")
+    units = check_units(net, walls.units, len(points))
+    direction = None if along is None else check_direction("along", along, points)
     velocity = np.empty(len(points))
-    for rows in row_blocks(len(points), 512):
-        here = np.arange(len(points[rows])), units[rows]
-        rate = np.concatenate(preactivation_rates(net, points[rows], motion)[:-1], axis=1)[here]
-        gradient = preactivation_maps(net, pattern(net, points[rows]))[0][here]
-        slope = lengths(gradient) if along is None else np.vecdot(gradient, along[rows])
+    for rows, at in trace_blocks(net, points, 512):
+        here = np.arange(len(units[rows])), units[rows]
+        rate = np.concatenate(rates(net, at, motion)[:-1], axis=1)[here]
+        gradient = maps_of(net, joined_pattern(at))[0][here]
+        slope = lengths(gradient) if direction is None else np.vecdot(gradient, direction[rows])
         velocity[rows] = np.divide(-rate, slope, out=np.full(len(rate), np.nan), where=slope != 0)
     return velocity
 
@@ -120,10 +114,7 @@ def births_and_deaths(before: Bits, after: Bits) -> tuple[Bits, Bits]:
 
     A cell is convex, so on a line and in a convex window every pattern has one region: regions are matched by pattern.
     """
-    packed = pack(before), pack(after)
-    if np.shape(before)[1] != np.shape(after)[1]:
-        raise ValueError(f"before and after must have as many units as each other. Got shapes {np.shape(before)} and {np.shape(after)}.")
-    words = np.concatenate(packed)
+    words = np.concatenate([pack(q) for q in check_same_units(("before", before), ("after", after))])
     _, group = unique_words(words)
     groups = int(group.max(initial=-1)) + 1
     old, new = (np.bincount(part, minlength=groups) > 0 for part in (group[: len(before)], group[len(before) :]))
@@ -140,11 +131,9 @@ def region_events(
     "several", and events that undo each other between two of the samples first taken are not seen.  Of the pieces born,
     the sum is always the difference of the two ends.
     """
-    count = check_count("samples", samples, 1)
-    if not callable(path):
-        raise ValueError(f"path must be a function from [0, 1] to networks. Got {type(path).__name__}.")
-    if not 0 < as_real("resolution", resolution, ()) < 1:
-        raise ValueError(f"resolution must lie between 0 and 1. Got {resolution!r}.")
+    count = check_count("samples", samples, 1, 2**20)
+    check_function("path", path, "from [0, 1] to networks")
+    check_fraction("resolution", resolution)
     first = [(s, _line(path(s), a, b)) for s in np.linspace(0, 1, count + 1).tolist()]
     kept = [first[0], *(this for before, this, after in zip(first[:-2], first[1:-1], first[2:], strict=True)
                         if not this[1].within_an_event(before[1], after[1])), first[-1]]

@@ -1,42 +1,49 @@
-"""Gradient flow followed through its flips: by an integrator, and exactly in the two cases that can be solved.
+"""Gradient flow followed through its flips: by an integrator, and exactly in the cases that can be solved.
 
 While no entry (example, hidden unit) changes its state the flow theta' = -grad L is smooth; where
 one does, f, L and the gradient of its outgoing weights stay continuous and the gradient of its
 incoming weights jumps (T23).  So a path is made of smooth pieces with frozen states.  What
 happens between them, and how an entry can rest on its kink, is in kinks.py.
 
-    integrate           any network: an explicit integrator of order 8, flips are roots of its dense output
+    integrate           any network: LSODA, whose steps late times do not bound; flips are roots of its dense output
     first_layer_flow    one hidden layer, of which the first trains: exact (T22)
-    output_layer_flow   only the last layer trains: closed form (T21)
+    layer_flow          any one layer, with gates that are given: closed form (T42)
+    output_layer_flow   the last layer with the network's own gates, which stay (T21)
 
 In the exact cases all that moves is a sum of exponentials: with c_e >= 0 the eigenvalues of the
 kernel of r' = -K r, everything is its value at the start plus sum_e (amplitude)_e phi_e(t),
 
     phi_e(t) = (1 - exp(-c_e t)) / c_e,   t where c_e = 0: the integral of exp(-c_e t).
+
+c_e are squares of singular values, of which those that are rounding are left out (kinks.thin_svd):
+what they stand for does not move, at whatever time.
 """
 
 from __future__ import annotations
 
-import contextlib
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import DOP853
+from scipy.integrate import LSODA
 from scipy.optimize import brentq
 from scipy.special import exprel
 
-from relu_dynamics.checks import Array, Bits, Indices, Undecided, as_real, check_count, check_net
-from relu_dynamics.flow.kinks import (
-    ON, REST, States, Task, distances, first_states, make_task, margins, motion, next_states, sweep,
+from relu_dynamics.checks import (
+    Array, Bits, Indices, Undecided, check_count, check_net, check_pattern, check_size, check_times, check_tolerance, one_line,
 )
-from relu_dynamics.mlp import MLP, flatten, forward, unflatten
+from relu_dynamics.flow.kinks import (
+    EPS, ON, REST, Piece, States, Task, as_net, complement, distances, first_states, freeze, make_task, margins, next_states,
+    sweep, thin_svd, velocity, with_ones,
+)
+from relu_dynamics.mlp import MLP, Trace, flatten, run, traced_examples, unflatten
 
-EPS = float(np.finfo(np.float64).eps)
 SMALLEST = float(np.finfo(np.float64).tiny)
-NUDGE = 1e-13  # in the exact solution what has just flipped is 0 only up to rounding; its margin starts at this
+NUDGE = 1e-13  # in the exact solution what has just flipped is 0 only up to rounding; its margin starts at this, of its terms
+LOOKS = 2  # how often margins are looked at in a step of the integrator
 
 
 class Flips(NamedTuple):
@@ -47,6 +54,9 @@ class Flips(NamedTuple):
     unit: Indices     # (k,) in layer order
     state: States     # (k,) what the entry became: kinks.State, 0 off, 1 on, 2 at rest
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class Path(NamedTuple):
     """The networks at k times, and every flip up to the last of them."""
@@ -55,12 +65,18 @@ class Path(NamedTuple):
     networks: list[MLP]
     flips: Flips
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class OutputFlow(NamedTuple):
-    """The outputs, (k, n, m[L]), and the networks at k times."""
+    """The outputs, (k, n, m[L]), and the networks at k times: the flow of one layer."""
 
     outputs: Array
     networks: list[MLP]
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def balances(net: MLP) -> Array:
@@ -87,9 +103,9 @@ def integrate(
 
     It is the flow of Clarke and Filippov, which slides along convex kinks.  Along it L' = -|theta'|^2 (T25),
     f and L are continuous (T23) and balances are conserved (T24), up to the tolerances rtol and atol of
-    the integrator.  Margins are looked at four times a step: a dip shorter than that can be missed.
-    The number of steps, and with it the time this takes, grows like t times the largest curvature of the
-    loss, which bounds the steps of an explicit integrator.
+    the integrator.  Margins are looked at twice a step: a dip shorter than that can be missed.
+    Where the loss has large curvatures the steps are implicit, so their number grows like log t; they need
+    p^2 numbers for p parameters.  The times asked for, but for the last, have no influence on the path.
     layers lists the layers that train, numbered 1 .. L; None is all.
 
     ValueError for arguments that do not fit together, or hold no example.  Undecided for more than max_flips
@@ -99,12 +115,13 @@ def integrate(
     >>> path.flips.unit.tolist(), path.flips.state.tolist()  # unit 1 switches off, unit 0 comes to rest at its kink
     ([1, 0], [0, 2])
     """
-    task, times = make_task(net, x, y, layers), _check_times(t)
-    rtol, atol = _check_tolerance("rtol", rtol), _check_tolerance("atol", atol)
+    task, times = make_task(net, x, y, layers), check_times(t)
+    rtol, atol = check_tolerance("rtol", rtol), check_tolerance("atol", atol)
+    max_flips, theta = check_count("max_flips", max_flips, 0), flatten(task.start)
+    check_size("the Jacobian", (theta.size, theta.size), "Take a smaller network")
 
-    follow = partial(_follow_numerically, task, rtol, atol)
-    negligible = atol + rtol * float(np.linalg.norm(flatten(task.start)))
-    return _path(task, times, follow, negligible, check_count("max_flips", max_flips, 0))
+    negligible = atol + rtol * float(np.linalg.norm(theta))
+    return _path(task, times, partial(_follow_numerically, rtol, atol), negligible, max_flips)
 
 
 def first_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *, max_flips: int = 10_000) -> Path:
@@ -116,56 +133,113 @@ def first_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *, max_
 
     ValueError as in integrate, and unless net has one hidden layer; Undecided for more than max_flips flips.
     """
-    task, times = make_task(net, x, y, [1]), _check_times(t)
+    task, times = make_task(net, x, y, [1]), check_times(t)
     if len(task.start.weights) != 2:
         raise ValueError("first_layer_flow is exact for one hidden layer: net must have 2 weights. "
                          f"Got {len(task.start.weights)}. Use integrate(net, x, y, t, layers=[1]).")
-    return _path(task, times, partial(_follow_exactly, task), NUDGE, check_count("max_flips", max_flips, 0))
+    return _path(task, times, _follow_exactly, NUDGE, check_count("max_flips", max_flips, 0))
 
 
-def output_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike) -> OutputFlow:
+def layer_flow(
+    net: MLP, x: ArrayLike | Trace, y: ArrayLike, t: ArrayLike, layer: int, pattern: ArrayLike | None = None
+) -> OutputFlow:
+    """Outputs and networks at the increasing times t, (k,), when one layer trains and the gates are given, exactly (T42).
+
+    pattern, (n, H) bool, holds the gates, h = q * z, at every time; None keeps those of the start.  So the outputs
+    are those of forward(network, x, pattern), affine in the layer, numbered 1 .. L, and without any kink:
+
+        r(t) = exp(-(2t/(n m)) K_l) r(0),   K_l the layer's part of the tangent kernel.
+
+    ValueError for arguments that do not fit together, or hold no example.
+
+    >>> flow = layer_flow(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0], 1)  # integrate meets two kinks on this way
+    >>> flow.outputs[0].round(3).tolist()
+    [[-1.0], [1.0]]
+    """
+    net, trace, y = traced_examples(net, x, y)
+    times, layer = check_times(t), check_count("layer", layer, 1, len(net.weights))
+    if pattern is not None:
+        trace = run(net, trace.inputs[0], check_pattern(net, pattern, len(y), "pattern"))
+    return _layer_flow(net, trace, y, times, layer)
+
+
+def output_layer_flow(net: MLP, x: ArrayLike | Trace, y: ArrayLike, t: ArrayLike) -> OutputFlow:
     """Outputs and networks at the increasing times t, (k,), when only the last layer trains, exactly (T21).
 
     r(t) = exp(-(2t/(n m)) (H H^T kron I)) r(0) with H = [h[L-1], 1]; its integral moves the parameters.
     ValueError for arguments that do not fit together, or hold no example.
     """
-    task, times = make_task(net, x, y, None), _check_times(t)
-    trace, theta = forward(task.start, task.x), flatten(task.start)
-    root, H, f = np.sqrt(task.weight), _with_ones(trace.inputs[-1]), trace.preacts[-1]
-    U, sigma, V = np.linalg.svd(root * H, full_matrices=False)
-    along = U.T @ (root * (f - task.y))
-    outputs, networks = [], []
+    net, trace, y = traced_examples(net, x, y)
+    return _layer_flow(net, trace, y, check_times(t), len(net.weights))
+
+
+# ---------------------------------------------------------- one layer, given gates
+
+
+def _layer_flow(net: MLP, trace: Trace, y: Array, times: Array, layer: int) -> OutputFlow:
+    """With rho = sqrt(2/(n m)) r and S = d rho / d(layer): rho' = -S S^T rho and layer' = -S^T rho, S constant."""
+    f, root, features = trace.preacts[-1], np.sqrt(2 / y.size), with_ones(trace.inputs[layer - 1])
+    if layer == len(net.weights):  # one output has nothing to do with the other
+        S, rho = root * features, root * (f - y)
+    else:
+        S = root * np.einsum("iok,ic->iokc", _output_rates(net, trace, layer), features).reshape(y.size, -1)
+        rho = root * (f - y).reshape(-1, 1)
+    U, sigma, V = thin_svd(S)
+    along, outputs, networks = U.T @ rho, [], []
     for time in times:
-        change = -along.T @ ((sigma * _phi(sigma**2, time))[:, None] * V)  # of [W[L], b[L]]
-        outputs.append((f + H @ change.T)[task.group])
-        networks.append(unflatten(theta + _in_place(change, theta.size - change.size, theta.size), task.start))
+        change = -V.T @ ((sigma * _phi(sigma**2, time))[:, None] * along)
+        outputs.append(f + (S @ change).reshape(f.shape) / root)
+        rows = change.T if layer == len(net.weights) else change.reshape(-1, features.shape[1])
+        networks.append(_with_layer(net, layer, rows))
     return OutputFlow(np.array(outputs), networks)
+
+
+def _output_rates(net: MLP, trace: Trace, layer: int) -> Array:
+    """D, (n, m[L], m[layer]): df/dz[layer]."""
+    m = trace.preacts[-1].shape[1]
+    D: Array = np.broadcast_to(np.eye(m), (len(trace.inputs[0]), m, m))
+    for k in reversed(range(layer, len(net.weights))):
+        D = np.where(trace.pattern[k - 1][:, None, :], D @ net.weights[k], 0)
+    return D
+
+
+def _with_layer(net: MLP, layer: int, change: Array) -> MLP:
+    """net, copied, with change, (m[layer], m[layer - 1] + 1), added to [W, b] of the layer."""
+    moved = unflatten(flatten(net), net)
+    moved.weights[layer - 1][:] += change[:, :-1]
+    moved.biases[layer - 1][:] += change[:, -1]
+    return moved
 
 
 # -------------------------------------------------------------- from flip to flip
 
 
-# follow(state, theta, start, stop) goes from start to stop, or to the first time before it at which a margin is 0;
-# it returns that time, the parameters then, and the index of the margin (None at stop).
-_Follow = Callable[[States, Array, float, float], tuple[float, Array, int | None]]
+# follow(piece, theta, start, times) goes from start to the last of the times, or to the first time before it at which a
+# margin is 0; it returns that time, the parameters then, the index of the margin (None at the end), and the parameters
+# at those of the times that it has passed.
+_Follow = Callable[[Piece, Array, float, Array], tuple[float, Array, int | None, list[Array]]]
 
 
 def _path(task: Task, times: Array, follow: _Follow, negligible: float, max_flips: int) -> Path:
     """Smooth pieces put together at the flips, until all that is left of the path is shorter than negligible."""
     theta, now = flatten(task.start), 0.0
     pattern, state = first_states(task, theta)
-    changes, networks = [(now, pattern, state)], []
-    for stop in times:
-        while now < stop and _length_left(task, state, theta, times[-1] - now) > negligible:
-            now, theta, ended_by = follow(state, theta, now, float(stop))
-            if ended_by is not None:
-                before, state = state, next_states(task, state, theta, ended_by)
-                changes.append((now, before, state))
-            if len(changes) > max_flips + 1:
-                raise Undecided(f"The path has more than max_flips = {max_flips} flips: it has come to time {now:.6g} "
-                                      f"of {times[-1]:.6g}. Allow more flips, or ask for earlier times.")
-        networks.append(unflatten(theta, task.start))
-    return Path(times, networks, _flips(task, changes))
+    changes = [(now, pattern, state)]
+    passed = [theta] if times[0] == 0 else []
+    while len(passed) < len(times):
+        piece = freeze(task, state, theta)
+        if _length_left(piece, theta, times[-1] - now) <= negligible:
+            passed += [theta] * (len(times) - len(passed))
+            break
+        now, theta, ended_by, more = follow(piece, theta, now, times[len(passed):])
+        passed += more
+        if ended_by is not None:
+            state, theta = next_states(piece, theta, ended_by)
+            changes.append((now, piece.state, state))
+        if len(changes) > max_flips + 1:
+            raise Undecided(f"The path has more than max_flips = {max_flips} flips: it has come to time {now:.6g} "
+                            f"of {times[-1]:.6g}. Allow more flips, or ask for earlier times.")
+    return Path(times, [unflatten(theta, task.start) for theta in passed], _flips(task, changes))
 
 
 def _flips(task: Task, changes: list[tuple[float, States, States]]) -> Flips:
@@ -177,75 +251,55 @@ def _flips(task: Task, changes: list[tuple[float, States, States]]) -> Flips:
     return Flips(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _length_left(task: Task, state: States, theta: Array, time: float) -> float:
+def _length_left(piece: Piece, theta: Array, time: float) -> float:
     """The flow moves the parameters in the time left by at most sqrt(L time): the integral of |theta'|^2 = -L' is at most L."""
-    df = sweep(task, state, theta).df
-    return float(np.sqrt(np.sum(df**2 / task.weight) / 2 * time))
+    df = sweep(piece, theta).df
+    return float(np.sqrt(np.sum(df**2 / piece.task.weight) / 2 * time))
 
 
 # -------------------------------------------------------- one piece, numerically
 
 
 def _follow_numerically(
-    task: Task, rtol: float, atol: float, state: States, theta: Array, start: float, stop: float
-) -> tuple[float, Array, int | None]:
-    def velocity(_: float, theta: Array) -> Array:
-        if np.isfinite(theta).all():
-            with contextlib.suppress(ArithmeticError):
-                layers = motion(task, state, sweep(task, state, theta)).layers
-                return np.concatenate([part.ravel() for layer in layers for part in layer])
-        return np.full(len(theta), np.nan)  # a trial step went too far; the integrator takes a shorter one
-
+    rtol: float, atol: float, piece: Piece, theta: Array, start: float, times: Array
+) -> tuple[float, Array, int | None, list[Array]]:
     noise = atol + rtol * float(np.abs(theta).max())  # what the integrator allows itself
-    lift = np.maximum(0, noise - margins(task, state, sweep(task, state, theta)))
-    solver = DOP853(velocity, start, theta, stop, rtol=rtol, atol=atol)
+    lift = np.maximum(0, noise - margins(piece, theta[None])[0])
+    solver = LSODA(lambda _, theta: velocity(piece, theta), start, theta, times[-1], rtol=rtol, atol=atol)
+    passed: list[Array] = []
     while solver.status == "running":
-        origin = solver.y
         _step(solver)
-
-        def at(time: float) -> Array:
-            """By a step of its own: the dense output is poor where stability, not accuracy, limits the steps."""
-            return _stepped(solver, origin, time)
-
-        time, ended_by = _first_crossing(solver, at, lambda theta: margins(task, state, sweep(task, state, theta)) + lift)
+        at = solver.dense_output()
+        time, ended_by = _first_crossing(piece, lift, at, solver.t_old, solver.t)
+        passed += [at(now) for now in times[len(passed):] if now <= time]
         if ended_by is not None:
-            return time, at(time), ended_by
-    return stop, solver.y, None
+            return time, at(time), ended_by, passed
+    return solver.t, solver.y, None, passed
 
 
-def _step(solver: DOP853) -> None:
-    with np.errstate(over="ignore", invalid="ignore"):
-        message = solver.step()
+def _step(solver: LSODA) -> None:
+    with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings(record=True) as said:
+        solver.step()
     if solver.status == "failed":
-        raise Undecided(f"The integrator is stuck at time {solver.t:.6g}: {message} Ask for earlier times.")
-
-
-def _stepped(solver: DOP853, origin: Array, time: float) -> Array:
-    """The parameters at a time in the last step of solver, which began at origin."""
-    if time in (solver.t_old, solver.t):
-        return origin if time == solver.t_old else np.asarray(solver.y)
-    span = time - solver.t_old
-    part = DOP853(solver.fun, solver.t_old, origin, time, rtol=solver.rtol, atol=solver.atol, first_step=span)
-    while part.status == "running":
-        _step(part)
-    return np.asarray(part.y)
+        raise Undecided(f"The integrator is stuck at time {solver.t:.6g}: {said[-1].message} Ask for earlier times.")
 
 
 def _first_crossing(
-    solver: DOP853, at: Callable[[float], Array], values: Callable[[Array], Array]
+    piece: Piece, lift: Array, at: Callable[[Array], Array], low: float, high: float
 ) -> tuple[float, int | None]:
-    """The first time in the last step at which one of the values is 0, and which; (t, None) if none is.
+    """The first time from low to high at which one of the lifted margins is 0, and which; (high, None) if none is.
 
-    They are positive where it began.  The dense output says where to look; at(time) decides.
+    They are positive at low.  at(times) is (p, times).
     """
-    dense, before = solver.dense_output(), solver.t_old
-    for time in np.linspace(solver.t_old, solver.t, 5)[1:]:
-        if (values(dense(time)) <= 0).any():
-            crossing = np.flatnonzero(values(at(time)) <= 0)
-            if len(crossing):
-                return _first_root(lambda time: values(at(time)), crossing, before, time)
-        before = time
-    return solver.t, None
+    def values(times: Array) -> Array:
+        return margins(piece, at(times).T) + lift
+
+    looks = np.linspace(low, high, LOOKS + 1)
+    crossing = values(looks[1:]) <= 0
+    if not crossing.any():
+        return high, None
+    k = int(np.argmax(crossing.any(axis=1)))
+    return _first_root(lambda time: values(np.array([time]))[0], np.flatnonzero(crossing[k]), looks[k], looks[k + 1])
 
 
 def _first_root(values: Callable[[float], Array], crossing: Indices, low: float, high: float) -> tuple[float, int]:
@@ -253,6 +307,8 @@ def _first_root(values: Callable[[float], Array], crossing: Indices, low: float,
     def root(entry: int) -> float:
         if values(low)[entry] <= 0:
             return low
+        if values(high)[entry] > 0:
+            return high
         return float(brentq(lambda time: values(time)[entry], low, high, xtol=SMALLEST, rtol=4 * EPS))
 
     return min((root(entry), int(entry)) for entry in crossing)
@@ -268,41 +324,61 @@ class _Modes(NamedTuple):
     parameters: Array         # (m[1], m[0] + 1, e) the amplitudes of [W[1], b[1]]
     margins: Array            # (g H + 2 k,) as in kinks.margins, at the start
     margin_amplitudes: Array  # (g H + 2 k, e)
+    noise: Array              # (g H + 2 k,) what of the margins may be rounding
 
 
-def _follow_exactly(
-    task: Task, state: States, theta: Array, start: float, stop: float
-) -> tuple[float, Array, int | None]:
-    modes = _modes(task, state, theta)
-    lift = np.maximum(0, NUDGE - modes.margins)
-    elapsed, ended_by = _first_zero(modes.margins + lift, modes.margin_amplitudes, modes.rates, stop - start)
-    moved = theta + _in_place(modes.parameters @ _phi(modes.rates, elapsed), 0, theta.size)
-    return stop if ended_by is None else start + elapsed, moved, ended_by
+def _follow_exactly(piece: Piece, theta: Array, start: float, times: Array) -> tuple[float, Array, int | None, list[Array]]:
+    modes = _modes(piece, theta)
+    start_margins = np.maximum(0, modes.margins) + modes.noise
+
+    def at(elapsed: float) -> Array:
+        moved = theta.copy()
+        net, change = as_net(moved, piece.task.start), modes.parameters @ _phi(modes.rates, elapsed)
+        net.weights[0][:] += change[:, :-1]
+        net.biases[0][:] += change[:, -1]
+        return moved
+
+    elapsed, ended_by = _first_zero(start_margins, modes.margin_amplitudes, modes.rates, times[-1] - start)
+    end = times[-1] if ended_by is None else start + elapsed
+    return end, at(elapsed), ended_by, [at(now - start) for now in times if now <= end]
 
 
-def _modes(task: Task, state: States, theta: Array) -> _Modes:
-    """With rho = sqrt(weight) r and S = d rho / d(w, b), gated and projected: rho' = -S S^T rho, (w, b)' = -S^T rho.
+def _modes(piece: Piece, theta: Array) -> _Modes:
+    """With rho = sqrt(weight) r and S = d rho / d(w, b), gated: rho' = -S S^T rho, (w, b)' = -S^T rho.
 
-    S is constant.  If S = sum_e sigma_e u_e v_e^T and s_e = u_e . rho(0), then c_e = sigma_e^2 and the
-    amplitudes are -c_e s_e u_e of rho and -sigma_e s_e v_e of (w, b).
+    The columns of free[k] are an orthonormal basis of the (w_k, b_k) that leave what rests of unit k at 0, then zeros;
+    in these coordinates S is constant.  If S = sum_e sigma_e u_e v_e^T and s_e = u_e . rho(0), then c_e = sigma_e^2
+    and the amplitudes are -c_e s_e u_e of rho and -sigma_e s_e free v_e of (w, b).
     """
-    start, x, resting = sweep(task, state, theta), _with_ones(task.x), state == REST
+    task, state = piece.task, piece.state
+    start, x, resting = sweep(piece, theta), with_ones(task.x), state == REST
     root, out = np.sqrt(task.weight), start.net.weights[1]
-    pinned = [np.linalg.pinv(x[rows]) for rows in resting.T]  # (m[0] + 1, entries at rest) per unit
-    free = np.array([np.eye(x.shape[1]) - Q @ x[rows] for Q, rows in zip(pinned, resting.T, strict=True)]).reshape(-1, *2 * x.shape[1:])
-    pulls = np.einsum("ik,ok,ic->kcio", root * (state == ON), out, x)  # (w_k, b_k)' = -free_k pulls_k rho
+    free = np.zeros((len(out.T), x.shape[1], x.shape[1]))
+    for basis, rows in zip(free, resting.T, strict=True):
+        columns = complement(x[rows])
+        basis[:, : columns.shape[1]] = columns
+    pulls = np.einsum("ik,ok,ic->kcio", root * (state == ON), out, x)  # (w_k, b_k)' = -free_k free_k^T pulls_k rho
     units, d, g, m = pulls.shape
-    S = np.einsum("kcb,kbio->iokc", free, pulls).reshape(g * m, units * d)
-    U, sigma, V = np.linalg.svd(S, full_matrices=False)
+    S = np.einsum("kcb,kcio->iokb", free, pulls).reshape(g * m, units * d)
+    U, sigma, V = thin_svd(S)
+    V[:, ~S.any(axis=0)] = 0  # what nothing moves does not move by rounding either
     rho = (start.df / root).ravel()
     along = U.T @ rho
-    parameters = -(V.T * (sigma * along)).reshape(units, d, len(sigma))
-    inside = np.where(resting, 0, np.where(state == ON, 1, -1))
+    parameters = -free @ (V.T * (sigma * along)).reshape(units, d, len(sigma))
+    inside = np.where(piece.held, 0, np.where(state == ON, 1, -1))
     z_amplitudes = inside[:, :, None] * np.einsum("ic,kce->ike", x, parameters)
-    gates = _gate_functionals(resting, root, out, pinned, pulls)
+    gates = _gate_functionals(resting, root, out, [_pseudo_inverse(x[rows]) for rows in resting.T], pulls)
+    sizes = (root * (np.abs(start.df / task.weight + task.y) + np.abs(task.y))).ravel()  # of the terms of rho
+    terms = np.abs(x) @ np.abs(np.column_stack([start.net.weights[0], start.net.biases[0]])).T
     return _Modes(sigma**2, parameters,
-                  np.concatenate([distances(state, start.z).ravel(), gates @ rho]),
-                  np.concatenate([z_amplitudes.reshape(g * units, len(sigma)), -gates @ (U * (sigma**2 * along))]))
+                  np.concatenate([distances(piece, start.z).ravel(), gates @ rho]),
+                  np.concatenate([z_amplitudes.reshape(g * units, len(sigma)), -gates @ (U * (sigma**2 * along))]),
+                  np.maximum(SMALLEST, NUDGE * np.concatenate([terms.ravel(), np.abs(gates) @ sizes])))
+
+
+def _pseudo_inverse(A: Array) -> Array:
+    U, sigma, V = thin_svd(A)
+    return (V.T / sigma) @ U.T
 
 
 def _gate_functionals(resting: Bits, root: Array, out: Array, pinned: list[Array], pulls: Array) -> Array:
@@ -335,7 +411,7 @@ def _first_zero(start: Array, amplitudes: Array, rates: Array, span: float) -> t
         fast, slow = np.exp(-rates * time), np.exp(-rates * end)
         falling, rising = up @ fast + down @ slow <= 0, up @ slow + down @ fast >= 0
         doubtful = ~rising & (values(time) + down @ (_phi(rates, end) - _phi(rates, time)) <= 0)
-        if (doubtful & ~falling).any() and end - time > EPS * span:
+        if (doubtful & ~falling).any() and end - time > EPS * end:
             step = (end - time) / 2
             continue
         crossing = np.flatnonzero(doubtful & (values(end) <= 0))
@@ -348,31 +424,3 @@ def _first_zero(start: Array, amplitudes: Array, rates: Array, span: float) -> t
 def _phi(rates: Array, time: float) -> Array:
     """(1 - exp(-c t)) / c for every c in rates, t where c = 0."""
     return np.asarray(time * exprel(-rates * time))
-
-
-def _with_ones(h: Array) -> Array:
-    return np.concatenate([h, np.ones((len(h), 1))], axis=1)
-
-
-def _in_place(layer: Array, at: int, p: int) -> Array:
-    """(p,): one layer's [W, b], its first entry at position at, and zeros elsewhere."""
-    vector = np.zeros(p)
-    vector[at : at + layer.size] = np.concatenate([layer[:, :-1].ravel(), layer[:, -1]])
-    return vector
-
-
-# ------------------------------------------------------------- the public door
-
-
-def _check_times(t: ArrayLike) -> Array:
-    times = as_real("t", t, (None,), "increasing times, the first at least 0").astype(np.float64)
-    if len(times) == 0 or times[0] < 0 or (np.diff(times) <= 0).any():
-        raise ValueError(f"t must hold at least one time, each later than the one before, the first at least 0. Got {times}.")
-    return times
-
-
-def _check_tolerance(name: str, value: float) -> float:
-    number = float(as_real(name, value, (), "a tolerance of the integrator"))
-    if not 1e-13 <= number <= 1:
-        raise ValueError(f"{name} must be a number from 1e-13 to 1. Got {value!r}.")
-    return number

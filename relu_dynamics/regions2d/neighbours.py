@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from relu_dynamics.checks import Indices, check_kind
+from relu_dynamics.checks import Indices, check_kind, one_line
 from relu_dynamics.regions2d.encoded import EncodedRegions
 from relu_dynamics.regions2d.regions import Regions
 
@@ -16,6 +16,9 @@ class Neighbours(NamedTuple):
 
     faces: Indices  # (k, 2) the regions to the left and to the right of the edge
     edge: Indices   # (k,) regions.edge_owner[edge] is the unit in which they differ
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def neighbours(regions: Regions | EncodedRegions) -> Neighbours:

@@ -71,5 +71,6 @@ def _check(net: MLP, window: ArrayLike, max_regions: int) -> tuple[MLP, Array, L
     net = copied(net)
     if net.weights[0].shape[1] != 2:
         raise ValueError("net must have two inputs; restrict(net, origin, axes) takes a plane out "
-                         f"of a larger input space. Got {net.weights[0].shape[1]} inputs.")
+                         "of a larger input space, and regions_on_segment has one input enough. "
+                         f"Got {net.weights[0].shape[1]} inputs.")
     return net, check_window(window), most_regions(max_regions)

@@ -1,0 +1,294 @@
+"""Kernels beyond memory: products, largest eigenvalues, moments, and the curvature of every layer.
+
+The tangent kernel K = J J^T of n inputs has (n m[L])^2 entries, and J has n m[L] rows of p numbers.
+Neither is needed: K v is one backward pass, J^T v, and one pass of preactivation rates, J (J^T v),
+in O(n p) time (T48).  What products can tell:
+
+    kernel_spectrum    the largest eigenvalues and their vectors, by Lanczos' method
+    layer_curvature    inside a cell the loss is quadratic in the parameters of one layer, and its
+                       Hessian there is (2 / (n m[L])) J[l]^T J[l]: descent on this layer alone is
+                       stable iff its step is below 2 / (its largest eigenvalue) (T46)
+
+kernel_moments are exact sums over blocks of K: mean and variance of all eigenvalues (T47).
+Everything holds for imposed patterns (T40): pass the Trace.
+
+Samples of one cell share D, and every h is affine in x there: their rows of J span at most m[0] + 1
+dimensions per output.  So where a cell holds more samples, J = P J' with m[0] + 1 rows in their
+place and P^T P = 1: from X = Q R, the samples' (x, 1), a forward pass through the cell's gates from
+the rows of R, which are points (x, c) with the constant c in place of 1.  J' J'^T has the nonzero
+eigenvalues of K, and is what is worked with.  (128 x 128 coordinates and 4 x 128 units: 7008 rows.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import eigh
+from scipy.sparse import block_diag, csr_array, eye_array
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
+from relu_dynamics.checks import (
+    Array, Bits, Undecided, as_real, check_count, check_size, check_some, row_blocks,
+)
+from relu_dynamics.mlp import (
+    MLP, Trace, inputs_of, pull_back, row_count, rows_or_trace, split_layers, trace_blocks,
+)
+from relu_dynamics.patterns import pack, pattern_of, unique_words
+from relu_dynamics.tangent import output_sensitivities, rates
+
+ROWS = 2048            # at a time through the network
+KEPT_ENTRIES = 2**27   # 1 GiB of D and h is kept from product to product; more is computed anew
+DENSE = 512            # matrices up to this size are formed
+BLOCK_ENTRIES = 2**22  # of one block of rows of K: 32 MiB
+
+
+class KernelSpectrum(NamedTuple):
+    """The k largest eigenvalues of K as an (n m[L], n m[L]) matrix, and orthonormal eigenvectors."""
+
+    values: Array   # (k,), the largest first
+    vectors: Array  # (k, n, m[L])
+
+
+class KernelMoments(NamedTuple):
+    """Of all n m[L] eigenvalues of K."""
+
+    mean: float
+    variance: float
+
+
+class _Layer(NamedTuple):
+    """One layer's Jacobian J = D (x) h, up to a rotation of its columns, which J J^T does not see.
+
+    D and h have as many columns as their ranks: units that are never on or never switch add none.
+    """
+
+    D: Array  # (n, m[L], a)
+    h: Array  # (n, b), the layer's input and 1 for the bias
+
+    def pull(self, v: Array) -> Array:
+        """J^T v, (a, b)."""
+        total = np.zeros((self.D.shape[2], self.h.shape[1]))
+        for rows in row_blocks(len(v), ROWS):
+            total += np.einsum("nau,na->nu", self.D[rows], v[rows]).T @ self.h[rows]
+        return total
+
+    def push(self, G: Array) -> Array:
+        """J G, (n, m[L])."""
+        moved = np.empty(self.D.shape[:2])
+        for rows in row_blocks(len(moved), ROWS):
+            np.einsum("nau,nu->na", self.D[rows], self.h[rows] @ G.T, out=moved[rows])
+        return moved
+
+    def outer(self, rows: slice = slice(None), columns: slice = slice(None)) -> Array:
+        """J J^T, or a block of it, (n m[L], n m[L])."""
+        D, h = self.D.reshape(-1, self.D.shape[2]), np.repeat(self.h, self.D.shape[1], axis=0)
+        return np.asarray((D[rows] @ D[columns].T) * (h[rows] @ h[columns].T))
+
+    def inner(self) -> Array:
+        """J^T J, (a b, a b)."""
+        n, m, units = self.D.shape
+        total = np.zeros(2 * (units * self.h.shape[1],))
+        for rows in row_blocks(n, max(1, BLOCK_ENTRIES // (len(total) * m))):
+            J = (self.D[rows, :, :, None] * self.h[rows, None, None, :]).reshape(-1, len(total))
+            total += J.T @ J
+        return total
+
+
+# ---------------------------------------------------------------------- products
+
+
+def kernel_product(net: MLP, x: ArrayLike | Trace, v: ArrayLike) -> Array:
+    """K v, (n, m[L]): sum_j K(x_i, x_j) v_j for v, (n, m[L]), without K (T48).
+
+    O(n p) time; beyond x and v, memory for the parameters and for the passes of ROWS rows.
+
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.kernel_product(hat, [[0.5], [1.5]], [[1.0], [0.0]]).tolist()  # the first column of K
+    [[2.5], [3.5]]
+    """
+    net, x = rows_or_trace(net, x, float64=True)
+    shape = row_count(x), len(net.biases[-1])
+    v = as_real("v", v, shape, "one row per row of x, one column per output")
+    return product(net, x, v.astype(np.float64, copy=False))
+
+
+def product(net: MLP, x: Array | Trace, v: Array, layers: slice = slice(None)) -> Array:
+    """J (J^T v), of some layers or all, ROWS rows at a time."""
+    pulled = MLP(*(tuple(np.zeros_like(part) for part in parts) for parts in net))  # J^T v
+    for rows, trace in trace_blocks(net, x, ROWS):
+        gradient = pull_back(net, trace, v[rows])
+        for sums, parts in zip(pulled, gradient[:2], strict=True):
+            for total, part in zip(sums[layers], parts[layers], strict=True):
+                total += part
+    moved = np.empty_like(v)
+    for rows, trace in trace_blocks(net, x, ROWS):
+        moved[rows] = rates(net, trace, pulled)[-1]
+    return moved
+
+
+# ------------------------------------------------------- eigenvalues and moments
+
+
+def kernel_spectrum(net: MLP, x: ArrayLike | Trace, k: int) -> KernelSpectrum:
+    """The k largest eigenvalues of the tangent kernel of the rows of x, and their vectors.
+
+    Lanczos' method on products, so K is not formed; memory O(k n m[L] + p), and up to
+    1 GiB for what all products share.  |K v - value v| is at most 1e-8 of the value, and so the
+    value is right to 1e-10 or better.
+    ValueError for k above n m[L]; Undecided if the method does not converge.
+
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.kernel_spectrum(hat, [[0.5], [1.5]], 2).values.round(2).tolist()  # [[2.5, 3.5], [3.5, 19.75]]
+    [20.43, 1.82]
+    """
+    net, x = rows_or_trace(net, x, float64=True)
+    n, m = row_count(x), len(net.biases[-1])
+    check_size("the eigenvectors", (check_count("k", k, 1, n * m), n, m), "Ask for fewer.")
+    P, samples, q = _few_rows(net, x, k)
+    if not _fit(net, len(q)):
+        values, vectors = _largest(n * m, k, lambda v: product(net, x, v.reshape(n, m)))
+        return KernelSpectrum(values, vectors.T.reshape(k, n, m))
+    layers, size = _layers(net, samples, q), len(q) * m
+    values, vectors = _largest(
+        size, k, lambda v: np.sum([J.push(J.pull(v.reshape(len(q), m))) for J in layers], axis=0),
+        np.sum([J.outer() for J in layers], axis=0) if size <= DENSE else None)
+    return KernelSpectrum(values, np.stack([P @ v.reshape(len(q), m) for v in vectors.T]))
+
+
+def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
+    """(L, k): the k largest eigenvalues of every layer's block of the Hessian of the loss (T46).
+
+    The loss is (1 / (n m[L])) sum_i |f(x_i) - y_i|^2; inside a cell the block is the same for all
+    targets, (2 / (n m[L])) J[l]^T J[l], and has the nonzero eigenvalues of (2 / (n m[L])) J[l] J[l]^T:
+    the smaller of the two is used.  Descent on layer l alone converges iff its step is below
+    2 / layer_curvature(net, x)[l, 0], for as long as no unit switches.
+    ValueError for k above the number of parameters of a layer; Undecided without convergence.
+
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.layer_curvature(hat, [[0.5], [0.5]]).round(6).tolist()  # 2 (0.5^2 + 1), on either side
+    [[2.5], [2.5]]
+    """
+    net, x = rows_or_trace(net, x, float64=True)
+    n, m = row_count(x), len(net.biases[-1])
+    check_some("x", inputs_of(x), "the mean loss of no examples has no meaning")
+    k = check_count("k", k, 1, min(W.size + b.size for W, b in zip(*net, strict=True)))
+    _, samples, q = _few_rows(net, x, 0)
+    layers = _layers(net, samples, q) if _fit(net, len(q)) else []
+    curvature = np.zeros((len(net.weights), k))
+    for l, row in enumerate(curvature):
+        alone = slice(l, l + 1)
+        values = _layer_values(layers[l], k) if layers else _largest(
+            n * m, k, lambda v: product(net, x, v.reshape(n, m), alone))[0]
+        row[: len(values)] = 2 / (n * m) * values  # the rest are 0
+    return curvature
+
+
+def kernel_moments(net: MLP, x: ArrayLike | Trace) -> KernelMoments:
+    """Mean and variance of all n m[L] eigenvalues of K, without eigenvalues (T47).
+
+    The mean is tr K / (n m[L]), the mean of squares |K|_F^2 / (n m[L]).  At most the time of K
+    itself, O(n^2 sum_l m[l]), and memory O(n m[L] sum_l m[l]) and for a block of rows of K.
+
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.kernel_moments(hat, [[0.5], [1.5]])  # of [[2.5, 3.5], [3.5, 19.75]]
+    KernelMoments(mean=11.125, variance=86.640625)
+    """
+    net, x = rows_or_trace(net, x, float64=True)
+    check_some("x", inputs_of(x), "no eigenvalues have no mean")
+    n, m = row_count(x), len(net.biases[-1])
+    _, samples, q = _few_rows(net, x, 0)
+    layers, size = _layers(net, samples, q), len(q) * m
+    trace, squares = 0.0, 0.0
+    for rows in row_blocks(size, max(1, BLOCK_ENTRIES // size)):
+        K = np.sum([J.outer(rows, slice(rows.start, size)) for J in layers], axis=0)  # from the diagonal on
+        own = K[:, : len(K)]
+        trace += float(np.trace(own))
+        squares += 2 * float(np.vdot(K, K)) - float(np.vdot(own, own))
+    mean = trace / (n * m)
+    return KernelMoments(mean, max(squares / (n * m) - mean**2, 0.0))
+
+
+# ----------------------------------------------------------------- the Jacobian
+
+
+def _few_rows(net: MLP, x: Array | Trace, least: int) -> tuple[csr_array, Array, Bits]:
+    """P, (n, n'), and samples (x, c), (n', m[0] + 1), with their gates, (n', H), so that J = P J'.
+
+    If n' m[L] were less than least, the rows stay as they are.
+    """
+    q = pattern_of(net, x)
+    points = np.column_stack([inputs_of(x), np.ones(len(q))])
+    n, d = points.shape
+    _, cell = unique_words(pack(q))
+    counts = np.bincount(cell)
+    limit = d if np.minimum(counts, d).sum() * len(net.biases[-1]) >= least else n
+    stay = np.flatnonzero(counts[cell] <= limit)
+    by_cell = np.split(np.argsort(cell, kind="stable"), np.cumsum(counts)[:-1])
+    full = [rows for rows in by_cell if len(rows) > limit]
+    factors = [np.linalg.qr(points[rows]) for rows in full]
+    P = block_diag([eye_array(len(stay)), *(Q for Q, _ in factors)], format="csr")
+    back = np.argsort(np.concatenate([stay, *full]))
+    gates = np.concatenate([stay, *(np.repeat(rows[:1], d) for rows in full)])
+    return P[back], np.concatenate([points[stay], *(R for _, R in factors)]), q[gates]
+
+
+def _fit(net: MLP, n: int) -> bool:
+    """Whether D and h at n rows are at most KEPT_ENTRIES numbers."""
+    m, widths = len(net.biases[-1]), [len(b) for b in net.biases]
+    return bool(n * (m * sum(widths) + sum(widths[:-1]) + net.weights[0].shape[1]) <= KEPT_ENTRIES)
+
+
+def _layers(net: MLP, samples: Array, q: Bits) -> list[_Layer]:
+    """The Jacobian of every layer at samples (x, c) with gates q: z = W h + c b."""
+    h, c = samples[:, :-1], samples[:, -1:]
+    trace = Trace([], [], split_layers(net, q))
+    for W, b, gates in zip(*net, [*trace.pattern, None], strict=True):
+        trace.inputs.append(np.column_stack([h, c]))
+        trace.preacts.append(h @ W.T + c * b)
+        h = trace.preacts[-1] if gates is None else trace.preacts[-1] * gates
+    D, inputs = output_sensitivities(net, trace)
+    return [_Layer(_rotated(d), _rotated(g)) for d, g in zip(D, inputs, strict=True)]
+
+
+def _rotated(a: Array) -> Array:
+    """a V with the columns that are not 0 to rounding in a V V^T a^T, which is a a^T; V orthogonal."""
+    flat = a.reshape(-1, a.shape[-1])
+    square, V = np.linalg.eigh(flat.T @ flat)
+    rotated: Array = flat @ V[:, square >= 1e-15 * square.max(initial=0)]
+    return rotated.reshape(*a.shape[:-1], rotated.shape[1])
+
+
+def _layer_values(J: _Layer, k: int) -> Array:
+    """The largest eigenvalues, up to k, of J J^T, or of J^T J where that is smaller."""
+    (n, m, units), inputs = J.D.shape, J.h.shape[1]
+    if n * m <= units * inputs:
+        dense = J.outer() if n * m <= DENSE else None
+        return _largest(n * m, k, lambda v: J.push(J.pull(v.reshape(n, m))), dense)[0]
+    dense = J.inner() if units * inputs <= DENSE else None
+    return _largest(units * inputs, k, lambda v: J.pull(J.push(v.reshape(units, inputs))), dense)[0]
+
+
+def _largest(size: int, k: int, times: Callable[[Array], Array], dense: Array | None = None) -> tuple[Array, Array]:
+    """The largest eigenvalues, up to k, falling, and vectors, (size, k), of a positive semidefinite matrix.
+
+    The matrix is dense, or known by its products.
+    """
+    if dense is not None:
+        values, vectors = eigh(dense, subset_by_index=(max(size - k, 0), size - 1))
+    elif k >= size:
+        values, vectors = eigh(np.stack([times(e).ravel() for e in np.eye(size)]))
+    else:
+        operator = LinearOperator((size, size), lambda v: times(v).ravel(), dtype=np.float64)
+        start = np.random.default_rng(0).standard_normal(size)  # no symmetry hides an eigenvector from it
+        try:
+            values, vectors = eigsh(operator, k, which="LA", v0=start, tol=1e-8)
+        except ArpackError as error:
+            raise Undecided(f"Lanczos' method did not find the {k} largest eigenvalues: {error}") from error
+    return np.maximum(values[::-1], 0), vectors[:, ::-1]

@@ -1,0 +1,164 @@
+"""How fast each frequency is learned: the spectrum of the tangent kernel, and of the pattern.
+
+On n samples of a uniform grid, with F the unitary discrete Fourier transform, gradient flow
+reduces frequency k of the residual by itself at the rate (2/nm) K_kk, where K_kk = (F K F*)_kk
+is the *intrinsic rate* (T16).  It says what distances say, transformed.  For K_ij = <v_i, v_j>
+and k != 0 (T49 i)
+
+    K_kk = -1/2 DFT over the displacement d of mean_i |v_i - v_(i+d)|^2
+
+and the same with the 0/1 numbers q_iu in place of v_i is the *power spectrum of the pattern*
+(T49 iv), where H is the Hamming distance,
+
+    P_k = sum_u |(F q_u)_k|^2 = -1/2 DFT over d of mean_i H(q_i, q_(i+d))
+
+so near pairs decide the rates of high frequencies, and far pairs those of low ones (T50):
+
+    sum_k 4 sin^2(pi k/n) P_k = sum_i H(q_i, q_(i+1))
+
+    grid    (n,) or (height, width): samples in row-major order; indices wrap around
+    bands   results are means over the frequencies of one radius |k|, rounded, k = 0, 1, ...
+            On a line these are P_k and K_kk themselves, k = 0 .. n/2, as k and -k are alike.
+            bands=False gives every frequency, shaped like the grid, k as in numpy.fft.fftfreq
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.fft
+from numpy.typing import ArrayLike
+
+from relu_dynamics.checks import (
+    Array, Bits, Words, as_real, check_bits, check_grid, check_samples, row_blocks,
+)
+from relu_dynamics.mlp import MLP, Trace, traced
+from relu_dynamics.patterns import unpack
+from relu_dynamics.signals import radial_bands
+from relu_dynamics.tangent import output_sensitivities
+
+BLOCK_ENTRIES = 2**21  # of one block of the kernel, or of units on the grid
+
+
+# ------------------------------------------------------------------- the kernel
+
+
+def intrinsic_rates(
+    net: MLP, x: ArrayLike | Trace, grid: tuple[int, ...], *, bands: bool = True
+) -> Array:
+    """K_kk, (bands,): the diagonal of F K F*, summed over the outputs (T16).
+
+    For one output d|r_k|^2/dt = -(4/nm) K_kk |r_k|^2 + coupling.  x are the rows on the grid,
+    or their Trace, imposed pattern and all.  Costs O(n^2 sum_l m[l]) and keeps a few rows of
+    the kernel at a time.
+
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.intrinsic_rates(hat, [[0.5], [1.5]], (2,)).tolist()  # (K_11 + K_22) / 2 +- K_12
+    [14.625, 7.625]
+    """
+    net, trace = traced(net, x)
+    n = len(trace.inputs[0])
+    shape = check_grid(grid, n)
+    D, h = output_sensitivities(net, trace)
+    joint = [part.reshape(n, -1) for part in D]  # whose inner products are sums over outputs
+    total = np.zeros(shape)
+    for rows in row_blocks(n, max(1, BLOCK_ENTRIES // n)):
+        total += summed_by_displacement(kernel_rows(joint, h, rows), rows, shape)
+    rates = scipy.fft.fftn(total / n).real
+    return band_means(rates) if bands else rates
+
+
+def kernel_rows(D: list[Array], h: list[Array], rows: slice) -> Array:
+    """(rows, n): sum_l (D_i.D_j)(h_i.h_j + 1), i in rows, every j, from D[l], (n, m[l]) (T6)."""
+    total = np.zeros((len(h[0][rows]), len(h[0])))
+    for part, inputs in zip(D, h, strict=True):
+        pairs = inputs[rows] @ inputs.T
+        pairs += 1
+        pairs *= part[rows] @ part.T
+        total += pairs
+    return total
+
+
+def mean_by_displacement(pairs: ArrayLike, grid: tuple[int, ...]) -> Array:
+    """Shaped like the grid: at d the mean over i of pairs[i, i + d], where i + d wraps around.
+
+    pairs, (n, n), is any function of two samples on the grid: a kernel, Hamming distances.
+    Further axes, as in tangent_kernel's (n, n, m, m), are kept.
+
+    >>> import relu_dynamics as rd
+    >>> rd.mean_by_displacement([[0, 1, 2], [3, 4, 5], [6, 7, 8]], (3,)).tolist()
+    [4.0, 4.0, 4.0]
+    """
+    values = as_real("pairs", pairs)
+    if values.ndim < 2 or values.shape[0] != values.shape[1]:
+        raise ValueError("pairs must be (n, n): one row and one column per sample. "
+                         f"Got shape {values.shape}.")
+    n = len(values)
+    shape = check_grid(grid, n)
+    return np.asarray(summed_by_displacement(values, slice(0, n), shape) / n, np.float64)
+
+
+def summed_by_displacement(pairs: Array, rows: slice, shape: tuple[int, ...]) -> Array:
+    """(*shape, ...): at d the sum over i in rows of pairs[i, i + d], from pairs, (rows, n, ...)."""
+    total = np.zeros((*shape, *pairs.shape[2:]))
+    axes = tuple(range(len(shape)))
+    for i, row in zip(range(rows.start, rows.stop), pairs, strict=True):
+        back = [-int(step) for step in np.unravel_index(i, shape)]
+        total += np.roll(row.reshape(total.shape), back, axes)
+    return total
+
+
+# ------------------------------------------------------------------ the pattern
+
+
+def pattern_spectrum(
+    q: Bits | Words, grid: tuple[int, ...], *, weights: ArrayLike | None = None, bands: bool = True
+) -> Array:
+    """P_k = sum_u |(F q_u)_k|^2, (bands,): the power spectrum of the activation pattern (T49 to T52).
+
+    q is (n, H) bool, or packed as pack(q) returns it, an eighth of the size.  weights, (H,),
+    counts unit u weights[u] times: with a_u^2 it is K_kk of one hidden layer whose biases train
+    (T49 ii).  No kernel is formed: O(n log n) per unit, a block of units at a time.
+
+    >>> import relu_dynamics as rd
+    >>> rd.pattern_spectrum([[True], [True], [False], [False]], (4,)).round(12).tolist()
+    [1.0, 0.5, 0.0]
+    """
+    packed = isinstance(q, np.ndarray) and q.dtype == np.uint64 and q.ndim == 2
+    q = q if packed else check_bits("q", q)
+    units = q.shape[1] * (64 if packed else 1)
+    shape = check_grid(grid, len(q))
+    counts = np.ones(units)  # a word's padding is off everywhere, and adds nothing
+    if weights is not None:
+        given = as_real("weights", weights, (None if packed else units,), "one per unit")
+        counts[: len(given)] = given[:units]
+    half = np.zeros((*shape[:-1], shape[-1] // 2 + 1))  # the frequencies that rfftn returns
+    for columns, bits in _unit_blocks(q, max(1, BLOCK_ENTRIES // len(q))):
+        signals = np.ascontiguousarray(bits.T, np.float64).reshape(-1, *shape)
+        F = scipy.fft.rfftn(signals, axes=range(1, signals.ndim), norm="ortho", overwrite_x=True)
+        half += np.einsum("u,u...->...", counts[columns], F.real**2 + F.imag**2)
+    k = np.meshgrid(*map(np.arange, shape), indexing="ij")
+    other = k[-1] > shape[-1] // 2  # P at -k is P at k
+    every = half[tuple(np.where(other, -a % s, a) for a, s in zip(k, shape, strict=True))]
+    return band_means(every) if bands else every
+
+
+def _unit_blocks(q: Bits | Words, size: int) -> Iterator[tuple[slice, Bits]]:
+    """At most size units at a time: which they are, and their bits, (n, units)."""
+    words = q.dtype == np.uint64
+    for columns in row_blocks(q.shape[1], 1 if words else size):
+        bits: Bits = unpack(q[:, columns], 64) if words else q[:, columns]  # type: ignore[arg-type, assignment]
+        first = 64 * columns.start if words else columns.start
+        for some in row_blocks(bits.shape[1], size):
+            yield slice(first + some.start, first + some.stop), bits[:, some]
+
+
+def band_means(values: ArrayLike) -> Array:
+    """(bands,): means over the frequencies of each radius, from all of a grid, shaped like it."""
+    values = as_real("values", values)
+    check_samples(values.shape)
+    cycles = np.meshgrid(*(scipy.fft.fftfreq(n, 1 / n) for n in values.shape), indexing="ij")
+    band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
+    return np.asarray(np.bincount(band, values.ravel()) / np.bincount(band))

@@ -1,0 +1,157 @@
+"""E15. Are gradients bound together in high dimension, as they are on dense coordinates?
+
+    python -m scripts.reproduce e15_high_dimensional
+
+Data in 64 dimensions instead of pixels in 2: grey 8x8 patches of the photograph, to be told
+by the sixteenth of it they come from, and ten Gaussian clouds, to be told apart.  (The paper
+has MNIST, Fashion-MNIST and CIFAR, a cross entropy and also a convolutional network; these
+two data sets are here without a download, the loss is the squared error to the class's unit
+vector, the network 2x128.)  For 250 random examples (2500 at paper scale): pairs with their
+25 nearest examples of any class, the 25 nearest of another class among the nearest fifth,
+and the 25 farthest.  Beside them, neighbouring pixels of the photograph, as in E8, on coordinates
+[0,1].
+"""
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from relu_dynamics import Pairs, confusion_of_pairs, hamming_of_pairs
+from scripts.lab import (
+    PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, means, named,
+    natural_image, natural_runs, ordered, ordering, over_checkpoints, read, stream, style,
+)
+
+TITLE = "High-dimensional data"
+SOURCE = "the paper's hamming_/confusion_real_data_mlp.py"
+PAPER_EPOCHS = 100
+SHOWS = ("On the left, histograms of the cosine between the gradients of near pairs, beside "
+         "neighbouring pixels on coordinates, and of far "
+         "pairs. On the right, Hamming distances of near and far pairs through training.")
+DATA = ("patches", "mixture")
+KINDS = ("near, any class", "near, other class", "far")
+EDGES = np.linspace(-1, 1, 51)
+SETUPS = {
+    "quick": Setup(512, (32, 32), 5, 128, (0, 1, 5)),
+    "laptop": Setup(2048, (128, 128), 50, 256, (0, 1, 5, 10, 25, 50)),
+    "paper": Setup(8192, (512,) * 4, 100, 512, (0, 1, *range(5, 101, 5))),
+}
+
+
+def wanted(settings):
+    """(data, seed) -> run."""
+    signals = {"patches": PATCHES + natural_image(settings)[1], "mixture": "mixture"}
+    return {(name, seed): made_run(SETUPS[settings.scale], signals[name], "raw", seed, settings)
+            for name in DATA for seed in settings.seeds}
+
+
+def pixels(settings):
+    """The networks on the first input of the image that the patches are cut from, to compare
+    with."""
+    return natural_runs(settings, image_inputs(settings)[:1])
+
+
+def runs(settings):
+    return [*wanted(settings).values(), *pixels(settings).values()]
+
+
+def kinds_of_pairs(trained):
+    """Pairs near, near but of another class, and far, of a few random examples."""
+    rng, n = stream(trained.run, "pairs"), len(trained.x)
+    anchors, label = rng.choice(n, min(250 if n < 8192 else 2500, n // 2),
+                                replace=False), trained.y.argmax(axis=1)
+    distance = cdist(trained.x[anchors], trained.x)
+    order = np.argsort(distance, axis=1)[:, 1:]  # without the anchor itself
+    nearer = zip(anchors, order[:, : n // 5], strict=True)
+    other = [row[label[row] != label[a]] for a, row in nearer]
+    picks = (order[:, :25], [row[:25] for row in other], order[:, -25:])
+    return [Pairs(np.repeat(anchors, [len(row) for row in rows]), np.concatenate(list(rows)))
+            for rows in picks]
+
+
+def measure(settings, folder):
+    """distance (data, checkpoints, seeds, kinds): mean Hamming distance; cosine (data, kinds,
+    seeds, 3): at the end, the share with |cos| > 0.9, the mean and the mean size; counts (1 + data,
+    3, bins): histograms at the end, first of neighbouring pixels alone; local (seeds,): the pixels'
+    share with |cos| > 0.9."""
+    def distances(trained, net):
+        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
+                for pairs in kinds_of_pairs(trained)]
+
+    table = over_checkpoints(wanted(settings), folder, distances, axes=("data",))
+    cosine, counts = [], np.zeros((1 + len(DATA), len(KINDS), len(EDGES) - 1))
+    for d, name in enumerate(DATA):
+        trained = [read(wanted(settings)[name, seed], folder) for seed in settings.seeds]
+        of = [[confusion_of_pairs(one.nets[-1], one.x, one.y, *pairs)
+               for pairs in kinds_of_pairs(one)] for one in trained]
+        cosine.append([[[np.mean(abs(by[k]) > 0.9), np.nanmean(by[k]), np.nanmean(abs(by[k]))]
+                        for by in of] for k in range(len(KINDS))])
+        counts[1 + d] = [np.histogram(np.concatenate([by[k] for by in of]), EDGES)[0]
+                         for k in range(len(KINDS))]
+    images = [read(run, folder) for run in pixels(settings).values()]
+    beside = [confusion_of_pairs(one.nets[-1], one.x, one.y, *image_pairs(one)[0])
+              for one in images]
+    counts[0, 0] = np.histogram(np.concatenate(beside), EDGES)[0]
+    return {"epochs": table["epochs"], "edges": EDGES, "distance": table["values"],
+            "cosine": np.array(cosine), "counts": counts,
+            "input": image_inputs(settings)[0], "image": natural_image(settings)[0],
+            "local": np.array([np.mean(abs(c) > 0.9) for c in beside])}
+
+
+def claims(data):
+    result, beside = [], f"pixels, {data['input']}"
+    for name, distance, cosine in zip(DATA, data["distance"], data["cosine"], strict=True):
+        end = named(KINDS, distance[-1].T)
+        mean, size = (named(KINDS, cosine[:, :, k]) for k in (1, 2))
+        piled = {beside: data["local"], f"{name}, near": cosine[0, :, 0]}
+        near, other, far = KINDS
+        compared = f", of the same image ({data['image']})" if name == "patches" else ""
+        result += [
+            ordered(f"E15a-{name}", f"{name}: Hamming distance at the end {{}}",
+                    f"{far} > {other} ≥ {near}", end, margin=1),
+            ordered(f"E15b-{name}",
+                    f"{name}: near pairs are less bound together than neighbouring "
+                    f"pixels{compared}: share with |cos| > 0.9, {{}}",
+                    chain(*piled), piled),
+            Claim(f"E15c-{name}",
+                  f"{name}: gradients of far pairs are nearly orthogonal: mean |cos| below 0.1, "
+                  f"and {near} > {far}", means(size),
+                  [*each("0.1 > mean |cos|", {far: 0.1 - size[far]}),
+                   *ordering(chain(near, far), size)]),
+            ordered(f"E15d-{name}",
+                    f"{name}: near pairs pull together within a class, apart across classes: mean "
+                    f"cos {{}}",
+                    chain(near, other), mean),
+        ]
+    return result
+
+
+def draw(data):
+    figure, axes = style.panels(1, 4, width=3.2, height=3.0)
+    axes[0, 0].stairs(data["counts"][0, 0] / data["counts"][0, 0].sum(), data["edges"],
+                      linewidth=1.4,
+                      color=style.colour(str(data["input"])), linestyle="--",
+                      label=f"neighbouring pixels, {data['input']}")
+    for name, counts in zip(DATA, data["counts"][1:], strict=True):
+        axes[0, 0].stairs(counts[0] / counts[0].sum(), data["edges"],
+                          color=style.shade(DATA.index(name), len(DATA)), label=name, linewidth=1.4)
+        axes[0, 1].stairs(counts[2] / counts[2].sum(), data["edges"],
+                          color=style.shade(DATA.index(name), len(DATA)), label=name, linewidth=1.4)
+    for ax, title in zip(axes[0, :2], ("near pairs", "far pairs"), strict=True):
+        ax.set_title(title, loc="left", fontsize="medium")
+        ax.set_yscale("log")
+        ax.set_xlabel("cosine of two loss gradients, at the end")
+        ax.set_ylabel("share of pairs")
+        ax.legend(frameon=False, fontsize="x-small", loc="upper center")
+        ax.set_ylim(top=5)
+    style.same_range(axes[0, :2])
+    for ax, name, distance in zip(axes[0, 2:], DATA, data["distance"], strict=True):
+        for kind, line, values in zip(KINDS, ("-", "--", ":"), np.moveaxis(distance, 2, 0),
+                                      strict=True):
+            style.shaded(ax, data["epochs"], values, "black" if kind == KINDS[1]
+                         else style.shade(DATA.index(name), len(DATA)), kind, line)
+        style.epochs_axis(ax, data["epochs"], "Hamming distance (units)")
+        ax.set_ylim(0)
+        ax.set_title(name, loc="left", fontsize="medium")
+        ax.legend(frameon=False, fontsize="x-small", handlelength=3)
+    figure.supxlabel(style.BAND, fontsize="small", color="0.3")
+    return figure

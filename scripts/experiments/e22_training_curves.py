@@ -1,0 +1,115 @@
+"""E22. How does the loss fall, epoch by epoch, and on data held out?
+
+    python -m scripts.reproduce e22_training_curves
+
+The mean squared error of the runs of E1, E5 and E15, averaged over the batches of each epoch
+while they are trained; for the high-dimensional data of E15 also on as many fresh examples of the
+same kind.  (Fresh patches come from the same photograph and overlap those trained on.  The paper
+shows the cross entropy, divided by the number of samples although it is summed over batches, and
+one of its two figures is a copy of the other.)
+"""
+
+import numpy as np
+
+from relu_dynamics import predict
+from scripts.experiments import e15_high_dimensional
+from scripts.lab import (
+    Claim, Link, chain, held_out, image_inputs, image_runs, images, last_tenth, means, named,
+    ordered, read, signal_inputs, signal_runs, style,
+)
+
+TITLE = "Training curves"
+SOURCE = "the paper's training_plots.py, and its fits of signals and images"
+PAPER_EPOCHS = 100
+SHOWS = ("Training loss by epoch: the signal, the images, and the high-dimensional data with the "
+         "loss on fresh data dashed.")
+DATA = e15_high_dimensional.DATA
+
+
+def runs(settings):
+    return [*signal_runs(settings).values(), *image_runs(settings).values(),
+            *e15_high_dimensional.wanted(settings).values()]
+
+
+def measure(settings, folder):
+    """tones (inputs, epochs, seeds), image_loss (images, inputs, epochs, seeds), data (data,
+    epochs, seeds): training loss by epoch; fresh (data, checkpoints, seeds): the loss on fresh data
+    at the given checkpoints."""
+    signals, pictures = signal_runs(settings), image_runs(settings)
+    data = e15_high_dimensional.wanted(settings)
+    of = {run: read(run, folder) for run in runs(settings)}
+
+    def losses(chosen):
+        return np.array([of[run].loss for run in chosen]).T
+
+    def fresh(name):
+        table = []
+        for run in (data[name, seed] for seed in settings.seeds):
+            x, y = held_out(run, folder)
+            table.append([np.mean((predict(net, x) - y) ** 2) for net in of[run].nets])
+        return np.transpose(table)
+
+    return {"inputs": np.array(signal_inputs(settings)),
+            "image_inputs": np.array(image_inputs(settings)),
+            "images": np.array(list(images(settings))),
+            "tones": np.array([losses(signals[name, seed] for seed in settings.seeds)
+                               for name in signal_inputs(settings)]),
+            "image_loss": np.array([[losses(pictures[image, name, seed] for seed in settings.seeds)
+                                     for name in image_inputs(settings)]
+                                    for image in images(settings)]),
+            "data": np.array([losses(data[name, seed] for seed in settings.seeds)
+                              for name in DATA]),
+            "fresh": np.array([fresh(name) for name in DATA]),
+            "checkpoints": of[data[DATA[0], settings.seeds[0]]].epochs}
+
+
+def claims(data):
+    result, names = [], data["image_inputs"].tolist()
+    reached = last_tenth(1 + np.arange(data["image_loss"].shape[2]))
+    for image, table in zip(data["images"].tolist(), data["image_loss"], strict=True):
+        end = named(names, table[:, reached].min(axis=1))
+        result.append(ordered("E22a",
+                              "loss, the best of the last tenth of training: {}, as for the tones "
+                              "(E1)", chain(*names), end, log=True,
+                              image=image))
+    for name, training, fresh in zip(DATA, data["data"], data["fresh"], strict=True):
+        result.append(Claim(f"E22b-{name}",
+                            f"{name}: the loss on fresh data falls below its start, and ends "
+                            f"above the training loss",
+                            means({"fresh": fresh, "training": training}),
+                            [Link("fresh: start > end", fresh[0] - fresh[-1]),
+                             Link("end: fresh > training", fresh[-1] - training[-1])]))
+    return result
+
+
+def draw(data):
+    figure, axes = style.panels(1, 2 + len(data["images"]), width=3.2, height=3.0)
+    pictures = zip(data["images"].tolist(), data["image_loss"], strict=True)
+    tables = [(data["inputs"], data["tones"], "the signal"),
+              *((data["image_inputs"], table, image) for image, table in pictures)]
+    for ax, (names, table, title) in zip(axes.flat, tables, strict=False):
+        for name, values in zip(names.tolist(), table, strict=True):
+            curve(ax, np.arange(1, len(values) + 1), values, **style.look(name))
+        ax.set_title(title, loc="left", fontsize="medium")
+    for name, training, fresh in zip(DATA, data["data"], data["fresh"], strict=True):
+        curve(axes[0, -1], np.arange(1, len(training) + 1), training,
+              style.shade(DATA.index(name), len(DATA)), f"{name}, training")
+        curve(axes[0, -1], data["checkpoints"][1:], fresh[1:],
+              style.shade(DATA.index(name), len(DATA)), f"{name}, fresh data", "--")
+    axes[0, -1].set_title("64 dimensions", loc="left", fontsize="medium")
+    for ax in axes.flat:
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_xlabel("epoch")
+    axes[0, 0].set_ylabel("mean squared error")
+    style.legend_below(figure, axes.flat, style.BOTH)
+    return figure
+
+
+def curve(ax, epochs, values, color, label, linestyle="-"):
+    """The mean over seeds and the band between the smallest and the largest; values is (epochs,
+    seeds)."""
+    ax.plot(epochs, values.mean(axis=1), linewidth=1.2, color=color, label=label,
+            linestyle=linestyle)
+    ax.fill_between(epochs, values.min(axis=1), values.max(axis=1), color=color, alpha=0.18,
+                    linewidth=0)

@@ -1,0 +1,145 @@
+"""T15. Where does gradient descent cancel itself?
+
+    python -m scripts.reproduce t15_interference
+
+The rate of the loss under gradient flow is a sum over pairs of examples; a pair is
+destructive if a step for one example raises the loss of the other.  The interference is
+what destructive pairs take away, as a share of what the others give:
+
+    -d loss/dt = (self + constructive) (1 - interference)
+
+On the photograph (runs of E5), every second pixel per axis: the interference over training,
+by the distance of two pixels, in one cell and across cells, by Hamming distance, and, for the
+first seed at 64x64, pixel by pixel.  The sums over pairs are checked against the rate of the loss.
+"""
+
+import numpy as np
+
+from relu_dynamics import decompose, hamming, pattern
+from scripts.lab import (
+    Claim, chain, contrast, coordinates, each, encodings, image_inputs, means, named,
+    natural_image, natural_runs, ordered, read, style,
+)
+from scripts.lab.rates import checked_flow, thinned
+
+TITLE = "Constructive and destructive pairs"
+SOURCE = "statement T15"
+KIND = "question"
+SHOWS = ("The share of descent that pairs of pixels destroy for one another, by their distance "
+         "and stage; and pixel by "
+         "pixel, at the end.")
+STAGES = ("before training", "after 10 epochs", "at the end")
+
+
+def runs(settings):
+    return natural_runs(settings).values()
+
+
+def stages(epochs):
+    """Indices of three checkpoints: before training, after ten epochs (or the last before), and the
+    last."""
+    return [0, int(np.flatnonzero(epochs <= 10)[-1]), len(epochs) - 1]
+
+
+def measure(settings, folder):
+    """distance (inputs, seeds, stages, octaves, cell, sign); thirds (inputs, seeds, stages, 3):
+    what a pair of small, middling and large Hamming distance contributes; pairs (inputs, seeds,
+    stages, 3): how many are self, of one cell, of two; place (2, height, width): interference at
+    each pixel of the first seed at the end, for the first and the last input."""
+    side = 16 if settings.scale == "quick" else 32
+    names, wanted = image_inputs(settings), natural_runs(settings)
+    distance, thirds, pairs, place = [], [], [], []
+    for name in names:
+        trained = [read(wanted[name, seed], folder) for seed in settings.seeds]
+        taken = [[of_pairs(one, one.nets[c], side) for c in stages(one.epochs)] for one in trained]
+        for table, part in zip((distance, thirds, pairs), range(3), strict=True):
+            table.append([[stage[part] for stage in by_stage] for by_stage in taken])
+        if name in (names[0], names[-1]):
+            shape, x, y = thinned(trained[0], 64)
+            parts = decompose(trained[0].nets[-1], x, y).splits["place"].values
+            place.append((-parts[:, 2] / parts[:, :2].sum(axis=1)).reshape(shape))
+    octaves = 2.0 ** np.arange(-1, len(distance[0][0][0]) - 1)
+    return {"inputs": np.array(names), "image": natural_image(settings)[0],
+            "epochs": trained[0].epochs, "stages": np.array(STAGES),
+            "octaves": octaves, "distance": np.array(distance), "thirds": np.array(thirds),
+            "pairs": np.array(pairs), "place": np.array(place)}
+
+
+def of_pairs(trained, net, side):
+    """The "distance" split, what a pair contributes by thirds of Hamming distance, and the number
+    of pairs by cell."""
+    shape, x, y = thinned(trained, side)
+    splits, q = checked_flow(net, x, y, shape).splits, pattern(net, x)
+    h = hamming(q, q)
+    count = np.bincount(h.ravel(), minlength=q.shape[1] + 1)
+    third = np.minimum(3 * (np.cumsum(count) - count) // count.sum(), 2)
+    each_pair = np.bincount(third, -splits["hamming"].values, 3) / np.bincount(third, count, 3)
+    same = int(count[0]) - len(x)
+    return splits["distance"].values, each_pair, [len(x), same, len(x) * (len(x) - 1) - same]
+
+
+def interference(values):
+    """What destructive pairs take away, as a share of what the others give; values (..., sign)."""
+    return np.divide(values[..., 1], -values[..., 0], out=np.zeros(values.shape[:-1]),
+                     where=values[..., 0] != 0)
+
+
+def claims(data):
+    names, values = data["inputs"].tolist(), data["distance"]
+    few, many = coordinates(names), encodings(names)
+    order = chain(few, *many[-2:])
+    overall = named(names, interference(values.sum(axis=(3, 4))))
+    end = {name: by[:, -1] for name, by in overall.items()}
+    grown = {name: by.T[[0, -1]] for name, by in overall.items()}
+    near = named(names, interference(values[:, :, -1, 1:3, 1:].sum(axis=(2, 3))))
+    small_first = {name: contrast(by[..., 0], by[..., 2]).T
+                   for name, by in zip(names, data["thirds"], strict=True)}
+    pairs = np.maximum(data["pairs"][:, :, 0, 1:], 1)
+    size = abs(values).sum(axis=(3, 5))[:, :, 0, 1:] / pairs  # per pair, before training
+    stronger = {name: np.log10(size[i, :, 0] / size[i, :, 1])
+                for i, name in enumerate(names) if name in few and (size[i] > 0).all()}
+    return [claim._replace(image=str(data["image"])) for claim in (
+        ordered("T15a", "at the end descent cancels itself more for coordinates: interference {}",
+                order, end),
+        ordered("T15b", "so it does between pixels at most two apart: {}", order, near),
+        Claim("T15c", "pairs of small Hamming distance contribute more to the descent, each, than "
+                      "pairs of large: smallest third > largest "
+              "third at every stage (difference over sum of sizes)", means(small_first),
+              each("smallest > largest third", small_first)),
+        Claim("T15d", "before training two pixels in one cell act on each other more strongly "
+                      "than two in different cells "
+              "(log10 of the ratio, per pair)", means(stronger), each("log ratio", stronger)),
+        Claim("T15e", "interference grows while the network learns: at the end > before training, "
+                      "for every input", means(grown),
+              each("end > before", grown, lambda i: contrast(i[-1], i[0]))))]
+
+
+def draw(data):
+    figure, axes = style.panels(2, 3, width=4.0, height=3.1)
+    names, values = data["inputs"].tolist(), data["distance"]
+    for ax, s in zip(axes[0], range(3), strict=True):
+        for name, by_seed in zip(names, values[:, :, s].sum(axis=3), strict=True):
+            style.with_band(ax, data["octaves"][1:], interference(by_seed[:, 1:]).T, name)
+        ax.set_xscale("log", base=2)
+        ax.set_xlabel("distance of two pixels, up to (samples)")
+        ax.set_title(STAGES[s], loc="left", fontsize="medium")
+        ax.axhline(1, color="0.6", linewidth=0.8)
+    style.same_range(axes[0], -0.03)
+    axes[0, 0].set_ylabel("interference\n(1: pairs cancel out)")
+    for name, by_seed in zip(names, interference(values.sum(axis=(3, 4))), strict=True):
+        style.with_band(axes[1, 0], np.arange(3), by_seed.T, name)
+    axes[1, 0].set_xticks(range(3), [stage.replace(" ", "\n", 1) for stage in STAGES])
+    axes[1, 0].set_ylabel("interference, all pairs")
+    axes[1, 0].set_ylim(-0.03, 1.03)
+    for ax, name, place in zip(axes[1, 1:], (names[0], names[-1]), data["place"], strict=True):
+        mesh = ax.imshow(place, vmin=0, vmax=2, cmap="PuOr_r", interpolation="nearest",
+                         extent=(0, 1, 1, 0))
+        ax.set_title(f"{style.label(name)} at the end, first seed", loc="left", fontsize="medium")
+        ax.set_xticks([0, 1])
+        ax.set_yticks([0, 1])
+    figure.colorbar(mesh, ax=axes[1, 1:],
+                    label="interference at each pixel\n(above 1: others undo its fit)", shrink=0.9,
+                    extend="max")
+    style.hide_empty(axes)
+    style.legend_below(figure, axes[0, 0], style.BAND)
+    return figure

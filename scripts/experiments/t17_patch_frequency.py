@@ -1,0 +1,167 @@
+"""T17. Where in the image is which frequency learned, and by whom?
+
+    python -m scripts.reproduce t17_patch_frequency
+
+A global Fourier transform cannot say where.  Here the photograph (runs of E5, every second
+pixel per axis) is cut into patches of 4x4 pixels, the residual in each is expanded in an
+orthonormal cosine basis, and the rate at which gradient flow reduces each coefficient is
+split exactly: by itself, through other frequencies of its patch, through the same frequency
+of other patches, through both.  Patches are ranked by the detail of the photograph in them
+(the energy of all but their mean): the third with least is *flat*, with most *detailed*.
+
+The sums over patches and frequencies are checked against the rate of the loss.
+"""
+
+import numpy as np
+import scipy.fft
+
+from relu_dynamics import patch_frequency_error, predict
+from scripts.lab import (
+    Claim, chain, coordinates, each, encodings, image_inputs, means, named, natural_image,
+    natural_runs, ordered, read, style,
+)
+from scripts.lab.rates import checked_flow, thinned
+
+TITLE = "Rates by patch and frequency"
+SOURCE = "statement T17"
+KIND = "question"
+SHOWS = ("Maps of how fast high local frequencies are reduced at the end, to their mean. Below, "
+         "who does it: the coefficient itself, "
+         "its patch, its frequency elsewhere, or neither.")
+PATCH = 4
+HIGH = [k for k, (a, b) in enumerate(np.ndindex(PATCH, PATCH)) if max(a, b) >= PATCH // 2]  # modes
+STAGES = ("before training", "after 10 epochs", "at the end")
+COUPLINGS = ("self", "same patch", "same frequency", "both different")
+
+
+def runs(settings):
+    return natural_runs(settings).values()
+
+
+def measure(settings, folder):
+    """intrinsic (inputs, seeds, stages, patches, modes): rates at which coefficients shrink by
+    themselves; parts (inputs, seeds, stages, patches, modes, 4): the split; error (inputs, seeds,
+    patches) and detail (patches,) of the image; size of a patch."""
+    side = 16 if settings.scale == "quick" else 32
+    names, wanted = image_inputs(settings), natural_runs(settings)
+    intrinsic, parts, error = [], [], []
+    for name in names:
+        trained = [read(wanted[name, seed], folder) for seed in settings.seeds]
+        taken = [[of_patches(one, net, side) for net in at_stages(one)] for one in trained]
+        intrinsic.append([[stage[0] for stage in by_stage] for by_stage in taken])
+        parts.append([[stage[1] for stage in by_stage] for by_stage in taken])
+        error.append([local_error(one, side) for one in trained])
+    shape, _, y = thinned(trained[0], side)
+    detail = (coefficients(y, shape) ** 2).sum(axis=2)[:, 1:].sum(axis=1)
+    return {"inputs": np.array(names), "label": natural_image(settings)[0],
+            "epochs": trained[0].epochs, "stages": np.array(STAGES),
+            "intrinsic": np.array(intrinsic), "parts": np.array(parts), "error": np.array(error),
+            "detail": detail,
+            "grid": np.array(shape) // PATCH, "image": y.reshape(*shape, -1)}
+
+
+def at_stages(trained):
+    """The network before training, after ten epochs (or the last checkpoint before), and at the
+    end."""
+    return [trained.nets[c] for c in (0, int(np.flatnonzero(trained.epochs <= 10)[-1]), -1)]
+
+
+def coefficients(signal, shape):
+    """(patches, modes, m): the cosine coefficients of every patch."""
+    h, w = (s // PATCH for s in shape)
+    blocks = signal.reshape(h, PATCH, w, PATCH, -1).swapaxes(1, 2)
+    return scipy.fft.dctn(blocks, axes=(2, 3), norm="ortho").reshape(h * w, PATCH**2, -1)
+
+
+def of_patches(trained, net, side):
+    """The intrinsic rates (patches, modes), and the split (patches, modes, 4)."""
+    shape, x, y = thinned(trained, side)
+    residual = predict(net, x) - y
+    parts = checked_flow(net, x, y, shape, PATCH).splits["patch_frequency"].values
+    energy = (coefficients(residual, shape) ** 2).sum(axis=2)
+    return -parts[..., 0] * residual.size / (2 * energy), parts
+
+
+def local_error(trained, side):
+    """(patches,): the relative error of all but the mean in every patch, at the end."""
+    shape, x, y = thinned(trained, side)
+    error = patch_frequency_error(predict(trained.nets[-1], x), y, shape, PATCH)[:, 1:]
+    flat = np.isnan(error).all(axis=1)  # nothing but a mean to learn
+    return np.where(flat, 0.0, np.nanmedian(np.where(flat[:, None], 0.0, error), axis=1))
+
+
+def positive(rates):
+    """Intrinsic rates are not negative; what rounding leaves below its share of the largest is
+    lifted to that."""
+    return np.maximum(rates, 1e-16 * rates.max())
+
+
+def claims(data):
+    names, order = data["inputs"].tolist(), np.argsort(data["detail"])
+    few, many = coordinates(names), encodings(names)
+    flat, detailed = order[: len(order) // 3], order[-(len(order) // 3) :]
+    intrinsic = np.log10(positive(data["intrinsic"]))[..., HIGH]
+    level = 10 ** intrinsic[:, :, 0].mean(axis=(2, 3))
+    spread = intrinsic[:, :, -1].mean(axis=3).std(axis=2)
+    others, itself = (abs(data["parts"][:, :, 1][..., part].sum(axis=4)).sum(axis=3)
+                      for part in (slice(2, 4), slice(0, 2)))
+    borrowed = np.log10(others / itself)
+    gap = {name: part[:, flat].mean(axis=1) - part[:, detailed].mean(axis=1)
+           for name, part in zip(names, borrowed, strict=True)}
+    by_patch = np.log10(positive(data["intrinsic"])[..., HIGH].mean(axis=4))
+    gained = named(names, by_patch[:, :, -1] - by_patch[:, :, 0])
+    there = {name: gained[name][:, detailed].mean(axis=1) - gained[name][:, flat].mean(axis=1)
+             for name in few}
+    return [claim._replace(image=str(data["label"])) for claim in (
+        ordered("T17a", "before training high local frequencies shrink faster by themselves under "
+                        "encodings (geometric mean of the rate): {}",
+                chain(*reversed(names)), named(names, level), log=True),
+        ordered("T17b", "at the end the same local frequency has very different rates in "
+                        "different places for coordinates, more equal ones "
+                "under the highest encoding (spread of log10 over patches): {}",
+                chain(few[:1], many[-1:]), named(names, spread)),
+        Claim("T17c", "after 10 epochs flat patches are moved by other patches more than detailed "
+                      "ones are (log10 of others' part over "
+              "their own: flat - detailed), for every input", means(gap),
+              each("flat > detailed", gap)),
+        Claim("T17d", "coordinates: training speeds up high local frequencies more where the "
+                      "image has detail (log10 of the rate, end "
+              "over before: detailed - flat)", means(there), each("detailed > flat", there)))]
+
+
+def draw(data):
+    """Above: the photograph, and maps of the rate of high local frequencies at the end; below: who
+    reduces them, over the stages."""
+    names, (h, w) = data["inputs"].tolist(), data["grid"]
+    figure, axes = style.panels(2, 4, width=3.2, height=3.0)
+    axes[0, 0].imshow(data["image"], cmap="gray", extent=(0, 1, 1, 0), interpolation="nearest")
+    axes[0, 0].set_title(str(data["label"]), loc="left", fontsize="medium")
+    chosen = dict.fromkeys((names[0], *coordinates(names)[-1:], names[-1]))
+    end = np.log10(positive(data["intrinsic"])[:, :, -1][..., HIGH]).mean(axis=(1, 3))
+    maps = [end[names.index(name)].reshape(h, w) for name in chosen]
+    for ax, name, values in zip(axes[0, 1:], chosen, maps, strict=False):
+        mesh = ax.imshow(values - values.mean(), extent=(0, 1, 1, 0), cmap="cividis", vmin=-1,
+                         vmax=1, interpolation="nearest")
+        ax.set_title(f"{style.label(name)}\nmean $10^{{{values.mean():.1f}}}$ per unit of time",
+                     loc="left", fontsize="small")
+    for ax in axes[0]:
+        ax.set_xticks([0, 1])
+        ax.set_yticks([0, 1])
+    figure.colorbar(mesh, ax=axes[0, 1:], shrink=0.85, extend="both",
+                    label="rate of high local frequencies\nat the end (log10, to the mean)")
+    for ax, name in zip(axes[1], dict.fromkeys((*names[:3], names[-1])), strict=False):
+        parts = data["parts"][names.index(name)][..., HIGH, :].sum(axis=(2, 3))
+        share = -parts / abs(parts).sum(axis=2, keepdims=True)  # seeds, stages, 4
+        for c, coupling in enumerate(COUPLINGS):
+            colour, mean = style.shade(c, len(COUPLINGS)), share[:, :, c].mean(axis=0)
+            ax.bar(np.arange(3) + 0.2 * (c - 1.5), mean, 0.2, color=colour, label=coupling)
+            ax.vlines(np.arange(3) + 0.2 * (c - 1.5), share[:, :, c].min(axis=0),
+                      share[:, :, c].max(axis=0), color="0.2", linewidth=0.8)
+        ax.axhline(0, color="0.4", linewidth=0.8)
+        ax.set_xticks(range(3), ["before\ntraining", "10\nepochs", "end"])
+        ax.set_ylim(-1, 1)
+        ax.set_title(style.label(name), loc="left", fontsize="medium")
+    axes[1, 0].set_ylabel("share of what moves high local\nfrequencies (above 0: learned)")
+    style.hide_empty(axes)
+    style.legend_below(figure, axes[1, 0], "bar: mean over seeds; line: smallest to largest seed")
+    return figure

@@ -1,0 +1,128 @@
+"""X3. Does a network fed with coordinates learn the better, the more its imposed regions change from
+sample to sample, and does it matter where they change?
+
+    python -m scripts.reproduce x3_dose
+
+A 4x128 network is fed with coordinates on [0,1] and learns 1024 samples of the 14 tones, full batch,
+Adam, 500 epochs, with the frozen gates of another network (h = q * z, T40).  Donors are untrained
+networks fed with coordinates, stretched ever more, or with ever more frequencies.  The dose is the
+donor's mean Hamming distance between neighbours.
+
+Controls: the same gates shuffled over the samples (as many different patterns, in no order); coins,
+each unit on by chance as often as in the donor, at every sample anew (as many patterns as samples,
+and nothing of the encoding in them); one frequency, whose patterns come back with every wave, with about as many
+switches as L=6; and donors trained on the signal first, for as long.
+Error is |r|^2 over |y|^2, the best of the last tenth of training.
+"""
+
+import numpy as np
+
+from relu_dynamics import predict
+from scripts.lab import (
+    Claim, Gates, Link, Setup, last_tenth, means, ordered, rank_correlation, read, signal_runs, style,
+)
+
+TITLE = "Dose and controls"
+SOURCE = "statement T40"
+KIND = "question"
+SHOWS = ("Error after training against the dose, by donor; lines join donors of one kind. Crosses are "
+         "controls.")
+SETUPS = {
+    "quick": Setup(256, (32,) * 4, 60, None, (0, 54, 60)),
+    "laptop": Setup(1024, (128,) * 4, 500, None, (0, *range(450, 501, 10))),
+    "paper": Setup(2048, (128,) * 4, 500, None, (0, *range(450, 501, 10))),
+}
+FED = "[0,1]"
+STRETCHED = ("[0,1]", "[0,2]", "[0,16]", "[0,128]")
+ENCODED = ("L=1", "L=2", "L=3", "L=4", "L=6", "L=8")
+CONTROLLED = ("[0,128]", "L=6")
+PERIODIC = "2^5 x 6"  # L=6's highest frequency, in as many columns
+
+
+def kinds(settings):
+    """name -> gates of every donor and control."""
+    epochs = settings.epochs or SETUPS[settings.scale].epochs
+    donors = {name: Gates(name) for name in (*STRETCHED, *ENCODED)}
+    shuffled = {f"{name}, shuffled": Gates(name, "shuffled") for name in CONTROLLED}
+    return {**donors, **shuffled, "L=6, coins": Gates("L=6", "coins"), PERIODIC: Gates(PERIODIC),
+            "[0,1], trained": Gates("[0,1]", epochs=epochs), "L=6, trained": Gates("L=6", epochs=epochs)}
+
+
+def wanted(settings):
+    plain = signal_runs(settings, (FED,), setups=SETUPS)
+    return {(kind, seed): run._replace(gates=gates) for kind, gates in kinds(settings).items()
+            for (_, seed), run in plain.items()}
+
+
+def runs(settings):
+    return wanted(settings).values()
+
+
+def measure(settings, folder):
+    """error and dose, (donors, seeds)."""
+    table = wanted(settings)
+    names, seeds = (list(dict.fromkeys(axis)) for axis in zip(*table, strict=True))
+    error, dose = np.empty((2, len(names), len(seeds)))
+    for (name, seed), run in table.items():
+        trained = read(run, folder)
+        late = [trained.nets[c] for c in np.flatnonzero(last_tenth(trained.epochs))]
+        at, q = (names.index(name), seeds.index(seed)), trained.gates
+        error[at] = min(((predict(net, trained.x, q) - trained.y) ** 2).sum() for net in late)
+        error[at] /= (trained.y**2).sum()
+        dose[at] = np.count_nonzero(q[1:] != q[:-1], axis=1).mean()
+    return {"donors": np.array(names), "error": error, "dose": dose, "epochs": trained.epochs}
+
+
+def claims(data):
+    error, dose = ({name: row for name, row in zip(data["donors"].tolist(), data[key], strict=True)}
+                   for key in ("error", "dose"))
+    donors = (*STRETCHED, *ENCODED)
+    correlation = np.array([-rank_correlation([error[name][s] for name in donors],
+                                              [dose[name][s] for name in donors])
+                            for s in range(data["error"].shape[1])])
+    shuffled = {name: np.log10(error[f"{name}, shuffled"] / error[name]) for name in CONTROLLED}
+
+    def off(name):
+        """log10 of the error over what the line through the encodings says at the same dose."""
+        line = sorted(ENCODED, key=lambda encoded: dose[encoded].mean())
+        return np.array([np.log10(error[name][s]) - np.interp(
+            np.log10(dose[name][s]), *(np.log10([of[encoded][s] for encoded in line]) for of in (dose, error)))
+            for s in range(data["error"].shape[1])])
+
+    between = {name: off(name) for name in ("[0,16]", "[0,128]", PERIODIC)}
+    return [
+        Claim("X3a", "the larger the donor's Hamming distance between neighbours, the smaller the error: "
+                     "rank correlation over ten untrained donors below -0.7", means({"-correlation": correlation}),
+              [Link("-correlation - 0.7", correlation - 0.7)]),
+        Claim("X3b", "the same gates shuffled over the samples leave a larger error than in place (log10 of "
+                     "the ratio)", means(shuffled), [Link(name, values) for name, values in shuffled.items()]),
+        ordered("X3c", "gates by chance leave a larger error than the encoding's own; error: {}", "coins > L=6",
+                {"coins": error["L=6, coins"], "L=6": error["L=6"]}, log=True),
+        Claim("X3d", "only the dose counts, not the kind of donor: the error is within a factor of 2 (log10: 0.3) of that of "
+                     "encodings of the same dose, for stretched coordinates and for one frequency", means(between),
+              [Link(f"0.3 - |difference|, {name}", 0.3 - abs(value)) for name, value in between.items()]),
+        ordered("X3e", "gates of a trained coordinate network leave a smaller error than those of an untrained "
+                       "one; error: {}", "untrained > trained",
+                {"untrained": error["[0,1]"], "trained": error["[0,1], trained"]}, log=True),
+    ]
+
+
+def draw(data):
+    """One point per donor and seed."""
+    figure, axes = style.panels(1, 1, width=7.2, height=4.6)
+    ax, names = axes[0, 0], data["donors"].tolist()
+    middle = {name: (np.exp(np.log(data["dose"][i]).mean()), np.exp(np.log(data["error"][i]).mean()))
+              for i, name in enumerate(names)}
+    for kind, line in ((STRETCHED, "--"), (ENCODED, "-")):
+        ax.plot(*zip(*(middle[name] for name in kind), strict=True), line, color="0.8", zorder=0)
+    for i, name in enumerate(names):
+        donor, _, control = name.partition(", ")
+        ax.plot(data["dose"][i], data["error"][i], "x" if control else "o", markersize=6 if control else 5,
+                color="black" if donor == PERIODIC else style.colour(donor), alpha=0.75)
+        ax.annotate(name, middle[name], textcoords="offset points", xytext=(8, 5), fontsize="small")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("dose: units of the imposed gates that switch from one sample to the next")
+    ax.set_ylabel("error after training |r|² / |y|²")
+    ax.set_title(f"always fed with {FED}, by the regions imposed", loc="left", fontsize="medium")
+    return figure

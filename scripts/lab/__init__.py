@@ -1,0 +1,38 @@
+"""What experiments are written with: inputs, shared runs, claims, and one look for every figure.
+
+    inputs      names of inputs and the encodings they stand for
+    runs        training runs and their checkpoints
+    own_data    the user's pictures and signals
+    settings    what the command line chooses; the families of runs that experiments share
+    pairs       the pairs of samples that Hamming distances and gradient confusion are measured on
+    rates       what the experiments on gradient flow share
+    ledger      claims and verdicts
+    style       one look for every figure
+    schedule    how experiments are carried out
+    report      the page with every picture and claim
+"""
+
+from scripts.lab import style
+from scripts.lab.inputs import coordinates, encoding, encodings, in_order
+from scripts.lab.ledger import (
+    Claim, Link, chain, contrast, each, every, last_tenth, means, named, ordered,
+    ordered_in_each, ordering, rank_correlation, rise, steadily,
+)
+from scripts.lab.pairs import image_pairs, signal_pairs
+from scripts.lab.runs import (
+    PATCHES, THINNED, Gates, Run, Trained, held_out, held_out_gates, problem, read, samples, stream,
+)
+from scripts.lab.settings import (
+    Settings, Setup, extremes, image_inputs, image_runs, image_setup, images, made_run,
+    natural_image, natural_runs, over_checkpoints, signal_inputs, signal_runs, signal_setup,
+)
+
+__all__ = [
+    "PATCHES", "THINNED", "Claim", "Gates", "Link", "Run", "Settings", "Setup", "Trained",
+    "chain", "contrast", "coordinates", "each", "encoding", "encodings", "every", "extremes",
+    "held_out", "held_out_gates", "image_inputs", "image_pairs", "image_runs", "image_setup",
+    "images", "in_order", "last_tenth", "made_run", "means", "named", "natural_image",
+    "natural_runs", "ordered", "ordered_in_each", "ordering", "over_checkpoints", "problem",
+    "rank_correlation", "read", "rise", "samples", "signal_inputs", "signal_pairs", "signal_runs",
+    "signal_setup", "steadily", "stream", "style",
+]

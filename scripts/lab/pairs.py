@@ -1,0 +1,24 @@
+"""The pairs of samples that are compared: the same for every input of a seed."""
+
+from __future__ import annotations
+
+from relu_dynamics import Pairs, global_pairs, local_pairs
+from scripts.lab.runs import Trained, stream
+
+
+def signal_pairs(trained: Trained) -> tuple[Pairs, Pairs]:
+    """Local pairs, within windows of a fortieth of a signal, and global ones, from its two ends."""
+    n, = trained.shape
+    rng = stream(trained.run, "pairs")
+    return (local_pairs((n,), rng, patches=25, side=max(4, n // 40), pairs=250),
+            global_pairs((n,), rng, pairs=5000, gap=n // 5))
+
+
+def image_pairs(trained: Trained) -> tuple[Pairs, Pairs]:
+    """Local pairs, within small patches of an image, and global ones, from opposite quadrants."""
+    rng = stream(trained.run, "pairs")
+    if trained.run.size >= 512:  # the paper's scale
+        return (local_pairs(trained.shape, rng, patches=100, side=50, pairs=500),
+                global_pairs(trained.shape, rng, pairs=50_000, gap=50))
+    return (local_pairs(trained.shape, rng, patches=100, side=6, pairs=40),
+            global_pairs(trained.shape, rng, pairs=4000, gap=7))

@@ -1,0 +1,221 @@
+"""How experiments are carried out: runs first, then measurements, claims and pictures.
+
+Runs and experiments are mapped over any concurrent.futures executor.  For an experiment NAME the
+folder --out receives NAME.npz (what is plotted), NAME.png, NAME.pdf for print, and NAME.json (its
+claims; written last, so its presence means done).  What is there already, with the same settings,
+is kept unless --force.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import re
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from relu_dynamics import __version__
+from relu_dynamics.files import replacing
+from scripts import experiments
+from scripts.lab import ledger
+from scripts.lab import runs as training
+from scripts.lab.runs import Run
+from scripts.lab.settings import Settings, as_options
+
+NUMBER = re.compile(r"([a-z])(\d+)_\w+")
+
+
+def all_names() -> list[str]:
+    """Every experiment of scripts/experiments, in natural order: e1, e2, ..., e22, then t10, ...,
+    then x0, ..."""
+    found = [name for _, name, _ in pkgutil.iter_modules(experiments.__path__)
+             if NUMBER.fullmatch(name)]
+    return sorted(found, key=lambda name: (name[0], int(NUMBER.fullmatch(name)[2]),
+                                           name))  # type: ignore[index]
+
+
+def chosen(words: Sequence[str]) -> list[str]:
+    """The experiments that words name, whole ("e5_image_hamming") or by their number ("e5"), in
+    natural order; all of them for no word.  ValueError for a word that names none."""
+    names = all_names()
+    known = {word for name in names for word in (name, name.split("_")[0])}
+    if unknown := [word for word in words if word not in known]:
+        raise ValueError(f"unknown experiment {', '.join(unknown)}; there are {', '.join(names)}")
+    return [name for name in names if not words or name in words or name.split("_")[0] in words]
+
+
+def module(name: str) -> ModuleType:
+    return importlib.import_module(f"scripts.experiments.{name}")
+
+
+def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
+    """Measure, write NAME.npz, .png, .pdf and .json under out, and return what the last holds.
+    Runs must be there."""
+    experiment = module(name)
+    data = experiment.measure(settings, out / "runs")
+    with replacing(out / f"{name}.npz") as file:
+        np.savez(file, settings=repr(tuple(settings)), **data)
+    figure = experiment.draw(data)
+    save(figure, out / f"{name}.png", dpi=130, metadata={"Software": None})
+    figure.set_layout_engine("none")  # as laid out for the screen
+    save(figure, out / f"{name}.pdf", dpi=300,
+         metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    record = {**described(name, settings), "length": length(experiment, data),
+              "claims": ledger.rows(experiment.claims(data), kind(experiment), settings.scale)}
+    ledger.write_json(out / f"{name}.json", record)
+    return record
+
+
+def save(figure: Figure, path: Path, **how: object) -> None:
+    """Write a figure, whole or not at all; the same bytes every time."""
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix[1:], **how)
+
+
+def kind(experiment: ModuleType) -> str:
+    """Whose claims an experiment's are, unless a claim says otherwise: "paper", or "question" for
+    our own."""
+    return getattr(experiment, "KIND", "paper")
+
+
+def length(experiment: ModuleType, data: Mapping[str, np.ndarray]) -> str:
+    """How long was trained, beside the paper."""
+    epochs, paper = data.get("epochs"), getattr(experiment, "PAPER_EPOCHS", None)
+    ours = "no training" if epochs is None else f"{int(np.max(epochs))} epochs"
+    return ours + (f", {paper} in the paper" if paper else "")
+
+
+def described(name: str, settings: Settings) -> dict[str, object]:
+    """What there is to say about an experiment before it has run; its docstring is a question, a
+    command, and how it is done."""
+    experiment = module(name)
+    question, _, *about = (" ".join(part.split())
+                           for part in str(experiment.__doc__).strip().split("\n\n"))
+    number = name.split("_")[0].upper()  # E1 to E22 and so on, as in the claims
+    return {"name": name, "title": f"{number}. {experiment.TITLE}", "source": experiment.SOURCE,
+            "question": question,
+            "shows": experiment.SHOWS, "about": about,
+            "command": f"python -m scripts.reproduce {name}{as_options(settings)}",
+            "settings": repr(tuple(settings)), "version": __version__}
+
+
+def done(name: str, settings: Settings, out: Path) -> dict[str, object] | None:
+    """The record of an experiment that this version has completed under these settings, else
+    None."""
+    files = [out / f"{name}.{ending}" for ending in ("json", "npz", "png", "pdf")]
+    if not all(file.exists() for file in files):
+        return None
+    try:
+        record = json.loads(files[0].read_text())
+    except ValueError:
+        return None
+    return record if {**record, **described(name, settings)} == record else None
+
+
+def carry_out(
+    names: Sequence[str], settings: Settings, out: Path, executor: Executor, *, force: bool = False
+) -> tuple[dict[str, dict[str, object]], list[str]]:
+    """The record of each experiment, in the given order, and the names of those that failed.
+
+    Each experiment starts as soon as its own runs are there.  A failure is printed and the others
+    go on.
+    """
+    (out / "runs").mkdir(parents=True, exist_ok=True)
+    records: dict[str, dict[str, object]] = {}
+    failed: list[str] = []
+    for name in names:
+        if not force and (old := done(name, settings, out)) is not None:
+            print(f"{name}: already done, kept (--force repeats it)")
+            records[name] = old
+    waiting = {name: set(module(name).runs(settings)) for name in names if name not in records}
+    needed = dict.fromkeys(run for needs in waiting.values() for run in sorted(needs, key=Run.name))
+    missing = [run for run in needed if force or not (out / "runs" / run.name()).exists()]
+    waiting = {name: needs & set(missing) for name, needs in waiting.items()}
+    progress = Progress(missing, len(waiting), out / "runs")
+    jobs: dict[Future[object], Run | str] = {
+        executor.submit(training.perform, run, out / "runs"): run for run in missing}
+
+    def start_ready() -> None:
+        for name in [name for name, needs in waiting.items() if not needs]:
+            del waiting[name]
+            jobs[executor.submit(perform, name, settings, out)] = name
+
+    start_ready()
+    while jobs:
+        for future in wait(jobs, timeout=5 if progress.terminal else None,
+                           return_when=FIRST_COMPLETED).done:
+            job = jobs.pop(future)
+            error = future.exception()
+            if error is not None:
+                progress.say(f"{job if isinstance(job, str) else job.name()}: FAILED\n"
+                             + "".join(traceback.format_exception(error)))
+            if isinstance(job, str):
+                if error is not None:
+                    failed.append(job)
+                else:
+                    records[job] = future.result()  # type: ignore[assignment]
+                    progress.say(f"{job}: done\n"
+                                 + "\n".join(ledger.lines(records[job]["claims"])))
+            else:
+                for name in [name for name, needs in waiting.items() if job in needs]:
+                    waiting[name].discard(job)
+                    if error is not None:
+                        del waiting[name]
+                        failed.append(name)
+            progress.finished(job)
+        progress.show()
+        start_ready()
+    progress.close()
+    return {name: records[name] for name in names if name in records}, failed
+
+
+class Progress:
+    """One line on a terminal that says what is left; nothing but results elsewhere."""
+
+    def __init__(self, runs: Sequence[Run], experiments: int, folder: Path) -> None:
+        self.runs, self.experiments, self.folder = set(runs), experiments, folder
+        self.total = sum(map(training.work, runs))
+        self.before = sum(training.share_done(run, folder) * training.work(run)
+                          for run in runs)  # by an interrupted command
+        self.start, self.terminal = time.monotonic(), sys.stderr.isatty()
+        if runs:
+            self.say(f"{len(runs)} training runs, {experiments} experiments")
+
+    def finished(self, job: Run | str) -> None:
+        if isinstance(job, str):
+            self.experiments -= 1
+        else:
+            self.runs.discard(job)
+        self.show()
+
+    def show(self) -> None:
+        if not self.terminal:
+            return
+        left = sum((1 - training.share_done(run, self.folder)) * training.work(run)
+                   for run in self.runs)
+        here = self.total - self.before - left
+        seconds = (time.monotonic() - self.start) * left / here if here > 0 else float("nan")
+        text = f"{len(self.runs)} runs and {self.experiments} experiments to go"
+        if self.runs:
+            hours, minutes = divmod(seconds / 60, 60)
+            left_over = f", about {hours:.0f}:{minutes:02.0f} h of training left"
+            text += left_over if here > 0 else ", training"
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        if self.terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        print(text, flush=True)
+
+    def close(self) -> None:
+        if self.terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
