@@ -18,7 +18,7 @@ from relu_dynamics.geometry import check_window, polygon_area
 from relu_dynamics.regions2d import encoded_window
 from relu_dynamics.regions2d.start import inputs_at, triangles_start
 from relu_dynamics.regions2d.triangulation import halved, lengths, triangulate
-from tests.strategies import exact_nets, gaussian_nets
+from relu_dynamics.testing import exact_nets, gaussian_nets
 
 BOX = ((-1.0, 1.0), (-1.0, 1.0))
 UNIT = ((0.0, 1.0), (0.0, 1.0))

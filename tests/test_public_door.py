@@ -19,11 +19,11 @@ from relu_dynamics import MLP, checks, init
 
 # Public functions that take no arrays, or what other functions returned; their own tests refuse what they do not take.
 WITHOUT = {"adam", "sgd", "init", "load", "gaussian_features", "brain", "eeg", "elevation", "grid", "photograph", "random_image",
-           "breakpoints", "by_unit", "draw", "edge_midpoints", "from_torch", "global_pairs", "hidden_units", "local_pairs", "neighbours", "positional_columns", "split_layers", "unpack"}
+           "breakpoints", "by_unit", "check_on_lines", "draw", "edge_midpoints", "from_torch", "global_pairs", "hidden_units", "local_pairs", "neighbours", "positional_columns", "split_layers", "unpack"}
 
 PLANE, LINE, SHALLOW = (init(widths, np.random.default_rng(k)) for k, widths in enumerate([(2, 5, 4, 2), (1, 6, 2), (2, 6, 2)]))
 X, Y = (np.random.default_rng(seed).integers(-2, 3, (6, 2)) * 1.0 for seed in (3, 4))
-MAP = init((12, 5, 2), np.random.default_rng(5))
+MAP, WAVES = init((12, 5, 2), np.random.default_rng(5)), init((4, 3, 2), np.random.default_rng(7))
 BOX = np.array([[0.0, 1.0], [0.0, 1.0]])
 PAIRS = rd.Pairs(np.array([0, 1]), np.array([2, 3]))
 
@@ -112,7 +112,19 @@ DOORS = {
     "integrate": (rd.integrate, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "first_layer_flow": (rd.first_layer_flow, dict(net=SHALLOW, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "output_layer_flow": (rd.output_layer_flow, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
+    "layer_flow": (lambda net, x, y, t: rd.layer_flow(net, x, y, t, 2, rd.pattern(PLANE, X)), dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "decompose": (lambda net, x, y: rd.decompose(net, x, y, grid=(6,), patch=3, outputs=True), dict(net=PLANE, x=X, y=Y)),
+    "kernel_product": (rd.kernel_product, dict(net=PLANE, x=X, v=Y)),
+    "kernel_spectrum": (lambda net, x: rd.kernel_spectrum(net, x, 2).values, dict(net=PLANE, x=X)),
+    "kernel_moments": (rd.kernel_moments, dict(net=PLANE, x=X)),
+    "layer_curvature": (rd.layer_curvature, dict(net=PLANE, x=X)),
+    "regions_in_encoded_window": (
+        lambda net, window: rd.regions_in_encoded_window(net, rd.PositionalEncoding(1), window), dict(net=WAVES, window=BOX)),
+    "regions_on_triangles": (
+        lambda net, points, inputs: rd.regions_on_triangles(net, points, [[0, 1, 2]], inputs),
+        dict(net=PLANE, points=np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), inputs=X[:3])),
+    "wall_length": (rd.wall_length, dict(net=PLANE, window=BOX)),
+    "crossed_walls": (lambda a, b: rd.crossed_walls(rd.regions_in_window(PLANE, BOX), a, b), dict(a=np.array([0.0, 0.0]), b=np.array([1.0, 1.0]))),
     "intrinsic_rates": (lambda net, x: rd.intrinsic_rates(net, x, (2, 3)), dict(net=PLANE, x=X)),
     "mean_by_displacement": (lambda pairs: rd.mean_by_displacement(pairs, (2,)), dict(pairs=np.array([[1.0, 2.0], [3.0, 5.0]]))),
     "pattern_spectrum": (lambda q, weights: rd.pattern_spectrum(q, (6,), weights=weights), dict(
