@@ -247,6 +247,13 @@ def check_visible(size: Array, smallest: float) -> None:
                          "Rescale its weights and biases.")
 
 
+def check_pieces(count: int, most: int) -> None:
+    """Raise ValueError if a segment has more pieces than are allowed."""
+    if count > most:
+        raise ValueError(f"there are at least {count} pieces, more than max_regions = {most}. "
+                         "Shorten the segment, or allow more.")
+
+
 def check_waves(count: float, most: int) -> None:
     """Raise ValueError if a segment is more waves long than memory holds."""
     if not count <= most:

@@ -171,7 +171,7 @@ def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
-    >>> rd.layer_curvature(hat, [[0.5], [0.5]]).tolist()  # 2 (0.5^2 + 1), on either side
+    >>> rd.layer_curvature(hat, [[0.5], [0.5]]).round(6).tolist()  # 2 (0.5^2 + 1), on either side
     [[2.5], [2.5]]
     """
     net, x = rows_or_trace(net, x, float64=True)

@@ -314,7 +314,7 @@ def test_patches_of_one_sample_are_the_examples_themselves():
 
 @given(with_rows(exact_nets(), rows=st.integers(1, 3), columns=1), st.sampled_from([0.5, -2.0, 16.0]), st.data())
 def test_T40_every_layers_rate_is_a_difference_quotient_of_any_step_under_an_imposed_pattern(drawn, step, data):
-    """Along one layer the loss is one quadratic, over all of parameter space: a central quotient is its derivative."""
+    """T40: along one layer the loss is one quadratic, over all of parameter space: a central quotient is its derivative."""
     net, x, y = drawn
     q = data.draw(gates(net, len(x)))
     flow = decompose(net, forward(net, x, q), y)
@@ -330,7 +330,7 @@ def test_T40_every_layers_rate_is_a_difference_quotient_of_any_step_under_an_imp
 
 @given(with_rows(exact_nets(outputs=st.just(1)), rows=st.sampled_from([1, 2, 4]), columns=1))
 def test_T40_the_own_pattern_imposed_and_equal_weights_are_the_flow_itself(drawn):
-    """With n m a power of two nothing rounds: rows, their trace, their own pattern imposed, and weights 1/(n m), to the bit."""
+    """T40: with n m a power of two nothing rounds: rows, their trace, their own pattern imposed, and weights 1/(n m), to the bit."""
     net, x, y = drawn
     flow = decompose(net, x, y, outputs=True)
     for seen, weights in ((forward(net, x), None), (forward(net, x, pattern(net, x)), None), (x, np.full(len(x), 1 / y.size))):

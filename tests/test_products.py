@@ -35,7 +35,7 @@ def problem(seed, widths=(2, 9, 7, 2), n=12, imposed=False):
 
 @given(with_traces(exact_nets()), st.data())
 def test_T48_products_are_those_of_the_kernel_exactly(drawn, data):
-    """K v = J (J^T v), on networks that round nothing."""
+    """T48: K v = J (J^T v), on networks that round nothing."""
     net, trace = drawn
     v = data.draw(halves((row_count(trace), len(net.biases[-1]))))
     J = explicit(net, trace)
@@ -44,6 +44,7 @@ def test_T48_products_are_those_of_the_kernel_exactly(drawn, data):
 
 @given(with_rows(lattice_nets(), rows=st.integers(0, 9)), st.data())
 def test_T48_products_do_not_depend_on_blocks_of_rows(drawn, data):
+    """T48 with two rows at a time, of rows or of a Trace."""
     net, x = drawn
     v = data.draw(halves((len(x), len(net.biases[-1]))))
     with pytest.MonkeyPatch.context() as patch:
@@ -104,7 +105,7 @@ def test_the_spectrum_of_a_constant_network_is_one_eigenvalue(way, monkeypatch):
 
 @given(with_traces(st.one_of(exact_nets(), gaussian_nets()), rows=st.integers(1, 9)), st.sampled_from([1, 2**22]))
 def test_T47_moments_are_those_of_all_eigenvalues(drawn, entries):
-    """tr K / (n m) and |K|_F^2 / (n m) - mean^2, by blocks of rows."""
+    """T47: tr K / (n m) and |K|_F^2 / (n m) - mean^2, by blocks of rows."""
     net, trace = drawn
     eigenvalues = np.linalg.eigvalsh((J := explicit(net, trace)) @ J.T)
     with pytest.MonkeyPatch.context() as patch:
@@ -134,7 +135,7 @@ def hessian_of_layer(loss, net, l, t):
 @settings(max_examples=15)  # each is up to thirty losses
 @given(with_rows(lattice_nets(width=2, inputs=st.integers(1, 2), outputs=st.just(1)), rows=st.sampled_from([1, 2]), columns=1), st.sampled_from([2.0**-6, 1.0]), st.data())
 def test_T46_curvature_of_a_layer_is_its_second_differences(drawn, t, data):
-    """Inside the cell (small steps) and, under an imposed pattern, anywhere: the loss along one layer is one quadratic."""
+    """T46: inside the cell (small steps) and, under an imposed pattern, anywhere: the loss along one layer is one quadratic."""
     net, x, y = drawn
     q = data.draw(gates(net, len(x))) if t == 1 else None
     l = data.draw(st.integers(0, len(net.weights) - 1))
@@ -155,7 +156,7 @@ def test_T46_curvature_of_a_layer_is_its_second_differences(drawn, t, data):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("n", "outputs"), [(2, 1), (12, 2), (60, 1)])
 def test_T46_curvature_is_the_spectrum_of_the_layers_kernel(way, n, outputs, monkeypatch):
-    """(2/nm) J J^T and (2/nm) J^T J have the same nonzero eigenvalues; the smaller one may be either."""
+    """T46: (2/nm) J J^T and (2/nm) J^T J have the same nonzero eigenvalues; the smaller one may be either."""
     for name, value in WAYS[way].items():
         monkeypatch.setattr(products, name, value)
     net, trace, _ = problem(1, (2, 4, 5, outputs), n)
@@ -172,7 +173,7 @@ def test_T46_curvature_is_the_spectrum_of_the_layers_kernel(way, n, outputs, mon
 @pytest.mark.parametrize("layer", [0, 1, 2])
 @pytest.mark.parametrize("seed", range(3))
 def test_T46_descent_on_one_layer_is_stable_below_two_over_the_curvature_and_not_above(layer, seed):
-    """Under an imposed pattern (T40): just below every step lowers the loss, just above it grows without end."""
+    """T46: under an imposed pattern (T40): just below every step lowers the loss, just above it grows without end."""
     net, trace, y = problem(seed, n=8, imposed=True)
     q = np.concatenate(trace.pattern, axis=1)
     bound = 2 / layer_curvature(net, trace)[layer, 0]

@@ -160,7 +160,7 @@ def test_path_kernel_counts_the_paths_that_are_active_at_both_inputs(drawn):
             activity[i].append(x[i, path[0]] * gates)
             outputs[i] += x[i, path[0]] * gates * value
     assert_array_equal(outputs, predict(net, x)[:, 0])
-    assert path_kernel(net, x)[0, 1] == np.dot(activity[0], activity[1])
+    assert path_kernel(net, x)[0, 1] == path_kernel(net, x[:1], x[1:]) == np.dot(activity[0], activity[1])
 
 
 def test_path_kernel_refuses_networks_with_biases():
@@ -280,7 +280,7 @@ def gated(net, x, q):
 
 @given(with_rows(exact_nets(), rows=st.integers(1, 3)), st.sampled_from([0.25, -1.0, 64.0]), st.data())
 def test_T40_jacobian_under_an_imposed_pattern_is_a_difference_quotient_of_any_step(drawn, step, data):
-    """f is affine in every parameter over all of parameter space: no kinks, so the step may be large."""
+    """T40: f is affine in every parameter over all of parameter space: no kinks, so the step may be large."""
     net, x = drawn
     q = data.draw(gates(net, len(x)))
     theta = flatten(net)
@@ -290,7 +290,7 @@ def test_T40_jacobian_under_an_imposed_pattern_is_a_difference_quotient_of_any_s
 
 @given(with_rows(exact_nets(outputs=st.sampled_from([1, 2])), columns=1), st.data())
 def test_T40_everything_said_of_rows_is_said_of_their_trace(drawn, data):
-    """Rows, their Trace, and the Trace of their own pattern imposed are one to every function."""
+    """T40: rows, their Trace, and the Trace of their own pattern imposed are one to every function."""
     net, x, y = drawn
     biasless = MLP(net.weights, tuple(np.zeros_like(b) for b in net.biases))
     some = np.arange(len(x))
@@ -309,7 +309,7 @@ def test_T40_everything_said_of_rows_is_said_of_their_trace(drawn, data):
 
 @given(with_rows(exact_nets(), rows=st.integers(1, 4)), st.data())
 def test_T41_gates_decide_the_sensitivities_and_features_only_the_layers_inputs(drawn, data):
-    """K^{F,G}: with the gates of another network D does not depend on the features, and K^{F,F} is the tangent kernel."""
+    """T41: K^{F,G}: with the gates of another network D does not depend on the features, and K^{F,F} is the tangent kernel."""
     net, x = drawn
     donor = MLP(*(tuple(data.draw(halves(part.shape)) for part in parts) for parts in net))
     q, other = pattern(donor, data.draw(halves(x.shape))), data.draw(halves(x.shape))

@@ -126,7 +126,8 @@ def left_by_power(rates, k):
 
 
 def residuals(data):
-    """name -> (law, unordered walls, best power), (stages, seeds) each, for tones and for the images' bands."""
+    """name -> (law, unordered walls, best power), (stages, seeds) each, for tones and for the first image's bands (before
+    training, networks are the same for all images)."""
     k, result = data["k"], {}
     n = 1024
     for name, values in zip(data["inputs"].tolist(), data["tones"], strict=True):
@@ -134,7 +135,7 @@ def residuals(data):
         result[name] = (fit(rates, power)[1], fit(rates, 1 / np.sin(np.pi * k / n) ** 2)[1], left_by_power(rates, k))
     bands, side = data["bands"], int(data["side"])
     radius = np.arange(1, bands.shape[-1] + 1)
-    for image, by_input in zip(data["images"].tolist(), bands, strict=True):
+    for image, by_input in zip(data["images"].tolist()[:1], bands, strict=False):
         for name, values in zip(data["image_inputs"].tolist(), by_input, strict=True):
             rates, power = values[:, :, 0], values[:, :, 1]
             result[f"{image} {name}"] = (fit(rates, power)[1], fit(rates, 1 / np.sin(np.pi * radius / side) ** 2)[1],
@@ -164,7 +165,7 @@ def claims(data):
     left = residuals(data)
     slope = {name: fit(values[0, :, 0], values[0, :, 1])[0] for name, values in zip(names, tones, strict=True)}
     slope.update({f"{image} {name}": fit(values[0, :, 0], values[0, :, 1])[0]
-                  for image, by_input in zip(data["images"].tolist(), data["bands"], strict=True)
+                  for image, by_input in zip(data["images"].tolist()[:1], data["bands"], strict=False)
                   for name, values in zip(data["image_inputs"].tolist(), by_input, strict=True)})
     allowed = {name: 0.25 if name in names else 0.15 for name in left}
     above = max(2, len(data["k"]) // 10)  # without the lowest decade: k > 7
