@@ -695,10 +695,10 @@ def check_not_negative(name: str, value: ArrayLike, meaning: str) -> float:
 
 
 def _is_finite_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        return False
+    number = isinstance(value, (int, float, np.integer, np.floating))
+    number = number and not isinstance(value, bool)
     # which a whole number may exceed, and NaN does not meet
-    return bool(abs(value) <= sys.float_info.max)
+    return number and abs(value) <= sys.float_info.max
 
 
 # --------------------------------------------------------------------- training
