@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
@@ -266,6 +266,7 @@ def test_the_times_asked_for_have_no_influence_on_the_path(seed):
 
 
 @given(st.integers(0, 2**32 - 1))
+@example(131)
 @SOME
 def test_nothing_rests_on_a_concave_kink(seed):
     """T23: where dL/dh < 0 both sides drive the entry away; here for the last hidden layer, where dL/dh needs no gate."""
@@ -277,6 +278,8 @@ def test_nothing_rests_on_a_concave_kink(seed):
         while flips and flips[0][0] <= time:
             _, i, u, state[i, u] = flips.pop(0)
         force = 2 / y.size * (predict(now, x) - y) @ now.weights[2]
+        alike = (forward(now, x).inputs[1] < 1e-8).all(axis=1)  # no unit before is on: they flip as one
+        force[alike] = force[alike].sum(axis=0)
         assert all(force[i, u - 4] >= -1e-7 for (i, u), value in state.items() if u >= 4 and value == REST)
 
 
