@@ -11,7 +11,8 @@ from relu_dynamics.mlp import MLP, backward, flatten, forward, hidden_units, ini
 from relu_dynamics.patterns import pattern
 from relu_dynamics.products import kernel_moments, kernel_product, kernel_spectrum, layer_curvature
 from relu_dynamics.tangent import example_gradients
-from tests.strategies import exact_nets, gates, gaussian_nets, halves, lattice_nets, with_rows, with_traces
+from relu_dynamics.testing import exact_nets, gaussian_nets, halves, lattice_nets, with_rows
+from tests.strategies import gates, with_traces
 
 # How much is kept and formed: as it comes, by Lanczos' method on what is kept, and on passes through the network.
 WAYS = {"as it comes": {}, "kept": {"DENSE": 0}, "by passes": {"DENSE": 0, "KEPT_ENTRIES": 0, "ROWS": 3}}
