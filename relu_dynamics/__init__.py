@@ -46,7 +46,8 @@ from relu_dynamics.flow.moving_walls import (
     Event, births_and_deaths, breakpoints, edge_midpoints, region_events, wall_velocity,
 )
 from relu_dynamics.flow.trajectories import (
-    Flips, OutputFlow, Path, balances, first_layer_flow, integrate, output_layer_flow,
+    Flips, OutputFlow, Path, balances, first_layer_flow, integrate, layer_flow,
+    output_layer_flow,
 )
 from relu_dynamics.infinite import Kernels, infinite_kernels
 from relu_dynamics.measures import (
@@ -101,12 +102,12 @@ __all__ = [
     "gaussian_features", "global_pairs", "gradient_confusion", "grid", "hamming",
     "hamming_of_pairs", "hidden_units", "hyperplane_cosines", "infinite_kernels", "init",
     "inscribed_ball", "integrate", "intrinsic_rates", "kernel_moments", "kernel_product",
-    "kernel_spectrum", "layer_curvature", "layer_kernels", "lipschitz_bound", "load", "local_pairs",
-    "locate", "loss_gradient_gram", "mean_by_displacement", "neighbours", "output_layer_flow",
-    "pack", "padded_cosines", "patch_frequency_error", "path_kernel", "pattern", "pattern_spectrum",
-    "photograph", "plane_wall_spectrum", "positional_columns", "preactivation_maps",
-    "preactivation_rates", "predict", "radial_bands", "random_image", "region_events",
-    "regions_in_encoded_window", "regions_in_window", "regions_on_encoded_segment",
+    "kernel_spectrum", "layer_curvature", "layer_flow", "layer_kernels", "lipschitz_bound", "load",
+    "local_pairs", "locate", "loss_gradient_gram", "mean_by_displacement", "neighbours",
+    "output_layer_flow", "pack", "padded_cosines", "patch_frequency_error", "path_kernel",
+    "pattern", "pattern_spectrum", "photograph", "plane_wall_spectrum", "positional_columns",
+    "preactivation_maps", "preactivation_rates", "predict", "radial_bands", "random_image",
+    "region_events", "regions_in_encoded_window", "regions_in_window", "regions_on_encoded_segment",
     "regions_on_segment", "regions_on_triangles", "restrict", "sampled_regions", "save",
     "segment_transform", "sgd", "spectral_norms", "split_layers", "step_split",
     "surrogate_distance", "surrogate_distances", "tangent_kernel", "time_to_half", "tones", "train",

@@ -32,7 +32,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
-        raise ValueError(f"path must be a file that may be replaced. Got {os.fspath(path)!r}, which is something else.")
+        raise ValueError(f"path must be a file that may be replaced. Got {os.fspath(path)!r}, "
+                         "which is something else.")
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(part, "xb") as file:
@@ -62,29 +63,33 @@ def load(path: str | os.PathLike[str]) -> MLP:
     or holds more than MAX_PARAMETERS numbers; that is known before they are read.
     """
     check_kind("path", path, str, os.PathLike)
-    problem = f"{os.fspath(path)!r} is not a saved network: expected an .npz with arrays W0, b0, W1, b1, ..."
+    problem = (f"{os.fspath(path)!r} is not a saved network: expected an .npz with arrays W0, b0, "
+               "W1, b1, ...")
     with open(path, "rb") as stream:
         try:
             numbers = _numbers(stream)
             if numbers > MAX_PARAMETERS:
-                raise ValueError(f"it holds {numbers} numbers, more than the {MAX_PARAMETERS} allowed (2 GiB)")
+                raise ValueError(f"it holds {numbers} numbers, more than the {MAX_PARAMETERS} "
+                                 "allowed (2 GiB)")
             with np.load(stream, allow_pickle=False) as file:
                 parts = {key: file[key] for key in file.files}
-        except Exception as error:  # a damaged archive fails in many ways: zlib's, lzma's and zipfile's errors, OSError, MemoryError
+        # a damaged archive fails in many ways: zlib's, lzma's and zipfile's errors, OSError, ...
+        except Exception as error:
             raise ValueError(f"{problem}. Reading it failed: {error}") from error
     L = len(parts) // 2
     if not parts or set(parts) != {f"{kind}{k}" for kind in "Wb" for k in range(L)}:
         raise ValueError(f"{problem}. Got {sorted(parts)}.")
-    return check_layers(MLP(tuple(parts[f"W{k}"] for k in range(L)), tuple(parts[f"b{k}"] for k in range(L))))
+    return check_layers(MLP(*(tuple(parts[f"{kind}{k}"] for k in range(L)) for kind in "Wb")))
 
 
 def _numbers(stream: BinaryIO) -> int:
-    """How many numbers the arrays of an .npz hold by their headers, none of them of a kind that could be larger."""
+    """How many numbers the arrays of an .npz hold by their headers; ValueError if not numbers."""
     total = 0
     with zipfile.ZipFile(stream) as archive:
         for name in archive.namelist():
             with archive.open(name) as member:
-                read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+                read = {(1, 0): np.lib.format.read_array_header_1_0,
+                        (2, 0): np.lib.format.read_array_header_2_0}
                 shape, _, dtype = read[np.lib.format.read_magic(member)](member)
             if dtype.kind not in "biuf":
                 raise ValueError(f"{name} holds {dtype}, not numbers")
@@ -117,8 +122,10 @@ def from_torch(model: Any) -> MLP:
     """
     if isinstance(model, Mapping):
         return _of_state(model)
-    if not callable(getattr(model, "state_dict", None)) or not isinstance(getattr(model, "_modules", None), Mapping):
-        raise ValueError(f"model must be a PyTorch model or its state_dict. Got {type(model).__name__}.")
+    has_state = callable(getattr(model, "state_dict", None))
+    if not has_state or not isinstance(getattr(model, "_modules", None), Mapping):
+        raise ValueError("model must be a PyTorch model or its state_dict. Got "
+                         f"{type(model).__name__}.")
     _check_order(_leaves(model, ""))
     net = _of_state(model.state_dict())
     _check_outputs(model, net)
@@ -130,43 +137,53 @@ def _of_state(state: Mapping[str, Any]) -> MLP:
     for name, tensor in state.items():
         layer, _, part = str(name).rpartition(".")
         if part not in ("weight", "bias") or isinstance(tensor, Mapping):
-            raise ValueError(f"model must hold the weights and biases of Linear layers only. Got {name!r}, {type(tensor).__name__}.")
+            raise ValueError("model must hold the weights and biases of Linear layers only. Got "
+                             f"{name!r}, {type(tensor).__name__}.")
         layers.setdefault(layer, {})[part] = _copy(str(name), tensor, 2 if part == "weight" else 1)
     names = list(layers)
     for before, after in zip(names, names[1:], strict=False):
         numbers = [[int(digits) for digits in re.findall(r"\d+", name)] for name in (before, after)]
         if re.sub(r"\d+", "#", before) == re.sub(r"\d+", "#", after) and numbers[0] > numbers[1]:
-            raise ValueError(f"model must list its layers in the order in which they act. Got {before!r} before {after!r}.")
+            raise ValueError("model must list its layers in the order in which they act. Got "
+                             f"{before!r} before {after!r}.")
         if "weight" in layers[before] and "weight" in layers[after]:
             rows, columns = len(layers[before]["weight"]), layers[after]["weight"].shape[1]
             if rows != columns:
-                raise ValueError(f"model must be a chain: layer {after!r} takes {columns} inputs, and {before!r} before it has {rows} outputs. "
+                raise ValueError(f"model must be a chain: layer {after!r} takes {columns} inputs, "
+                                 f"and {before!r} before it has {rows} outputs. "
                                  "Skip connections and branches are not supported.")
     if not layers or any("weight" not in parts for parts in layers.values()):
-        raise ValueError(f"model must have a weight for every layer, and at least one. Got {list(state)}.")
-    weights = tuple(parts["weight"] for parts in layers.values())
-    return check_layers(MLP(weights, tuple(parts.get("bias", np.zeros(len(W), W.dtype)) for W, parts in zip(weights, layers.values(), strict=True))))
+        raise ValueError("model must have a weight for every layer, and at least one. Got "
+                         f"{list(state)}.")
+    weights, biases = [], []
+    for parts in layers.values():
+        weights.append(W := parts["weight"])
+        biases.append(parts.get("bias", np.zeros(len(W), W.dtype)))
+    return check_layers(MLP(tuple(weights), tuple(biases)))
 
 
 def _copy(name: str, tensor: Any, axes: int) -> Array:
     """A copy in main memory, float32 if it is float32, else float64."""
     if hasattr(tensor, "detach"):
         tensor = tensor.detach().cpu()
-        tensor = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()  # NumPy has no bfloat16
+        # NumPy has no bfloat16
+        tensor = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
     array = np.array(as_real(name, tensor))
     if array.ndim != axes:
-        raise ValueError(f"model must consist of Linear layers: {name} must have {axes} axes. Got shape {array.shape}.")
+        raise ValueError(f"model must consist of Linear layers: {name} must have {axes} axes. Got "
+                         f"shape {array.shape}.")
     return array
 
 
 def _leaves(module: Any, name: str) -> list[tuple[str, str]]:
-    """(name, kind) of the parts in order: Linear, ReLU or what else, and "?" where a forward method decides what happens.
+    """(name, kind) of the parts in order: Linear, ReLU or what else; Identity is left out.
 
-    Identity does nothing and is left out.
+    "?" stands where a forward method decides what happens.
     """
     kinds = [base.__name__ for base in type(module).__mro__]
     if not module._modules:
-        kind = next((kind for kind in ("Linear", "ReLU", "Identity") if kind in kinds), type(module).__name__)
+        kind = next((kind for kind in ("Linear", "ReLU", "Identity") if kind in kinds),
+                    type(module).__name__)
         return [] if kind == "Identity" else [(name or "model", kind)]
     unknown = [] if "Sequential" in kinds else [("", "?")]
     leaves = list(unknown)
@@ -176,30 +193,37 @@ def _leaves(module: Any, name: str) -> list[tuple[str, str]]:
 
 
 def _check_order(leaves: list[tuple[str, str]]) -> None:
-    """Raise ValueError unless Linear and ReLU alternate, a Linear at both ends, as far as Sequentials tell."""
+    """Raise ValueError unless Linear and ReLU alternate, as far as Sequentials tell the order."""
     for name, kind in leaves:
         if kind not in ("Linear", "ReLU", "?"):
-            raise ValueError(f"model must consist of Linear and ReLU in turn. Got {kind} at {name!r}. "
+            raise ValueError(f"model must consist of Linear and ReLU in turn. Got {kind} at "
+                             f"{name!r}. "
                              "If it comes last, leave it out and apply it to what predict returns.")
     for (before, first), (after, second) in zip(leaves, leaves[1:], strict=False):
         if first == second != "?":
-            raise ValueError(f"model must consist of Linear and ReLU in turn. Got two {first}s in a row, {before!r} and {after!r}.")
+            raise ValueError(f"model must consist of Linear and ReLU in turn. Got two {first}s in "
+                             f"a row, {before!r} and {after!r}.")
     for name, kind in (leaves[:1] + leaves[-1:]):
         if kind == "ReLU":
-            raise ValueError(f"model must begin and end with a Linear layer. Got a ReLU at {name!r}.")
+            raise ValueError("model must begin and end with a Linear layer. Got a ReLU at "
+                             f"{name!r}.")
 
 
 def _check_outputs(model: Any, net: MLP) -> None:
-    """Raise ValueError unless model computes what net does at 16 inputs, up to the rounding of its numbers."""
-    number = next(iter(model.state_dict().values()))
-    x = number.new_tensor(np.random.default_rng(0).normal(size=(16, net.weights[0].shape[1])).tolist())
+    """Raise ValueError unless model computes what net does at 16 inputs, up to rounding."""
+    number, shape = next(iter(model.state_dict().values())), (16, net.weights[0].shape[1])
+    x = number.new_tensor(np.random.default_rng(0).normal(size=shape).tolist())
     try:
         f = model(x)
     except Exception as error:  # whatever a forward method may raise
-        raise ValueError(f"model must take an array of shape {tuple(x.shape)}, what its first Linear layer takes. Calling it failed: {error}") from error
+        raise ValueError(f"model must take an array of shape {tuple(x.shape)}, what its first "
+                         f"Linear layer takes. Calling it failed: {error}") from error
     f, trace = _copy("model(x)", f, 2), forward(net, _copy("x", x, 2))
     expected = trace.preacts[-1]
-    size = (np.abs(trace.inputs[-1]) @ np.abs(net.weights[-1]).T + np.abs(net.biases[-1])).max(initial=0)
-    if f.shape != expected.shape or not np.abs(f - expected).max(initial=0) <= (0.1 if "16" in str(number.dtype) else 1e-3) * size:
-        raise ValueError("model must compute what its Linear layers with a ReLU between any two compute, and at 16 random inputs it does not. "
-                         "Is it in evaluation mode (model.eval())? Does its forward method do anything else?")
+    sums = np.abs(trace.inputs[-1]) @ np.abs(net.weights[-1]).T + np.abs(net.biases[-1])
+    share = 0.1 if "16" in str(number.dtype) else 1e-3  # of the size of the sums
+    if f.shape != expected.shape or not np.abs(f - expected).max() <= share * sums.max():
+        raise ValueError("model must compute what its Linear layers with a ReLU between any two "
+                         "compute, and at 16 random inputs it does not. "
+                         "Is it in evaluation mode (model.eval())? Does its forward method do "
+                         "anything else?")

@@ -37,14 +37,16 @@ S = TypeVar("S", bound="Array | Trace")
 
 
 class MLP(NamedTuple):
-    """A network is its parameters, and nothing else.  Networks are equal if all parameters are, to the last bit."""
+    """A network is its parameters, and nothing else; equal networks have equal parameters."""
 
     weights: tuple[Array, ...]  # W[l]: (m[l], m[l-1])
     biases: tuple[Array, ...]   # b[l]: (m[l],)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MLP) and all(
-            len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs)) for ours, theirs in zip(self, other, strict=True))
+            len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs))
+            for ours, theirs in zip(self, other, strict=True)
+        )
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -55,15 +57,17 @@ class MLP(NamedTuple):
     def __repr__(self) -> str:
         if not all(isinstance(parts, tuple) and parts for parts in self):
             return one_line(self)
-        if sum(map(np.size, (*self.weights, *self.biases))) < 30:  # a counterexample that can be pasted
+        # a counterexample that can be pasted
+        if sum(map(np.size, (*self.weights, *self.biases))) < 30:
             numbers = [tuple(np.asarray(part).tolist() for part in parts) for parts in self]
             if len(text := f"MLP({numbers[0]}, {numbers[1]})") <= 100:
                 return text
-        return f"MLP({'-'.join(str(k) for k in (*np.shape(self.weights[0])[1:], *(len(W) for W in self.weights)))})"
+        widths = [*np.shape(self.weights[0])[1:], *map(len, self.weights)]
+        return f"MLP({'-'.join(map(str, widths))})"
 
 
 class Trace(NamedTuple):
-    """What one forward pass saw; all that the backward pass, and all analysis at these inputs, needs."""
+    """What one forward pass saw; all that the backward pass and analysis at these inputs need."""
 
     inputs: list[Array]   # h[0] .. h[L-1], each (n, m[l])
     preacts: list[Array]  # z[1] .. z[L],   each (n, m[l]); the last is f(x)
@@ -172,7 +176,8 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     """
     net = check_net_and_trace(net, trace)
     n = len(trace.inputs[0])
-    g = as_real("df", df, (n, net.weights[-1].shape[0]), "one row per sample of the trace, one column per output")
+    g = as_real("df", df, (n, net.weights[-1].shape[0]),
+                "one row per sample of the trace, one column per output")
     return pull_back(net, trace, g.astype(common_dtype(*net.weights, *trace.inputs), copy=False))
 
 
@@ -213,7 +218,7 @@ def traced_too(net: MLP, x: ArrayLike | Trace, name: str) -> Trace:
 def rows_or_trace(
     net: MLP, x: ArrayLike | Trace, name: str = "x", *, float64: bool = False
 ) -> tuple[MLP, Array | Trace]:
-    """net and x, checked: rows stay rows and a Trace stays a Trace, for what takes some rows at a time."""
+    """net and x, checked, for what takes some rows at a time: rows stay rows, a Trace a Trace."""
     if not isinstance(x, Trace):
         return check_net_and_rows(net, x, name, float64=float64)
     net = check_net_and_trace(net, x)
@@ -231,7 +236,7 @@ def _in_float64(net: MLP, trace: Trace) -> Trace:
 
 
 def traced_examples(net: MLP, x: ArrayLike | Trace, y: ArrayLike) -> tuple[MLP, Trace, Array]:
-    """The same with targets y, (n, m[L]), for at least one example, so that the mean loss exists."""
+    """The same with targets y, (n, m[L]), of at least one example, so that the mean loss exists."""
     net, trace = traced(net, x)
     y = check_targets(net, trace.inputs[0], y)
     check_some("x", trace.inputs[0], "the mean loss of no examples has no meaning")
@@ -258,11 +263,12 @@ def some_rows(x: S, rows: slice | Indices) -> S:
     if not isinstance(x, Trace):
         return x[rows]  # type: ignore[return-value]
     inputs, preacts, pattern = x
-    return Trace([h[rows] for h in inputs], [z[rows] for z in preacts], [q[rows] for q in pattern])  # type: ignore[return-value]
+    return Trace([h[rows] for h in inputs], [z[rows] for z in preacts],
+                 [q[rows] for q in pattern])  # type: ignore[return-value]
 
 
 def trace_blocks(net: MLP, x: Array | Trace, size: int = 4096) -> Iterator[tuple[slice, Trace]]:
-    """Rows and their trace, size rows at a time, so that the whole trace need not fit into memory."""
+    """Rows and their trace, size rows at a time: the whole trace need not fit into memory."""
     for rows in row_blocks(row_count(x), size):
         yield rows, trace_of(net, some_rows(x, rows))
 
@@ -303,9 +309,10 @@ def joined_pattern(trace: Trace) -> Bits:
 
 
 def flatten(parameters: MLP | Gradient) -> Array:
-    """All parameters (or their gradient) as one vector (p,): W[1], b[1], W[2], b[2], ..., row-major."""
+    """All parameters (or their gradient), (p,): W[1], b[1], W[2], b[2], ..., row-major."""
     if not isinstance(parameters, (MLP, Gradient)):
-        raise ValueError(f"parameters must be an MLP or a Gradient. Got {type(parameters).__name__}.")
+        raise ValueError("parameters must be an MLP or a Gradient. Got "
+                         f"{type(parameters).__name__}.")
     net = check_layers(MLP(parameters.weights, parameters.biases))
     return np.concatenate([part.ravel() for layer in zip(*net, strict=True) for part in layer])
 

@@ -213,7 +213,7 @@ def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate:
         terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T
         slope[flat[terms[of, unit[flat]] == 0]] = np.inf  # without terms z is 0, and that is off
     off = error[unit]
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         width = 2 * (np.divide(off, slope, out=np.zeros_like(off), where=off > 0) + TOLERANCE)
     return float(np.minimum(width, np.diff(t)[piece] + before).max(initial=before))
 
@@ -655,7 +655,7 @@ def _width(layer: _Layer, cells: _Cells, runs: _Runs, run: Indices, at: Array) -
     weak = np.minimum(np.abs(runs.at_low), np.abs(runs.at_high)) <= cells.error
     which = (switches | weak) & ~runs.open[run]
     slope = _slope(layer, cells.piece[which], cells.unit[which], nearest[which])
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         width = 4 * cells.error[which] / np.abs(slope)
     return min(1.0, float(width.max(initial=0)))
 
@@ -672,7 +672,7 @@ def _solve(layer: _Layer, cells: _Cells, target: Array) -> Array:
         p, slope = np.vecdot(basis, c) - target, np.vecdot(basis, d)
         above = (p > 0) == rises
         low, high = np.where(above, low, at), np.where(above, at, high)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             step = at - p / slope
             best = np.where((step >= low) & (step <= high), step, (low + high) / 2)
             if (np.abs(best - at) <= EPSILON + noise / np.abs(slope)).all():

@@ -1,4 +1,4 @@
-"""The infinite-width kernels: T31."""
+"""Fixed kernels: those of infinite width, T31, and the trajectory of one, T32."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics.infinite import infinite_kernels
-from relu_dynamics.mlp import MLP, forward
-from relu_dynamics.tangent import layer_kernels
+from relu_dynamics.mlp import MLP, forward, init, predict
+from relu_dynamics.tangent import layer_kernels, tangent_kernel
 from relu_dynamics.testing import halves
+from relu_dynamics.training import sgd, train
 
 seeds = st.integers(0, 2**32 - 1)
 variances = st.fixed_dictionaries(
@@ -152,6 +153,17 @@ def test_wide_networks_have_these_kernels(hidden_layers):
     for found, expected, sigma in zip(mean, infinite_kernels(x, hidden_layers=hidden_layers, **variance), error, strict=True):
         assert (np.abs(found - expected) <= 4 * sigma + hidden_layers / width * expected.max()).all()
         assert (sigma < 0.05 * expected.max()).all()  # sharp enough to tell depths and conventions apart
+
+
+@given(seeds, st.integers(0, 9))
+def test_a_network_without_hidden_layers_follows_its_linearisation(seed, steps):
+    """T32: its kernel does not move, so that descent is (1 - (2 rate/nm) K)^steps r_0."""
+    rng = np.random.default_rng(seed)
+    net, x, y = init([3, 1], rng), rng.normal(size=(8, 3)), rng.normal(size=(8, 1))
+    trained, _ = train(net, x, y, optimiser=sgd(0.05), epochs=steps, rng=None)
+    one_step = np.eye(8) - 2 * 0.05 / 8 * tangent_kernel(net, x)[:, :, 0, 0]
+    expected = np.linalg.matrix_power(one_step, steps) @ (predict(net, x) - y)
+    assert_allclose(predict(trained, x) - y, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,9 @@ def test_patterns_are_exact_wherever_the_segment_lies_and_however_short_it_is(d,
     draw = (lambda shape: np.round(2 * rng.normal(size=shape)) / 2) if dyadic else (lambda shape: rng.normal(size=shape))
     net = MLP(tuple(draw(shape) for shape in zip(widths[1:], widths, strict=False)), tuple(np.zeros(m) for m in widths[1:]))
     a = draw(d) * 10.0**size
-    b = np.nextafter(a + 10.0**-digits * draw(d), np.inf)
+    step = draw(d)
+    b = a + 10.0**-digits * np.where(step.any(), step, 1)
+    b = np.where((a == b).all(), np.nextafter(a, np.inf), b)
     for l in range(depth):  # each layer's walls through places on the segment
         for u, t in enumerate(np.where(rng.integers(2, size=widths[l + 1]), 0.5, rng.uniform(size=widths[l + 1]))):
             point = rational(a) + Fraction(t) * (rational(b) - rational(a))
@@ -343,8 +345,8 @@ def test_every_breakpoint_that_fine_sampling_finds_is_found():
 
 
 def decided(pieces, t):
-    """Those of the places t that lie in no uncertified interval, and farther than the tolerance from every breakpoint."""
-    sure = np.abs(t[:, None] - pieces.t[1:-1]).min(axis=1, initial=np.inf) > pieces.tolerance
+    """Those of the places t that lie in no uncertified interval, and farther than the tolerance from every breakpoint and end."""
+    sure = np.abs(t[:, None] - pieces.t).min(axis=1) > pieces.tolerance
     return t[sure & ~((pieces.uncertified[:, 0] <= t[:, None]) & (t[:, None] <= pieces.uncertified[:, 1])).any(axis=1)]
 
 

@@ -25,8 +25,8 @@ holds.  Their directions are minus the gradients of the z at rest: z' = 0 there 
 projection of the velocity without holds onto what keeps those z at 0, in any number of layers.
 
 What comes to 0 together.  z_iu = (w_u, b_u) . (h_i, 1), so where a unit's entries are 0 at some
-examples, they are 0 wherever (h, 1) is a combination of theirs: those are *held*, one event
-brings them there, and all are decided at once.  Two cases are common:
+examples, they are 0 wherever (h, 1) is, and stays, a combination of theirs: those are *held*, one
+event brings them there, and all are decided at once.  Two cases are common:
 
     copies      examples at which no unit of the layer before is on see the same.  Each unit
                 treats them as one: one state, and the sum of their dL/dh.
@@ -62,6 +62,7 @@ EPS = float(np.finfo(np.float64).eps)
 # absolutely in its hold, which is all that the parameters feel.
 SLACK, NEGLIGIBLE = 1e-9, 1e-11
 ROUNDING = 1e-12  # what of the largest z' counts as no motion
+RELIABLE = 1e-6   # inputs of one unit are dependent, or their singular values are at least this of the largest; else we cannot say
 
 
 class State(IntEnum):
@@ -157,7 +158,7 @@ def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Arra
     zero[example] = True
     l, k = _place(task.start, unit)
     features = with_ones(sweep(piece, theta).inputs[l])
-    together = _combinations(features, features[zero])
+    together = _zero_with(features, zero, constant=l == 0)
     if (together & ~zero).any() and l + 1 in task.layers:
         theta = _freed(task, theta, l, k, features[zero])
     state[together, unit] = OFF
@@ -187,8 +188,8 @@ def freeze(task: Task, state: States, theta: Array) -> Piece:
     copy = np.unique(_seen(piece).flat[piece.rest], return_inverse=True)[1]
     inputs = sweep(piece, theta).inputs
     for unit in np.flatnonzero((state == REST).any(axis=0)):
-        features = with_ones(inputs[_place(task.start, int(unit))[0]])
-        piece.held[:, unit] = _combinations(features, features[state[:, unit] == REST])
+        l = _place(task.start, int(unit))[0]
+        piece.held[:, unit] = _zero_with(with_ones(inputs[l]), state[:, unit] == REST, constant=l == 0)
     return piece._replace(copy=copy, holds=1 + int(copy.max()))
 
 
@@ -243,11 +244,21 @@ def _seen(piece: Piece) -> Indices:
     return seen * H + np.arange(H)  # type: ignore[no-any-return]
 
 
-def _combinations(rows: Array, of: Array) -> Bits:
-    """(g,): which rows are linear combinations of the rows of, up to rounding."""
-    sigma = thin_svd(of)[1]
-    rounding = 16 * EPS * max(of.shape) * sigma[0] / sigma[-1]
-    return np.asarray(np.linalg.norm(rows @ complement(of), axis=1) <= rounding * np.linalg.norm(rows, axis=1))
+def _zero_with(features: Array, zero: Bits, constant: bool) -> Bits:
+    """(g,): at which examples a unit is 0 as long as it is at the examples zero, its features being (h, 1).
+
+    If the features move, combinations that are so for a moment only do not count: their columns that are not 0 have to
+    be as many as those of zero span.  What is nearly dependent says nothing: noise would be amplified too much.
+    """
+    rows = features[zero]
+    sigma = thin_svd(rows)[1]
+    if sigma[-1] < RELIABLE * sigma[0]:
+        return zero
+    if constant:
+        left, rounding = np.linalg.norm(features @ complement(rows), axis=1), 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
+        return zero | (left <= rounding * np.linalg.norm(features, axis=1))  # type: ignore[no-any-return]
+    moving = rows.any(axis=0)
+    return zero | (~features[:, ~moving].any(axis=1) if len(sigma) == np.count_nonzero(moving) else False)
 
 
 def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
@@ -298,8 +309,8 @@ def motion(piece: Piece, theta: Array) -> Motion:
     if len(piece.rest) == 0:
         return Motion(moves[0], np.zeros(0), np.zeros(0))
     dh = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
-    low, signal = (np.bincount(piece.copy, part) for part in (shares[1:], dh))
-    return Motion(shares @ moves, low, signal - low)
+    low, both = (np.bincount(piece.copy, part).astype(np.float64) for part in (shares[1:], dh))
+    return Motion(shares @ moves, low, both - low)
 
 
 def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:

@@ -33,13 +33,13 @@ from scipy.optimize import brentq
 from scipy.special import exprel
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Undecided, check_count, check_net, check_pattern, check_size, check_times, check_tolerance, one_line,
+    Array, Bits, Indices, Undecided, check_count, check_net, check_size, check_times, check_tolerance, one_line,
 )
 from relu_dynamics.flow.kinks import (
     EPS, ON, REST, Piece, States, Task, as_net, complement, distances, first_states, freeze, make_task, margins, next_states,
     sweep, thin_svd, velocity, with_ones,
 )
-from relu_dynamics.mlp import MLP, Trace, flatten, run, traced_examples, unflatten
+from relu_dynamics.mlp import MLP, Trace, flatten, forward, traced_examples, unflatten
 
 SMALLEST = float(np.finfo(np.float64).tiny)
 NUDGE = 1e-13  # in the exact solution what has just flipped is 0 only up to rounding; its margin starts at this, of its terms
@@ -85,7 +85,9 @@ def balances(net: MLP) -> Array:
     Gradient flow conserves it; a step of gradient descent of size eta adds exactly
     eta^2 (|g_in|^2 + g_b^2 - |g_out|^2), g the gradient (T24).
 
-    >>> balances(hat).tolist()
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> rd.balances(hat).tolist()
     [0.0, -2.0]
     """
     net = check_net(net)
@@ -111,7 +113,9 @@ def integrate(
     ValueError for arguments that do not fit together, or hold no example.  Undecided for more than max_flips
     flips, if the integrator is stuck, or if no states of entries tied at once agree with their velocity.
 
-    >>> path = integrate(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0])
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> path = rd.integrate(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0])
     >>> path.flips.unit.tolist(), path.flips.state.tolist()  # unit 1 switches off, unit 0 comes to rest at its kink
     ([1, 0], [0, 2])
     """
@@ -152,15 +156,16 @@ def layer_flow(
 
     ValueError for arguments that do not fit together, or hold no example.
 
-    >>> flow = layer_flow(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0], 1)  # integrate meets two kinks on this way
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> flow = rd.layer_flow(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0], 1)  # integrate meets two kinks on this way
     >>> flow.outputs[0].round(3).tolist()
     [[-1.0], [1.0]]
     """
-    net, trace, y = traced_examples(net, x, y)
-    times, layer = check_times(t), check_count("layer", layer, 1, len(net.weights))
     if pattern is not None:
-        trace = run(net, trace.inputs[0], check_pattern(net, pattern, len(y), "pattern"))
-    return _layer_flow(net, trace, y, times, layer)
+        x = forward(net, x.inputs[0] if isinstance(x, Trace) else x, pattern)
+    net, trace, y = traced_examples(net, x, y)
+    return _layer_flow(net, trace, y, check_times(t), check_count("layer", layer, 1, len(net.weights)))
 
 
 def output_layer_flow(net: MLP, x: ArrayLike | Trace, y: ArrayLike, t: ArrayLike) -> OutputFlow:

@@ -27,12 +27,10 @@ def window_start(corners: Array) -> Start:
 
 
 def triangles_start(points: Array, triangles: Indices, inputs: Array, edge: Indices) -> Start:
-    """Triangles (t, 3), counter-clockwise, with the inputs, (v, m[0]), of their corners.
+    """Triangles (t, 3), counter-clockwise, of all the points, (v, 2), with inputs (v, m[0]).
 
     edge, (t, 3), numbers the sides (0, 1), (1, 2), (2, 0); the two triangles at a side agree.
     """
-    used, triangles = np.unique(triangles, return_inverse=True)
-    points, inputs, triangles = points[used], inputs[used], triangles.reshape(-1, 3)
     number, edge = np.unique(edge, return_inverse=True)
     u, v = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
     back = u > v  # half-edge 2e runs from the lower vertex to the higher one
