@@ -158,13 +158,22 @@ def decompose(
     check_size("all pairs of examples", 2 * (len(y),), "Pass fewer, for example every k-th sample.")
     shape = None if grid is None else check_grid(grid, len(y))
     patches = _patches(shape, check_patch(patch, shape))
-    sums = _no_pairs(hidden_units(net), y.shape, shape, outputs)
-    w, r, q = check_weights(weights, y), trace.preacts[-1] - y, joined_pattern(trace)
+    if outputs:
+        check_size("the output splits", (hidden_units(net) + 7, *y.shape), "Do without outputs.")
+    return _decomposed(net, trace, y, check_weights(weights, y), shape, patches, outputs)
+
+
+def _decomposed(
+    net: MLP, trace: Trace, y: Array, w: Array,
+    shape: tuple[int, ...] | None, patches: _Patches | None, outputs: bool,
+) -> Flow:
+    r, q = trace.preacts[-1] - y, joined_pattern(trace)
     g, root = 2 * w * r, np.sqrt(w)
     gradient = pull_back(net, trace, g)
     rate = -rates(net, trace, gradient)[-1]
     delta = [part[:, None, :] for part in pulled(net, trace, g)], trace.inputs
     factors = output_sensitivities(net, trace) if outputs or shape is not None else None
+    sums = _no_pairs(hidden_units(net), y.shape, shape, outputs)
     s, ds = root * r, root * rate
     displaced = np.zeros((*2 * y.shape[1:], len(y)))  # K~ summed over pairs at each displacement
     within: list[Array] = []
@@ -229,7 +238,6 @@ def _no_pairs(
         octaves = 1 + int(np.searchsorted(OCTAVES, math.hypot(*(s - 1 for s in shape))))
         sums["distance"] = np.zeros((octaves, 3, 2))
     if outputs:
-        check_size("the output splits", (H + 7, n, m), "Pass fewer rows, or do without outputs.")
         sums["output pair"] = np.zeros((n, m, 6))
         sums["output hamming"] = np.zeros((n, m, H + 1))
     return sums
