@@ -486,9 +486,7 @@ def test_bounds_are_attained():
         (np.array([[1.0], [1.0], [-1.0]]), np.tile([-2.0, 1.5, -1.0], (3, 1)), np.ones((1, 3))),
         (np.array([0.0, -1.0, 3.0]), np.array([3.25, 3.5, 3.75]), np.zeros(1)),
     )
-    t = (
-        np.arange(-128, 320)[:, None] + 0.5
-    ) / 64  # between the breakpoints, which are multiples of 1/4
+    t = (np.arange(-128, 320)[:, None] + 0.5) / 64  # between the breakpoints, multiples of 1/4
     pieces = 1 + int(np.diff(pattern(zigzag, t), axis=0).any(axis=1).sum())
     assert pieces == count_bound(zigzag, 1) == 16
 
