@@ -84,8 +84,10 @@ class _Layer(NamedTuple):
 
     def outer(self, rows: slice = slice(None), columns: slice = slice(None)) -> Array:
         """J J^T, or a block of it, (n m[L], n m[L])."""
-        D, h = self.D.reshape(-1, self.D.shape[2]), np.repeat(self.h, self.D.shape[1], axis=0)
-        return np.asarray((D[rows] @ D[columns].T) * (h[rows] @ h[columns].T))
+        n, m, units = self.D.shape
+        D, example = self.D.reshape(n * m, units), np.repeat(np.arange(n), m)
+        h, g = self.h[example[rows]], self.h[example[columns]]
+        return np.asarray((D[rows] @ D[columns].T) * (h @ g.T))
 
     def inner(self) -> Array:
         """J^T J, (a b, a b)."""
