@@ -156,6 +156,23 @@ def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
     return rows.astype(np.intp)
 
 
+def check_batches(x: ArrayLike, x2: ArrayLike | None) -> tuple[Array, Array]:
+    """x, (n, d), and x2, (n2, d), in float64, d >= 1; x itself for None."""
+    x = as_real("x", x, (None, None), "one sample per row").astype(np.float64, copy=False)
+    if x.shape[1] == 0:
+        raise ValueError(f"x must have at least one column. Got shape {x.shape}.")
+    if x2 is None:
+        return x, x
+    meaning = "one sample per row, with the columns of x"
+    return x, as_real("x2", x2, (None, x.shape[1]), meaning).astype(np.float64, copy=False)
+
+
+def check_finite(name: str, result: Array, repair: str) -> None:
+    """Raise ValueError if a result has overflowed."""
+    if not np.isfinite(result).all():
+        raise ValueError(f"{name} must not overflow. {repair}")
+
+
 def check_index_pairs(
     i: ArrayLike, j: ArrayLike, n: int, prefix: str = ""
 ) -> tuple[Indices, Indices]:

@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Indices, check_count, check_flag, check_gap, check_index_pairs, check_kind, check_records,
-    check_rng, check_samples, check_side, check_size, check_some, one_line, row_blocks,
+    Array, Indices, check_count, check_flag, check_gap, check_index_pairs, check_kind,
+    check_records, check_rng, check_samples, check_side, check_size, check_some, one_line,
+    row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Trace, hidden_units, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
@@ -47,12 +48,14 @@ class Pairs(NamedTuple):
 
 
 def local_pairs(
-    shape: tuple[int, ...], rng: np.random.Generator, *, patches: int, side: int, pairs: int, paper: bool = False
+    shape: tuple[int, ...], rng: np.random.Generator, *,
+    patches: int, side: int, pairs: int, paper: bool = False,
 ) -> Pairs:
-    """patches * pairs pairs of samples, each pair inside one patch of side samples per axis, placed uniformly.
+    """patches * pairs pairs of samples, each pair inside one patch, which is placed uniformly.
 
-    The two samples of a pair differ.  paper=True: both indices are uniform over the patch
-    without its last sample, with replacement (catch: 2 % of the paper's 1-D pairs are one sample twice).
+    A patch has side samples per axis, and the two samples of a pair differ.  paper=True: both
+    indices are uniform over the patch without its last sample, with replacement (so 2 % of the
+    paper's 1-D pairs are one sample twice).
     """
     shape = check_samples(shape, least=2)
     check_rng(rng)
@@ -76,7 +79,9 @@ def local_pairs(
     return Pairs(rows(first), rows(second))
 
 
-def global_pairs(shape: tuple[int, ...], rng: np.random.Generator, *, pairs: int, gap: int, paper: bool = False) -> Pairs:
+def global_pairs(
+    shape: tuple[int, ...], rng: np.random.Generator, *, pairs: int, gap: int, paper: bool = False
+) -> Pairs:
     """pairs pairs of samples from opposite ends: low along each axis for one, high for the other.
 
     An axis of n samples has a low part [0, a) and a high part [n - a, n) with gap samples
@@ -87,7 +92,7 @@ def global_pairs(shape: tuple[int, ...], rng: np.random.Generator, *, pairs: int
     check_rng(rng)
     check_flag("paper", paper, "the paper's own sampling")
     pairs, gap = check_count("pairs", pairs, 1), check_gap(gap, shape, at_least=1 + paper)
-    ends = rng.integers(0, 2, (len(shape), pairs)).astype(bool)  # is the first sample of the pair at the high end?
+    ends = rng.integers(0, 2, (len(shape), pairs)).astype(bool)  # is the first sample high?
 
     def rows(high: NDArray[np.bool_]) -> Indices:
         axes = []
@@ -131,7 +136,7 @@ def sampled_regions(net: MLP, x: ArrayLike | Trace) -> int:
 
 
 def dead_count(net: MLP, x: ArrayLike | Trace) -> int:
-    """How many hidden units are off at every row of x.  ValueError without rows: nothing is dead without inputs."""
+    """How many hidden units are off at every row of x.  ValueError without rows."""
     net, x = rows_or_trace(net, x)
     check_some("x", inputs_of(x), "without inputs no unit is dead")
     alive = np.zeros(hidden_units(net), np.bool_)
@@ -141,7 +146,7 @@ def dead_count(net: MLP, x: ArrayLike | Trace) -> int:
 
 
 def time_to_half(epochs: ArrayLike, errors: ArrayLike) -> Array:
-    """(k,): the epoch at which each relative error first falls below 1/2; inf if it never does (T35).
+    """(k,): the epoch at which each relative error first falls below 1/2, inf for never (T35).
 
     epochs is (c,), increasing; errors is (c, k), one column per frequency.  Between two
     recorded epochs the crossing is placed linearly.  NaN where the error is NaN.

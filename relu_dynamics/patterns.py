@@ -68,9 +68,11 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     c = np.empty((len(q), outputs))
     for rows in row_blocks(len(q), 1024):
         masks = split_layers(net, q[rows])
-        D: Array = np.broadcast_to(np.eye(outputs), (len(q[rows]), outputs, outputs))  # df/dz[l] while going down
-        constant = np.zeros((len(q[rows]), outputs))
-        for W, b, mask in zip(net.weights[::-1], net.biases[::-1], [*masks[::-1], None], strict=True):
+        count = len(q[rows])
+        D: Array = np.broadcast_to(np.eye(outputs), (count, outputs, outputs))  # df/dz[l]
+        constant = np.zeros((count, outputs))
+        layers = zip(net.weights[::-1], net.biases[::-1], [*masks[::-1], None], strict=True)
+        for W, b, mask in layers:
             constant += D @ b
             D = rows_times(D, W)
             if mask is not None:
@@ -80,7 +82,7 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
 
 
 def preactivation_maps(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
-    """G, (n, H, m[0]), and g, (n, H): z(x) = G x + g for every hidden unit on the cell of each pattern.
+    """G, (n, H, m[0]), and g, (n, H): z(x) = G x + g for all hidden units on each pattern's cell.
 
     The bits of a unit's own layer and of later ones play no part in its map.  The walls
     of the cell lie among the hyperplanes G_u . x + g_u = 0; a unit with G_u = 0 has none.
@@ -107,13 +109,13 @@ def maps_of(net: MLP, q: Bits) -> tuple[Array, Array]:
 
 
 def rows_times(stack: Array, W: Array) -> Array:
-    """stack @ W for a stack of small matrices, (n, r, k) by (k, m), as one large product instead of n small ones."""
+    """stack @ W for a stack of small matrices, (n, r, k) by (k, m), as one large product."""
     n, r, k = stack.shape
     return (stack.reshape(n * r, k) @ W).reshape(n, r, W.shape[1])
 
 
 def hamming(q1: ArrayLike, q2: ArrayLike) -> NDArray[np.int64]:
-    """The number of units in which each row of q1, (n1, H), differs from each row of q2, (n2, H): (n1, n2).
+    """(n1, n2): in how many units each row of q1, (n1, H), differs from each row of q2, (n2, H).
 
     >>> import relu_dynamics as rd
     >>> rd.hamming([[True, False]], [[False, False], [False, True]]).tolist()
@@ -130,8 +132,8 @@ def hamming_distances(q1: Bits, q2: Bits) -> NDArray[np.int64]:
     float32 products of bits are exact below 2**24 units.
     """
     both = q1.astype(np.float32) @ q2.T.astype(np.float32)
-    counts: NDArray[np.int64] = np.add.outer(q1.sum(axis=1), q2.sum(axis=1)) - (2 * both).astype(np.int64)
-    return counts
+    on: NDArray[np.int64] = np.add.outer(q1.sum(axis=1), q2.sum(axis=1))
+    return on - (2 * both).astype(np.int64)
 
 
 def dead_units(q: ArrayLike) -> Bits:
@@ -142,7 +144,7 @@ def dead_units(q: ArrayLike) -> Bits:
 
 
 def pack(q: ArrayLike) -> Words:
-    """q, (n, H) bool, as (n, ceil(H / 64)) words: 64 units to a word, for comparing patterns fast."""
+    """q, (n, H) bool, as (n, ceil(H / 64)) words of 64 units, for comparing patterns fast."""
     q = check_bits("q", q)
     packed = np.packbits(q, axis=1, bitorder="little")
     padded = np.zeros((len(q), -(-q.shape[1] // 64) * 8), np.uint8)
@@ -154,11 +156,12 @@ def unpack(words: Words, units: int) -> Bits:
     """q, (n, units) bool, from words = pack(q)."""
     if units == 0:
         return np.zeros((len(words), 0), np.bool_)
-    return np.unpackbits(np.ascontiguousarray(words).view(np.uint8), axis=1, count=units, bitorder="little").view(np.bool_)
+    octets = np.ascontiguousarray(words).view(np.uint8)
+    return np.unpackbits(octets, axis=1, count=units, bitorder="little").view(np.bool_)
 
 
 def unique_patterns(q: ArrayLike) -> tuple[Indices, Indices]:
-    """rows, (k,), and inverse, (n,): q[rows] are the k different patterns of q and q[rows][inverse] == q.
+    """rows, (k,), and inverse, (n,): q[rows] are the different patterns, and q[rows][inverse] == q.
 
     rows holds the index of each pattern's first occurrence, in increasing order.
     """
@@ -172,7 +175,8 @@ def unique_words(words: Words) -> tuple[Indices, Indices]:
     """
     if words.shape[1] == 0:  # no units: one pattern, if there are any rows
         words = np.zeros((len(words), 1), np.uint64)
-    strings = np.ascontiguousarray(words).view(np.dtype((np.void, words.shape[1] * words.itemsize))).ravel()
+    string = np.dtype((np.void, words.shape[1] * words.itemsize))
+    strings = np.ascontiguousarray(words).view(string).ravel()
     _, rows, inverse = np.unique(strings, return_index=True, return_inverse=True)
     order = np.argsort(rows)
     rank = np.empty_like(order)
