@@ -8,9 +8,8 @@ trigonometric) function of t, whose zeros cut the piece.
 
     1. cut     the zeros of all units on all pieces, at once
     2. split   sort them along the segment; zeros within TOLERANCE become one breakpoint
-    3. scan    the bits at the start of a piece, then one flip per zero: a running exclusive
-               or gives the layer's pattern on every new piece, and no sign is ever
-               computed next to a zero
+    3. scan    the bits at t = 0, then one flip per zero: a running exclusive or gives the
+               layer's pattern on every new piece, and no sign is ever computed next to a zero
     4. chain   the coefficients of the next layer's pre-activations on the new pieces
 
 An affine function has its zero inside a piece if and only if the bits just after the
@@ -135,7 +134,7 @@ def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
         size = inputs.max(axis=0, keepdims=True)
         terms = _terms(net.weights[l], net.biases[l], size)
         scale = terms + _inherited(net.weights[l], scale)
-        cut = _cut(t, z, rate, TOLERANCE * terms)
+        cut = _cut(t, z, TOLERANCE * terms)
         split = _split(t, cut.piece, cut.unit, cut.at, limit)
         error = TOLERANCE * scale[0]
         tolerance = _tolerance(tolerance, t, inputs, net.weights[l], z, rate, cut, error)
@@ -168,16 +167,16 @@ def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) 
 class _Cut(NamedTuple):
     """Where units switch: inside pieces, and at breakpoints that are there already."""
 
-    start: Bits    # (k, m) bits just after the start of every piece
+    start: Bits      # (k, m) bits just after the start of every piece
     piece: Indices
     unit: Indices
     at: Array
-    share: Array   # of the piece, up to there
-    vertex: Indices       # which breakpoint
+    share: Array     # of the piece, up to there
+    vertex: Indices  # which breakpoint
     vertex_unit: Indices
 
 
-def _cut(t: Array, z: Array, rate: Array, doubt: Array) -> _Cut:
+def _cut(t: Array, z: Array, doubt: Array) -> _Cut:
     """Step 1.  The zeros of all units, where the bits at the two ends of a piece differ.
 
     z, (v, m), at a breakpoint counts as 0 up to doubt, which its own sum may be off by; the piece

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from relu_dynamics import load
-from scripts.lab.findings import BEGIN, END, LEDGER, SECTIONS, with_findings
+from scripts.lab.readme import BEGIN, END, LEDGER, SECTIONS, with_findings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
