@@ -13,10 +13,10 @@ by geometric means, those that the signal has more of counting more.
 Writes choose.png and, with every number in it, choose.json.
 
 What this is: rates of gradient flow on the mean squared error at the start, d|r_k|/dt = -rate
-|r_k|, the coupling of frequencies left out (T16).  They are the spectrum of the tangent kernel or, beyond
-1024 samples, of the activation pattern, to which the kernel's is proportional before training (T49,
-and as an observation T52).  Frequencies are those of the cosine transform, which does not join the
-end of a signal to its start.
+|r_k|, the coupling of frequencies left out (T16).  They are the spectrum of the tangent kernel or,
+beyond 1024 samples, of the activation pattern: before training the kernel's is proportional to it
+(T49, and as an observation T52).  Frequencies are those of the cosine transform, which does not
+join the end of a signal to its start.
 What it is not: it says nothing of what a network does between its samples, where more frequencies
 than needed do harm; nothing of Adam, which evens out rates; and rates change with training.
 """
@@ -114,6 +114,13 @@ def bands(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     return band, 2.0 ** (numbers / 2) / 2
 
 
+def slowness_of(name: str, known: Need, d: int, hidden: Sequence[int], seeds: int) -> np.ndarray:
+    """slowness of one input, for what a signal of d axes needs."""
+    shape = (known.size,) * d
+    rates = [rates_of(name, shape, hidden, seed) for seed in range(seeds)]
+    return slowness(rates, bands(shape)[0], known.weights)
+
+
 def slowness(rates: Sequence[np.ndarray], band: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(b,): how many times more slowly each half-octave is learned than the fastest, from rates of
     several seeds; geometric means over the seeds and, weighted, the frequencies."""
@@ -197,12 +204,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"The signal has {kept:.3g} of its energy up to {up_to:g} cycles"
           + (f", all that {known.size} samples per axis show (--size)" * (up_to < known.cycles))
           + f".  Samples: {' x '.join([str(known.size)] * d)}.", flush=True)
-    band, cycles = bands((known.size,) * d)
+    _, cycles = bands((known.size,) * d)
     slow = {}
     for name in options.inputs:
-        rates = [rates_of(name, (known.size,) * d, options.hidden, seed)
-                 for seed in range(options.seeds)]
-        slow[name] = slowness(rates, band, known.weights)
+        slow[name] = slowness_of(name, known, d, options.hidden, options.seeds)
         print(sentence(name, slow[name], cycles, up_to), flush=True)
     said = verdict(slow, cycles, up_to, options.factor)
     print(said)

@@ -11,8 +11,8 @@ import scipy.fft
 from matplotlib.axes import Axes
 
 from relu_dynamics import (
-    MLP, Coordinates, EncodedPieces, EncodedRegions, Pieces, Regions, affine_map, area_average,
-    band_energy, band_means, confusion_of_pairs, distance_to_wall, draw, forward, global_pairs, grid,
+    MLP, EncodedPieces, EncodedRegions, Pieces, Regions, affine_map, area_average, band_energy,
+    band_means, confusion_of_pairs, distance_to_wall, draw, forward, global_pairs, grid,
     hamming_of_pairs, intrinsic_rates, kernel_moments, kernel_spectrum, lipschitz_bound,
     local_pairs, pattern, pattern_spectrum, predict, regions_in_encoded_window, regions_in_window,
     regions_on_encoded_segment, regions_on_segment, segment_transform, spectral_norms,
@@ -29,6 +29,7 @@ PAIRS = 2000
 CYCLES = 12                  # per window and axis, of the exact transform
 SLOPES = 4096                # samples at which slopes are looked for
 DENSE = 300                  # breakpoints, and more, are not marked one by one
+ROUNDING = 1e-12             # of the largest rate
 SHRINKINGS = 30              # halvings of the window, at most
 ONE, OTHER = style.shade(0, 3), style.shade(2, 3)
 
@@ -254,10 +255,10 @@ def norms_section(subject: Subject, regions: Any) -> Section:
     """How steep it can be and is."""
     norms, bound = spectral_norms(subject.net), lipschitz_bound(subject.net)
     steepest, where = steepest_slope(subject, regions)
-    text = (f"The spectral norm of a layer is the most by which it can lengthen a vector. Their "
-            "product bounds every slope"
-            f"{'' if subject.encoding is None else ' behind the encoding'}, and is {many(bound / steepest) if steepest else 'infinitely'} times the steepest "
-            f"{where}.")
+    behind = "" if subject.encoding is None else " behind the encoding"
+    times = many(bound / steepest) if steepest else "infinitely many"
+    text = ("The spectral norm of a layer is the most by which it can lengthen a vector. Their "
+            f"product bounds every slope{behind}, and is {times} times the steepest {where}.")
     title = f"Norms allow slopes up to {bound:.3g}; the steepest found is {steepest:.3g}"
     return Section("norms", title, text, {"spectral": norms, "bound": bound,
                                                  "steepest": steepest},
@@ -296,7 +297,9 @@ def distance_section(subject: Subject) -> Section:
             ax.set_ylabel("log10 of the distance")
 
     panels = [Panel("Distance to the nearest wall", map_of)] if len(finite) else []
-    return Section("distance", f"Half the samples are within {middle:.2g} of a wall", text,
+    title = (f"Half the samples are within {middle:.2g} of a wall" if np.isfinite(middle) else
+             "Most samples see no wall")
+    return Section("distance", title, text,
                    {"median": middle, "smallest": finite.min(initial=np.inf),
                     "without_walls": len(distance) - len(finite)}, panels)
 
@@ -311,11 +314,11 @@ def spectrum_section(subject: Subject, regions: Any) -> Section:
         return Section("spectrum", "The function has one frequency at most", "It is constant, or "
                        "nearly so.", {"energy": energy}, [])
     fall = -np.polyfit(np.log(cycles[shown]), np.log(energy[1:][shown]), 1)[0]
+    how = "exactly, from its pieces" if exact else "from samples"
     text = ("The function as a sum of waves: the energy of an average wave of each frequency, "
-            + ("exactly, from its pieces" if exact else "from samples")
-            + ", in cycles per window. Steeper means smoother; here energy falls like the "
-            f"frequency to the power {-fall:.1f}. (A jump, such as from one side of the window to the other, "
-            f"gives -2 along it.) The window is {spelled(subject.window)}.")
+            f"{how}, in cycles per window. Steeper means smoother; here energy falls like the "
+            f"frequency to the power {-fall:.1f}. (A jump, such as from one side of the window to "
+            f"the other, gives -2 along it.) The window is {spelled(subject.window)}.")
 
     def falls(ax: Axes) -> None:
         ax.loglog(cycles[shown], energy[1:][shown], marker=".", color=ONE)
@@ -412,11 +415,12 @@ def confusion_section(subject: Subject) -> Section:
     cosine = {name: confusion_of_pairs(subject.net, x, y, *pairs) for name, pairs in both.items()}
     differ = {name: float(hamming_of_pairs(subject.net, x, pairs).sum(axis=1).mean())
               for name, pairs in both.items()}
-    size = {name: float(np.nanmean(np.abs(values))) for name, values in cosine.items()}
+    size = {name: float(np.abs(values[np.isfinite(values)]).sum() / len(values))
+            for name, values in cosine.items()}
     text = (f"Gradient confusion is the cosine between the gradients of two samples: near 1 or -1 "
             "one cannot be trained without the other, near 0 they are independent. Near pairs "
-            f"(within {side} samples) differ in {differ['near']:.1f} units of their patterns, far ones in "
-            f"{differ['far']:.1f}.")
+            f"(within {side} samples) differ in {differ['near']:.1f} units of their patterns, far "
+            f"ones in {differ['far']:.1f}.")
 
     def densities(ax: Axes) -> None:
         for (name, values), colour in zip(cosine.items(), (ONE, OTHER), strict=True):
@@ -438,23 +442,25 @@ def rates_section(subject: Subject) -> Section:
     rates = intrinsic_rates(subject.net, trace, shape)[1 : min(shape) // 2 + 1]
     q = np.concatenate(trace.pattern, axis=1) if trace.pattern else np.zeros((len(x), 0), bool)
     walls = pattern_spectrum(q, shape)[1 : len(rates) + 1]
-    times, cycles = rates.max() / rates.min(), np.arange(1, len(rates) + 1)
+    least = max(rates.min(), ROUNDING * rates.max())
+    times, cycles = rates.max() / least if least > 0 else np.inf, np.arange(1, len(rates) + 1)
     text = ("The rate at which descent would remove each frequency of the error, next to the "
             "fastest, from the tangent kernel; and the spectrum of the activation pattern, which "
             f"untrained networks follow. The fastest has {int(np.argmax(rates)) + 1} and the "
             f"slowest {int(np.argmin(rates)) + 1} cycles.")
 
     def curves(ax: Axes) -> None:
-        ax.loglog(cycles, rates / rates.max(), marker=".", color=ONE, label="rates")
-        if walls.any():
-            ax.loglog(cycles, walls / walls.max(), "--", color=OTHER,
-                      label="spectrum of the pattern")
+        for values, look, colour, name in ((rates, ".-", ONE, "rates"),
+                                           (walls, "--", OTHER, "spectrum of the pattern")):
+            if values.max() > 0:
+                ax.loglog(cycles, values / values.max(), look, color=colour, label=name)
         ax.legend(frameon=False, fontsize="small")
         ax.set(xlabel="cycles per signal", ylabel="next to the fastest")
 
-    title = f"Its slowest frequency is learned {many(times)} times more slowly than its fastest"
+    title = (f"Its slowest frequency is learned {many(times)} times more slowly than its fastest"
+             if np.isfinite(times) else "No frequency but the mean is learned")
     return Section("rates", title, text, {"rates": rates, "pattern": walls, "times": times},
-                   [Panel("Rates by frequency", curves)])
+                   [Panel("Rates by frequency", curves)] if rates.any() else [])
 
 
 def thinned(subject: Subject,
