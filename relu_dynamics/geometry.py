@@ -32,6 +32,7 @@ def check_window(window: ArrayLike) -> Array:
     left out.  ValueError for a box whose sides do not increase and for a polygon
     that is degenerate, not convex, crosses itself or repeats a corner.
 
+    >>> from relu_dynamics.geometry import check_window
     >>> check_window(((0, 1), (0, 2))).tolist()
     [[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [0.0, 2.0]]
     """
