@@ -45,10 +45,10 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     ValueError if the encoding does not fit the net or the plane, the window takes too many
     triangles or more than max_regions regions, or float64 cannot tell how the walls lie.
 
-    >>> from relu_dynamics import PositionalEncoding
-    >>> ring = MLP((np.array([[0.0, 1, 0, 1]]), np.ones((1, 1))), (np.array([-1.0]), np.zeros(1)))
-    >>> box = ((-1, 1), (-1, 1))  # the wall is cos(pi x_1) + cos(pi x_2) = 1, around the origin
-    >>> regions_in_encoded_window(ring, PositionalEncoding(1), box, resolution=16)
+    >>> import relu_dynamics as rd
+    >>> ring = rd.MLP(([[0, 1, 0, 1]], [[1]]), ([-1], [0]))  # cos(pi x_1) + cos(pi x_2) > 1
+    >>> box = ((-1, 1), (-1, 1))
+    >>> rd.regions_in_encoded_window(ring, rd.PositionalEncoding(1), box, resolution=16)
     EncodedRegions(2 regions, 1 units, 0 of 512 triangles unsettled)
     """
     net, corners = copied(net), check_window(window)
@@ -85,9 +85,10 @@ def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inpu
     Triangles must meet in whole sides or in corners, and need not be connected.  ValueError if one
     has no area, or more than two meet at a side or on one side of it.
 
+    >>> import relu_dynamics as rd
     >>> corners, halves = [(0, 0), (1, 0), (1, 1), (0, 1)], [(0, 1, 2), (0, 2, 3)]
-    >>> step = MLP((np.ones((1, 1)), np.ones((1, 1))), (np.array([-0.5]), np.zeros(1)))
-    >>> regions_on_triangles(step, corners, halves, [[0], [1], [1], [1]]).area.tolist()
+    >>> step = rd.MLP(([[1]], [[1]]), ([-0.5], [0]))  # max(h - 1/2, 0) of one feature h
+    >>> rd.regions_on_triangles(step, corners, halves, [[0], [1], [1], [1]]).area.tolist()
     [0.25, 0.75]
     """
     net, most = copied(net), check_count("max_regions", max_regions, 1)

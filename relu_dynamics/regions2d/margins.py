@@ -35,8 +35,9 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     errors, (t, 3, m[0]), are those of the inputs in the middle of the sides of each, from corner 0
     to 1, from 1 to 2 and from 2 to 0; sides are the starting edges along the window's sides.
     """
-    sub = found.complex
-    units = sum(len(b) for b in net.biases[:-1])
+    sub, calls = found.complex, np.zeros(len(errors), np.bool_)
+    if not (units := sum(len(b) for b in net.biases[:-1])):
+        return calls
     of_face = roots(found.layers, np.arange(found.faces))
     half = np.flatnonzero(sub.face >= 0)
     at, around = np.divmod(np.unique(
@@ -61,7 +62,6 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     often = [np.bincount(call, there, len(vertex)) for there in (crosses, passes)]
     window = np.isin(vertex, sub.edges[np.isin(-1 - sub.owner, sides)])
     close = crossing[vertex] | np.where(first[vertex] < 0, often[1] == 0, window | (often[0] != 1))
-    calls = np.zeros(len(errors), np.bool_)
     calls[home[vertex[close]]] = True
     return calls
 
