@@ -180,7 +180,7 @@ def test_a_signal_needs_the_frequencies_that_hold_its_energy():
 
 
 def slow_for(wave, *inputs):
-    """Of small networks fed with each input: slowness, frequencies, and how many cycles are needed."""
+    """Of small networks fed with each input: slowness, frequencies; and the cycles needed."""
     known = choose.need(wave[:, None], 0.99, None)
     slow = {name: choose.slowness_of(name, known, 1, (24, 24), 2) for name in inputs}
     return slow, choose.bands((known.size,))[1], known.cycles

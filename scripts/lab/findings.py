@@ -115,11 +115,15 @@ def _regions(subject: Subject, most: int) -> Regions | EncodedRegions | Pieces |
         return regions_on_encoded_segment(subject.net, subject.encoding, a, b, max_regions=most)
     if subject.flat is not None:
         return regions_in_window(subject.flat, subject.window, max_regions=most)
-    widest = 2 / np.hypot(*subject.encoding.frequencies_in(2).T).max()  # two of the shortest waves
-    if np.ptp(subject.window, axis=1).max() > widest:
-        raise ValueError("the window is wider than two of the encoding's shortest waves")
+    if np.ptp(subject.window, axis=1).max() > shortest_wave(subject.encoding):
+        raise ValueError("the window is wider than the encoding's shortest wave")
     return regions_in_encoded_window(subject.net, subject.encoding, subject.window,
                                      max_regions=most)
+
+
+def shortest_wave(feed: Encoding) -> float:
+    """Of an encoding of two coordinates; a wider window takes too many triangles to look at."""
+    return 1 / np.hypot(*feed.frequencies_in(2).T).max()
 
 
 def regions_section(subject: Subject, regions: Any) -> Section:
@@ -148,7 +152,7 @@ def regions_section(subject: Subject, regions: Any) -> Section:
                   lambda ax: draw_line(ax, subject, regions))
     if len(subject.window) == 2:
         shown = Panel("Every region; walls of the first layer darkest",
-                      lambda ax: draw_plane(ax, subject, regions))
+                      lambda ax: draw_plane(ax, regions))
     panels = [shown, Panel("What the largest regions cover", sizes)]
     if len(subject.window) == 2 and subject.target is not None:
         panels.insert(1, Panel("The walls over the picture",
@@ -171,11 +175,10 @@ def unsure(regions: Any) -> str:
     return "The enumeration is exact."
 
 
-def draw_plane(ax: Axes, subject: Subject, regions: Regions | EncodedRegions) -> None:
-    """Regions in the colours of their patterns; downwards like a picture, if there is one."""
+def draw_plane(ax: Axes, regions: Regions | EncodedRegions) -> None:
+    """Regions in the colours of their patterns, the second coordinate downwards, as in pictures."""
     draw(ax, regions, linewidth=0.4)
-    if subject.target is not None:
-        ax.invert_yaxis()
+    ax.invert_yaxis()
     ax.set(xlabel="first coordinate", ylabel="second coordinate")
 
 
@@ -496,9 +499,8 @@ def over_window(ax: Axes, subject: Subject, values: np.ndarray, cmap: str) -> An
         ax.plot(subject.samples()[1][:, 0], values, color=ONE, linewidth=1)
         ax.set(xlabel="coordinate", xlim=(low, high))
         return None
-    shown = ax.imshow(values, cmap=cmap, extent=(low, high, *other[0]), origin="lower")
-    if subject.target is not None:
-        ax.invert_yaxis()
+    top, bottom = other[0]
+    shown = ax.imshow(values, cmap=cmap, extent=(low, high, bottom, top))
     ax.set(xlabel="first coordinate", ylabel="second coordinate")
     return shown
 
