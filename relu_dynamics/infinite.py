@@ -1,4 +1,4 @@
-"""The infinite-width limit: the kernels that infinitely wide ReLU networks have, and keep.
+"""The infinite-width limit: the kernels of infinitely wide ReLU networks, constant in training.
 
 With z = W h sqrt(weight_variance / fan_in) + b sqrt(bias_variance), all entries N(0, 1), the
 outputs of a network with infinitely wide hidden layers are a Gaussian process with covariance
@@ -10,9 +10,9 @@ outputs of a network with infinitely wide hidden layers are a Gaussian process w
 
     N[l] = sqrt(S[l](x, x) S[l](x', x'))                     cos t = S[l](x, x') / N[l]
 
-(Cho & Saul 2009; Jacot, Gabriel & Hongler 2018).  Such kernels know only norms and angles
-of inputs: no activation regions, and so nothing of what this package measures in real
-networks.  They are here as the baseline it is measured against (T32).
+(Cho & Saul 2009; Jacot, Gabriel & Hongler 2018).  These kernels depend only on norms and
+angles of inputs, not on activation regions, which this package measures in real networks.
+They are the baseline for those measurements (T32).
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def infinite_kernels(
     """nngp and ntk, (n, n2) each, between the rows of x, (n, d), and of x2, (n2, d) (T31).
 
     x2 = None means x2 = x.  All layers are trained, the output layer included; for
-    hidden_layers = 0 both are S[1].  Without biases both are homogeneous:
-    k(a x, b x') = a b k(x, x') for a, b > 0.  The angle t is carried from layer to layer by
-    itself, for arccos would lose half of its digits between neighbours.
+    hidden_layers = 0 both kernels are S[1].  Without biases both are homogeneous:
+    k(a x, b x') = a b k(x, x') for a, b > 0.  Each layer computes the next angle t directly,
+    because arccos would lose half of the digits of a small angle.
 
     >>> import relu_dynamics as rd
     >>> kernels = rd.infinite_kernels([[1.0, 0.0], [0.0, 1.0]], hidden_layers=1)
@@ -59,7 +59,7 @@ def infinite_kernels(
     weight = check_not_negative("weight_variance", weight_variance, "a variance")
     bias = check_not_negative("bias_variance", bias_variance, "a variance")
     check_size("a kernel", (len(x), len(x2)), "Pass fewer rows at a time.")
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow raises ValueError below
         v, v2 = (_lifted(rows, weight, bias) for rows in (x, x2))
         kernels = _recursion(v, v2, layers, weight, bias)
     repair = "Use a weight_variance nearer to 2, smaller inputs or fewer layers."
@@ -85,7 +85,7 @@ def _recursion(v: Array, v2: Array, layers: int, weight: float, bias: float) -> 
 
 
 def _angles(v: Array, v2: Array) -> Array:
-    """Angles of rows, from both diagonals of a rhombus of unit vectors: accurate near 0 and pi."""
+    """Angles between rows, from |u - v| and |u + v| of unit vectors: accurate near 0 and pi."""
     norms = [np.linalg.norm(rows, axis=1, keepdims=True) for rows in (v, v2)]
     one, two = (a / np.where(size > 0, size, 1) for a, size in zip((v, v2), norms, strict=True))
     return np.asarray(2 * np.arctan2(cdist(one, two), cdist(one, -two)))
@@ -94,7 +94,7 @@ def _angles(v: Array, v2: Array) -> Array:
 def _next_angles(
     t: Array, norm: Array, norm2: Array, weight: float, bias: float
 ) -> tuple[Array, Array, Array]:
-    """t, sqrt(S(x, x)) and sqrt(S(x', x')) of the next layer, with 1 - cos t from small terms.
+    """t, sqrt(S(x, x)) and sqrt(S(x', x')) of the next layer; 1 - cos t is a sum of small terms.
 
     With p = weight norm norm2 / 2, the mean product of two half-rectified Gaussians at t = 0, and
     top = new norm * new norm2,
@@ -104,7 +104,7 @@ def _next_angles(
     """
     new, new2 = np.sqrt(weight / 2 * norm**2 + bias), np.sqrt(weight / 2 * norm2**2 + bias)
     p, top = weight / 2 * norm * norm2, new * new2
-    safe = np.where(top > 0, top, 1)  # a zero vector has no angle, and its kernels are 0 at any
+    safe = np.where(top > 0, top, 1)  # a zero vector has no angle; its kernels are 0 for any t
     gap = p * (2 * np.sin(t / 2) ** 2 - (np.sin(t) - t * np.cos(t)) / np.pi)
     gap += bias * weight / 2 * (norm - norm2) ** 2 / (safe + p + bias)
     return 2 * np.arcsin(np.sqrt(np.maximum(gap, 0) / safe / 2)), new, new2

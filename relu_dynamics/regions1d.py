@@ -40,7 +40,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, cast, check_columns, check_count, check_ends, check_kind, check_net,
-    check_pieces, check_shares, check_size, check_visible, check_waves, row_blocks,
+    check_piece_count, check_shares, check_size, check_visible, check_wave_count, row_blocks,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
@@ -283,7 +283,7 @@ def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int)
     new = np.ones(len(at), np.bool_)
     new[1:] = (np.diff(piece) > 0) | (np.diff(at) > TOLERANCE)
     first = np.flatnonzero(new)
-    check_pieces(len(t) - 1 + len(first), max_regions)
+    check_piece_count(len(t) - 1 + len(first), max_regions)
     place = piece[first] + 1 + np.arange(len(first))
     parent = np.repeat(np.arange(len(t) - 1), 1 + np.bincount(piece[first], minlength=len(t) - 1))
     split, old = np.empty(len(t) + len(first)), np.ones(len(t) + len(first), np.bool_)
@@ -353,7 +353,7 @@ def regions_on_encoded_segment(
         ends = encoding(np.stack([a, b]))
         return regions_on_segment(net, ends[0], ends[1], max_regions=limit)
     nu, columns = _waves(encoding.frequencies_in(len(a)), a, b)
-    check_waves(nu.max(initial=0), MAX_CELLS // 8)
+    check_wave_count(nu.max(initial=0), MAX_CELLS // 8)
     return _encoded_pieces(net, nu, columns, limit)
 
 
