@@ -107,7 +107,9 @@ def regions_on_segment(
 
     ValueError if a equals b or there are more than max_regions pieces.
 
-    >>> pieces = regions_on_segment(hat, [-1.0], [3.0])
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> pieces = rd.regions_on_segment(hat, [-1.0], [3.0])
     >>> pieces.t.tolist(), pieces.slope.ravel().tolist()  # in t, with x = -1 + 4 t
     ([0.0, 0.25, 0.5, 1.0], [0.0, 4.0, -4.0])
     """
