@@ -239,6 +239,19 @@ def test_the_first_layer_ends_in_one_place_whatever_times_are_asked_for_and_howe
         assert dead(other.networks[-1]) == dead(paths[0].networks[-1])
 
 
+@given(st.integers(0, 2**32 - 1))
+@example(15)  # a unit comes to 0 along a row of the grid, on which its slope is rounding
+@SOME
+def test_rows_of_a_grid_come_to_0_together(seed):
+    """T22, T23: three inputs in a row depend on one another, so units come to 0 and rest at all of them at once."""
+    rng, ticks = RNG([9, seed]), np.linspace(-1, 1, 3)
+    net = init([2, 5, 1], rng, "he")
+    net = MLP(net.weights, tuple(0.3 * rng.normal(size=len(b)) for b in net.biases))
+    x, y = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2), 3 * rng.normal(size=(9, 1))
+    exact, path = first_layer_flow(net, x, y, [6.0]), integrate(net, x, y, [6.0], layers=[1])
+    assert distance(exact.networks[0], path.networks[0]) < 1e-7
+
+
 @pytest.mark.parametrize("seed", [27, 84, 111, 116])
 def test_a_unit_whose_weights_have_come_to_0_is_dead_as_for_small_steps(seed):
     """T23, T26: in these the loss rises in every direction that the dead unit could take, so the flow is unique, and Euler follows."""
