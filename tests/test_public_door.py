@@ -114,9 +114,10 @@ DOORS = {
     "layer_flow": (lambda net, x, y, t, pattern: rd.layer_flow(net, x, y, t, 2, pattern),
                    dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]), pattern=rd.pattern(PLANE, Y))),
     "output_layer_flow": (rd.output_layer_flow, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
+    "layer_flow": (lambda net, x, y, t: rd.layer_flow(net, x, y, t, 2, rd.pattern(PLANE, X)), dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "decompose": (lambda net, x, y: rd.decompose(net, x, y, grid=(6,), patch=3, outputs=True), dict(net=PLANE, x=X, y=Y)),
     "kernel_product": (rd.kernel_product, dict(net=PLANE, x=X, v=Y)),
-    "kernel_spectrum": (lambda net, x: rd.kernel_spectrum(net, x, 2), dict(net=PLANE, x=X)),
+    "kernel_spectrum": (lambda net, x: rd.kernel_spectrum(net, x, 2).values, dict(net=PLANE, x=X)),
     "kernel_moments": (rd.kernel_moments, dict(net=PLANE, x=X)),
     "layer_curvature": (rd.layer_curvature, dict(net=PLANE, x=X)),
     "regions_in_encoded_window": (

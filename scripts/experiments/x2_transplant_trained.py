@@ -8,13 +8,16 @@ by its own regions before training, frozen; or by the frozen regions of another,
 fed with any of three inputs (h = q * z, T40).  With frozen gates the network is linear in each layer,
 and everything that training can still do is choose weights.
 
+Frozen gates also let the function *jump* where a unit switches, which a ReLU cannot: of the squared change
+of the fit from one sample to the next, the share made by the change of gates alone is measured beside.
+
 Error is |r|^2 over |y|^2, the best of the last tenth of training; a tone counts as learned when its
 relative error is below one half.
 """
 
 import numpy as np
 
-from relu_dynamics import PAPER_TONES, frequency_error, grid, predict
+from relu_dynamics import PAPER_TONES, frequency_error, grid, pattern, predict
 from scripts.lab import (
     Claim, Gates, Link, extremes, last_tenth, means, ordered, read, signal_inputs,
     signal_runs, style,
@@ -51,8 +54,8 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """error (fed, gates, seeds, checkpoints) and tone_error (fed, gates, seeds, tones); x, target and
-    fit (fed, gates, samples) of the first seed, on part of the signal."""
+    """error (fed, gates, seeds, checkpoints), tone_error (fed, gates, seeds, tones), jump (fed, gates, seeds);
+    x, target and fit (fed, gates, samples) of the first seed, on part of the signal."""
     table = wanted(settings)
     names, kinds, seeds = (list(dict.fromkeys(axis)) for axis in zip(*table, strict=True))
     first = read(next(iter(table.values())), folder)
@@ -60,7 +63,7 @@ def measure(settings, folder):
                      [k for k in PAPER_TONES if k < len(first.y) // 2])
     shown = slice(0, len(first.y) // 8)
     error = np.empty((len(names), len(kinds), len(seeds), len(first.epochs)))
-    by_tone = np.empty((*error.shape[:3], len(tones)))
+    by_tone, jump = np.empty((*error.shape[:3], len(tones))), np.empty(error.shape[:3])
     fit = np.empty((len(names), len(kinds), len(first.y[shown])))
     for (name, kind, seed), run in table.items():
         at, trained = (names.index(name), kinds.index(kind), seeds.index(seed)), read(run, folder)
@@ -69,10 +72,14 @@ def measure(settings, folder):
         late = np.flatnonzero(last_tenth(trained.epochs))
         best = late[np.argmin(error[at][late])]
         by_tone[at] = frequency_error(f[best], trained.y, trained.shape)[tones]
+        net = trained.nets[best]
+        q = pattern(net, trained.x) if trained.gates is None else trained.gates
+        switched = predict(net, trained.x[:-1], q[1:]) - f[best][:-1]
+        jump[at] = (switched**2).sum() / (np.diff(f[best], axis=0) ** 2).sum()
         if seed == seeds[0]:
             fit[at[:2]] = f[best, shown, 0]
     return {"inputs": np.array(names), "gates": np.array(kinds), "epochs": trained.epochs, "tones": tones,
-            "error": error, "tone_error": by_tone, "fit": fit, "target": first.y[shown, 0],
+            "error": error, "tone_error": by_tone, "jump": jump, "fit": fit, "target": first.y[shown, 0],
             "x": grid(first.shape, settings.grid)[shown, 0]}
 
 
@@ -84,7 +91,7 @@ def final(data):
 
 
 def claims(data):
-    errors, (low, *_, high) = final(data), data["inputs"].tolist()
+    errors, kinds, (low, *_, high) = final(data), data["gates"].tolist(), data["inputs"].tolist()
     learned = dict(zip(data["gates"].tolist(), (data["tone_error"] < 0.5).sum(axis=-1)[0], strict=True))
     across = {f"{low}, gates of {high}": errors[low][high], f"{high}, gates of {low}": errors[high][low]}
     moved = {"gates": np.log10(errors[low][low] / errors[low][high]) + np.log10(errors[high][low] / errors[high][high]),
@@ -108,6 +115,9 @@ def claims(data):
                        f"do equally well; error, compared within a factor of 2: {{}}", "own ≥ other",
                 {"own": -abs(np.log10(errors[low]["frozen"] / errors[low][low])), "other": 0 * errors[low][low]},
                 margin=0.3),
+        ordered("X2h", f"fed with {low}, frozen gates jump where moving ones bend: share of the squared change between "
+                       "neighbours that gates make, {}", "frozen > moving",
+                {kind: data["jump"][0, kinds.index(kind)] for kind in ("moving", "frozen")}),
     ]
 
 
