@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
@@ -266,17 +266,20 @@ def test_the_times_asked_for_have_no_influence_on_the_path(seed):
 
 
 @given(st.integers(0, 2**32 - 1))
+@example(131)
 @SOME
 def test_nothing_rests_on_a_concave_kink(seed):
     """T23: where dL/dh < 0 both sides drive the entry away; here for the last hidden layer, where dL/dh needs no gate."""
     net, x, y = with_a_dying_unit(seed, (1, 4, 3, 1))
-    path = integrate(net, x, y, np.linspace(0.25, 3, 12))
+    path = integrate(net, x, y, np.linspace(0.25, 1.5, 6))
     state = {}
     flips = list(zip(*path.flips, strict=True))
     for time, now in zip(path.times, path.networks, strict=True):
         while flips and flips[0][0] <= time:
             _, i, u, state[i, u] = flips.pop(0)
         force = 2 / y.size * (predict(now, x) - y) @ now.weights[2]
+        alike = (forward(now, x).inputs[1] < 1e-8).all(axis=1)  # no unit before is on: they flip as one
+        force[alike] = force[alike].sum(axis=0)
         assert all(force[i, u - 4] >= -1e-7 for (i, u), value in state.items() if u >= 4 and value == REST)
 
 
@@ -343,15 +346,15 @@ def test_a_fine_euler_path_flips_the_same_units_at_the_same_times():
         path = integrate(net, x, y, [2.0])
         if (path.flips.state == REST).any() or len(path.flips.time) == 0:
             continue
-        moved, flips = euler(net, x, y, 2.0, 4000)
-        assert distance(moved, path.networks[0]) < 2.5e-3
+        moved, flips = euler(net, x, y, 2.0, 2000)
+        assert distance(moved, path.networks[0]) < 5e-3
         assert sorted((i, u, on) for _, i, u, on in flips) == sorted(
             (i, u, s == ON) for i, u, s in zip(path.flips.example, path.flips.unit, path.flips.state, strict=True))
         assert np.allclose([t for t, *_ in flips], path.flips.time, atol=5e-3)
         compared += 1
-        if compared == 3:
+        if compared == 2:
             break
-    assert compared == 3
+    assert compared == 2
 
 
 def test_an_entry_rests_where_each_side_drives_it_to_the_other():
