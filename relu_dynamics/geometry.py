@@ -45,8 +45,8 @@ def check_window(window: ArrayLike) -> Array:
                              f"Got {corners.tolist()}.")
         corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     if len(corners) < 3:
-        raise ValueError("window must have at least three corners, or be a box ((x0, x1), (y0, y1)). "
-                         f"Got shape {given.shape}.")
+        raise ValueError("window must have at least three corners, or be a box ((x0, x1), "
+                         f"(y0, y1)). Got shape {given.shape}.")
     if len(np.unique(corners, axis=0)) < len(corners):
         raise ValueError("window must not repeat a corner; leave out the last corner if it closes "
                          f"the polygon. Got {given.tolist()}.")
@@ -54,8 +54,8 @@ def check_window(window: ArrayLike) -> Array:
         lengths = np.ptp(corners, axis=0)
         area = polygon_area(corners)
     if not (np.isfinite(area) and np.abs(area) > TOLERANCE * lengths.max() ** 2 > 0):
-        raise ValueError("window must have an area that float64 can tell from 0: its corners must not "
-                         "lie on one line, nor its sides be as short as that. "
+        raise ValueError("window must have an area that float64 can tell from 0: its corners must "
+                         "not lie on one line, nor its sides be as short as that. "
                          f"Got area {area}, extent {lengths.tolist()}. "
                          "A network can be rescaled to a larger window.")
     if area < 0:
@@ -64,8 +64,8 @@ def check_window(window: ArrayLike) -> Array:
     corners = np.ascontiguousarray(corners[np.abs(turn) > TOLERANCE])
     turn = _turns(corners)
     if (turn < 0).any() or turn.sum() > 3 * np.pi:
-        raise ValueError("window must be convex, with its corners in order around it; its convex hull "
-                         f"is one repair. Got {given.tolist()}.")
+        raise ValueError("window must be convex, with its corners in order around it; its convex "
+                         f"hull is one repair. Got {given.tolist()}.")
     return corners
 
 
