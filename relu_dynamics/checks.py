@@ -1,9 +1,9 @@
-"""What a public function does with its arguments before the mathematics begins.
+"""Argument checks: array types, size limits, and every error message of the package.
 
-Every array type, limit, check and error message of the package is here, once.  A public
-function passes its arguments through these at its head; behind that line arrays are trusted.
-Invalid arguments raise ValueError: what was expected, what came, and the likely repair.
-Numbers that might overflow are invalid; what underflows counts as 0.
+A public function first passes its arguments through these checks; the code after them trusts
+its arrays.  Invalid arguments raise ValueError, which says what was expected, what was given,
+and the likely repair.  Numbers that might overflow are invalid; numbers that underflow count
+as 0.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ Bits = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 Words = NDArray[np.uint64]
 
-MAX_PARAMETERS = 2**28  # 2 GiB in float64; a typing slip should not exhaust the machine
+MAX_PARAMETERS = 2**28  # 2 GiB in float64; a typing error should not exhaust the memory
 MAX_ENTRIES = 2**30     # 8 GiB in float64, for any one array a function returns
 
-# Numbers up to this size come in, and no value in a network may grow beyond it: then the products of a
-# few of them that gradients and Gram matrices are made of do not overflow.
+# The largest number allowed in an input, and the largest value allowed in a network: gradients and
+# Gram matrices are made of products of a few such numbers, which then do not overflow.
 LARGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e50}
 
 
 class Undecided(ValueError, ArithmeticError):
-    """What float64 cannot tell, or an iteration did not reach."""
+    """A result that float64 cannot decide, or an iteration that did not converge."""
 
 
 class Network(Protocol):
-    """Weights and biases, as mlp.MLP has them."""
+    """Anything with the weights and biases of mlp.MLP."""
 
     @property
     def weights(self) -> tuple[Array, ...]: ...
@@ -48,7 +48,7 @@ N = TypeVar("N", bound=Network)
 
 
 def row_blocks(n: int, size: int = 4096) -> Iterator[slice]:
-    """Slices that cover range(n) in order, size rows at a time, so that intermediate arrays stay small."""
+    """Slices that cover range(n) in order, size rows each, to keep intermediate arrays small."""
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
@@ -58,13 +58,15 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
 
 
 def one_line(result: Any) -> str:
-    """The repr of a NamedTuple of arrays: its name, and of every array the shape, or the numbers if they are few."""
-    return f"{type(result).__name__}({', '.join(f'{name} {_brief(getattr(result, name))}' for name in result._fields)})"
+    """The repr of a NamedTuple of arrays: the shape of each array, or its numbers if few."""
+    parts = [f"{name} {_brief(value)}" for name, value in result._asdict().items()]
+    return f"{type(result).__name__}({', '.join(parts)})"
 
 
 def _brief(value: object) -> str:
     if isinstance(value, np.ndarray):
-        return str(value.tolist()) if value.ndim < 2 and value.size <= 3 else "x".join(map(str, value.shape))
+        few = value.ndim < 2 and value.size <= 3
+        return str(value.tolist()) if few else "x".join(map(str, value.shape))
     if isinstance(value, dict):
         return f"{{{', '.join(map(str, value))}}}" if len(value) <= 8 else f"of {len(value)}"
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
@@ -75,49 +77,57 @@ def _brief(value: object) -> str:
 # ---------------------------------------------------------------------- arrays
 
 
-def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = None, meaning: str = "") -> Array:
+def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = None,
+            meaning: str = "") -> Array:
     """value as an array of reals no larger than LARGEST: float32 if it is float32, else float64.
 
-    shape gives the expected shape, None where any length will do; meaning says in
-    the error what the axes are.  Nothing is copied that is already right.
+    shape is the expected shape, None where any length is allowed; meaning explains the axes in
+    the error message.  An array that already has the right dtype is not copied.
     """
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{_expected(name, shape, meaning)}. It could not be read as an array: {error}") from error
+        raise ValueError(f"{_expected(name, shape, meaning)}. It could not be read as an array: "
+                         f"{error}") from error
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{_expected(name, shape, meaning)}. Got dtype {array.dtype}.")
     if shape is not None and not _fits(array.shape, shape):
         hint = ""
-        if len(shape) == 2 and array.ndim == 1 and shape[0] in (None, len(array)) and shape[1] in (None, 1):
+        flat = len(shape) == 2 and array.ndim == 1
+        if flat and shape[0] in (None, len(array)) and shape[1] in (None, 1):
             hint = f" A single column needs an axis of its own: {name}[:, None]."
-        elif len(shape) == 2 and array.ndim == 1 and shape[0] in (None, 1) and shape[1] == len(array):
+        elif flat and shape[0] in (None, 1) and shape[1] == len(array):
             hint = f" A single row needs an axis of its own: {name}[None, :]."
         raise ValueError(f"{_expected(name, shape, meaning)}. Got shape {array.shape}.{hint}")
     if array.dtype not in LARGEST:
-        with np.errstate(over="ignore"):  # of a longdouble; what becomes infinite is refused below
+        with np.errstate(over="ignore"):  # a longdouble may become infinite: an error below
             array = array.astype(np.float64)
     largest = LARGEST[array.dtype]
-    if not np.vdot(array, array) <= largest**2:  # else no entry can be larger, and this is one fast pass
+    # one fast pass; only if it fails can an entry be too large
+    if not np.vdot(array, array) <= largest**2:
         bad = np.argwhere(~(np.abs(array) <= largest))
         if len(bad):
             at = tuple(int(i) for i in bad[0])
-            limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if np.isfinite(array[at]) else ""
-            raise ValueError(f"{_expected(name, shape, meaning)}. Got {array[at]} at index {at}.{limit}")
+            limit = f" {array.dtype} is safe up to {largest:g}; rescale it."
+            limit = limit if np.isfinite(array[at]) else ""
+            raise ValueError(f"{_expected(name, shape, meaning)}. Got {array[at]} at index "
+                             f"{at}.{limit}")
     return array
 
 
 def _expected(name: str, shape: tuple[int | None, ...] | None, meaning: str) -> str:
     wanted = "" if shape is None else f" of shape {_show(shape)}"
-    return f"{name} must be an array of finite real numbers{wanted}" + (f": {meaning}" if meaning else "")
+    says = f": {meaning}" if meaning else ""
+    return f"{name} must be an array of finite real numbers{wanted}{says}"
 
 
 def _fits(got: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
-    return len(got) == len(shape) and all(want is None or want == size for want, size in zip(shape, got, strict=True))
+    return len(got) == len(shape) and all(want in (None, size)
+                                          for want, size in zip(shape, got, strict=True))
 
 
 def check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple[Array, Array]:
-    """a and b, (d,), in float64, two different points."""
+    """a and b, (d,), two different points, in float64."""
     a = as_real("a", a, (d,), meaning).astype(np.float64)
     b = as_real("b", b, a.shape, meaning).astype(np.float64)
     if np.array_equal(a, b):
@@ -126,35 +136,59 @@ def check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple
 
 
 def check_shares(name: str, value: ArrayLike, meaning: str) -> Array:
-    """value as (n,) in float64, all from 0 to 1."""
+    """value as (n,) in float64, all in [0, 1]."""
     shares = as_real(name, value, (None,), f"{meaning}, from 0 to 1").astype(np.float64)
     if len(shares) and not (shares.min() >= 0 and shares.max() <= 1):
-        raise ValueError(f"{name} must lie in [0, 1]. Got values from {shares.min()} to {shares.max()}.")
+        raise ValueError(f"{name} must lie in [0, 1]. Got values from {shares.min()} to "
+                         f"{shares.max()}.")
     return shares
 
 
 def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
-    """value as a 1-D array of row indices in range(n); negative indices are refused."""
+    """value as a 1-D array of row indices in range(n); ValueError for negative indices."""
     rows = np.asarray(value)
     if rows.size == 0:
         rows = rows.astype(np.intp)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or (rows.size and not 0 <= rows.min() <= rows.max() < n):
-        raise ValueError(f"{name} must be a 1-D array of row indices, whole numbers from 0 to {n - 1}. Got {rows!r}.")
+    inside = rows.dtype.kind in "iu" and ((rows >= 0) & (rows < n)).all()
+    if rows.ndim != 1 or not inside:
+        raise ValueError(f"{name} must be a 1-D array of row indices, whole numbers from 0 to "
+                         f"{n - 1}. Got {rows!r}.")
     return rows.astype(np.intp)
 
 
-def check_index_pairs(i: ArrayLike, j: ArrayLike, n: int, prefix: str = "") -> tuple[Indices, Indices]:
-    """i and j as row indices in range(n), one of each per pair."""
+def check_batches(x: ArrayLike, x2: ArrayLike | None) -> tuple[Array, Array]:
+    """x, (n, d), and x2, (n2, d), in float64, d >= 1; x2 = None means x."""
+    x = as_real("x", x, (None, None), "one sample per row").astype(np.float64, copy=False)
+    if x.shape[1] == 0:
+        raise ValueError(f"x must have at least one column. Got shape {x.shape}.")
+    if x2 is None:
+        return x, x
+    meaning = "one sample per row, with the columns of x"
+    return x, as_real("x2", x2, (None, x.shape[1]), meaning).astype(np.float64, copy=False)
+
+
+def check_finite(name: str, result: Array, repair: str) -> None:
+    """Raise ValueError if a result has overflowed."""
+    if not np.isfinite(result).all():
+        raise ValueError(f"{name} must not overflow. {repair}")
+
+
+def check_index_pairs(
+    i: ArrayLike, j: ArrayLike, n: int, prefix: str = ""
+) -> tuple[Indices, Indices]:
+    """i and j as row indices in range(n), one entry of each per pair."""
     i, j = check_indices(f"{prefix}i", i, n), check_indices(f"{prefix}j", j, n)
     if i.shape != j.shape:
-        raise ValueError(f"i and j must have one entry per pair each. Got shapes {i.shape} and {j.shape}.")
+        raise ValueError(f"i and j must have one entry per pair each. Got shapes {i.shape} and "
+                         f"{j.shape}.")
     return i, j
 
 
 def check_size(name: str, shape: tuple[int, ...], repair: str) -> None:
     """Raise ValueError if an array of this shape has more than MAX_ENTRIES numbers."""
     if (entries := math.prod(shape)) > MAX_ENTRIES:
-        raise ValueError(f"{name} would have shape {shape}, {entries} numbers, more than the {MAX_ENTRIES} allowed. {repair}")
+        raise ValueError(f"{name} would have shape {shape}, {entries} numbers, more than the "
+                         f"{MAX_ENTRIES} allowed. {repair}")
 
 
 def _show(shape: tuple[int | None, ...]) -> str:
@@ -167,27 +201,33 @@ def _show(shape: tuple[int | None, ...]) -> str:
 
 
 def check_net(net: N) -> N:
-    """net as check_layers returns it, after checking that no value in it can overflow."""
+    """check_layers(net); ValueError also if a value in net could overflow."""
     net = check_layers(net)
     _check_growth(net, 1.0)
     return net
 
 
 def check_layers(net: N) -> N:
-    """net with every part an array of one float dtype, after checking that the layers fit together."""
-    if getattr(net, "_fields", None) != ("weights", "biases") or not all(isinstance(parts, (tuple, list)) for parts in net):  # type: ignore[attr-defined]
-        raise ValueError(f"net must be an MLP(weights, biases), two tuples of arrays. Got {type(net).__name__}"
-                         + (f" of {[type(parts).__name__ for parts in net]}." if isinstance(net, tuple) else "."))
+    """net, all parts as arrays of one float dtype; ValueError unless the layers fit together."""
+    if not _has_lists(net, "weights", "biases"):
+        raise ValueError("net must be an MLP(weights, biases), two tuples of arrays. Got "
+                         f"{type(net).__name__}"
+                         + (f" of {[type(parts).__name__ for parts in net]}."
+                            if isinstance(net, tuple) else "."))
     L = len(net.weights)
     if L == 0 or len(net.biases) != L:
-        hint = " Biases that a layer lacks are zeros: np.zeros(len(W)) for W in weights." if len(net.biases) < L else ""
-        raise ValueError(f"net must have as many biases as weights, and at least one. Got {L} weights, {len(net.biases)} biases.{hint}")
+        hint = " Biases that a layer lacks are zeros: np.zeros(len(W)) for W in weights."
+        hint = hint if len(net.biases) < L else ""
+        raise ValueError(f"net must have as many biases as weights, and at least one. Got {L} "
+                         f"weights, {len(net.biases)} biases.{hint}")
     weights, biases, fan_in = [], [], None
     for k in range(L):
-        W = as_real(f"net.weights[{k}]", net.weights[k], (None, fan_in), "one row per unit, one column per unit of the layer before")
+        W = as_real(f"net.weights[{k}]", net.weights[k], (None, fan_in),
+                    "one row per unit, one column per unit of the layer before")
         fan_out, fan_in = W.shape[0], W.shape[0]
         weights.append(W)
-        biases.append(as_real(f"net.biases[{k}]", net.biases[k], (fan_out,), f"one per row of weights[{k}]"))
+        biases.append(as_real(f"net.biases[{k}]", net.biases[k], (fan_out,),
+                              f"one per row of weights[{k}]"))
     if weights[0].shape[1] == 0 or fan_in == 0:
         raise ValueError("net must have at least one input and one output. "
                          f"Got weights of shapes {[W.shape for W in weights]}.")
@@ -195,38 +235,52 @@ def check_layers(net: N) -> N:
     return cast(checked, common_dtype(*weights, *biases))
 
 
-def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool = False, pattern: ArrayLike | None = None) -> tuple[N, Array]:
-    """net and x, (n, m[0]), in their common dtype (float32 only if both are), or in float64 for analysis; pattern as in forward."""
+def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool = False,
+                       pattern: ArrayLike | None = None) -> tuple[N, Array]:
+    """net and x, (n, m[0]), in their common dtype, or in float64 for analysis.
+
+    float32 only if both are; pattern is as in forward.
+    """
     net = check_layers(net)
     x = _as_rows(net, x, name)
     dtype = np.dtype(np.float64) if float64 else common_dtype(x, *net.weights)
     net, x = cast(net, dtype), x.astype(dtype, copy=False)
-    _check_growth(net, x, None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
+    _check_growth(net, x,
+                  None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
     return net, x
 
 
 def check_columns(net: Network, columns: int, d: int) -> None:
-    """Raise ValueError unless net has as many inputs as its encoding makes columns of d coordinates."""
+    """Raise ValueError unless net has one input per column of its encoding of d coordinates."""
     if columns != (inputs := net.weights[0].shape[1]):
-        raise ValueError(f"encoding makes {columns} columns of {d} coordinates, but the net has {inputs} inputs.")
+        raise ValueError(f"encoding makes {columns} columns of {d} coordinates, but the net has "
+                         f"{inputs} inputs.")
 
 
 def check_visible(size: Array, smallest: float) -> None:
-    """Raise ValueError if a pre-activation that is not 0 everywhere stays below smallest in size."""
+    """Raise ValueError if a pre-activation is not 0 everywhere, but below smallest everywhere."""
     if ((size > 0) & (size < smallest)).any():
         raise ValueError(f"net must not be so small that pre-activations are below {smallest:g}. "
                          "Rescale its weights and biases.")
 
 
-def check_waves(count: float, most: int) -> None:
-    """Raise ValueError if a segment is more waves long than memory holds."""
+def check_piece_count(count: int, most: int) -> None:
+    """Raise ValueError if a segment has more than most pieces."""
+    if count > most:
+        raise ValueError(f"there are at least {count} pieces, more than max_regions = {most}. "
+                         "Shorten the segment, or allow more.")
+
+
+def check_wave_count(count: float, most: int) -> None:
+    """Raise ValueError if a segment is longer than most wavelengths."""
     if not count <= most:
-        raise ValueError(f"the segment must not be longer than {most} of the encoding's shortest waves. "
+        raise ValueError(f"the segment must not be longer than {most} of the encoding's shortest "
+                         "waves. "
                          f"Got {count:.3g} of them: shorten it, or use lower frequencies.")
 
 
 def check_more_rows(net: Network, x: ArrayLike, name: str) -> Array:
-    """More rows, (n, m[0]), for a net that has been checked, in its dtype."""
+    """Further rows, (n, m[0]), for a net already checked, in its dtype."""
     x = _as_rows(net, x, name).astype(net.weights[0].dtype, copy=False)
     _check_growth(net, x)
     return x
@@ -238,7 +292,7 @@ def _as_rows(net: Network, x: ArrayLike, name: str) -> Array:
 
 
 def check_same_shapes(net: Network, other: N, name: str) -> N:
-    """other, the velocity or the later value of net's parameters, as check_layers returns it."""
+    """check_layers(other), of the shapes of net: a velocity or a later value of its parameters."""
     other = check_layers(other)
     wanted, got = ([W.shape for W in one.weights] for one in (net, other))
     if wanted != got:
@@ -248,7 +302,8 @@ def check_same_shapes(net: Network, other: N, name: str) -> N:
 
 def check_targets(net: Network, x: Array, y: ArrayLike) -> Array:
     """y as (n, m[L]): one target per row of x."""
-    y = as_real("y", y, (len(x), net.weights[-1].shape[0]), "one target per row of x, one column per output")
+    y = as_real("y", y, (len(x), net.weights[-1].shape[0]),
+                "one target per row of x, one column per output")
     return y.astype(x.dtype, copy=False)
 
 
@@ -258,8 +313,17 @@ def check_some(name: str, rows: Array | Bits, why: str) -> None:
         raise ValueError(f"{name} must have at least one row: {why}. Got shape {np.shape(rows)}.")
 
 
+def _has_lists(value: Any, *fields: str) -> bool:
+    """Whether value is a NamedTuple with these fields, all tuples or lists."""
+    named = getattr(value, "_fields", None) == fields
+    return named and all(isinstance(parts, (tuple, list)) for parts in value)
+
+
 def check_net_and_trace(net: N, trace: Any) -> N:
-    """net as check_layers returns it, if trace has the shapes that forward(net, x) returns; its numbers are believed."""
+    """check_layers(net); ValueError unless trace has the shapes that forward(net, x) returns.
+
+    The numbers in trace are not recomputed.
+    """
     net = check_layers(net)
     check_trace(net, trace)
     return net
@@ -268,18 +332,23 @@ def check_net_and_trace(net: N, trace: Any) -> N:
 def check_trace(net: Network, trace: Any) -> None:
     """Raise ValueError unless trace has the shapes that forward(net, x) returns."""
     wanted = [W.shape[1] for W in net.weights]
-    if getattr(trace, "_fields", None) != ("inputs", "preacts", "pattern") or not all(isinstance(parts, (tuple, list)) for parts in trace):
-        raise ValueError(f"trace must be the Trace that forward(net, x) returned. Got {type(trace).__name__}.")
+    if not _has_lists(trace, "inputs", "preacts", "pattern"):
+        raise ValueError("trace must be the Trace that forward(net, x) returned. Got "
+                         f"{type(trace).__name__}.")
     arrays = [*trace.inputs, *trace.preacts, *trace.pattern]
-    if len({np.shape(part)[:1] for part in arrays}) != 1 or any(np.asarray(q).dtype != np.bool_ for q in trace.pattern):
-        raise ValueError("trace must come from one forward(net, x): as many rows in every part, and patterns of bools. "
+    bits = all(np.asarray(q).dtype == np.bool_ for q in trace.pattern)
+    if not bits or len({np.shape(part)[:1] for part in arrays}) != 1:
+        raise ValueError("trace must come from one forward(net, x): as many rows in every part, "
+                         "and patterns of bools. "
                          f"Got shapes {[np.shape(part) for part in arrays]}.")
     got = [[np.shape(part)[1:] for part in parts] for parts in trace]
     outputs = [(len(b),) for b in net.biases]
     if got != [[(w,) for w in wanted], outputs, outputs[:-1]]:
-        raise ValueError(f"trace must come from forward(net, x) of this very net, with inputs of widths {wanted}. "
+        raise ValueError("trace must come from forward(net, x) of the same net, with inputs of "
+                         f"widths {wanted}. "
                          f"Got inputs of shapes {[np.shape(h) for h in trace.inputs]}.")
-    _check_growth(net, np.asarray(trace.inputs[0]), np.concatenate([np.zeros((len(trace.inputs[0]), 0), np.bool_), *trace.pattern], axis=1))
+    x = np.asarray(trace.inputs[0])
+    _check_growth(net, x, np.concatenate([np.zeros((len(x), 0), np.bool_), *trace.pattern], axis=1))
 
 
 def check_no_biases(name: str, net: Network) -> None:
@@ -289,11 +358,12 @@ def check_no_biases(name: str, net: Network) -> None:
 
 
 def check_depth(net: Network, layers: int | None) -> int:
-    """layers, how many of the hidden layers count, as an int; None means all of them."""
+    """layers, the number of hidden layers to use, as an int; None means all."""
     hidden = len(net.weights) - 1
     layers = hidden if layers is None else check_count("layers", layers, 1)
     if layers > max(hidden, 1):
-        raise ValueError(f"layers must be at most {hidden}, the number of hidden layers of the net. Got {layers}.")
+        raise ValueError(f"layers must be at most {hidden}, the number of hidden layers of the "
+                         f"net. Got {layers}.")
     return min(layers, hidden)
 
 
@@ -301,32 +371,38 @@ def check_units(net: Network, units: ArrayLike, points: int) -> Indices:
     """units, (points,), as indices of hidden units of net."""
     numbers = check_indices("units", units, sum(len(b) for b in net.biases[:-1]))
     if len(numbers) != points:
-        raise ValueError(f"units must have one entry per point. Got {len(numbers)} units, {points} points.")
+        raise ValueError(f"units must have one entry per point. Got {len(numbers)} units, {points} "
+                         "points.")
     return numbers
 
 
 def check_direction(name: str, value: ArrayLike, points: Array) -> Array:
-    """value, one direction for all points or one for each, like points."""
+    """value, one direction for all points or one per point, in the shape of points."""
     direction = as_real(name, value).astype(np.float64, copy=False)
     if direction.shape not in (points.shape, points.shape[1:]):
-        raise ValueError(f"{name} must be {points.shape[1:]} or {points.shape}. Got shape {direction.shape}.")
+        raise ValueError(f"{name} must be {points.shape[1:]} or {points.shape}. Got shape "
+                         f"{direction.shape}.")
     return np.broadcast_to(direction, points.shape)
 
 
 def check_widths(widths: Sequence[int]) -> list[int]:
-    """[m[0], ..., m[L]] as ints: at least one input, one output and two entries, at most MAX_PARAMETERS parameters."""
+    """[m[0], ..., m[L]] as ints, with at least one input and output; at most MAX_PARAMETERS."""
     if isinstance(widths, (str, bytes)) or np.ndim(widths) != 1 or len(widths) < 2:
-        raise ValueError(f"widths must list at least the number of inputs and of outputs, [m0, ..., mL]. Got {widths!r}.")
-    m = [check_count(f"widths[{k}]", w, 1 if k in (0, len(widths) - 1) else 0) for k, w in enumerate(widths)]
+        raise ValueError("widths must list at least the number of inputs and of outputs, [m0, "
+                         f"..., mL]. Got {widths!r}.")
+    m = [check_count(f"widths[{k}]", w, 1 if k in (0, len(widths) - 1) else 0)
+         for k, w in enumerate(widths)]
     p = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(m[:-1], m[1:], strict=True))
     if p > MAX_PARAMETERS:
-        raise ValueError(f"widths {m} make {p} parameters, more than the {MAX_PARAMETERS} allowed (2 GiB). Check the widths.")
+        raise ValueError(f"widths {m} make {p} parameters, more than the {MAX_PARAMETERS} allowed "
+                         "(2 GiB). Check the widths.")
     return m
 
 
 def cast(net: N, dtype: np.dtype[Any]) -> N:
-    """net with every part in dtype; parts that have it already are not copied."""
-    weights, biases = (tuple(part.astype(dtype, copy=False) for part in parts) for parts in (net.weights, net.biases))
+    """net in dtype; parts that already have it are not copied."""
+    weights, biases = (tuple(part.astype(dtype, copy=False) for part in parts)
+                       for parts in (net.weights, net.biases))
     return net._replace(weights=weights, biases=biases)  # type: ignore[no-any-return]
 
 
@@ -336,26 +412,34 @@ def _radius(x: Array) -> float:
 
 
 def _check_growth(net: Network, x: float | Array, pattern: Bits | None = None) -> None:
-    """Raise ValueError if values of net might be too large: for inputs of at most the norm x, or at the rows x.
+    """Raise ValueError if values of net might be too large.
 
-    A bound decides for ordinary networks.  That of a deep network may grow much faster than its
-    values (He's initialisation: by 2.8 a layer, while the values stay near 1).  Up to the square
-    of LARGEST no product of two values overflows, and then the values at the rows decide.
+    x is the largest norm of the inputs, or rows, for which pattern may be imposed.  For most
+    networks a bound from the weights decides.  For a deep network it may be much larger than the
+    values (He's initialisation: 2.8 times per layer, while the values stay near 1).  If the bound
+    is at most LARGEST squared, no product of two values overflows, and the values at the rows
+    decide.
     """
     largest, radius = LARGEST[net.weights[0].dtype], x if isinstance(x, float) else _radius(x)
     bound = _growth(radius, net, [math.sqrt(np.vdot(W, W)) for W in net.weights])
     if not bound <= largest**2:
-        bound = _growth(radius, net, [float(np.linalg.norm(W.astype(np.float64), 2)) if W.size else 0.0 for W in net.weights])
-    if not (bound <= largest or bound <= largest**2 and (isinstance(x, float) or _growth_at(x, net, pattern) <= largest)):
-        raise ValueError(f"net and its inputs must be of moderate size: its values might grow to {bound:.0e}, and "
-                         f"{net.weights[0].dtype} is safe up to {largest:g}. Rescale the weights or the inputs"
-                         + (", or use float64." if largest < LARGEST[np.dtype(np.float64)] else "."))
+        norms = (np.linalg.norm(W.astype(np.float64), 2) if W.size else 0 for W in net.weights)
+        bound = _growth(radius, net, list(map(float, norms)))
+    safe = bound <= largest or bound <= largest**2 and (
+        isinstance(x, float) or _growth_at(x, net, pattern) <= largest)
+    if not safe:
+        raise ValueError("net and its inputs must be of moderate size: its values might grow to "
+                         f"{bound:.0e}, and "
+                         f"{net.weights[0].dtype} is safe up to {largest:g}. Rescale the weights "
+                         "or the inputs"
+                         + (", or use float64."
+                            if largest < LARGEST[np.dtype(np.float64)] else "."))
 
 
 def _growth(radius: float, net: Network, norms: list[float]) -> float:
-    """A bound on every |h[l]|, on every product of layers, and on |h[k]| times the product of the layers after k.
+    """A bound on |h[l]|, on all products of norms, and on |h[k]| times the norms of later layers.
 
-    |h[l]| <= |W[l]| |h[l-1]| + |b[l]|, with any norms that bound the spectral norms.
+    |h[l]| <= |W[l]| |h[l-1]| + |b[l]|, for any norms that bound the spectral norms.
     """
     h, product, largest = radius, max(1.0, radius), max(1.0, radius)
     for norm, b in zip(norms, net.biases, strict=True):
@@ -366,11 +450,13 @@ def _growth(radius: float, net: Network, norms: list[float]) -> float:
 
 
 def _growth_at(x: Array, net: Network, pattern: Bits | None) -> float:
-    """The largest |z| of any layer and |h| |df/dz| of any layer's inputs and pre-activations at the rows, entry by entry."""
+    """The largest entry, at the rows, of |z|, and of |h[l-1]| times |df/dz[l]|."""
     weights = [W.astype(np.float64) for W in net.weights]
     ends, largest = np.cumsum([len(b) for b in net.biases[:-1]]), 0.0
     for rows in row_blocks(len(x), 1024):
-        h, sizes, gates = x[rows].astype(np.float64), [], [] if pattern is None else np.split(pattern[rows], ends, axis=1)[:-1]
+        h, sizes, gates = x[rows].astype(np.float64), [], []
+        if pattern is not None:
+            gates = np.split(pattern[rows], ends, axis=1)[:-1]
         for k, (W, b) in enumerate(zip(weights, net.biases, strict=True)):
             z = h @ W.T + b
             sizes.append(max(1.0, float(np.abs(h).max(initial=0))))
@@ -396,10 +482,13 @@ def check_bits(name: str, q: ArrayLike) -> Bits:
     try:
         bits: NDArray[Any] = np.asarray(q)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} must be (n, H) bool: one pattern per row. It could not be read as an array: {error}") from error
+        raise ValueError(f"{name} must be (n, H) bool: one pattern per row. It could not be read "
+                         f"as an array: {error}") from error
     if bits.dtype != np.bool_ or bits.ndim != 2:
-        hint = f" Zeros and ones become bits with {name}.astype(bool)." if bits.dtype.kind in "iuf" else ""
-        raise ValueError(f"{name} must be (n, H) bool: one pattern per row. Got dtype {bits.dtype}, shape {bits.shape}.{hint}")
+        hint = f" Zeros and ones become bits with {name}.astype(bool)."
+        hint = hint if bits.dtype.kind in "iuf" else ""
+        raise ValueError(f"{name} must be (n, H) bool: one pattern per row. Got dtype "
+                         f"{bits.dtype}, shape {bits.shape}.{hint}")
     return bits
 
 
@@ -407,7 +496,8 @@ def check_same_units(*patterns: tuple[str, ArrayLike]) -> tuple[Bits, Bits]:
     """Two named patterns, (n, H) and (n2, H) bool, of the same units."""
     (name, q), (name2, q2) = ((name, check_bits(name, q)) for name, q in patterns)
     if q.shape[1] != q2.shape[1]:
-        raise ValueError(f"{name} and {name2} must have as many units as each other. Got shapes {q.shape} and {q2.shape}.")
+        raise ValueError(f"{name} and {name2} must have as many units as each other. Got shapes "
+                         f"{q.shape} and {q2.shape}.")
     return q, q2
 
 
@@ -415,9 +505,11 @@ def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str
     """q as (n, H) bool, H the hidden units of net, and n = rows if rows is given."""
     bits, H = check_bits(name, q), sum(len(b) for b in net.biases[:-1])
     if bits.shape[1] != H:
-        raise ValueError(f"{name} must be (n, {H}): one column per hidden unit of the net. Got shape {bits.shape}.")
+        raise ValueError(f"{name} must be (n, {H}): one column per hidden unit of the net. Got "
+                         f"shape {bits.shape}.")
     if rows is not None and len(bits) != rows:
-        raise ValueError(f"{name} must be ({rows}, {H}): one pattern per row of x. Got shape {bits.shape}.")
+        raise ValueError(f"{name} must be ({rows}, {H}): one pattern per row of x. Got shape "
+                         f"{bits.shape}.")
     return bits
 
 
@@ -425,7 +517,7 @@ def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str
 
 
 def check_weights(weights: ArrayLike | None, y: Array) -> Array:
-    """weights of the examples as (n, 1), none of them negative; None means 1 / (n m[L]) each."""
+    """weights of the examples as (n, 1), none negative; None means 1 / (n m[L]) each."""
     if weights is None:
         return np.full((len(y), 1), 1 / y.size)
     w = as_real("weights", weights, (len(y),), "one per example").astype(np.float64, copy=False)
@@ -435,12 +527,13 @@ def check_weights(weights: ArrayLike | None, y: Array) -> Array:
 
 
 def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
-    """grid as (n,) or (height, width), a uniform grid with one sample per row of a batch of n."""
+    """grid as (n,) or (height, width): a uniform grid with one sample per row of a batch of n."""
     if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
         raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
     shape = tuple(check_count("grid", size, 1) for size in grid)
     if math.prod(shape) != n:
-        raise ValueError(f"grid must have as many samples as x has rows, {n}. Got {shape}, {math.prod(shape)} samples.")
+        raise ValueError(f"grid must have as many samples as x has rows, {n}. Got {shape}, "
+                         f"{math.prod(shape)} samples.")
     return shape
 
 
@@ -449,7 +542,8 @@ def check_patch(patch: int | None, shape: tuple[int, ...] | None) -> int | None:
     if patch is None:
         return None
     if shape is None:
-        raise ValueError("patch needs grid: say how the examples lie, grid=(n,) or grid=(height, width).")
+        raise ValueError("patch needs grid, the positions of the examples: grid=(n,) or "
+                         "grid=(height, width).")
     k = check_count("patch", patch, 1)
     if any(s % k for s in shape):
         raise ValueError(f"patch must divide every axis of {shape}. Got {patch}.")
@@ -457,19 +551,20 @@ def check_patch(patch: int | None, shape: tuple[int, ...] | None) -> int | None:
 
 
 def check_samples(shape: Any, axes: tuple[int, ...] = (1, 2), least: int = 1) -> tuple[int, ...]:
-    """shape, of a signal (n,) or (height, width), as a tuple of ints that are at least least."""
+    """shape of a signal, (n,) or (height, width), as a tuple of ints, none below least."""
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
     if not isinstance(sizes, (tuple, list)) or len(sizes) not in axes:
         wanted = " or ".join({1: "n", 2: "(height, width)"}.get(k, f"{k} numbers") for k in axes)
         raise ValueError(f"shape must be {wanted}. Got {shape!r}.")
     counts = tuple(check_count("each axis of shape", n, least) for n in sizes)
     if math.prod(counts) > MAX_ENTRIES // 4:
-        raise ValueError(f"shape must have at most {MAX_ENTRIES // 4} samples in all. Got {shape!r}.")
+        raise ValueError(f"shape must have at most {MAX_ENTRIES // 4} samples in all. Got "
+                         f"{shape!r}.")
     return counts
 
 
 def check_side(side: int, shape: tuple[int, ...]) -> int:
-    """side of a patch, at least 2 samples, that fits into a signal of this shape."""
+    """side of a patch: at least 2 samples, at most every axis of shape."""
     side = check_count("side", side, 2)
     if side > min(shape):
         raise ValueError(f"side must fit into the signal of shape {shape}. Got {side}.")
@@ -477,10 +572,11 @@ def check_side(side: int, shape: tuple[int, ...]) -> int:
 
 
 def check_gap(gap: int, shape: tuple[int, ...], at_least: int) -> int:
-    """gap, a number of samples that leaves at least so many on either side of every axis."""
+    """gap in samples, which leaves at_least samples on each side of it along every axis."""
     gap = check_count("gap", gap, 0)
     if (min(shape) - gap) // 2 < at_least:
-        raise ValueError(f"gap must leave samples on both sides of every axis of {shape}. Got {gap}.")
+        raise ValueError(f"gap must leave samples on both sides of every axis of {shape}. Got "
+                         f"{gap}.")
     return gap
 
 
@@ -490,26 +586,31 @@ def check_records(epochs: ArrayLike, errors: ArrayLike) -> tuple[Array, Array]:
     try:
         table = np.asarray(errors, np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"errors must be real numbers, or NaN: one row per epoch. They could not be read as an array: {error}") from error
+        raise ValueError("errors must be real numbers, or NaN: one row per epoch. They could not "
+                         f"be read as an array: {error}") from error
     if table.ndim != 2 or len(table) != len(epochs) or len(table) == 0:
-        raise ValueError(f"errors must be ({len(epochs)}, k): one row per epoch, at least one. Got shape {table.shape}.")
+        raise ValueError(f"errors must be ({len(epochs)}, k): one row per epoch, at least one. Got "
+                         f"shape {table.shape}.")
     if (np.diff(epochs) <= 0).any():
         raise ValueError("epochs must increase.")
     return epochs, table
 
 
 def check_box(x: Array, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
-    """low and high as (d,), for a box low <= x <= high with an interior."""
+    """low and high as (d,): the box low <= . <= high has an interior and contains x."""
     ends = []
     for name, value in (("low", low), ("high", high)):
         end = as_real(name, value)
         if end.shape not in ((), x.shape):
-            raise ValueError(f"{name} must be a number or of shape {x.shape}, one per input. Got shape {end.shape}.")
+            raise ValueError(f"{name} must be a number or of shape {x.shape}, one per input. Got "
+                             f"shape {end.shape}.")
         ends.append(np.broadcast_to(end.astype(np.float64), x.shape))
     if not (ends[0] < ends[1]).all():
-        raise ValueError(f"low must be below high in every coordinate. Got low {low!r}, high {high!r}.")
+        raise ValueError(f"low must be below high in every coordinate. Got low {low!r}, high "
+                         f"{high!r}.")
     if not ((ends[0] <= x) & (x <= ends[1])).all():
-        raise ValueError(f"x must lie in the box from low to high. Got x {x!r}, low {low!r}, high {high!r}.")
+        raise ValueError(f"x must lie in the box from low to high. Got x {x!r}, low {low!r}, high "
+                         f"{high!r}.")
     return ends[0], ends[1]
 
 
@@ -517,20 +618,23 @@ def check_box(x: Array, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
 
 
 def check_kind(name: str, value: object, *kinds: type) -> None:
-    """Raise ValueError unless value is an instance of one of these kinds."""
+    """Raise ValueError unless value is an instance of one of kinds."""
     if not isinstance(value, kinds):
-        raise ValueError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}. Got {type(value).__name__}.")
+        raise ValueError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}. Got "
+                         f"{type(value).__name__}.")
 
 
 def check_rng(rng: np.random.Generator) -> None:
-    """Raise ValueError unless rng is a Generator: no seeds and no global state."""
+    """Raise ValueError unless rng is a Generator: seeds and global state are not accepted."""
     if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng must be a numpy.random.Generator, for example np.random.default_rng(0). Got {rng!r}.")
+        raise ValueError("rng must be a numpy.random.Generator, for example "
+                         f"np.random.default_rng(0). Got {rng!r}.")
 
 
 def check_count(name: str, value: Any, least: int, most: int = MAX_ENTRIES) -> int:
-    """value as an int from least to most; bools and floats are refused."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not least <= value:
+    """value as an int from least to most; ValueError for bools and floats."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
+    if not whole or not least <= value:
         raise ValueError(f"{name} must be a whole number, at least {least}. Got {value!r}.")
     if value > most:
         raise ValueError(f"{name} must be at most {most}. Got {value}.")
@@ -538,13 +642,15 @@ def check_count(name: str, value: Any, least: int, most: int = MAX_ENTRIES) -> i
 
 
 def check_layer_numbers(net: Network, layers: Any) -> tuple[int, ...]:
-    """layers as a tuple of ints from 1 to L, each at most once; all of them for None."""
+    """layers as a tuple of ints from 1 to L, each at most once; None means all."""
     L = len(net.weights)
     if layers is None:
         return tuple(range(1, L + 1))
-    numbers = as_real("layers", layers, (None,), f"the layers that train, by their numbers from 1 to {L}")
+    numbers = as_real("layers", layers, (None,),
+                      f"the layers that train, by their numbers from 1 to {L}")
     if len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(1, L + 1)):
-        raise ValueError(f"layers must list numbers from 1 to {L}, each at most once: the layers that train. Got {layers!r}.")
+        raise ValueError(f"layers must list numbers from 1 to {L}, each at most once: the layers "
+                         f"that train. Got {layers!r}.")
     return tuple(int(number) for number in numbers)
 
 
@@ -552,7 +658,8 @@ def check_times(t: ArrayLike) -> Array:
     """t as float64, (k,): increasing times, the first at least 0."""
     times = as_real("t", t, (None,), "increasing times, the first at least 0").astype(np.float64)
     if len(times) == 0 or times[0] < 0 or (np.diff(times) <= 0).any():
-        raise ValueError(f"t must hold at least one time, each later than the one before, the first at least 0. Got {times}.")
+        raise ValueError("t must hold at least one time, each later than the one before, the "
+                         f"first at least 0. Got {times}.")
     return times
 
 
@@ -571,21 +678,22 @@ def check_flag(name: str, value: Any, meaning: str) -> None:
 
 
 def check_positive(name: str, value: Any) -> float:
-    """value as a float, if it is a finite positive number."""
+    """value as a float; ValueError unless it is a finite positive number."""
     if not (_is_finite_number(value) and value > 0):
         raise ValueError(f"{name} must be a finite positive number. Got {value!r}.")
     return float(value)
 
 
 def check_share(name: str, value: Any, meaning: str) -> float:
-    """value as a float, if it is a number in [0, 1)."""
+    """value as a float; ValueError unless it is a number in [0, 1)."""
     if not (_is_finite_number(value) and 0 <= value < 1):
-        raise ValueError(f"{name}, {meaning}, must be a number at least 0 and below 1. Got {value!r}.")
+        raise ValueError(f"{name}, {meaning}, must be a number at least 0 and below 1. Got "
+                         f"{value!r}.")
     return float(value)
 
 
 def check_function(name: str, value: object, meaning: str) -> None:
-    """Raise ValueError unless value can be called."""
+    """Raise ValueError unless value is callable."""
     if not callable(value):
         raise ValueError(f"{name} must be a function {meaning}. Got {type(value).__name__}.")
 
@@ -597,7 +705,7 @@ def check_fraction(name: str, value: ArrayLike) -> None:
 
 
 def check_not_negative(name: str, value: ArrayLike, meaning: str) -> float:
-    """value as a float that is at least 0."""
+    """value as a float; ValueError if it is negative."""
     number = float(as_real(name, value, (), meaning))
     if number < 0:
         raise ValueError(f"{name} must not be negative. Got {number}.")
@@ -605,27 +713,31 @@ def check_not_negative(name: str, value: ArrayLike, meaning: str) -> float:
 
 
 def _is_finite_number(value: Any) -> bool:
-    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    return number and abs(value) <= sys.float_info.max  # which a whole number may exceed, and NaN does not meet
+    number = isinstance(value, (int, float, np.integer, np.floating))
+    number = number and not isinstance(value, bool)
+    # false for a whole number beyond float64, and for NaN
+    return number and abs(value) <= sys.float_info.max
 
 
 # --------------------------------------------------------------------- training
 
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    """float32 or float64, the precision of training steps."""
+    """dtype as np.float32 or np.float64, the precision of training steps."""
     with contextlib.suppress(TypeError, ValueError):
         if dtype is not None and np.dtype(dtype) in (np.float32, np.float64):
             return np.dtype(dtype)
-    raise ValueError(f"dtype must be np.float32 or np.float64, the precision of the steps. Got {dtype!r}.")
+    raise ValueError("dtype must be np.float32 or np.float64, the precision of the steps. Got "
+                     f"{dtype!r}.")
 
 
 def check_rounded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
-    """array in dtype, row-major, if it fits."""
+    """array in dtype, row-major; ValueError if a number overflows."""
     with np.errstate(over="ignore", under="ignore"):
         rounded = np.ascontiguousarray(array, dtype)
     if not np.isfinite(rounded).all():
-        raise ValueError(f"{name} does not fit {dtype}: its largest magnitude is {np.abs(array).max():.3g}. "
+        raise ValueError(f"{name} does not fit {dtype}: its largest magnitude is "
+                         f"{np.abs(array).max():.3g}. "
                          "Scale it down, or train in float64.")
     return rounded
 
@@ -637,18 +749,22 @@ def check_record(record: Any, record_epochs: Any, epochs: int) -> set[int]:
     if record_epochs is None:
         return set(range(epochs + 1)) if record is not None else set()
     if record is None:
-        raise ValueError("record_epochs says when to call record, but record is None. Give both or neither.")
+        raise ValueError("record_epochs lists when to call record, but record is None. Give both "
+                         "or neither.")
     try:
         wanted = {check_count("each of record_epochs", epoch, 0) for epoch in record_epochs}
     except TypeError as error:
-        raise ValueError(f"record_epochs must list epochs, for example [0, 10]. Got {record_epochs!r}.") from error
+        raise ValueError("record_epochs must list epochs, for example [0, 10]. Got "
+                         f"{record_epochs!r}.") from error
     if wanted and max(wanted) > epochs:
         raise ValueError(f"record_epochs must lie in 0 .. epochs = {epochs}. Got {max(wanted)}.")
     return wanted
 
 
-def check_moments(state: Any, kind: type[Any], p: int, dtype: np.dtype[Any]) -> tuple[int, Array, Array]:
-    """Steps taken and copies of the running means, (p,) each, of the state of an earlier run, or of none."""
+def check_moments(
+    state: Any, kind: type[Any], p: int, dtype: np.dtype[Any]
+) -> tuple[int, Array, Array]:
+    """(steps taken, copies of the running means, (p,) each), from the state of an earlier run."""
     if state is None:
         return 0, np.zeros(p, dtype), np.zeros(p, dtype)
     meant = f"state must be the history.state of an earlier run of a network of {p} parameters"
@@ -657,7 +773,9 @@ def check_moments(state: Any, kind: type[Any], p: int, dtype: np.dtype[Any]) -> 
     means = {name: np.array(getattr(state, name)) for name in ("first", "second")}
     for name, mean in means.items():
         if mean.shape != (p,) or mean.dtype.kind != "f" or not np.isfinite(mean).all():
-            raise ValueError(f"{meant}: state.{name} must be a finite vector of that length. Got shape {mean.shape}, {mean.dtype}.")
+            raise ValueError(f"{meant}: state.{name} must be a finite vector of that length. Got "
+                             f"shape {mean.shape}, {mean.dtype}.")
         if mean.dtype != dtype:
-            raise ValueError(f"state must be of the dtype of the steps, {dtype}. Got {mean.dtype}: go on with the dtype it began with.")
+            raise ValueError(f"state must be of the dtype of the steps, {dtype}. Got {mean.dtype}: "
+                             "continue with the dtype of the earlier run.")
     return check_count("state.steps", state.steps, 0), means["first"], means["second"]

@@ -9,13 +9,13 @@ Conventions, used by every module
     H               hidden units, m[1] + ... + m[L-1], numbered in layer order
     p               parameters, in the order W[1], b[1], W[2], b[2], ..., row-major
 
-A tie z == 0 is *off*: q is False there, and so relu'(0) = 0.
-A pattern can also be *imposed*: then q is what was given, whatever the signs of z (T40).
+At a tie, z == 0, the unit is *off*: q is False, and so relu'(0) = 0.
+A pattern can also be *imposed*: then q is given, whatever the signs of z (T40).
 Lists start at 0: weights[0] is W[1] of the text.
 
 Everything is computed in float64, except that a float32 network on float32
-inputs stays float32.  Inputs are never modified.  A batch of no rows is a
-batch: (0, m[0]) in, (0, m[L]) out.
+inputs stays float32.  Inputs are never modified.  A batch may have no rows:
+(0, m[0]) in, (0, m[L]) out.
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ S = TypeVar("S", bound="Array | Trace")
 
 
 class MLP(NamedTuple):
-    """A network is its parameters, and nothing else.  Networks are equal if all parameters are, to the last bit."""
+    """A network: its parameters and nothing else.  Networks are equal if their parameters are."""
 
     weights: tuple[Array, ...]  # W[l]: (m[l], m[l-1])
     biases: tuple[Array, ...]   # b[l]: (m[l],)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MLP) and all(
-            len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs)) for ours, theirs in zip(self, other, strict=True))
+            len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs))
+            for ours, theirs in zip(self, other, strict=True)
+        )
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -55,26 +57,28 @@ class MLP(NamedTuple):
     def __repr__(self) -> str:
         if not all(isinstance(parts, tuple) and parts for parts in self):
             return one_line(self)
-        if sum(map(np.size, (*self.weights, *self.biases))) < 30:  # a counterexample that can be pasted
+        # small networks are printed in full, so that a counterexample can be pasted
+        if sum(map(np.size, (*self.weights, *self.biases))) < 30:
             numbers = [tuple(np.asarray(part).tolist() for part in parts) for parts in self]
             if len(text := f"MLP({numbers[0]}, {numbers[1]})") <= 100:
                 return text
-        return f"MLP({'-'.join(str(k) for k in (*np.shape(self.weights[0])[1:], *(len(W) for W in self.weights)))})"
+        widths = [*np.shape(self.weights[0])[1:], *map(len, self.weights)]
+        return f"MLP({'-'.join(map(str, widths))})"
 
 
 class Trace(NamedTuple):
-    """What one forward pass saw; all that the backward pass, and all analysis at these inputs, needs."""
+    """The record of one forward pass: all that the backward pass and the analysis need."""
 
     inputs: list[Array]   # h[0] .. h[L-1], each (n, m[l])
     preacts: list[Array]  # z[1] .. z[L],   each (n, m[l]); the last is f(x)
-    pattern: list[Bits]   # q[1] .. q[L-1], each (n, m[l]): the network's own, or imposed
+    pattern: list[Bits]   # q[1] .. q[L-1], each (n, m[l]): own or imposed
 
     def __repr__(self) -> str:
         return one_line(self)
 
 
 class Gradient(NamedTuple):
-    """The derivative of one number with respect to the parameters and the inputs."""
+    """The derivative of a scalar with respect to the parameters and the inputs."""
 
     weights: tuple[Array, ...]  # like MLP.weights, summed over the rows of the batch
     biases: tuple[Array, ...]   # like MLP.biases
@@ -88,7 +92,7 @@ def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch")
     """A random network with layer widths m[0], ..., m[L].
 
     scheme "torch": W[l] and b[l] are U(-1/sqrt(m[l-1]), 1/sqrt(m[l-1])), the
-    default of torch.nn.Linear and so of the paper's networks.
+    default of torch.nn.Linear, which the paper's networks use.
     scheme "he": W[l] is N(0, 2/m[l-1]) and b[l] = 0 (He et al. 2015).
     ValueError for fewer than two widths, a width that is not a whole number, no
     inputs, no outputs, a negative width, or more than MAX_PARAMETERS parameters.
@@ -114,7 +118,7 @@ def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch")
 
 
 def predict(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Array:
-    """f(x), (n, m[L]), for the rows of x, (n, m[0]), a block of rows at a time.
+    """f(x), (n, m[L]), for the rows of x, (n, m[0]), computed in blocks of rows.
 
     pattern, (n, H) bool, imposes the gates, as in forward.
 
@@ -135,7 +139,7 @@ def forward(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Trace:
     """Run the rows of x, (n, m[0]), through net and keep every intermediate.
 
     pattern, (n, H) bool, imposes the gates: h[l] = q[l] * z[l] with the given q instead of
-    z > 0, a gated linear network (T40).  With the network's own pattern nothing changes.
+    z > 0, a gated linear network (T40).  The network's own pattern gives the ordinary pass.
     ValueError for arguments that do not fit together, or values that might overflow.
     """
     net, x = check_net_and_rows(net, x, pattern=pattern)
@@ -143,7 +147,7 @@ def forward(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Trace:
 
 
 def run(net: MLP, x: Array, pattern: Bits | None = None) -> Trace:
-    """The forward pass itself."""
+    """The forward pass, without checks."""
     trace, h = Trace([], [], []), x
     gates = None if pattern is None else split_layers(net, pattern)
     for l, (W, b) in enumerate(zip(*net, strict=True)):
@@ -160,8 +164,8 @@ def run(net: MLP, x: Array, pattern: Bits | None = None) -> Trace:
 def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     """Pull df = dLoss/df(x), (n, m[L]), back to the parameters and to x.
 
-    No derivative of relu is evaluated: the recorded pattern already says which
-    linear piece each row ran through, and this is the transpose of that piece:
+    No derivative of relu is evaluated: the recorded pattern says which affine piece
+    each row used, and the backward pass is the transpose of its linear part:
     <df, (df/dW[l])[V]> == <backward(net, trace, df).weights[l], V> for every V (T1).
 
     >>> import relu_dynamics as rd
@@ -172,12 +176,13 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     """
     net = check_net_and_trace(net, trace)
     n = len(trace.inputs[0])
-    g = as_real("df", df, (n, net.weights[-1].shape[0]), "one row per sample of the trace, one column per output")
+    g = as_real("df", df, (n, net.weights[-1].shape[0]),
+                "one row per sample of the trace, one column per output")
     return pull_back(net, trace, g.astype(common_dtype(*net.weights, *trace.inputs), copy=False))
 
 
 def pull_back(net: MLP, trace: Trace, g: Array) -> Gradient:
-    """The backward pass itself."""
+    """The backward pass, without checks."""
     weights: list[Array] = []
     biases: list[Array] = []
     for k in reversed(range(len(net.weights))):
@@ -189,21 +194,21 @@ def pull_back(net: MLP, trace: Trace, g: Array) -> Gradient:
     return Gradient(tuple(reversed(weights)), tuple(reversed(biases)), g)
 
 
-# -------------------------------------------------- what analysis begins with
+# --------------------------------------------------------- rows or their Trace
 
 
 def traced(net: MLP, x: ArrayLike | Trace, name: str = "x") -> tuple[MLP, Trace]:
-    """net in float64, and what one forward pass sees of x: rows, (n, m[0]), or a Trace of this net.
+    """(net, trace) in float64, for x that is rows, (n, m[0]), or a Trace of this net.
 
-    Everything said about a network at inputs is a function of these two.  A Trace is taken
-    as it is, imposed pattern and all.
+    Every quantity of a network at given inputs is a function of these two.  A Trace is used
+    as it is, with its imposed pattern if it has one.
     """
     net, x = rows_or_trace(net, x, name, float64=True)
     return net, trace_of(net, x)
 
 
 def traced_too(net: MLP, x: ArrayLike | Trace, name: str) -> Trace:
-    """The same for a second batch: net is what traced returned."""
+    """The trace of a second batch; net is the network that traced returned."""
     if not isinstance(x, Trace):
         return run(net, check_more_rows(net, x, name))
     check_trace(net, x)
@@ -213,7 +218,7 @@ def traced_too(net: MLP, x: ArrayLike | Trace, name: str) -> Trace:
 def rows_or_trace(
     net: MLP, x: ArrayLike | Trace, name: str = "x", *, float64: bool = False
 ) -> tuple[MLP, Array | Trace]:
-    """net and x, checked: rows stay rows and a Trace stays a Trace, for what takes some rows at a time."""
+    """net and x, checked, for computing in blocks: rows stay rows, and a Trace stays a Trace."""
     if not isinstance(x, Trace):
         return check_net_and_rows(net, x, name, float64=float64)
     net = check_net_and_trace(net, x)
@@ -224,14 +229,14 @@ def rows_or_trace(
 
 
 def _in_float64(net: MLP, trace: Trace) -> Trace:
-    """trace, or the pass that would have seen the same pattern in float64."""
+    """trace in float64: as it is, or computed again with the same pattern imposed."""
     if all(part.dtype == np.float64 for part in (*trace.inputs, *trace.preacts)):
         return trace
     return run(net, np.asarray(trace.inputs[0], np.float64), joined_pattern(trace))
 
 
 def traced_examples(net: MLP, x: ArrayLike | Trace, y: ArrayLike) -> tuple[MLP, Trace, Array]:
-    """The same with targets y, (n, m[L]), for at least one example, so that the mean loss exists."""
+    """(net, trace, y) in float64, with targets y, (n, m[L]); ValueError without examples."""
     net, trace = traced(net, x)
     y = check_targets(net, trace.inputs[0], y)
     check_some("x", trace.inputs[0], "the mean loss of no examples has no meaning")
@@ -239,12 +244,12 @@ def traced_examples(net: MLP, x: ArrayLike | Trace, y: ArrayLike) -> tuple[MLP, 
 
 
 def trace_of(net: MLP, x: Array | Trace) -> Trace:
-    """The trace of rows; a Trace as it is."""
+    """The trace of rows x; a Trace is returned as it is."""
     return x if isinstance(x, Trace) else run(net, x)
 
 
 def inputs_of(x: Array | Trace) -> Array:
-    """The rows themselves, (n, m[0])."""
+    """The input rows, (n, m[0])."""
     return x.inputs[0] if isinstance(x, Trace) else x
 
 
@@ -254,15 +259,16 @@ def row_count(x: Array | Trace) -> int:
 
 
 def some_rows(x: S, rows: slice | Indices) -> S:
-    """Some of the rows, or the trace of some of the rows."""
+    """The selected rows of x, or of every array in the Trace x."""
     if not isinstance(x, Trace):
         return x[rows]  # type: ignore[return-value]
     inputs, preacts, pattern = x
-    return Trace([h[rows] for h in inputs], [z[rows] for z in preacts], [q[rows] for q in pattern])  # type: ignore[return-value]
+    return Trace([h[rows] for h in inputs], [z[rows] for z in preacts],
+                 [q[rows] for q in pattern])  # type: ignore[return-value]
 
 
 def trace_blocks(net: MLP, x: Array | Trace, size: int = 4096) -> Iterator[tuple[slice, Trace]]:
-    """Rows and their trace, size rows at a time, so that the whole trace need not fit into memory."""
+    """(slice of rows, their trace), size rows at a time, as a whole trace may not fit in memory."""
     for rows in row_blocks(row_count(x), size):
         yield rows, trace_of(net, some_rows(x, rows))
 
@@ -283,7 +289,7 @@ def restrict(net: MLP, origin: ArrayLike, axes: ArrayLike) -> MLP:
     return check_net(MLP((first @ axes.T, *net.weights[1:]), (first @ origin + b, *net.biases[1:])))
 
 
-# --------------------------------------------- hidden units and parameters in a row
+# ------------------------------------ hidden units and parameters side by side
 
 
 def hidden_units(net: MLP) -> int:
@@ -298,14 +304,15 @@ def split_layers(net: MLP, q: NDArray[T]) -> list[NDArray[T]]:
 
 
 def joined_pattern(trace: Trace) -> Bits:
-    """q, (n, H): all hidden layers of a trace's pattern side by side; split_layers undoes it."""
+    """q, (n, H): the pattern of all hidden layers side by side; split_layers is the inverse."""
     return np.concatenate([np.zeros((len(trace.inputs[0]), 0), np.bool_), *trace.pattern], axis=1)
 
 
 def flatten(parameters: MLP | Gradient) -> Array:
-    """All parameters (or their gradient) as one vector (p,): W[1], b[1], W[2], b[2], ..., row-major."""
+    """All parameters (or their gradient), (p,): W[1], b[1], W[2], b[2], ..., row-major."""
     if not isinstance(parameters, (MLP, Gradient)):
-        raise ValueError(f"parameters must be an MLP or a Gradient. Got {type(parameters).__name__}.")
+        raise ValueError("parameters must be an MLP or a Gradient. Got "
+                         f"{type(parameters).__name__}.")
     net = check_layers(MLP(parameters.weights, parameters.biases))
     return np.concatenate([part.ravel() for layer in zip(*net, strict=True) for part in layer])
 
@@ -313,7 +320,7 @@ def flatten(parameters: MLP | Gradient) -> Array:
 def unflatten(vector: ArrayLike, like: MLP) -> MLP:
     """The network with the shapes of like and the parameters in vector, (p,).
 
-    unflatten(flatten(net), net) equals net.  Copies: nothing shares memory with vector.
+    unflatten(flatten(net), net) equals net.  The result shares no memory with vector.
     """
     like = check_layers(like)
     p = sum(part.size for parts in like for part in parts)

@@ -8,17 +8,20 @@ trigonometric) function of t, whose zeros cut the piece.
 
     1. cut     the zeros of all units on all pieces, at once
     2. split   sort them along the segment; zeros within TOLERANCE become one breakpoint
-    3. scan    the bits at the start of a piece, then one flip per zero: a running exclusive
-               or gives the layer's pattern on every new piece, and no sign is ever
-               computed next to a zero
+    3. scan    the bits at t = 0, then one flip per zero: a running exclusive or gives the
+               layer's pattern on every new piece, and no sign is ever computed next to a zero
     4. chain   the coefficients of the next layer's pre-activations on the new pieces
 
 An affine function has its zero inside a piece if and only if the bits just after the
 start and just before the end differ; a value at an end that rounding cannot tell from 0
-counts as 0, and the bit there is that of the other end.  Zeros of trigonometric
-functions are isolated by bounds on derivatives (see _isolate), and count where the sign
-changes (see _confirm); an interval in which a zero can be neither confirmed nor excluded is
-reported in uncertified, and the bits on either side of it are those of the function there.
+counts as 0, and the bit there is that of the other end.  Zeros of trigonometric functions
+are isolated by bounds on derivatives (1a), and their signs are read only where they exceed
+their own rounding error (1b); between two such places a function that is monotone has one
+zero or none (1c), and any other makes an uncertified interval.
+
+What rounding may move is part of the answer.  A pre-activation is off by at most TOLERANCE
+times the sizes of its terms, and by what its inputs are off by; its zero, by that over the
+slope.  The tolerance is twice the largest of these.
 
     k   pieces         v = k + 1 breakpoints, both ends of the segment included
     K   coefficients of a trigonometric function: 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...
@@ -36,9 +39,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Undecided, cast, check_columns, check_count, check_ends, check_kind,
-    check_net, check_shares, check_size, check_visible, check_waves,
-    row_blocks,
+    Array, Bits, Indices, cast, check_columns, check_count, check_ends, check_kind, check_net,
+    check_piece_count, check_shares, check_size, check_visible, check_wave_count, row_blocks,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
@@ -54,13 +56,13 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pieces:
-    """The pieces of a network along a segment, in order: x = a + t (b - a), f = offset + slope t."""
+    """The pieces along a segment, in order: x = a + t (b - a), f = offset + slope t."""
 
     t: Array          # (k+1,) from 0 to 1, increasing
     pattern: Bits     # (k, H); neighbours differ
     slope: Array      # (k, m[L]) df/dt
     offset: Array     # (k, m[L])
-    owner: Indices    # (k-1,) a hidden unit that switches at each inner breakpoint, the first of them
+    owner: Indices    # (k-1,) the first hidden unit that switches at each inner breakpoint
     tolerance: float  # in t: breakpoints closer than this may be in the wrong order, or missing
 
     def __len__(self) -> int:
@@ -105,7 +107,9 @@ def regions_on_segment(
 
     ValueError if a equals b or there are more than max_regions pieces.
 
-    >>> pieces = regions_on_segment(hat, [-1.0], [3.0])
+    >>> import relu_dynamics as rd
+    >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
+    >>> pieces = rd.regions_on_segment(hat, [-1.0], [3.0])
     >>> pieces.t.tolist(), pieces.slope.ravel().tolist()  # in t, with x = -1 + 4 t
     ([0.0, 0.25, 0.5, 1.0], [0.0, 4.0, -4.0])
     """
@@ -116,6 +120,7 @@ def regions_on_segment(
 
 
 def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
+    """regions_on_segment; f is continuous, so that bends give the offsets."""
     t: Array = np.array([0.0, 1.0])
     owner: Indices = np.zeros(0, np.intp)
     tolerance, units = 2 * TOLERANCE, 0
@@ -131,7 +136,7 @@ def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
         size = inputs.max(axis=0, keepdims=True)
         terms = _terms(net.weights[l], net.biases[l], size)
         scale = terms + _inherited(net.weights[l], scale)
-        cut = _cut(t, z, rate, TOLERANCE * terms)
+        cut = _cut(t, z, TOLERANCE * terms)
         split = _split(t, cut.piece, cut.unit, cut.at, limit)
         error = TOLERANCE * scale[0]
         tolerance = _tolerance(tolerance, t, inputs, net.weights[l], z, rate, cut, error)
@@ -145,7 +150,7 @@ def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
             h = inputs = _relu_at_breakpoints(split, z, cut.piece, cut.share)
     slope = np.ascontiguousarray(rate.T)
     bends = np.diff(slope, axis=0, prepend=slope[:1]) * t[:-1, None]
-    offset = at_start @ line.weights[-1].T + line.biases[-1] - np.cumsum(bends, axis=0)  # continuous
+    offset = at_start @ line.weights[-1].T + line.biases[-1] - np.cumsum(bends, axis=0)
     return Pieces(t, _patterns(layers, len(t) - 1), slope, offset, owner, tolerance)
 
 
@@ -164,16 +169,16 @@ def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) 
 class _Cut(NamedTuple):
     """Where units switch: inside pieces, and at breakpoints that are there already."""
 
-    start: Bits    # (k, m) bits just after the start of every piece
+    start: Bits      # (k, m) bits just after the start of every piece
     piece: Indices
     unit: Indices
     at: Array
-    share: Array   # of the piece, up to there
-    vertex: Indices       # which breakpoint
+    share: Array     # of the piece, up to there
+    vertex: Indices  # which breakpoint
     vertex_unit: Indices
 
 
-def _cut(t: Array, z: Array, rate: Array, doubt: Array) -> _Cut:
+def _cut(t: Array, z: Array, doubt: Array) -> _Cut:
     """Step 1.  The zeros of all units, where the bits at the two ends of a piece differ.
 
     z, (v, m), at a breakpoint counts as 0 up to doubt, which its own sum may be off by; the piece
@@ -194,7 +199,7 @@ def _cut(t: Array, z: Array, rate: Array, doubt: Array) -> _Cut:
 
 def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate: Array,
                cut: _Cut, error: Array) -> float:
-    """How far apart two breakpoints may be and yet be in the wrong order: before, and with this layer.
+    """How far apart breakpoints may be and yet be in the wrong order, with those of this layer.
 
     A zero is off by at most error over slope, and not beyond its piece, the ends of which are
     off by half of before; where z at a breakpoint is within its error, it may lie on either side.
@@ -203,32 +208,37 @@ def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate:
     piece = np.concatenate([cut.piece, np.maximum(near - 1, 0), np.minimum(near, len(t) - 2)])
     unit = np.concatenate([cut.unit, by, by])
     slope = np.abs(rate[unit, piece])
-    flat = np.flatnonzero(slope == 0)
-    pieces, of = np.unique(piece[flat], return_inverse=True)
-    terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T  # where there are none z is 0, and off
-    slope[flat[(z[piece[flat], unit[flat]] == 0) & (terms[of, unit[flat]] == 0)]] = np.inf
+    flat = np.flatnonzero((slope == 0) & (z[piece, unit] == 0))
+    if len(flat):
+        pieces, of = np.unique(piece[flat], return_inverse=True)
+        terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T
+        slope[flat[terms[of, unit[flat]] == 0]] = np.inf  # without terms z is 0, and that is off
     off = error[unit]
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         width = 2 * (np.divide(off, slope, out=np.zeros_like(off), where=off > 0) + TOLERANCE)
     return float(np.minimum(width, np.diff(t)[piece] + before).max(initial=before))
 
 
 def _terms(W: Array, bias: Array, size: Array) -> Array:
-    """(k, m) at least the sums of the terms of W h + bias, without their signs, for inputs h up to size, (k, m').
+    """(k, m) the sizes of all terms of W h + bias added up, or more, for |h| up to size, (k, m').
 
-    Rounding errors of a sum are in proportion to them, and below TOLERANCE of them.
+    A sum errs in proportion to them, by less than TOLERANCE.
     """
     lengths = np.linalg.norm(size, axis=1)
     return np.asarray(np.multiply.outer(lengths, np.sqrt(np.vecdot(W, W))) + np.abs(bias))
 
 
 def _inherited(W: Array, scale: Array) -> Array:
-    """(k, m) what W h is off by, with inputs that are off by scale, (k, m'), each by other roundings: squares add up."""
+    """(k, m) what W h is off by if inputs are off by scale, (k, m').
+
+    They are so by other roundings each: the squares add up, and not the sizes, which would
+    grow by the square root of the width from layer to layer.
+    """
     return np.sqrt(scale**2 @ (W**2).T)
 
 
 def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) -> Array:
-    """Step 4.  (m', k') slopes of W max(z, 0) on the new pieces, from rate, (m, k), those of z on the old ones.
+    """Step 4.  (m', k') slopes of W max(z, 0) on new pieces, from those of z, (m, k), on old.
 
     On the first part of each old piece by one product; from there a unit that switches on or
     off adds or takes away its own slope times its column of W, which costs no product.
@@ -239,10 +249,12 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
     at = split.place[split.group]
     switched = np.where(bits[at, split.unit], 1.0, -1.0) * rate[split.unit, split.parent[at]]
     of, jump = np.zeros(len(split.parent), np.intp), np.zeros(len(split.parent))
-    of[split.place], jump[split.place] = split.unit[split.first_sorted], switched[split.first_sorted]
+    of[split.place] = split.unit[split.first_sorted]
+    jump[split.place] = switched[split.first_sorted]
     steps = W.take(of, axis=1)
     steps *= jump
-    more = np.setdiff1d(np.arange(len(at)), split.first_sorted, assume_unique=True)  # where several zeros are one breakpoint
+    # where several zeros are one breakpoint
+    more = np.setdiff1d(np.arange(len(at)), split.first_sorted, assume_unique=True)
     np.add.at(steps.T, at[more], (W.take(split.unit[more], axis=1) * switched[more]).T)
     np.cumsum(steps, axis=1, out=steps)
     base -= steps[:, np.searchsorted(split.parent, np.arange(base.shape[1]))]
@@ -256,51 +268,46 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
 class _Split(NamedTuple):
     """Zeros sorted along the segment and grouped into breakpoints; the pieces they make."""
 
-    t: Array              # (k'+1,) old and new breakpoints
-    parent: Indices       # (k',) the piece each new piece is part of
-    place: Indices        # (g,) position of each new breakpoint in t, which is also the piece it starts
-    unit: Indices         # (c,) the unit of each zero, sorted
-    group: Indices        # (c,) which new breakpoint it belongs to
-    first: Indices        # (g,) the first zero of each new breakpoint, as an index into the zeros as given
-    first_sorted: Indices  # (g,) and as an index into the sorted ones
+    t: Array               # (k'+1,) old and new breakpoints
+    parent: Indices        # (k',) the piece each new piece is part of
+    old: Indices           # (k+1,) where the old breakpoints stand in t
+    place: Indices         # (g,) where each new breakpoint stands in t; the piece it starts
+    unit: Indices          # (c,) the unit of each zero, sorted
+    group: Indices         # (c,) which new breakpoint it belongs to
+    first: Indices         # (g,) the first zero of each new breakpoint, among the zeros as given
+    first_sorted: Indices  # (g,) and among the sorted ones
 
 
 def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int) -> _Split:
-    """Step 2.  Cut the pieces between the breakpoints t by zeros of units at the given places inside them."""
+    """Step 2.  Cut the pieces between the breakpoints t by zeros of units, at places inside."""
     order = np.lexsort((unit, at, piece))
     piece, unit, at = piece[order], unit[order], at[order]
     new = np.ones(len(at), np.bool_)
     new[1:] = (np.diff(piece) > 0) | (np.diff(at) > TOLERANCE)
     first = np.flatnonzero(new)
-    if len(t) - 1 + len(first) > max_regions:
-        raise ValueError(f"there are at least {len(t) - 1 + len(first)} pieces, more than max_regions = {max_regions}. "
-                         "Shorten the segment, or allow more.")
+    check_piece_count(len(t) - 1 + len(first), max_regions)
     place = piece[first] + 1 + np.arange(len(first))
     parent = np.repeat(np.arange(len(t) - 1), 1 + np.bincount(piece[first], minlength=len(t) - 1))
-    split = np.empty(len(t) + len(first))
-    split[place] = at[first]
-    result = _Split(split, parent, place, unit, np.cumsum(new) - 1, order[first], first)
-    split[_old(result)] = t
-    return result
+    split, old = np.empty(len(t) + len(first)), np.ones(len(t) + len(first), np.bool_)
+    old[place] = False
+    split[place], split[old] = at[first], t
+    group = np.cumsum(new) - 1
+    return _Split(split, parent, np.flatnonzero(old), place, unit, group, order[first], first)
 
 
 def _insert(split: _Split, old: Array, new: Array) -> Array:
     """Rows for all breakpoints from those of the old ones and of the new ones."""
     rows = np.empty((len(split.t), old.shape[1]))
-    rows[_old(split)], rows[split.place] = old, new
+    rows[split.old], rows[split.place] = old, new
     return rows
 
 
 def _insert_owner(split: _Split, owner: Indices, units: int) -> Indices:
     """(k'-1,) the owner of every inner breakpoint; units counts those of the layers before."""
     owners = np.full(len(split.t), -1, np.intp)
-    owners[_old(split)[1:-1]], owners[split.place] = owner, units + split.unit[split.first_sorted]
+    owners[split.old[1:-1]] = owner
+    owners[split.place] = units + split.unit[split.first_sorted]
     return owners[1:-1]
-
-
-def _old(split: _Split) -> Indices:
-    """Where the old breakpoints stand among all."""
-    return np.setdiff1d(np.arange(len(split.t)), split.place, assume_unique=True)
 
 
 def _scan(split: _Split, start: Bits, vertex: Indices, unit: Indices) -> Bits:
@@ -311,13 +318,13 @@ def _scan(split: _Split, start: Bits, vertex: Indices, unit: Indices) -> Bits:
     """
     flips = np.zeros((len(split.parent), len(start)), np.bool_)
     flips[0] = start
-    row = np.concatenate([split.place[split.group], _old(split)[vertex]])
+    row = np.concatenate([split.place[split.group], split.old[vertex]])
     np.logical_xor.at(flips, (row, np.concatenate([split.unit, unit])), True)
     return unpack(np.bitwise_xor.accumulate(pack(flips), axis=0), len(start))
 
 
 def _patterns(layers: list[tuple[Indices, Bits]], k: int) -> Bits:
-    """(k, H) from each layer's bits, walking up from the last pieces through the pieces they are part of."""
+    """(k, H) from each layer's bits, walking up from the last pieces to those they are part of."""
     columns: list[Bits] = []
     piece = np.arange(k)
     for parent, bits in reversed(layers):
@@ -348,7 +355,7 @@ def regions_on_encoded_segment(
         ends = encoding(np.stack([a, b]))
         return regions_on_segment(net, ends[0], ends[1], max_regions=limit)
     nu, columns = _waves(encoding.frequencies_in(len(a)), a, b)
-    check_waves(nu.max(initial=0), MAX_CELLS // 8)
+    check_wave_count(nu.max(initial=0), MAX_CELLS // 8)
     return _encoded_pieces(net, nu, columns, limit)
 
 
@@ -366,17 +373,18 @@ def _encoded_pieces(net: MLP, nu: Array, columns: Array, limit: int) -> EncodedP
     for W, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
         scale = _terms(W, bias, bits * size[parent]) + _inherited(W, bits * scale[parent])
         z = _chain_waves(z, parent, bits, W, bias)
-        bounds = _bounds(z, nu, scale)
-        cells = _isolate(t, z, nu, bounds)
-        runs = _runs(t, z, nu, cells)
-        zeros = _zeros(t, z, nu, cells, runs)
+        layer = _bounded(t, z, nu, TOLERANCE * scale)
+        cells = _isolate(layer)
+        runs = _runs(layer, cells)
+        zeros = _zeros(layer, cells, runs)
         split = _split(t, zeros.piece, zeros.unit, zeros.at, limit)
         parent, bits = split.parent, _scan(split, zeros.start, zeros.vertex, zeros.vertex_unit)
         layers.append((parent, bits))
-        intervals.append(_open_intervals(z, nu, cells, runs))
+        intervals.append(_open_intervals(layer, cells, runs))
         of_units.append(units + cells.unit[runs.first[runs.open]])
         owner = _insert_owner(split, owner, units)
-        t, units, size, tolerance = split.t, units + len(bias), bounds.size, max(tolerance, zeros.width)
+        t, size, tolerance = split.t, layer.size, max(tolerance, zeros.width)
+        units += len(bias)
     z = _chain_waves(z, parent, bits, net.weights[-1], net.biases[-1])
     return EncodedPieces(t, _patterns(layers, len(t) - 1), nu, z.swapaxes(1, 2), owner, tolerance,
                          np.concatenate(intervals), np.concatenate(of_units))
@@ -418,37 +426,32 @@ def _basis(t: Array, nu: Array) -> Array:
 
 def _slope_basis(basis: Array, nu: Array) -> Array:
     """(n, K): the derivatives of the basis functions."""
-    slope = np.zeros_like(basis)
-    slope[:, 1::2], slope[:, 2::2] = 2 * np.pi * nu * basis[:, 2::2], -2 * np.pi * nu * basis[:, 1::2]
+    slope, w = np.zeros_like(basis), 2 * np.pi * nu
+    slope[:, 1::2], slope[:, 2::2] = w * basis[:, 2::2], -w * basis[:, 1::2]
     return slope
 
 
 def _derivative(c: Array, nu: Array) -> Array:
     """The coefficients of p' from those of p on the last axis: sin -> w cos, cos -> -w sin."""
-    d = np.zeros_like(c)
-    d[..., 1::2], d[..., 2::2] = -2 * np.pi * nu * c[..., 2::2], 2 * np.pi * nu * c[..., 1::2]
+    d, w = np.zeros_like(c), 2 * np.pi * nu
+    d[..., 1::2], d[..., 2::2] = -w * c[..., 2::2], w * c[..., 1::2]
     return d
 
 
-def _value(c: Array, at: Array, nu: Array) -> Array:
-    """(n,): one function each, with coefficients c (n, K), at one place each."""
-    return np.asarray(np.vecdot(_basis(at, nu), c))
+class _Layer(NamedTuple):
+    """A layer's pre-activations p on all pieces, and bounds; wave i of p has amplitude rho_i."""
+
+    t: Array       # (k+1,)
+    z: Array       # (k, K, m) coefficients
+    nu: Array      # (q,)
+    second: Array  # (k, m) of |p''|: sum_i w_i^2 rho_i
+    third: Array   # (k, m) of |p'''|: sum_i w_i^3 rho_i
+    size: Array    # (k, m) of |p|
+    error: Array   # (k, m) of rounding in p
 
 
-class _Bounds(NamedTuple):
-    """What is known of every unit on a whole piece, each (k, m), rho_i the amplitude of wave i."""
-
-    second: Array  # of |p''|: sum_i w_i^2 rho_i
-    third: Array   # of |p'''|: sum_i w_i^3 rho_i
-    size: Array    # of |p|
-    error: Array   # how far p may be off
-
-
-def _bounds(z: Array, nu: Array, scale: Array) -> _Bounds:
-    """Of z, (k, K, m).
-
-    Up to 8 % more: in place of hypot(a, b) its bound max + (sqrt(2) - 1) min, in a third of the time.
-    """
+def _bounded(t: Array, z: Array, nu: Array, error: Array) -> _Layer:
+    """Amplitudes are up to 8 % larger: max + (sqrt(2) - 1) min takes a third of hypot's time."""
     w = 2 * np.pi * nu
     sums, powers = np.empty((3, len(z), z.shape[2])), np.stack([w**2, w**3, w**0])
     for rows in row_blocks(len(z), BLOCK):
@@ -456,10 +459,20 @@ def _bounds(z: Array, nu: Array, scale: Array) -> _Bounds:
         rho = (np.sqrt(2) - 1) * np.minimum(sine, cosine)
         rho += np.maximum(sine, cosine)
         sums[:, rows] = np.moveaxis(powers @ rho, 1, 0)
-    second, third, total = sums
-    size = np.abs(z[:, 0]) + total
+    size = np.abs(z[:, 0]) + sums[2]
     check_visible(size, SMALLEST)
-    return _Bounds(second, third, size, TOLERANCE * scale)
+    return _Layer(t, z, nu, sums[0], sums[1], size, error)
+
+
+def _value(layer: _Layer, piece: Indices, unit: Indices, at: Array) -> Array:
+    """(n,): p(at), each of one unit as it is on one piece."""
+    return np.asarray(np.vecdot(_basis(at, layer.nu), layer.z[piece, :, unit]))
+
+
+def _slope(layer: _Layer, piece: Indices, unit: Indices, at: Array) -> Array:
+    """(n,): p'(at)."""
+    slopes = _derivative(layer.z[piece, :, unit], layer.nu)
+    return np.asarray(np.vecdot(_basis(at, layer.nu), slopes))
 
 
 class _Cells(NamedTuple):
@@ -470,7 +483,7 @@ class _Cells(NamedTuple):
     low: Array
     high: Array
     error: Array  # of the unit on the piece
-    trend: Array  # 1 or -1 where the unit rises or falls, 0 in an open cell: as good as 0 on all of it
+    trend: Array  # 1 where the unit rises, -1 where it falls, 0 where it is as good as 0 (open)
 
 
 def _pick(cells: _Cells, which: NDArray[Any]) -> _Cells:
@@ -478,7 +491,7 @@ def _pick(cells: _Cells, which: NDArray[Any]) -> _Cells:
     return _Cells(piece[which], unit[which], *(part[which] for part in rest))
 
 
-def _isolate(t: Array, z: Array, nu: Array, bounds: _Bounds) -> _Cells:
+def _isolate(layer: _Layer) -> _Cells:
     """Step 1a.  All cells in which units may have zeros, unit by unit, along t.
 
     On a cell with midpoint m and half width r, where |p''| <= B and p is off by at most e,
@@ -491,18 +504,17 @@ def _isolate(t: Array, z: Array, nu: Array, bounds: _Bounds) -> _Cells:
     |p''(m)| + r sum_i w_i^3 rho_i.  One of the three holds as soon as the terms in r are below
     3 e / 2, so no cell becomes narrower than what rounding can tell.
     """
-    w_max = 2 * np.pi * nu.max(initial=0)
+    w_max = 2 * np.pi * layer.nu.max(initial=0)
     none = np.zeros(0, np.intp)
     kept = [_Cells(none, none, *np.zeros((4, 0)))]
-    for cells in _screen(t, z, nu, bounds):
+    for cells in _screen(layer):
         while len(cells.piece):
             piece, unit, low, high, e, _ = cells
-            c = z[piece, :, unit]
             middle, r = (low + high) / 2, (high - low) / 2
-            basis, d = _basis(middle, nu), _derivative(c, nu)
-            p, p1, p2 = (np.vecdot(basis, x) for x in (c, d, _derivative(d, nu)))
-            B = np.minimum(bounds.second[piece, unit],
-                           np.abs(p2) + bounds.third[piece, unit] * r)
+            basis, c = _basis(middle, layer.nu), layer.z[piece, :, unit]
+            d = _derivative(c, layer.nu)
+            p, p1, p2 = (np.vecdot(basis, x) for x in (c, d, _derivative(d, layer.nu)))
+            B = np.minimum(layer.second[piece, unit], np.abs(p2) + layer.third[piece, unit] * r)
             change = np.abs(p1) * r + B * r**2 / 2
             maybe = np.abs(p) <= change + e
             monotone = np.abs(p1) > B * r + e * w_max
@@ -516,11 +528,12 @@ def _isolate(t: Array, z: Array, nu: Array, bounds: _Bounds) -> _Cells:
     return _pick(cells, np.lexsort((cells.low, cells.unit)))
 
 
-def _screen(t: Array, z: Array, nu: Array, bounds: _Bounds) -> Iterator[_Cells]:
+def _screen(layer: _Layer) -> Iterator[_Cells]:
     """The cells that the first test of _isolate does not exclude, with B = sum_i w_i^2 rho_i.
 
     Cells are pieces, cut so that none is longer than an eighth of the shortest wave.
     """
+    t, z, nu = layer.t, layer.z, layer.nu
     parts = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0))).astype(np.intp)
     piece = np.repeat(np.arange(len(parts)), parts)
     step = np.arange(len(piece)) - np.repeat(np.cumsum(parts) - parts, parts)
@@ -531,8 +544,8 @@ def _screen(t: Array, z: Array, nu: Array, bounds: _Bounds) -> Iterator[_Cells]:
         basis = _basis((low[rows] + high[rows]) / 2, nu)
         both = np.stack([basis, _slope_basis(basis, nu)], axis=1)
         p, p1 = np.abs(np.matmul(both, z[of])).swapaxes(0, 1)  # (cells, m) at the midpoints
-        e = bounds.error[of]
-        maybe = p <= p1 * r + bounds.second[of] * r**2 / 2 + e
+        e = layer.error[of]
+        maybe = p <= p1 * r + layer.second[of] * r**2 / 2 + e
         maybe &= e > 0  # without any terms a unit is 0 everywhere, which is off
         cell, unit = np.nonzero(maybe)
         yield _Cells(of[cell], unit, low[rows][cell], high[rows][cell], e[cell, unit],
@@ -540,58 +553,54 @@ def _screen(t: Array, z: Array, nu: Array, bounds: _Bounds) -> Iterator[_Cells]:
 
 
 class _Runs(NamedTuple):
-    """Cells first .. last of one unit, next to each other, between places where its sign is sure."""
+    """Cells first .. last of a unit, side by side, between places where its sign is sure."""
 
     first: Indices
     last: Indices
     before: Bits  # is the unit on before the run?
     after: Bits
-    open: Bits    # there is an open cell among them
-    low: Array    # (n,) the unit at the low end of every cell
-    high: Array
+    open: Bits    # has it an open cell?
+    at_low: Array   # (n,) the unit at the low end of every cell
+    at_high: Array  # (n,)
 
 
-def _runs(t: Array, z: Array, nu: Array, cells: _Cells) -> _Runs:
-    """Step 1b.  A sign is sure where |p| exceeds its error, on both pieces if two of them meet there.
+def _runs(layer: _Layer, cells: _Cells) -> _Runs:
+    """Step 1b.  A sign is sure where |p| exceeds its error, on both pieces if two of them meet.
 
-    Cells that meet where the sign is not sure, and open cells that meet, belong to one run.  If
-    all its cells rise, or all fall, it has one zero or none, as the signs beside it say.  So it
-    has in effect if it has cells of both kinds: they meet at a kink, and a zero on either side of
-    it is nearer to it than zeros can be placed.  With an open cell nothing more is known than
-    whether the number of zeros is odd or even.
+    Cells that meet where the sign is not sure belong to one run, and so do open cells that
+    meet.  In a run of rising cells, or of falling ones, the unit has one zero or none, as its
+    signs before and after say.  If cells of both kinds meet they do so at a kink, and zeros
+    beside it are closer to each other than zeros can be placed: the same rule holds.  With an
+    open cell, before and after say no more than whether the number of zeros is odd.
     """
-    c = z[cells.piece, :, cells.unit]
-    low, high = _value(c, cells.low, nu), _value(c, cells.high, nu)
-    e, is_open = cells.error, cells.trend == 0
-    sure = np.minimum(high[:-1] - e[:-1], low[1:] - e[1:]) > 0
-    sure |= np.maximum(high[:-1] + e[:-1], low[1:] + e[1:]) < 0
-    joined = (cells.unit[:-1] == cells.unit[1:]) & (cells.high[:-1] == cells.low[1:])
-    joined &= ~sure | (is_open[:-1] & is_open[1:])
+    piece, unit, low, high, e, trend = cells
+    at_low, at_high = _value(layer, piece, unit, low), _value(layer, piece, unit, high)
+    sure = np.minimum(at_high[:-1] - e[:-1], at_low[1:] - e[1:]) > 0
+    sure |= np.maximum(at_high[:-1] + e[:-1], at_low[1:] + e[1:]) < 0
+    joined = (unit[:-1] == unit[1:]) & (high[:-1] == low[1:])
+    joined &= ~sure | ((trend[:-1] == 0) & (trend[1:] == 0))
     first = np.flatnonzero(np.append(True, ~joined)[: len(e)])
     last = np.append(first[1:], len(e))[: len(first)] - 1
 
-    before, begins = _sign_outside(z, nu, cells, first, cells.low, low, t[:-1], -1)
-    after, ends = _sign_outside(z, nu, cells, last, cells.high, high, t[1:], +1)
+    before, begins = _sign_beyond(layer, _pick(cells, first), low[first], at_low[first], -1)
+    after, ends = _sign_beyond(layer, _pick(cells, last), high[last], at_high[last], +1)
     before[begins], after[ends] = after[begins], before[ends]
-    same = cells.unit[first[1:]] == cells.unit[first[:-1]]
-    if (same & (before[1:] != after[:-1])).any():
-        raise Undecided("Rounding errors are larger than bounds allow. Perturb the network.")
-    return _Runs(first, last, before, after, np.maximum.reduceat(is_open, first), low, high)
+    same = unit[first[1:]] == unit[first[:-1]]
+    assert (before[1:] == after[:-1])[same].all(), "a sign changed where the bounds exclude it"
+    is_open = np.maximum.reduceat(trend == 0, first)
+    return _Runs(first, last, before, after, is_open, at_low, at_high)
 
 
-def _sign_outside(z: Array, nu: Array, cells: _Cells, end: Indices, at: Array, value: Array,
-                  border: Array, step: int) -> tuple[Bits, Bits]:
-    """Is the unit on beyond the end cells of runs?  And does the segment end there, so that nobody knows?
+def _sign_beyond(layer: _Layer, cells: _Cells, at: Array, p: Array, step: int) -> tuple[Bits, Bits]:
+    """Is the unit on beyond the end of each cell, where it is p?  Or does the segment end there?
 
-    Where the value at the end is not sure, the next cell belongs to another piece, on which the
-    sign was found to be sure.
+    If the sign of p is not sure, the next cell lies on another piece, where the sign is sure.
     """
-    on = value[end] > 0
-    piece, unit, at = cells.piece[end], cells.unit[end], at[end]
-    weak = (np.abs(value[end]) <= cells.error[end]) & (at == border[piece])
-    ends = weak & (piece + step == (-1 if step < 0 else len(z)))
-    other = weak & ~ends
-    on[other] = _value(z[piece[other] + step, :, unit[other]], at[other], nu) > 0
+    border = layer.t[cells.piece + (step > 0)]
+    weak = (np.abs(p) <= cells.error) & (at == border)
+    ends = weak & ((border == 0) if step < 0 else (border == 1))
+    on, other = p > 0, weak & ~ends
+    on[other] = _value(layer, cells.piece[other] + step, cells.unit[other], at[other]) > 0
     return on, ends
 
 
@@ -607,53 +616,64 @@ class _Zeros(NamedTuple):
     width: float          # zeros closer than this may be in the wrong order
 
 
-def _zeros(t: Array, z: Array, nu: Array, cells: _Cells, runs: _Runs) -> _Zeros:
-    """Step 1c.  One zero for every run whose sides differ: in its first cell that ends with the later sign.
+def _zeros(layer: _Layer, cells: _Cells, runs: _Runs) -> _Zeros:
+    """Step 1c.  One zero for every run with different signs before and after.
 
-    A zero within TOLERANCE of a breakpoint is left to that breakpoint.  It is off by no more
-    than 2 e / |p'|, in any cell of its run, as long as that is no open one.
+    It lies in the first cell that ends with the later sign; a zero within TOLERANCE of a
+    breakpoint is left to that breakpoint.
     """
-    number = np.arange(len(cells.unit))
-    run = np.repeat(np.arange(len(runs.first)), runs.last - runs.first + 1)
-    turned = (runs.high > 0) == runs.after[run]
-    cell = np.minimum(np.minimum.reduceat(np.where(turned, number, len(number)), runs.first), runs.last)
-    crosses = runs.before != runs.after
-    at = np.where((runs.low[cell] > 0) == runs.after, cells.low[cell], cells.high[cell])
-    inside = crosses & turned[cell] & ((runs.low[cell] > 0) != runs.after)
-    of = cell[inside]
-    at[inside] = _solve(z, nu, cells, of, np.zeros(len(of)))
+    switches = runs.before != runs.after
+    run = np.repeat(np.arange(len(runs.first)), runs.last - runs.first + 1)  # of every cell
+    number = np.arange(len(run))
+    turned = np.where((runs.at_high > 0) == runs.after[run], number, len(number))
+    of = np.minimum(np.minimum.reduceat(turned, runs.first), runs.last)
+    early, late = (runs.at_low[of] > 0) == runs.after, (runs.at_high[of] > 0) != runs.after
+    at = np.where(early, cells.low[of], cells.high[of])
+    inside = switches & ~early & ~late
+    at[inside] = _solve(layer, _pick(cells, of[inside]), np.zeros(len(at))[inside])
+    width = _width(layer, cells, runs, run, at)
 
-    nearest = np.where(np.abs(runs.low) < np.abs(runs.high), cells.low, cells.high)
-    nearest = np.where(crosses[run], np.clip(at[run], cells.low, cells.high), nearest)
-    weak = crosses[run] | (np.minimum(np.abs(runs.low), np.abs(runs.high)) <= cells.error)
-    weak = np.flatnonzero(weak & ~runs.open[run])
-    c = z[cells.piece[weak], :, cells.unit[weak]]
-    with np.errstate(divide="ignore"):
-        width = 4 * cells.error[weak] / np.abs(_value(_derivative(c, nu), nearest[weak], nu))
-
-    start = np.asarray((_basis(t[:1], nu) @ z[0])[0] > 0)
-    opening = np.flatnonzero(np.diff(cells.unit[runs.first], prepend=-1))  # each unit's first run
-    start[cells.unit[runs.first[opening]]] = runs.before[opening]
-    piece, unit, at = cells.piece[cell[crosses]], cells.unit[cell[crosses]], at[crosses]
-    early, late = at - t[piece] <= TOLERANCE, t[piece + 1] - at <= TOLERANCE
-    new, old = ~early & ~late, (early | late) & ~(~early & (piece == len(t) - 2))
-    return _Zeros(start, piece[new], unit[new], at[new], (piece + ~early)[old], unit[old],
-                  min(1.0, float(width.max(initial=0))))
+    start = (_basis(layer.t[:1], layer.nu) @ layer.z[0])[0] > 0
+    unit = cells.unit[runs.first]
+    opening = np.flatnonzero(np.diff(unit, prepend=-1))  # the first run of each unit
+    start[unit[opening]] = runs.before[opening]
+    piece, unit, at = cells.piece[of[switches]], unit[switches], at[switches]
+    early, late = at - layer.t[piece] <= TOLERANCE, layer.t[piece + 1] - at <= TOLERANCE
+    vertex = piece + ~early
+    old, new = (early | late) & (vertex < len(layer.z)), ~early & ~late
+    return _Zeros(start, piece[new], unit[new], at[new], vertex[old], unit[old], width)
 
 
-def _solve(z: Array, nu: Array, cells: _Cells, of: Indices, target: Array) -> Array:
-    """Where the function of each of these cells takes its target, which lies between those at the ends."""
-    c = z[cells.piece[of], :, cells.unit[of]]
-    d, low, high = _derivative(c, nu), cells.low[of], cells.high[of]
-    noise = EPSILON / TOLERANCE * cells.error[of]
-    rises = _value(c, high, nu) > target
+def _width(layer: _Layer, cells: _Cells, runs: _Runs, run: Indices, at: Array) -> float:
+    """Two zeros closer than this may be in the wrong order; open runs apart, which are uncertified.
+
+    A zero is off by at most 2 e / |p'|, with the least |p'| in the cells of its run, next to it:
+    there |p| <= e, and beyond |p| > e within the run; if p bends, |p'| is halved on the way.
+    """
+    ends = np.where(np.abs(runs.at_low) < np.abs(runs.at_high), cells.low, cells.high)
+    switches = (runs.before != runs.after)[run]
+    nearest = np.where(switches, np.clip(at[run], cells.low, cells.high), ends)
+    weak = np.minimum(np.abs(runs.at_low), np.abs(runs.at_high)) <= cells.error
+    which = (switches | weak) & ~runs.open[run]
+    slope = _slope(layer, cells.piece[which], cells.unit[which], nearest[which])
+    with np.errstate(divide="ignore", over="ignore"):
+        width = 4 * cells.error[which] / np.abs(slope)
+    return min(1.0, float(width.max(initial=0)))
+
+
+def _solve(layer: _Layer, cells: _Cells, target: Array) -> Array:
+    """Where p takes its target in each of the cells, between its values at the ends."""
+    piece, unit, low, high, e, _ = cells
+    c = layer.z[piece, :, unit]
+    d, noise = _derivative(c, layer.nu), EPSILON / TOLERANCE * e
+    rises = _value(layer, piece, unit, high) > target
     at = (low + high) / 2
     for _ in range(60):  # Newton's steps, halving where one leaves the bracket
-        basis = _basis(at, nu)
+        basis = _basis(at, layer.nu)
         p, slope = np.vecdot(basis, c) - target, np.vecdot(basis, d)
         above = (p > 0) == rises
         low, high = np.where(above, low, at), np.where(above, at, high)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             step = at - p / slope
             best = np.where((step >= low) & (step <= high), step, (low + high) / 2)
             if (np.abs(best - at) <= EPSILON + noise / np.abs(slope)).all():
@@ -662,19 +682,20 @@ def _solve(z: Array, nu: Array, cells: _Cells, of: Indices, target: Array) -> Ar
     return at
 
 
-def _open_intervals(z: Array, nu: Array, cells: _Cells, runs: _Runs) -> Array:
-    """(u, 2) the runs with an open cell, without the parts of their first and last cells where |p| > 2 e."""
+def _open_intervals(layer: _Layer, cells: _Cells, runs: _Runs) -> Array:
+    """(u, 2) the runs with an open cell, as far as |p| <= 2 e in their first and last cells."""
     first, last = runs.first[runs.open], runs.last[runs.open]
     interval = np.stack([cells.low[first], cells.high[last]], axis=1)
-    for column, (end, value) in enumerate(((first, runs.low), (last, runs.high))):
-        cut = (cells.trend[end] != 0) & (np.abs(value[end]) > 2 * cells.error[end])
-        of = end[cut]
-        interval[cut, column] = _solve(z, nu, cells, of, 2 * cells.error[of] * np.sign(value[of]))
+    for column, (of, p) in enumerate(((first, runs.at_low[first]), (last, runs.at_high[last]))):
+        ends = _pick(cells, of)
+        cut = (ends.trend != 0) & (np.abs(p) > 2 * ends.error)
+        target = 2 * ends.error * np.sign(p)
+        interval[cut, column] = _solve(layer, _pick(ends, cut), target[cut])
     return interval
 
 
 def _chain_waves(z: Array, parent: Indices, bits: Bits, W: Array, bias: Array) -> Array:
-    """Step 4.  (k', K, m') coefficients of W max(z, 0) + bias on the new pieces, from z, (k, K, m)."""
+    """Step 4.  (k', K, m') coefficients of W max(z, 0) + bias on new pieces, from z, (k, K, m)."""
     shape = (len(parent), z.shape[1], len(bias))
     check_size("the coefficients of a layer on its pieces", shape, "Shorten the segment.")
     chained = np.empty(shape)

@@ -1,4 +1,4 @@
-"""What is learned: targets with known spectra, random images, and real data that needs no download.
+"""Targets to learn: signals with known spectra, random images, and real data without a download.
 
 A *signal* is an array of samples on a uniform grid: (n, 1) in one dimension, or
 (height, width, channels).  grid(shape, convention) lists the positions of the samples,
@@ -6,8 +6,8 @@ one row per sample in row-major order, so that
 
     x = grid((height, width), "half-open")      y = image.reshape(height * width, channels)
 
-line up.  The paper's code uses two grids, its coordinates k/n and its encodings
-k/(n-1); the convention is an argument here so that they are never mixed unnoticed.
+correspond row by row.  The paper's code uses two grids, k/n for coordinates and k/(n-1)
+for encodings; here the convention is a required argument, so that they are not mixed by mistake.
 
     tones          the paper's sum of sines                     amplitude 1 each
     random_image   its uniform random image                     [0, 1]
@@ -16,9 +16,9 @@ k/(n-1); the convention is an argument here so that they are never mixed unnotic
     brain          a slice of a magnetic-resonance scan         [0, 1] from lowest to highest
     eeg            one of four channels, 800 samples            largest magnitude 1
 
-The last four are sample data that matplotlib ships.  Images are cropped about the
-centre to the aspect ratio asked for, so that pixels stay square, and reduced by
-averaging over areas (area_average), never by skipping samples, which would alias.
+The last four are sample data distributed with matplotlib.  Images are cropped around the
+centre to the requested aspect ratio, so that pixels stay square, and reduced by averaging
+over areas (area_average), not by skipping samples, which would cause aliasing.
 """
 
 from __future__ import annotations
@@ -28,16 +28,18 @@ import gzip
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import Array, Indices, as_real, check_count, check_rng, check_samples, check_size
+from relu_dynamics.checks import (
+    Array, Indices, as_real, check_count, check_rng, check_samples, check_size,
+)
 
 PAPER_TONES = tuple(range(5, 71, 5))  # cycles per signal
 
 
 def grid(shape: int | tuple[int, ...], convention: str) -> Array:
-    """Unit coordinates of the samples of a signal, (samples, d), one row per sample in row-major order.
+    """Unit coordinates of the samples of a signal, (samples, d), in row-major order.
 
     shape is n (or (n,)), d = 1, or (height, width), d = 2 with columns x (along the width)
-    and y (along the height).  convention "half-open": k/n, which never reaches 1;
+    and y (along the height).  convention "half-open": k/n, without 1;
     "closed": k/(n-1), both ends included, at least two samples per axis.
 
     >>> import relu_dynamics as rd
@@ -46,7 +48,8 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
     """
     sizes = check_samples(shape, (1, 2))
     if convention not in ("half-open", "closed"):
-        raise ValueError(f"convention must be 'half-open' (k/n) or 'closed' (k/(n-1)). Got {convention!r}.")
+        raise ValueError("convention must be 'half-open' (k/n) or 'closed' (k/(n-1)). Got "
+                         f"{convention!r}.")
     if convention == "closed" and min(sizes) < 2:
         raise ValueError(f"a closed grid needs at least two samples per axis. Got shape {shape!r}.")
     axes = [np.arange(n) / (n if convention == "half-open" else n - 1) for n in sizes]
@@ -54,11 +57,12 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
 
 
 def radial_bands(cycles: ArrayLike) -> Indices:
-    """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d), of at most 2^52 cycles."""
+    """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d), up to 2^52."""
     cycles = as_real("cycles", cycles, (None, None), "one frequency per row").astype(np.float64)
     radius = np.sqrt((cycles**2).sum(axis=1))
     if radius.max(initial=0) > 2**52:
-        raise ValueError(f"cycles must be at most 2**52 in size, or float64 has no fractions to round. Got {radius.max():.3g}.")
+        raise ValueError("cycles must be at most 2**52 in size: larger float64 have no fractional "
+                         f"part to round. Got {radius.max():.3g}.")
     return np.asarray(np.rint(radius).astype(np.intp))
 
 
@@ -69,7 +73,8 @@ def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:
     half-open grid of the unit interval, distinct whole frequencies below n/2 are
     orthogonal: the mean square is half their number.
     """
-    times = as_real("t", np.reshape(as_real("t", t), -1) if np.ndim(t) == 2 and np.shape(t)[1] == 1 else t, (None,),
+    column = np.ndim(t) == 2 and np.shape(t)[1] == 1
+    times = as_real("t", np.reshape(as_real("t", t), -1) if column else t, (None,),
                     "sample times, or one column of them")
     frequencies = as_real("frequencies", frequencies, (None,), "in cycles per unit of t")
     phases = as_real("phases", phases, frequencies.shape, "in cycles, one per frequency")
@@ -81,35 +86,36 @@ def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:
 def random_image(shape: int | tuple[int, int], rng: np.random.Generator) -> Array:
     """(height, width, 3) independent values k/255, k uniform on 0..254: the paper's random image.
 
-    Its code draws with an exclusive upper bound of 255, so 1 never occurs.
+    The paper's code draws with an exclusive upper bound of 255, so 1 never occurs.
     """
     check_rng(rng)
     return rng.integers(0, 255, (*_check_image_shape(shape), 3)) / 255
 
 
 def photograph(shape: int | tuple[int, int]) -> Array:
-    """(height, width, 3) in [0, 1]: a colour portrait with flat background, sharp edges and fine insignia.
+    """(height, width, 3) in [0, 1]: a colour portrait, flat background, sharp edges, fine insignia.
 
     8-bit values / 255.  At most 600 x 512 pixels.
     """
     from matplotlib.image import imread
 
-    return _fit(imread(_sample("grace_hopper.jpg")) / 255, shape)
+    return _crop_and_average(imread(_sample("grace_hopper.jpg")) / 255, shape)
 
 
 def elevation(shape: int | tuple[int, int], place: str = "jacksboro") -> Array:
-    """(height, width, 1) in [0, 1]: terrain heights, the lowest 0 and the highest 1 after averaging.
+    """(height, width, 1) in [0, 1]: terrain heights, lowest 0 and highest 1 after averaging.
 
     place "jacksboro": a fault in Tennessee, 236 to 1076 m, at most 344 x 403 samples;
     "salish": land and sea floor around the Salish Sea, -1437 to 2205 m, at most 91 x 120.
     """
-    sources = {"jacksboro": ("jacksboro_fault_dem.npz", "elevation"), "salish": ("topobathy.npz", "topo")}
+    sources = {"jacksboro": ("jacksboro_fault_dem.npz", "elevation"),
+               "salish": ("topobathy.npz", "topo")}
     if not isinstance(place, str) or place not in sources:
         raise ValueError(f"place must be one of {', '.join(map(repr, sources))}. Got {place!r}.")
     name, key = sources[place]
     with np.load(_sample(name)) as file:
         heights = np.asarray(file[key], np.float64)
-    return _stretched(_fit(heights[:, :, None], shape))
+    return _stretched(_crop_and_average(heights[:, :, None], shape))
 
 
 def brain(shape: int | tuple[int, int]) -> Array:
@@ -119,11 +125,14 @@ def brain(shape: int | tuple[int, int]) -> Array:
     """
     with gzip.open(_sample("s1045.ima.gz")) as file:
         values = np.frombuffer(file.read(), ">u2").astype(np.float64)
-    return _stretched(_fit(values.reshape(256, 256, 1), shape))
+    return _stretched(_crop_and_average(values.reshape(256, 256, 1), shape))
 
 
 def eeg(channel: int, n: int = 800) -> Array:
-    """(n, 1): one channel, 0 to 3, of an electroencephalogram of 800 samples, averaged down to n; largest magnitude 1."""
+    """(n, 1): channel 0 to 3 of an electroencephalogram, 800 samples averaged down to n.
+
+    The largest magnitude is 1.
+    """
     if check_count("channel", channel, 0) > 3:
         raise ValueError(f"channel must be 0, 1, 2 or 3. Got {channel}.")
     samples = np.fromfile(_sample("eeg.dat"), "<f8").reshape(800, 4)[:, [channel]]
@@ -134,60 +143,65 @@ def eeg(channel: int, n: int = 800) -> Array:
 def area_average(signal: ArrayLike, shape: tuple[int, ...]) -> Array:
     """signal, (n, channels) or (height, width, channels), reduced to fewer samples per axis.
 
-    Every new sample is the mean of the old ones over its own area, old samples on the
-    boundary counting by the share that lies inside; the mean of the whole is kept.
-    ValueError if an axis would grow.
+    Every new sample is the mean of the old ones over its own area; an old sample on the
+    boundary counts with the share that lies inside.  The mean of the signal is preserved.
+    ValueError if an axis would become longer.
     """
     signal = as_real("signal", signal).astype(np.float64)
     if not isinstance(shape, (tuple, list)) or len(shape) != signal.ndim - 1:
-        hint = " A signal of one channel needs an axis of its own: signal[..., None]." if signal.ndim in (1, 2) else ""
-        raise ValueError("shape must be (n,) for a signal (samples, channels), (height, width) for an image (height, width, channels). "
-                         f"Got shape {shape!r} for a signal of shape {signal.shape}.{hint}")
+        hint = " A signal of one channel needs an axis of its own: signal[..., None]."
+        raise ValueError("shape must be (n,) for a signal (samples, channels), (height, width) for "
+                         "an image (height, width, channels). "
+                         f"Got shape {shape!r} for a signal of shape {signal.shape}."
+                         f"{hint if signal.ndim in (1, 2) else ''}")
     sizes = check_samples(shape, (1, 2))
     for axis, n in enumerate(sizes):
         if n > signal.shape[axis]:
-            raise ValueError(f"shape must not exceed the signal's {signal.shape[:-1]}: averaging cannot add samples. Got {shape}.")
-        signal = np.moveaxis(np.tensordot(_overlaps(signal.shape[axis], n), signal, axes=(1, axis)), 0, axis)
+            raise ValueError(f"shape must not exceed the signal's {signal.shape[:-1]}: averaging "
+                             f"cannot add samples. Got {shape}.")
+        signal = np.moveaxis(np.tensordot(_overlaps(signal.shape[axis], n), signal, axes=(1, axis)),
+                             0, axis)
     return signal
 
 
 def _sample(name: str) -> str:
     """The path of one of matplotlib's sample files."""
-    from matplotlib import cbook  # not before it is needed: importing the package does not import matplotlib
+    # here, so that importing the package does not import matplotlib
+    from matplotlib import cbook
 
     return str(cbook.get_sample_data(name, asfileobj=False))
 
 
 def _overlaps(old: int, new: int) -> Array:
-    """(new, old): the share of each new sample's interval that each old sample covers; rows sum to 1."""
-    check_size("the overlaps of old and new samples", (new, old), "Average in two steps, or parts of the signal.")
+    """(new, old): the share of each new interval that each old one covers; rows sum to 1."""
+    check_size("the overlaps of old and new samples", (new, old),
+               "Average in two steps, or parts of the signal.")
     edges = np.arange(new + 1) * old / new
     low = np.maximum(edges[:-1, None], np.arange(old))
     high = np.minimum(edges[1:, None], np.arange(1, old + 1))
     return np.asarray(np.maximum(high - low, 0) * (new / old))
 
 
-def _fit(image: Array, shape: int | tuple[int, int]) -> Array:
+def _crop_and_average(image: Array, shape: int | tuple[int, int]) -> Array:
     """The largest centred part of image with the aspect ratio of shape, averaged down to shape."""
     height, width = _check_image_shape(shape)
     full = image.shape[:2]
     if height > full[0] or width > full[1]:
         raise ValueError(f"shape must not exceed the image's {full}. Got {shape!r}.")
-    tall = full[0] * width <= full[1] * height  # all of the height then fits, and this share of the width
+    # if tall, the whole height is used, and a part of the width
+    tall = full[0] * width <= full[1] * height
     size = (full[0], full[0] * width // height) if tall else (full[1] * height // width, full[1])
     corner = [(whole - part) // 2 for whole, part in zip(full, size, strict=True)]
-    return area_average(image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]], (height, width))
+    return area_average(image[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]],
+                        (height, width))
 
 
 def _stretched(image: Array) -> Array:
-    """image moved and scaled to [0, 1]; a constant image becomes 0."""
+    """image shifted and scaled to [0, 1]; a constant image becomes 0."""
     low, high = image.min(), image.max()
     return np.asarray((image - low) / (high - low if high > low else 1.0))
 
 
-# ------------------------------------------------------------- the public door
-
-
 def _check_image_shape(shape: int | tuple[int, int]) -> tuple[int, ...]:
-    """A single number means a square."""
+    """shape as (height, width); a single number means a square."""
     return check_samples((shape, shape) if isinstance(shape, (int, np.integer)) else shape, (2,))

@@ -1,4 +1,4 @@
-"""Spectra: of the piecewise-linear function itself, exactly, and of the error of a fit, globally and locally.
+"""Spectra: of the piecewise-linear function itself, exactly, and of the error of a fit.
 
 A ReLU network is affine on each of its cells, so its Fourier transform
 
@@ -6,7 +6,7 @@ A ReLU network is affine on each of its cells, so its Fourier transform
 
 over a segment or a window is a finite sum over the pieces, with nothing sampled:
 
-    segment_transform   from the breakpoints of regions1d: decays like the slope's total variation / w^2 (T33)
+    segment_transform   from the breakpoints of regions1d: decays like 1/w^2 and faster (T33)
     window_transform    from the edges of regions2d
     band_energy         energies pooled over radial bands, |k| rounded to a whole number
 
@@ -45,11 +45,11 @@ BLOCK_ENTRIES = 2**18  # of the largest intermediate array: stays in cache
 
 
 def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
-    """(K, m[L]): F(w) = integral over 0 <= t <= 1 of f(t) exp(-i w t) dt, for the angular frequencies w, (K,).
+    """(K, m[L]): F(w) = integral over 0 <= t <= 1 of f(t) exp(-i w t) dt.
 
-    t is the parameter of x = a + t (b - a).  Per unit of length, with s = |b - a| t, the
-    transform at angular frequency v is |b - a| F(v |b - a|).  Any w will do, 0 included:
-    each is computed by whichever of two exact formulas rounds less there,
+    w, (K,), are angular frequencies, and t is the parameter of x = a + t (b - a).  Per unit of
+    length, with s = |b - a| t, the transform at angular frequency v is |b - a| F(v |b - a|).  Any
+    w will do, 0 included: each is computed by whichever of two exact formulas rounds less there,
 
         sum over pieces of d exp(-i w mid) [ f_mid j0(w d/2) - (i/2) rise j1(w d/2) ]
         (i/w) [f exp(-i w t)] from t = 0 to 1  -  w^-2 sum over breakpoints of bend exp(-i w t)
@@ -61,18 +61,21 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
-    >>> rd.segment_transform(rd.regions_on_segment(hat, [-1.0], [3.0]), [0.0]).real.tolist()  # its mean
+    >>> pieces = rd.regions_on_segment(hat, [-1], [3])
+    >>> rd.segment_transform(pieces, [0]).real.tolist()  # the mean
     [[0.125]]
     """
     w = as_real("w", w, (None,), "one angular frequency per entry").astype(np.float64)
     if not all(hasattr(pieces, field) for field in ("t", "slope", "offset")):
-        raise ValueError(f"pieces must be Pieces, of regions_on_segment, which are affine. Got {type(pieces).__name__}.")
+        raise ValueError("pieces must be Pieces, of regions_on_segment, which are affine. Got "
+                         f"{type(pieces).__name__}.")
     t, slope = pieces.t, pieces.slope
     left, right = pieces.offset + slope * t[:-1, None], pieces.offset + slope * t[1:, None]
     bend = np.diff(slope, axis=0, prepend=0, append=0)
     size = (np.diff(t)[:, None] * np.maximum(np.abs(left), np.abs(right))).sum()
     ends = np.abs(left[0]).sum() + np.abs(right[-1]).sum()
-    far = w**2 * size > np.abs(w) * ends + np.abs(bend).sum()  # where the second formula's terms are the smaller ones
+    # where the second formula's terms are the smaller ones
+    far = w**2 * size > np.abs(w) * ends + np.abs(bend).sum()
     F = np.empty((len(w), slope.shape[1]), np.complex128)
     for rows in row_blocks(len(w), max(1, BLOCK_ENTRIES // len(t))):
         near, beyond = (np.arange(rows.start, rows.stop)[pick] for pick in (~far[rows], far[rows]))
@@ -84,28 +87,31 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
 def _sum_of_pieces(t: Array, left: Array, right: Array, w: Array) -> Complex:
     d = np.diff(t)
     phase = d * np.exp(-1j * w * (t[:-1] + d / 2))
-    return np.asarray((phase * _j0(w * d / 2)) @ ((left + right) / 2) - 0.5j * (phase * _j1(w * d / 2)) @ (right - left))
+    middle, rise = (left + right) / 2, right - left
+    return np.asarray((phase * _j0(w * d / 2)) @ middle - 0.5j * (phase * _j1(w * d / 2)) @ rise)
 
 
 def _sum_of_bends(t: Array, bend: Array, first: Array, last: Array, w: Array) -> Complex:
     phase = np.exp(-1j * w * t)
-    return np.asarray(1j / w * (phase[:, -1:] * last - phase[:, :1] * first) - (phase @ bend) / w**2)
+    ends = phase[:, -1:] * last - phase[:, :1] * first
+    return np.asarray(1j / w * ends - (phase @ bend) / w**2)
 
 
 def window_transform(regions: Regions, k: ArrayLike) -> Complex:
-    """(K, m[L]): F(k) = integral over the window of f(x) exp(-i k.x) dx, for the angular frequencies k, (K, 2).
+    """(K, m[L]): F(k) = integral over the window of f(x) exp(-i k.x) dx.
 
-    exp(-i k.x) is the divergence of (i k/|k|^2) exp(-i k.x), so F is a sum over edges; twice
-    applied, it leaves of an inner edge only the jump of the gradient across it, which is
-    normal to the edge since f is continuous.  Any k will do: near 0, where the sum over
-    edges would cancel, Gauss quadrature of the regions is exact to rounding.  Any window will
-    do: its own extent along and across are the units of length, so none is thin.  The
-    coefficients of f's Fourier series in a window of sides (p, q) are F / (p q) at
-    k = 2 pi (cycles_x / p, cycles_y / q); band_energy pools them.
+    k, (K, 2), are angular frequencies.  exp(-i k.x) is the divergence of
+    (i k/|k|^2) exp(-i k.x), so F is a sum over edges; twice applied, it leaves of an inner edge
+    only the jump of the gradient across it, which is normal to the edge since f is continuous.
+    Any k will do: near 0, where the sum over edges would cancel, Gauss quadrature of the regions
+    is exact to rounding.  Any window will do: its own extent along and across are the units of
+    length, so none is thin.  The coefficients of f's Fourier series in a window of sides (p, q)
+    are F / (p q) at k = 2 pi (cycles_x / p, cycles_y / q); band_energy pools them.
     """
     k = as_real("k", k, (None, 2), "one angular frequency per row").astype(np.float64)
     if not all(hasattr(regions, field) for field in ("vertices", "edges", "slope")):
-        raise ValueError(f"regions must be Regions, of regions_in_window. Got {type(regions).__name__}.")
+        raise ValueError("regions must be Regions, of regions_in_window. Got "
+                         f"{type(regions).__name__}.")
     corner, axes, size, places = _own_units(regions)
     k_own = k @ axes  # k.x = k.corner + k_own.place and dx = size d(place)
     faces = Faces(places, regions.slope @ axes, regions.offset + regions.slope @ corner)
@@ -127,10 +133,11 @@ class Faces(NamedTuple):
 
 
 def _own_units(regions: Regions) -> tuple[Array, Array, float, Array]:
-    """corner (2,), axes (2, 2), |axes| > 0 and places (v, 2): vertices = corner + places @ axes.T, and the places' window is not thin.
+    """corner (2,), axes (2, 2), |axes| > 0 and places (v, 2): vertices = corner + places @ axes.T.
 
-    The axes lead from one corner to the vertex farthest from it, and to the one farthest from
-    that line.  In a thin window all cross products cancel, and are corrected for rounding.
+    The window of the places is not thin: the axes lead from one corner to the vertex farthest
+    from it, and to the one farthest from that line.  In a thin window all cross products cancel,
+    and are corrected for rounding.
     """
     corner = regions.vertices[regions.edges[(regions.edge_faces < 0).any(axis=1)][0, 0]]
     arm = _difference(regions.vertices, corner)
@@ -153,12 +160,14 @@ def _difference(a: Array, b: Array) -> Array:
 def _product(a: Array, b: Array) -> Array:
     """(2, ...): a b, and the rounding error of that (Dekker)."""
     p = a * b
-    (a_high, a_low), (b_high, b_low) = ((high := (c := 134217729.0 * part) - (c - part), part - high) for part in (a, b))
+    scaled = [134217729.0 * part for part in (a, b)]  # 2^27 + 1: high parts of 26 bits
+    a_high, b_high = (c - (c - part) for c, part in zip(scaled, (a, b), strict=True))
+    a_low, b_low = a - a_high, b - b_high
     return np.stack([p, ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low])
 
 
 def _cross(a: Array, b: Array) -> Array:
-    """a x b for vectors (..., 2) given as (2, ..., 2), value and rounding error, as accurate as if rounded once."""
+    """a x b for vectors given as (2, ..., 2), value and rounding error; as if rounded once."""
     (ax, ay), (bx, by) = ((part[..., 0], part[..., 1]) for part in (a, b))
     left, right = _product(ax[0], by[0]), _product(ay[0], bx[0])
     small = left[1] - right[1] + (ax[0] * by[1] + ax[1] * by[0]) - (ay[0] * bx[1] + ay[1] * bx[0])
@@ -167,9 +176,9 @@ def _cross(a: Array, b: Array) -> Array:
 
 
 def _sum_of_edges(regions: Regions, faces: Faces, k: Array) -> Complex:
-    """The integrals of f (i k.N / |k|^2) exp(-i k.x) and of grad f . k (k.N / |k|^4) exp(-i k.x) along all faces, N outward.
+    """The integrals of (f i k.N / |k|^2 + grad f . k k.N / |k|^4) exp(-i k.x) around all faces.
 
-    An inner edge is met from both sides, and only the jump of grad f remains.
+    N is outward.  An inner edge is met from both sides, and only the jump of grad f remains.
     """
     reverse = regions.edge_faces[:, 0] < 0  # the window to the left of every edge
     ends = np.where(reverse[:, None], regions.edges[:, ::-1], regions.edges)
@@ -180,21 +189,23 @@ def _sum_of_edges(regions: Regions, faces: Faces, k: Array) -> Complex:
     slope, offset = faces.slope[left[side]], faces.offset[left[side]]
     F = np.empty((len(k), faces.slope.shape[1]), np.complex128)
     for rows in row_blocks(len(k), max(1, BLOCK_ENTRIES // len(ends))):
-        F[rows] = _inner_edges(u[inner], v[inner], jump, k[rows]) + _window_sides(u[side], v[side], slope, offset, k[rows])
+        F[rows] = _inner_edges(u[inner], v[inner], jump, k[rows])
+        F[rows] += _window_sides(u[side], v[side], slope, offset, k[rows])
     return F
 
 
 def _inner_edges(u: Array, v: Array, jump: Array, k: Array) -> Complex:
-    """Edges from u to v, (e, 2), where grad f changes by jump, (e, m, 2), a multiple of N: f itself is continuous."""
+    """Edges from u to v, (e, 2), where grad f changes by jump, (e, m, 2), a multiple of N."""
     D, mid, N = v - u, (u + v) / 2, _right_normals(v - u)
     bend = np.einsum("eja,ea->ej", jump, N) / (N**2).sum(axis=1, keepdims=True)
     amplitude = (k @ N.T / (k**2).sum(axis=1, keepdims=True)) ** 2 * _j0(k @ D.T / 2)
     phase = k @ mid.T
-    return np.asarray((amplitude * np.cos(phase)) @ bend - 1j * ((amplitude * np.sin(phase)) @ bend))
+    return np.asarray((amplitude * np.cos(phase)) @ bend
+                      - 1j * ((amplitude * np.sin(phase)) @ bend))
 
 
 def _window_sides(u: Array, v: Array, slope: Array, offset: Array, k: Array) -> Complex:
-    """Edges from u to v, (e, 2), with f = slope @ x + offset to the left and nothing to the right."""
+    """Edges from u to v, (e, 2), with f = slope @ x + offset to the left, nothing to the right."""
     D, mid = v - u, (u + v) / 2
     f_mid, rise = np.einsum("eja,ea->ej", slope, mid) + offset, np.einsum("eja,ea->ej", slope, D)
     square = (k**2).sum(axis=1, keepdims=True)
@@ -210,10 +221,14 @@ def _right_normals(D: Array) -> Array:
 
 
 def _sum_of_triangles(regions: Regions, faces: Faces, k: Array) -> Complex:
-    """Six Gauss points per direction on each triangle of each face's fan; exact to rounding while |k| diameter < 1/2."""
+    """Six Gauss points per direction on each triangle of each face's fan.
+
+    Exact to rounding while |k| diameter < 1/2.
+    """
     start, corner = regions.face_start, regions.face_vertex
     face = np.repeat(np.arange(len(start) - 1), np.diff(start))
-    j = np.setdiff1d(np.arange(len(corner)), [start[:-1], start[1:] - 1])  # all corners but each face's first and last
+    # all corners but each face's first and last
+    j = np.setdiff1d(np.arange(len(corner)), [start[:-1], start[1:] - 1])
     p, a, b = (faces.vertices[corner[i]] for i in (start[face[j]], j, j + 1))
     a, b, face = a - p, b - p, face[j]
     node, weight = np.polynomial.legendre.leggauss(6)
@@ -235,16 +250,18 @@ def _j0(y: Array) -> Array:
 
 def _j1(y: Array) -> Array:
     """(sin(y) / y - cos(y)) / y, the spherical Bessel function of order 1."""
-    small = np.abs(y) < 1  # where the difference cancels: sum over k of (-1)^k (2k + 2) / (2k + 3)! y^(2k+1)
+    # where the difference cancels: sum over k of (-1)^k (2k + 2) / (2k + 3)! y^(2k+1)
+    small = np.abs(y) < 1
     z, series = np.where(small, y, 0.0) ** 2, np.zeros_like(y)
     for k in range(9, -1, -1):
         series = series * -z + (2 * k + 2) / math.factorial(2 * k + 3)
     y_large = np.where(small, 1.0, y)
-    return np.asarray(np.where(small, y * series, (np.sin(y_large) / y_large - np.cos(y_large)) / y_large))
+    direct = (np.sin(y_large) / y_large - np.cos(y_large)) / y_large
+    return np.asarray(np.where(small, y * series, direct))
 
 
 def band_energy(coefficients: ArrayLike, cycles: ArrayLike) -> Array:
-    """(bands,): the sum of |coefficients|^2, (K, m), over the outputs and over the frequencies of each radial band.
+    """(bands,): the sum of |coefficients|^2, (K, m), over the outputs and each radial band.
 
     cycles, (K, d), are the frequencies in whole cycles; band r holds |cycles| rounded to r.
     With all coefficients of a Fourier series, or of a unitary discrete transform, the
@@ -253,9 +270,11 @@ def band_energy(coefficients: ArrayLike, cycles: ArrayLike) -> Array:
     cycles = as_real("cycles", cycles, (None, None), "one frequency per row")
     values = np.asarray(coefficients)
     if values.dtype.kind not in "biufc" or values.ndim != 2 or len(values) != len(cycles):
-        raise ValueError(f"coefficients must be ({len(cycles)}, m) numbers: one row per frequency, one column per output. "
+        raise ValueError(f"coefficients must be ({len(cycles)}, m) numbers: one row per frequency, "
+                         "one column per output. "
                          f"Got dtype {values.dtype}, shape {values.shape}.")
-    return np.asarray(np.bincount(radial_bands(cycles), (np.abs(values) ** 2).sum(axis=1)), np.float64)
+    return np.asarray(np.bincount(radial_bands(cycles), (np.abs(values) ** 2).sum(axis=1)),
+                      np.float64)
 
 
 # ------------------------------------------------------- the error of a fit
@@ -269,18 +288,20 @@ def frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> Array
     the target has nothing at that frequency.
 
     >>> import relu_dynamics as rd
-    >>> rd.frequency_error([[0.5], [0.0], [-0.5], [0.0]], [[1.0], [0.0], [-1.0], [0.0]], (4,)).tolist()  # of cycles 0, 1, 2
+    >>> y = [[1.0], [0.0], [-1.0], [0.0]]
+    >>> rd.frequency_error([[0.5], [0.0], [-0.5], [0.0]], y, (4,)).tolist()  # of cycles 0, 1, 2
     [nan, 0.5, nan]
     """
     f, y = _check_signals(f, y, shape)
     axes = tuple(range(len(shape)))
-    residual, target = ((np.abs(scipy.fft.fftn(s, axes=axes, norm="ortho")) ** 2).sum(axis=-1) for s in (f - y, y))
+    residual, target = ((np.abs(scipy.fft.fftn(s, axes=axes, norm="ortho")) ** 2).sum(axis=-1)
+                        for s in (f - y, y))
     cycles = np.meshgrid(*(scipy.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij")
     return np.asarray(_relative(residual[None], target[None], cycles)[0])
 
 
 def patch_frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...], patch: int) -> Array:
-    """(patches, bands): |r_hat_k| / |y_hat_k| inside each patch, for k = 0, 1, ... half cycles per patch.
+    """(patches, bands): |r_hat_k| / |y_hat_k| in each patch, k = 0, 1, ... half cycles per patch.
 
     patch samples per axis; the signal is cut into whole patches in row-major order, and
     ValueError says so if they do not fit.  The transform is the orthonormal DCT-II of each
@@ -292,7 +313,8 @@ def patch_frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...], pa
         raise ValueError(f"patch must divide every axis of {shape}. Got {patch}.")
     axes = tuple(range(1, len(shape) + 1))
     residual, target = (
-        (scipy.fft.dctn(_patches(s, patch), axes=axes, norm="ortho") ** 2).sum(axis=-1) for s in (f - y, y)
+        (scipy.fft.dctn(_patches(s, patch), axes=axes, norm="ortho") ** 2).sum(axis=-1)
+        for s in (f - y, y)
     )
     cycles = np.meshgrid(*(np.arange(patch) for _ in shape), indexing="ij")
     return _relative(residual, target, cycles)
@@ -308,10 +330,11 @@ def _patches(signal: Array, patch: int) -> Array:
 
 
 def _relative(residual: Array, target: Array, cycles: Sequence[ArrayLike]) -> Array:
-    """(p, *shape) energies to (p, bands) ratios of root energies, pooled over bands of equal rounded radius."""
+    """(p, *shape) energies to (p, bands) ratios of root energies, pooled over radial bands."""
     band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
-    pooled = [np.apply_along_axis(lambda e: np.bincount(band, e), 1, e.reshape(len(e), -1)) for e in (residual, target)]
-    # energy below the rounding of the transform, (1e-12)^2 of the total, is not a component of the target
+    pooled = [np.apply_along_axis(lambda e: np.bincount(band, e), 1, e.reshape(len(e), -1))
+              for e in (residual, target)]
+    # energy below the rounding of the transform, (1e-12)^2 of the total, is no component of y
     present = pooled[1] > 1e-24 * pooled[1].sum(axis=1, keepdims=True)
     ratio = np.full(pooled[0].shape, np.nan)
     np.divide(pooled[0], pooled[1], out=ratio, where=present)

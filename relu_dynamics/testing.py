@@ -1,4 +1,4 @@
-"""For conjectures: networks to try them on, exact answers to try them against, checks that raise with numbers.
+"""For conjectures: networks to try them on, exact answers, and checks that raise with numbers.
 
 Strategies for Hypothesis (`pip install hypothesis`; it is imported when a strategy is made):
 
@@ -65,7 +65,8 @@ def halves(shape: tuple[int, ...], largest: int = 3) -> Strategy:
     """
     from hypothesis.extra import numpy as hnp
 
-    return hnp.arrays(np.int64, shape, elements=_count((-2 * largest, 2 * largest))).map(lambda a: a / 2)
+    return hnp.arrays(np.int64, shape,
+                      elements=_count((-2 * largest, 2 * largest))).map(lambda a: a / 2)
 
 
 def lattice_nets(
@@ -87,19 +88,21 @@ def lattice_nets(
 def gaussian_nets(
     inputs: Count = (1, 3), outputs: Count = (1, 3), hidden: Count = (1, 3), width: int = 32
 ) -> Strategy:
-    """Networks in general position: weights N(0, 1/fan_in), biases N(0, 1/4), 1 to width units a layer."""
+    """Networks in general position: weights N(0, 1/fan_in), biases N(0, 1/4)."""
     def make(draw: Any) -> MLP:
         m, rng = _widths(draw, inputs, outputs, hidden, width), _generator(draw)
-        return MLP(tuple(rng.normal(size=(b, a)) / np.sqrt(a) for a, b in zip(m, m[1:], strict=False)),
+        shapes = zip(m[1:], m, strict=False)
+        return MLP(tuple(rng.normal(size=shape) / np.sqrt(shape[1]) for shape in shapes),
                    tuple(rng.normal(size=b) / 2 for b in m[1:]))
 
     return _composite(make)
 
 
 def trained_nets(
-    inputs: Count = (1, 2), outputs: Count = (1, 2), hidden: Count = (1, 2), width: int = 16, epochs: int = 50
+    inputs: Count = (1, 2), outputs: Count = (1, 2), hidden: Count = (1, 2), width: int = 16,
+    epochs: int = 50,
 ) -> Strategy:
-    """Networks after so many epochs of Adam on 32 random points of the unit cube and normal targets."""
+    """Networks after so many epochs of Adam on 32 random points and normal targets."""
     def make(draw: Any) -> MLP:
         m, rng = _widths(draw, inputs, outputs, hidden, width), _generator(draw)
         x, y = rng.uniform(size=(32, m[0])), rng.normal(size=(32, m[-1]))
@@ -150,8 +153,9 @@ def degenerate_nets(**sizes: Any) -> Strategy:
     from hypothesis import strategies as st
 
     return st.one_of(
-        nets_with_a_zero_unit(**sizes), nets_with_duplicate_units(**sizes), nets_with_opposite_units(**sizes),
-        nets_with_a_dead_layer(**sizes), lattice_nets(**{"hidden": (1, 3), **sizes, "width": 1}),
+        nets_with_a_zero_unit(**sizes), nets_with_duplicate_units(**sizes),
+        nets_with_opposite_units(**sizes), nets_with_a_dead_layer(**sizes),
+        lattice_nets(**{"hidden": (1, 3), **sizes, "width": 1}),
         *([] if sizes else [nets_with_walls_through().map(lambda drawn: drawn[0])]),
     )
 
@@ -164,7 +168,7 @@ def exact_nets(**sizes: Any) -> Strategy:
 
 
 def with_rows(nets: Strategy, rows: Count = (0, 4), columns: int = 0) -> Strategy:
-    """(net, x): half-integer inputs for what nets draws; and so many more arrays, shaped like its outputs."""
+    """(net, x, ...): half-integer inputs for what nets draws, and so many arrays like targets."""
     def make(draw: Any) -> tuple[Any, ...]:
         net, n = draw(nets), draw(_count(rows))
         x = draw(halves((n, net.weights[0].shape[1])))
@@ -188,7 +192,8 @@ def _count(number: Count) -> SearchStrategy[int]:
 
 
 def _widths(draw: Any, inputs: Count, outputs: Count, hidden: Count, width: int) -> list[int]:
-    return [draw(_count(inputs)), *(draw(_count((1, width))) for _ in range(draw(_count(hidden)))), draw(_count(outputs))]
+    return [draw(_count(inputs)), *(draw(_count((1, width))) for _ in range(draw(_count(hidden)))),
+            draw(_count(outputs))]
 
 
 def _generator(draw: Any) -> np.random.Generator:
@@ -208,7 +213,8 @@ def _copied(factors: list[float]) -> Callable[[Any, Array, Array], None]:
     return change
 
 
-def _changed(change: Callable[[Any, Array, Array], None], hidden: Count = (1, 3), **sizes: Any) -> Strategy:
+def _changed(change: Callable[[Any, Array, Array], None], hidden: Count = (1, 3),
+             **sizes: Any) -> Strategy:
     """Lattice networks in which one hidden layer has been changed."""
     def make(draw: Any) -> MLP:
         net = draw(lattice_nets(hidden=hidden, **sizes))
@@ -223,7 +229,7 @@ def _changed(change: Callable[[Any, Array, Array], None], hidden: Count = (1, 3)
 
 
 class ExactPiece(NamedTuple):
-    """One piece of a segment x = a + t (b - a), in Fractions: f = offset + slope t for start <= t <= end."""
+    """One piece of x = a + t (b - a): f = offset + slope t for start <= t <= end, in Fractions."""
 
     start: Fraction
     end: Fraction
@@ -240,22 +246,23 @@ def rational(values: Any) -> Any:
 
 
 def exact_pieces(net: MLP, a: ArrayLike, b: ArrayLike) -> list[ExactPiece]:
-    """The pieces of net on the segment from a to b, both (m[0],), in rational arithmetic, in order (T2, T38).
+    """The pieces of net on the segment from a to b, both (m[0],), in rational arithmetic (T2, T38).
 
     >>> import relu_dynamics as rd
     >>> from relu_dynamics.testing import exact_pieces
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
-    >>> [(str(piece.start), str(piece.end), piece.pattern) for piece in exact_pieces(hat, [-1], [2])]
+    >>> [(str(start), str(end), q) for start, end, q, *_ in exact_pieces(hat, [-1], [2])]
     [('0', '1/3', (False, False)), ('1/3', '2/3', (True, False)), ('2/3', '1', (True, True))]
     """
     found = spec.pieces(rational(net), rational(a), rational(b))
-    return [ExactPiece(start, end, tuple(q.tolist()), slope[:, 0], offset) for start, end, q, slope, offset in found]
+    return [ExactPiece(start, end, tuple(q.tolist()), slope[:, 0], offset)
+            for start, end, q, slope, offset in found]
 
 
 def exact_regions(net: MLP, window: ArrayLike) -> dict[Pattern, NDArray[Any]]:
-    """{pattern: corners (k, 2), counter-clockwise} of the regions of net in a window, in rational arithmetic (T2).
+    """{pattern: corners (k, 2)} of the regions of net in a window, in rational arithmetic (T2).
 
-    window is as for regions_in_window.
+    window is as for regions_in_window; corners run counter-clockwise.
 
     >>> import relu_dynamics as rd
     >>> from relu_dynamics.testing import exact_regions
@@ -263,7 +270,8 @@ def exact_regions(net: MLP, window: ArrayLike) -> dict[Pattern, NDArray[Any]]:
     >>> sorted(exact_regions(corner, ((-1, 1), (-1, 1))))
     [(False, False), (False, True), (True, False), (True, True)]
     """
-    return {tuple(q.tolist()): part for q, part in spec.regions(rational(net), rational(check_window(window)))}
+    found = spec.regions(rational(net), rational(check_window(window)))
+    return {tuple(q.tolist()): part for q, part in found}
 
 
 def exact_area(corners: NDArray[Any]) -> Fraction:
@@ -276,12 +284,14 @@ def exact_area(corners: NDArray[Any]) -> Fraction:
 # ------------------------------------------------------------------------ checks
 
 
-def check_gradient(net: MLP, x: ArrayLike, df: ArrayLike | None = None, gradient: Gradient | None = None) -> None:
-    """Raise AssertionError unless gradient is that of sum(df * f(x)), df (n, m[L]) or all ones (T1, T3).
+def check_gradient(net: MLP, x: ArrayLike, df: ArrayLike | None = None,
+                   gradient: Gradient | None = None) -> None:
+    """Raise AssertionError unless gradient is that of sum(df * f(x)) (T1, T3).
 
-    gradient is backward(net, forward(net, x), df) if it is not given.  For one random direction
-    in every layer's parameters, and one in the inputs, it is compared with the exact rise of f in
-    that direction: inside one region f is affine in both, so no step has to be small.
+    df, (n, m[L]), is all ones and gradient backward(net, forward(net, x), df) if not given.
+    For one random direction in every layer's parameters, and one in the inputs, it is compared
+    with the exact rise of f in that direction: inside one region f is affine in both, so no step
+    has to be small.
     """
     net, trace = traced(net, x)
     delta = np.ones_like(trace.preacts[-1]) if df is None else np.asarray(df, np.float64)
@@ -290,60 +300,71 @@ def check_gradient(net: MLP, x: ArrayLike, df: ArrayLike | None = None, gradient
     gates = [spec.pattern(spec.forward(exact, row)) for row in rows]
 
     def value(net: MLP, rows: NDArray[Any]) -> Any:
-        return np.sum(rational(delta) * np.array([spec.forward(net, row, q).z[-1] for row, q in zip(rows, gates, strict=True)]))
+        f = [spec.forward(net, row, q).z[-1] for row, q in zip(rows, gates, strict=True)]
+        return np.sum(rational(delta) * np.array(f))
 
     large = MLP(*(tuple(np.abs(part) + 3 for part in parts) for parts in net))
     size = float(np.sum(np.abs(delta) * forward(large, np.abs(trace.inputs[0]) + 3).preacts[-1]))
     before = value(exact, rows)
     for k, (W, b) in enumerate(zip(*exact, strict=True)):
         V, v = rng.integers(-3, 4, W.shape), rng.integers(-3, 4, b.shape)
-        moved = MLP((*exact.weights[:k], W + V, *exact.weights[k + 1:]), (*exact.biases[:k], b + v, *exact.biases[k + 1:]))
+        moved = MLP((*exact.weights[:k], W + V, *exact.weights[k + 1:]),
+                    (*exact.biases[:k], b + v, *exact.biases[k + 1:]))
         slope = np.sum(gradient.weights[k] * V) + np.sum(gradient.biases[k] * v)
-        _check_close(f"the rise of f along a direction in layer {k}", slope, value(moved, rows) - before, 1e-12 * size)
+        _check_close(f"the rise of f along a direction in layer {k}", slope,
+                     value(moved, rows) - before, 1e-12 * size)
     u = rng.integers(-3, 4, rows.shape)
-    _check_close("the rise of f along a direction of the inputs", np.sum(gradient.x * u), value(exact, rows + u) - before, 1e-12 * size)
+    _check_close("the rise of f along a direction of the inputs", np.sum(gradient.x * u),
+                 value(exact, rows + u) - before, 1e-12 * size)
 
 
 def check_kernel(net: MLP, x: ArrayLike, kernel: ArrayLike | None = None) -> None:
-    """Raise AssertionError unless kernel, (n, n, m[L], m[L]), is J J^T (T6); it is tangent_kernel(net, x) if not given."""
+    """Raise AssertionError unless kernel, or tangent_kernel(net, x), is J J^T (T6)."""
     net, trace = traced(net, x)
     J = _jacobian(net, trace.inputs[0])
     found = np.asarray(tangent_kernel(net, trace) if kernel is None else kernel)
-    _check_close("the tangent kernel", found, spec.tangent_kernel(J, J), 1e-12 * _most(spec.tangent_kernel(abs(J), abs(J))))
+    _check_close("the tangent kernel", found, spec.tangent_kernel(J, J),
+                 1e-12 * _most(spec.tangent_kernel(abs(J), abs(J))))
 
 
 def check_flow(net: MLP, x: ArrayLike, y: ArrayLike, flow: Flow | None = None) -> None:
-    """Raise AssertionError unless flow, decompose(net, x, y) if not given, has the exact rates, and splits that sum to them (T14, T15)."""
+    """Raise AssertionError unless flow, or decompose(net, x, y), has the exact rates (T14, T15)."""
     net, trace = traced(net, x)
     flow = decompose(net, trace, y) if flow is None else flow
-    J = _jacobian(net, trace.inputs[0])
-    targets = rational(check_targets(net, trace.inputs[0], y))
-    r = np.array([spec.forward(rational(net), row).z[-1] for row in rational(trace.inputs[0])]) - targets
+    J, exact = _jacobian(net, trace.inputs[0]), rational(net)
+    f = np.array([spec.forward(exact, row).z[-1] for row in rational(trace.inputs[0])])
+    r = f - rational(check_targets(net, trace.inputs[0], y))
     g, size = spec.gradient(J, r), _most(spec.gradient(abs(J), abs(r)))
-    _check_close("the rate of the outputs", flow.output_rate, spec.output_rate(J, r), 1e-12 * size * _most(abs(J)) * len(g))
-    for name, value in {"loss_rate": flow.loss_rate, **{name: split.values.sum() for name, split in flow.splits.items()}}.items():
+    _check_close("the rate of the outputs", flow.output_rate, spec.output_rate(J, r),
+                 1e-12 * size * _most(abs(J)) * len(g))
+    sums = {name: split.values.sum() for name, split in flow.splits.items()}
+    for name, value in {"loss_rate": flow.loss_rate, **sums}.items():
         _check_close(f"the rate of the loss, {name}", value, -(g @ g), 1e-11 * size**2 * len(g))
 
 
 def check_pieces(net: MLP, a: ArrayLike, b: ArrayLike, pieces: Pieces | None = None) -> None:
-    """Raise AssertionError unless pieces, regions_on_segment(net, a, b) if not given, are the exact ones.
+    """Raise AssertionError unless pieces, or regions_on_segment(net, a, b), are the exact ones.
 
     Every pattern must begin and end where it does in rational arithmetic, up to the tolerance that
     pieces state; one that is not there must be shorter than that.
     """
     pieces = regions_on_segment(net, a, b) if pieces is None else pieces
-    found = {tuple(q): ends for q, *ends in zip(pieces.pattern.tolist(), pieces.t[:-1], pieces.t[1:], strict=True)}
-    truth = {piece.pattern: [float(piece.start), float(piece.end)] for piece in exact_pieces(net, a, b)}
+    ends = zip(pieces.t[:-1].tolist(), pieces.t[1:].tolist(), strict=True)
+    found = dict(zip(map(tuple, pieces.pattern.tolist()), map(list, ends), strict=True))
+    truth = {piece.pattern: [float(piece.start), float(piece.end)]
+             for piece in exact_pieces(net, a, b)}
     for q in {**found, **truth}:
         start, end = found.get(q, truth.get(q, [0.0, 0.0]))
         if q in found and q in truth:
-            _check_close(f"the piece with pattern {_bits(q)}", [start, end], truth[q], 2 * pieces.tolerance)
+            _check_close(f"the piece with pattern {_bits(q)}", [start, end], truth[q],
+                         2 * pieces.tolerance)
         elif end - start > 2 * pieces.tolerance:
-            raise AssertionError(f"{'found' if q in found else 'missed'}: a piece with pattern {_bits(q)} from t = {start!r} to {end!r}.")
+            raise AssertionError(f"{'found' if q in found else 'missed'}: a piece with pattern "
+                                 f"{_bits(q)} from t = {start!r} to {end!r}.")
 
 
 def check_regions(net: MLP, window: ArrayLike, regions: Regions | None = None) -> None:
-    """Raise AssertionError unless regions, regions_in_window(net, window) if not given, are the exact ones.
+    """Raise AssertionError unless regions, or regions_in_window(net, window), are the exact ones.
 
     Every pattern must have the area that it has in rational arithmetic, up to the tolerance that
     regions state times the length around the window.
@@ -356,7 +377,8 @@ def check_regions(net: MLP, window: ArrayLike, regions: Regions | None = None) -
         found[q] = found.get(q, 0.0) + area
     truth = {q: float(exact_area(part)) for q, part in exact_regions(net, window).items()}
     for q in {**found, **truth}:
-        _check_close(f"the area of the region with pattern {_bits(q)}", found.get(q, 0.0), truth.get(q, 0.0), around * regions.tolerance)
+        _check_close(f"the area of the region with pattern {_bits(q)}", found.get(q, 0.0),
+                     truth.get(q, 0.0), around * regions.tolerance)
 
 
 def _jacobian(net: MLP, x: Array) -> NDArray[Any]:
@@ -374,7 +396,7 @@ def _bits(q: Pattern) -> str:
 
 
 def _check_close(what: str, found: Any, exact: Any, tolerance: float) -> None:
-    """Raise AssertionError if a number is off by more than the tolerance, with the worst of them."""
+    """Raise AssertionError, with the worst number, if any is off by more than the tolerance."""
     found, exact = np.asarray(found, np.float64), np.asarray(exact, np.float64)
     if found.shape != exact.shape:
         raise AssertionError(f"{what}: has shape {found.shape}, should have {exact.shape}.")
@@ -382,4 +404,5 @@ def _check_close(what: str, found: Any, exact: Any, tolerance: float) -> None:
     if not (off <= tolerance).all():
         worst = np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off)), off.shape)
         where = f" at {tuple(map(int, worst))}" if worst else ""
-        raise AssertionError(f"{what}{where}: found {found[worst]!r}, exactly {exact[worst]!r}, off by {off[worst]:.3g} with a tolerance of {tolerance:.3g}.")
+        raise AssertionError(f"{what}{where}: found {found[worst]!r}, exactly {exact[worst]!r}, "
+                             f"off by {off[worst]:.3g} with a tolerance of {tolerance:.3g}.")

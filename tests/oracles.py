@@ -1,4 +1,4 @@
-"""The specification on the very numbers of a float network, as Fractions, and what it leaves out."""
+"""The specification on the numbers of a float network, as Fractions, and what it leaves out."""
 
 from fractions import Fraction
 

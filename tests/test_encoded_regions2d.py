@@ -16,9 +16,12 @@ from relu_dynamics import (
 )
 from relu_dynamics.geometry import check_window, polygon_area
 from relu_dynamics.regions2d import encoded_window
+from relu_dynamics.regions2d.layers import enumerate_faces
 from relu_dynamics.regions2d.start import inputs_at, triangles_start
 from relu_dynamics.regions2d.triangulation import halved, lengths, triangulate
-from tests.strategies import exact_nets, gaussian_nets
+from relu_dynamics.regions2d.window import most_regions
+from relu_dynamics.testing import exact_nets, gaussian_nets
+from tests.halving import arrangement, changed, halved_twice
 
 BOX = ((-1.0, 1.0), (-1.0, 1.0))
 UNIT = ((0.0, 1.0), (0.0, 1.0))
@@ -55,17 +58,17 @@ def grid_triangles(window, legs):
 
 @given(st.sampled_from([UNIT, ((0.0, 3.0), (0.0, 1.0)), KITE]), st.integers(0, 2**32 - 1))
 def test_halved_triangles_meet_in_whole_sides_and_fill_the_old_ones(window, seed):
-    """Euler's formula; areas and lengths sum to those of what they are part of; no angle shrinks on and on."""
-    rng, corners = np.random.default_rng(seed), check_window(window)
-    mesh = triangulate(corners, 0.5)
+    """Euler's formula; those asked for are halved; areas sum to those of what they are part of; no angle shrinks on and on."""
+    rng = np.random.default_rng(seed)
+    mesh = triangulate(check_window(window), 0.5)
+    assert (lengths(mesh) <= 0.5 * np.sqrt(2) + 1e-12).all()
     angle = smallest_angle(mesh)
-    for _ in range(3):
-        marked = rng.random(len(mesh.edges)) < 0.2
-        finer, parent, old = halved(mesh, marked)
+    for _ in range(4):
+        which = rng.random(len(mesh.triangles)) < 0.2
+        finer, parent = halved(mesh, which)
         assert len(finer.points) - len(finer.edges) + len(finer.triangles) == 1
         np.testing.assert_allclose(np.bincount(parent, areas(finer)), areas(mesh), rtol=1e-12)
-        np.testing.assert_allclose(np.bincount(old[old >= 0], lengths(finer)[old >= 0]), lengths(mesh), rtol=1e-12)
-        assert not marked[old[np.isin(old, np.flatnonzero(np.bincount(old[old >= 0], minlength=len(marked)) == 1))]].any()
+        assert (np.bincount(parent)[which] > 1).all()
         mesh = finer
     assert smallest_angle(mesh) > 0.49 * angle
 
@@ -159,7 +162,7 @@ def test_t43_walls_along_a_line_of_the_triangulation_are_those_of_the_certified_
 @pytest.mark.parametrize("seed", range(4))
 def test_random_lines_cross_as_many_walls_as_the_certified_enumeration_says(seed):
     net, encoding, window = encoded_net(2, [16, 16], seed), PositionalEncoding(2), ((0.1, 0.6), (0.2, 0.7))
-    found = regions_in_encoded_window(net, encoding, window)
+    found = regions_in_encoded_window(net, encoding, window, resolution=256)
     check = check_on_lines(found, encoding, window, np.random.default_rng(seed), lines=12)
     assert (check.walls == check.exact).mean() > 0.9 and check.same.mean() > 0.7 and check.distance < 1e-3
     assert check.walls.sum() > 20
@@ -218,7 +221,7 @@ def test_the_area_and_the_length_of_a_known_oval():
     errors = []
     for resolution in (64, 128):
         found = regions_in_encoded_window(RING, PositionalEncoding(1), BOX, resolution=resolution)
-        assert len(found) == 2 and len(found.unsettled) == 0
+        assert len(found) == 2
         inner = int(found.pattern[:, 0].argmax())
         errors.append([abs(found.area[inner] - area), abs(found.wall_lengths[0] - length)])
         assert sorted(np.round([polygon_area(loop) for loop in found.loops[0]], 2)) == [-1.25, 1.25, 4.0] or len(found.loops[0]) == 3
@@ -266,24 +269,52 @@ def test_t45_a_region_under_an_encoding_has_at_most_four_neighbours_on_average(s
 # ----------------------------------------------------------------------- settled
 
 
-@pytest.mark.parametrize(("L", "size", "widths"), [(1, 1.0, [24, 24]), (2, 0.5, [24]), (4, 1 / 16, [24, 24, 24]), (6, 1 / 64, [40, 40]),
-                                                   (8, 1 / 256, [32, 32, 32])])
+FAMILIES = [(1, 1.0, [24, 24]), (2, 0.5, [24]), (4, 1 / 16, [24, 24, 24]), (6, 1 / 64, [40, 40]), (8, 1 / 256, [32, 32, 32])]
+
+
+@pytest.mark.parametrize(("L", "size", "widths"), FAMILIES)
 @pytest.mark.parametrize("seed", range(2))
-def test_what_is_settled_has_as_many_regions_at_twice_the_resolution(L, size, widths, seed):
+def test_what_is_settled_has_as_many_regions_at_four_times_the_resolution(L, size, widths, seed):
     """To one in 1000, or one."""
     net, encoding = encoded_net(L, widths, seed), PositionalEncoding(L)
     window = ((0.4, 0.4 + size), (0.3, 0.3 + size))
     found, finer = (regions_in_encoded_window(net, encoding, window, resolution=r) for r in (None, 256))
-    assert abs(len(found) - len(finer)) <= max(1, len(finer) / 1000) and len(found.unsettled) <= 4 * max(0, len(found) / 1000)
+    assert abs(len(found) - len(finer)) <= max(1, len(finer) / 1000) and len(found.unsettled) <= max(0, len(found) / 1000)
+
+
+def test_halving_changes_how_walls_lie_only_in_and_beside_close_calls():
+    """The same walls in the same order, the same crossings and patterns elsewhere, for nearly all that change."""
+    changes = missed = calls = triangles = 0
+    for k, (L, size, widths) in enumerate(FAMILIES * 2):
+        net, encoding = encoded_net(L, widths, 3 + k), PositionalEncoding(L)
+        found = regions_in_encoded_window(net, encoding, ((0.4, 0.4 + size), (0.3, 0.3 + size)), resolution=24)
+        mesh, number = found.triangulation, {tuple(point): v for v, point in enumerate(found.triangulation.points)}
+        corners = [number[tuple(point)] for point in found.unsettled.reshape(-1, 2)]
+        close = np.isin(mesh.triangles, corners).any(axis=1)  # a close call, or beside one
+        moved = moved_triangles(net, encoding, mesh)
+        changes, missed = changes + moved.sum(), missed + (moved & ~close).sum()
+        calls, triangles = calls + len(found.unsettled), triangles + len(close)
+    assert calls < 0.2 * triangles
+    assert changes > 30 and missed <= 0.1 * changes
+
+
+def moved_triangles(net, encoding, mesh):
+    """Where halving all triangles twice changes how the walls lie."""
+    finer, parent, old_edge = halved_twice(mesh)
+    lie = []
+    for triangles in (mesh, finer):
+        start = triangles_start(triangles.points, triangles.triangles, encoding(triangles.points), triangles.sides)
+        lie.append(arrangement(enumerate_faces(net, start, most_regions(2**20)), np.arange(len(triangles.triangles)), len(start.inputs)))
+    return changed(mesh, np.ones(len(mesh.triangles), bool), *lie, parent, old_edge)
 
 
 def test_triangles_that_are_too_large_are_unsettled():
-    """A small oval around 0 holds no corner of triangles with eight legs to a wave, and one of those with sixteen."""
+    """A small oval around 0 holds no corner of triangles with eight legs to a wave, but that is a close call."""
     small, window = one_unit([0, 1, 0, 1], -1.95), ((-0.56, 0.56), (-0.56, 0.56))
-    coarse, fine = (regions_in_encoded_window(small, PositionalEncoding(1), window, resolution=r) for r in (16, None))
-    assert len(coarse) == len(fine) == 2 and len(fine.unsettled) == 0
-    assert 0 < len(coarse.unsettled) < len(coarse.triangulation.triangles) and (np.abs(coarse.unsettled) < 0.3).all()
-    assert repr(coarse) == f"EncodedRegions(2 regions, 1 units, {len(coarse.unsettled)} of 200 triangles unsettled)"
+    coarse, fine = (regions_in_encoded_window(small, PositionalEncoding(1), window, resolution=r) for r in (8, None))
+    assert len(coarse) == 1 and len(fine) == 2 and len(fine.unsettled) == 0
+    assert 0 < len(coarse.unsettled) < len(coarse.triangulation.triangles) and (np.abs(coarse.unsettled) < 0.4).all()
+    assert repr(coarse) == f"EncodedRegions(1 regions, 1 units, {len(coarse.unsettled)} of 50 triangles unsettled)"
 
 
 # ------------------------------------------------------------------ what one can ask

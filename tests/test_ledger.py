@@ -150,7 +150,8 @@ def test_claims_that_there_is_too_little_to_test_are_left_out():
     claims = [Claim(key, "c", "m", [Link("grows", measure(table))]) for key, table, measure in
               [("A", short, rise), ("B", short, steadily), ("C", enough, rise),
                ("D", enough, steadily)]]
-    claims += [ordered("E", "{}", chain("a", []), {"a": enough}), Claim("F", "c", "m", each("x", {}))]
+    claims += [ordered("E", "{}", chain("a", []), {"a": enough}),
+               Claim("F", "c", "m", each("x", {}))]
     assert [(row["key"], row["links"][0]["mean"]) for row in ledger.rows(claims)] == [
         ("C", 2.0), ("D", 2.0)]
 
@@ -178,7 +179,8 @@ def test_adjusted_p_values_are_benjamini_and_hochbergs(p):
 
 
 def test_only_the_papers_tested_claims_are_adjusted_and_head_the_count():
-    claims = [claim(REPRODUCED, "A"), claim(UNDECIDED, "B"), claim(REPRODUCED, "C", kind="question"),
+    claims = [claim(REPRODUCED, "A"), claim(UNDECIDED, "B"),
+              claim(REPRODUCED, "C", kind="question"),
               claim(REPRODUCED, "D", kind="identity"), claim(FAILED, "E", needs="time")]
     settled = ledger.settled(ledger.rows(claims, scale="laptop"))
     p = [row["p"] for row in settled[:2]]
@@ -228,7 +230,8 @@ def test_rank_correlation_is_spearmans_with_infinities_last(pairs):
 
 def test_terminal_lines_are_aligned_one_per_claim():
     rows = [{"verdict": v, "key": k, "claim": c, "measured": "m", "effect": "e"}
-            for v, k, c in [("reproduced", "E1", "short"), ("not reproduced", "E10", "a longer claim")]]
+            for v, k, c in [("reproduced", "E1", "short"),
+                            ("not reproduced", "E10", "a longer claim")]]
     first, second = ledger.lines(rows)
     assert first.index("short") == second.index("a longer")
     assert first.rindex("m") == second.rindex("m")

@@ -122,6 +122,7 @@ def test_walls_of_the_hat():
     assert spec.squared_distance_to_wall(net, rational([0.25])) == Fraction(1, 16)
     motion = rational([0, 1.5, 0, 1, 0, 0, 0])
     assert spec.wall_velocity(net, one, 1, motion, one) == Fraction(-5, 2)
+    assert spec.wall_velocity(net, one, 1, motion, 2 * one) == Fraction(-5, 4)
     assert equal(spec.jump(net, one, 1), [[0, -2, 0, -2, 0, 0, 0]])
 
 

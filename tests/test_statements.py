@@ -28,12 +28,12 @@ def test_statements_are_numbered_without_a_gap():
 
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_what_a_statement_names_exists(name):
-    """Its last line: functions of the package, and the test that says most about it; or the command that measures it."""
-    last = re.sub(r"\$`.*?`\$", "", STATEMENTS[name], flags=re.S).strip().splitlines()[-1]
-    functions, _, tests = last.partition("·")
+    """Its last line: functions of the package, then tests that say most about it; or the command that measures it."""
+    text, _, tests = re.sub(r"\$`.*?`\$", "", STATEMENTS[name], flags=re.S).strip().partition(" · ")
+    functions = text.splitlines()[-1]
     assert functions.startswith("`python -m") or all(hasattr(rd, found) for found in re.findall(r"`(\w+)", functions))
     named = re.findall(r"`(test_\w+\.py::\w+)`", tests)
     assert named or functions.startswith("`python -m")
     for test in named:
         assert test in TESTS, f"{name}: there is no {test}"
-        assert re.search(rf"\b{name}\b", TESTS[test]), f"{test} does not name {name}"
+        assert re.search(rf"(\b|_){name}(\b|_)", f"{test} {TESTS[test]}", flags=re.I), f"{test} does not name {name}"

@@ -2,18 +2,20 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
 
 from relu_dynamics.flow.kinks import first_states, freeze, make_task
 from relu_dynamics.flow.trajectories import (
-    _first_zero, _length_left, balances, first_layer_flow, integrate, output_layer_flow,
+    _first_zero, _length_left, balances, first_layer_flow, integrate, layer_flow, output_layer_flow,
 )
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
 from relu_dynamics.testing import exact_nets, with_rows
 
 RNG = np.random.default_rng
 SEEDS = range(5)
+SOME = settings(max_examples=max(2, settings().max_examples // 10))  # paths take some tenths of a second
 OFF, ON, REST = 0, 1, 2
 
 
@@ -34,17 +36,27 @@ def gradient(net, x, y):
 
 def euler(net, x, y, end, steps, layers=None):
     """Explicit Euler, and the (time, example, unit, on) of every change of the pattern on the way."""
-    flips, eta = [], end / steps
-    mask = [layers is None or k + 1 in layers for k in range(len(net.weights))]
-    before = np.concatenate(forward(net, x).pattern, axis=1)
-    for step in range(1, steps + 1):
-        g = gradient(net, x, y)
-        net = MLP(*(tuple(p - eta * d if trains else p for p, d, trains in zip(parts, by, mask, strict=True))
-                    for parts, by in zip(net, g, strict=True)))
-        after = np.concatenate(forward(net, x).pattern, axis=1)
-        flips += [(step * eta, i, u, bool(after[i, u])) for i, u in np.argwhere(before != after)]
-        before = after
-    return net, flips
+    weights, biases = ([part.astype(np.float64) for part in parts] for parts in net)
+    L, eta, flips, before = len(weights), end / steps, [], None
+    for step in range(steps + 1):
+        h, q = [x], []
+        for W, b in zip(weights[:-1], biases[:-1], strict=True):
+            z = h[-1] @ W.T + b
+            q.append(z > 0)
+            h.append(np.maximum(z, 0))
+        pattern = np.hstack(q)
+        if step > 0 and (pattern != before).any():
+            flips += [(step * eta, i, u, bool(pattern[i, u])) for i, u in np.argwhere(pattern != before)]
+        before = pattern
+        if step == steps:
+            return MLP(tuple(weights), tuple(biases)), flips
+        d = 2 / y.size * (h[-1] @ weights[-1].T + biases[-1] - y)
+        for k in reversed(range(L)):
+            below = (d @ weights[k]) * q[k - 1] if k > 0 else None
+            if layers is None or k + 1 in layers:
+                weights[k] = weights[k] - eta * d.T @ h[k]
+                biases[k] = biases[k] - eta * d.sum(axis=0)
+            d = below
 
 
 def distance(a, b):
@@ -113,6 +125,177 @@ def test_the_exact_cases_are_put_to_the_test_by_flips_and_rests():
     assert set(np.concatenate(kinds).tolist()) == {OFF, ON, REST}
 
 
+# -------------------------------------------------------------- T42: one layer, gates given
+
+
+@given(with_rows(exact_nets(), rows=st.sampled_from([1, 2, 5]), columns=1), st.data())
+@SOME
+def test_one_layer_with_given_gates_follows_its_differential_equation(drawn, data):
+    """T42, any layer and any gates, at times at which relu would long have switched: against an ODE solver."""
+    net, x, y = drawn
+    layer = data.draw(st.integers(1, len(net.weights)))
+    q = RNG(data.draw(st.integers(0, 99))).random((len(x), sum(len(b) for b in net.biases[:-1]))) < 0.6
+    at = sum(W.size + b.size for W, b in zip(net.weights[: layer - 1], net.biases[: layer - 1], strict=True))
+    mine = slice(at, at + net.weights[layer - 1].size + net.biases[layer - 1].size)
+    start = flatten(net)
+
+    def velocity(_, part):
+        theta = start.copy()
+        theta[mine] = part
+        moved = unflatten(theta, net)
+        trace = forward(moved, x, q)
+        g = backward(moved, trace, 2 / y.size * (trace.preacts[-1] - y))
+        return -flatten(MLP(g.weights, g.biases))[mine]
+
+    rate = max(1e-3, np.abs(velocity(0, start[mine])).max())
+    times = np.array([0.3, 3.0]) / rate
+    flow = layer_flow(net, x, y, times, layer, q)
+    solved = solve_ivp(velocity, (0, times[-1]), start[mine], t_eval=times, rtol=1e-9, atol=1e-10, method="LSODA").y.T
+    for moved, f, part in zip(flow.networks, flow.outputs, solved, strict=True):
+        theta = flatten(moved)
+        scale = 1 + np.abs(theta).max()
+        assert np.allclose(theta[mine], part, rtol=0, atol=1e-6 * scale)
+        assert np.array_equal(np.delete(theta, np.r_[mine]), np.delete(start, np.r_[mine]))
+        assert np.allclose(predict(moved, x, q), f, rtol=0, atol=1e-10 * scale * (1 + np.abs(f).max()))
+
+
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_until_the_first_flip_the_gates_might_as_well_be_given(layer):
+    """T42 and the real flow, with the network's own gates given, kept, or recorded in a Trace."""
+    net, x, y = problem(3, (2, 6, 5, 2))
+    first = np.append(integrate(net, x, y, [1.0], layers=[layer]).flips.time, 1.0).min()
+    times = [0.0, first / 2, first]
+    path, q = integrate(net, x, y, times, layers=[layer]), np.hstack(forward(net, x).pattern)
+    for flow in (layer_flow(net, x, y, times, layer, q), layer_flow(net, x, y, times, layer),
+                 layer_flow(net, forward(net, x, q), y, times, layer)):
+        assert all(distance(a, b) < 1e-9 for a, b in zip(flow.networks, path.networks, strict=True))
+
+
+# -------------------------------------------------------------- late times
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_at_late_times_one_layer_has_come_to_the_nearest_least_squares_solution(seed, layer):
+    """T42: what the kernel cannot reach stays, for ever.  All units on and one input: each rank is 2, of 6 examples."""
+    net, x, y = problem(seed, (1, 5, 2))
+    net = MLP(net.weights, (np.abs(net.biases[0]) + 3, net.biases[1]))
+    trace = forward(net, x)
+    J = np.concatenate([backward(net, trace, np.eye(1, y.size, k).reshape(y.shape)).weights[layer - 1].reshape(1, -1) for k in range(y.size)])
+    j = np.concatenate([backward(net, trace, np.eye(1, y.size, k).reshape(y.shape)).biases[layer - 1][None] for k in range(y.size)])
+    change = np.linalg.lstsq(np.hstack([J, j]), (y - trace.preacts[-1]).ravel(), rcond=1e-12)[0]
+    times = [1e9, 1e12, 1e15, 1e22]
+    flows = [layer_flow(net, x, y, times, layer)] + ([output_layer_flow(net, x, y, times)] if layer == 2 else [])
+    for moved in sum((flow.networks for flow in flows), []):
+        weights, biases = moved.weights[layer - 1] - net.weights[layer - 1], moved.biases[layer - 1] - net.biases[layer - 1]
+        assert np.allclose(np.append(weights, biases), change, rtol=0, atol=1e-9 * (1 + np.abs(change).max()))
+
+
+@pytest.mark.parametrize("widths", [(1, 5, 2), (2, 6, 1)])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_first_layer_comes_to_rest_and_stays(seed, widths):
+    """T22 where the kernel is rank deficient and rates span many powers of ten: no flip after 10^12, no drift until 10^22."""
+    net, x, y = problem(seed, widths)
+    path = first_layer_flow(net, x, y, [1e12, 1e15, 1e18, 1e22])
+    scale = np.abs(flatten(path.networks[0])).max()
+    assert all(distance(moved, path.networks[0]) < 1e-10 * scale for moved in path.networks)
+    assert path.flips.time.max() < 1e12
+
+
+def test_late_times_take_no_more_steps_than_early_ones():
+    """T24, T25 to t = 10^6, which an explicit integrator reaches in minutes."""
+    net, x, y = problem(3, (1, 4, 1))
+    path = integrate(net, x, y, [10.0, 1e6])
+    assert np.allclose(balances(path.networks[1]), balances(net), rtol=0, atol=1e-7)
+    assert loss(path.networks[1], x, y) <= loss(path.networks[0], x, y)
+    assert np.abs(flatten(integrate(path.networks[1], x, y, [1.0]).networks[0]) - flatten(path.networks[1])).max() < 1e-5
+
+
+# ------------------------------------------------- what comes to 0 together
+
+
+def with_a_dying_unit(seed, widths=(1, 6, 1), n=6):
+    """In about one of these in five a unit slides along a kink to where all its weights are 0."""
+    rng = RNG([55, seed])
+    net = init(list(widths), rng, "he")
+    net = MLP(net.weights, tuple(0.3 * rng.normal(size=len(b)) for b in net.biases))
+    return net, rng.normal(size=(n, widths[0])), 3 * rng.normal(size=(n, widths[-1]))
+
+
+def dead(net):
+    return [u for u, (w, b) in enumerate(zip(net.weights[0], net.biases[0], strict=True)) if not w.any() and b == 0]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 2))
+@SOME
+def test_the_first_layer_ends_in_one_place_whatever_times_are_asked_for_and_however_solved(seed, inputs):
+    """T22, T23, units that come to rest with all their weights at 0 included."""
+    net, x, y = with_a_dying_unit(seed, (inputs, 4, 1))
+    paths = [first_layer_flow(net, x, y, times) for times in ([10.0], [1.0, 10.0], np.linspace(0, 10, 37))]
+    for other in (*paths[1:], integrate(net, x, y, [10.0], layers=[1])):
+        assert distance(other.networks[-1], paths[0].networks[-1]) < 1e-7
+        assert other.flips.unit.tolist() == paths[0].flips.unit.tolist()
+        assert other.flips.state.tolist() == paths[0].flips.state.tolist()
+        assert dead(other.networks[-1]) == dead(paths[0].networks[-1])
+
+
+@pytest.mark.parametrize("seed", [27, 84, 111, 116])
+def test_a_unit_whose_weights_have_come_to_0_is_dead_as_for_small_steps(seed):
+    """T23, T26: in these the loss rises in every direction that the dead unit could take, so the flow is unique, and Euler follows."""
+    net, x, y = with_a_dying_unit(seed)
+    path = first_layer_flow(net, x, y, [5.0])
+    moved, units = path.networks[0], dead(path.networks[0])
+    assert units
+    for u in units:
+        time = path.flips.time[path.flips.unit == u][-1]
+        now = first_layer_flow(net, x, y, [time]).networks[0]
+        force = (predict(now, x) - y)[:, 0] * now.weights[1][0, u]
+        directions = np.vstack([np.hstack([np.ones_like(x), -x]), np.hstack([-np.ones_like(x), x])])  # g is linear between these
+        assert (np.maximum(directions @ np.hstack([x, np.ones_like(x)]).T, 0) @ force >= 0).all()
+    assert abs(loss(euler(net, x, y, 5.0, 10_000, layers=[1])[0], x, y) - loss(moved, x, y)) < 2e-3
+
+
+@given(st.integers(0, 2**32 - 1))
+@SOME
+def test_the_times_asked_for_have_no_influence_on_the_path(seed):
+    """Not by a bit, as long as the last is the same; deep, all layers."""
+    net, x, y = with_a_dying_unit(seed, (1, 4, 3, 1))
+    path, finer = integrate(net, x, y, [0.4, 1.0]), integrate(net, x, y, [0.0, 0.2, 0.4, 0.9, 1.0])
+    assert all(np.array_equal(a, b) for a, b in zip(path.flips, finer.flips, strict=True))
+    assert distance(path.networks[0], finer.networks[2]) == distance(path.networks[1], finer.networks[4]) == 0
+
+
+@given(st.integers(0, 2**32 - 1))
+@example(131)
+@SOME
+def test_nothing_rests_on_a_concave_kink(seed):
+    """T23: where dL/dh < 0 both sides drive the entry away; here for the last hidden layer, where dL/dh needs no gate."""
+    net, x, y = with_a_dying_unit(seed, (1, 4, 3, 1))
+    path = integrate(net, x, y, np.linspace(0.25, 1.5, 6))
+    state = {}
+    flips = list(zip(*path.flips, strict=True))
+    for time, now in zip(path.times, path.networks, strict=True):
+        while flips and flips[0][0] <= time:
+            _, i, u, state[i, u] = flips.pop(0)
+        force = 2 / y.size * (predict(now, x) - y) @ now.weights[2]
+        alike = (forward(now, x).inputs[1] < 1e-8).all(axis=1)  # no unit before is on: they flip as one
+        force[alike] = force[alike].sum(axis=0)
+        assert all(force[i, u - 4] >= -1e-7 for (i, u), value in state.items() if u >= 4 and value == REST)
+
+
+@pytest.mark.parametrize("targets", [(1.0, -3.0), (-3.0, 1.0), (0.5, -2.0)])
+def test_examples_that_see_the_same_flip_as_one(targets):
+    """T23: the first layer is off at two examples, so the second sees the same at both; one pulls its unit up, the other down harder.
+    They cross to off together at once, and nothing rests; Euler agrees."""
+    net = MLP((np.array([[1.0]]), np.array([[1.0]]), np.array([[1.0]])), (np.zeros(1), np.array([0.5]), np.zeros(1)))
+    x, y = np.array([[-1.0], [-2.0], [1.0]]), np.array([*targets, 1.0])[:, None]
+    path = integrate(net, x, y, [3.0])
+    own = np.isin(path.flips.example, [0, 1]) & (path.flips.unit == 1)
+    assert path.flips.example[own].tolist() == [0, 1] and len(set(path.flips.time[own])) == 1
+    assert len(set(path.flips.state[own].tolist())) == 1
+    assert distance(euler(net, x, y, 3.0, 4000)[0], path.networks[0]) < 5e-3
+
+
 # ----------------------------------------------------------------- T23, T25: events
 
 
@@ -163,15 +346,15 @@ def test_a_fine_euler_path_flips_the_same_units_at_the_same_times():
         path = integrate(net, x, y, [2.0])
         if (path.flips.state == REST).any() or len(path.flips.time) == 0:
             continue
-        moved, flips = euler(net, x, y, 2.0, 10_000)
-        assert distance(moved, path.networks[0]) < 1e-3
+        moved, flips = euler(net, x, y, 2.0, 2000)
+        assert distance(moved, path.networks[0]) < 5e-3
         assert sorted((i, u, on) for _, i, u, on in flips) == sorted(
             (i, u, s == ON) for i, u, s in zip(path.flips.example, path.flips.unit, path.flips.state, strict=True))
         assert np.allclose([t for t, *_ in flips], path.flips.time, atol=5e-3)
         compared += 1
-        if compared == 3:
+        if compared == 2:
             break
-    assert compared == 3
+    assert compared == 2
 
 
 def test_an_entry_rests_where_each_side_drives_it_to_the_other():

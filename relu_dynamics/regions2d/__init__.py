@@ -16,7 +16,7 @@ per activation pattern.  In reading order:
     start           where an enumeration begins: one face, or triangles with inputs at corners
     triangulation   triangles, halved without hanging vertices
     encoded         the answer under an encoding: EncodedRegions
-    settle          where halving the triangles changes how the walls lie
+    margins         where walls are too close for the triangles, and these must be halved
     encoded_window  regions_in_encoded_window, regions_on_triangles
     neighbours, location, drawing, lines    what can be asked of either answer
 

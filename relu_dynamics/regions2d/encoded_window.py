@@ -1,7 +1,7 @@
 """The regions of a network behind an encoding: of a window of the plane, or of given triangles.
 
-The encoding is interpolated on triangles, where the regions are found exactly (T43).  Triangles are
-halved until that changes nothing, or next to nothing, in how the walls lie.
+The encoding is interpolated on triangles, where the regions are found exactly (T43), and triangles
+are halved where the difference may matter.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from relu_dynamics.geometry import check_window
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.encoded import EncodedRegions, assemble_encoded, joined
 from relu_dynamics.regions2d.found import Found, Limit
-from relu_dynamics.regions2d.settle import Arrangement, arrangement, changed
-from relu_dynamics.regions2d.start import triangles_start
+from relu_dynamics.regions2d.margins import close_calls
+from relu_dynamics.regions2d.start import Start, triangles_start
 from relu_dynamics.regions2d.triangulation import (
-    Triangulation, check_triangles, halved, triangulate,
+    Triangulation, check_triangles, halved, triangulate, window_sides,
 )
 from relu_dynamics.regions2d.window import all_faces, copied
 
 FIRST = 64.0     # legs of the first triangles that go into the shortest wave
-HALVINGS = 6     # at most
-SETTLED = 1e-3   # the share of regions that may still change
+HALVINGS = 8     # so often are triangles cut in four, at most
+SETTLED = 1e-3   # unsettled triangles for every region, at most
 PIECES = 6       # faces for every region and every triangle, at most
 MAX_REGIONS = 2**18
 MAX_TRIANGLES = 2**19
@@ -36,18 +36,20 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
                               max_regions: int = MAX_REGIONS) -> EncodedRegions:
     """The regions of x -> net(encoding(x)) in a window of unit coordinates, a box or a polygon.
 
-    The first triangles have 64 legs to the encoding's shortest wave.  They are halved once and then
-    where halving has changed how the walls lie, until at most one triangle for 1000 regions is
-    concerned; those that still changed are unsettled.  With a resolution, all triangles have that
-    many legs to the shortest wave, and unsettled are those that differ from triangles twice as
-    large.  An affine encoding needs no small triangles and is exact.
+    The encoding is interpolated on triangles, 64 legs of which go into its shortest wave.  Where
+    two walls come so close to each other that this may hide or invent a region, to first order,
+    triangles are cut in four, until at most one triangle for 1000 regions is concerned; those are
+    unsettled.  With a resolution, all triangles have that many legs to the shortest wave, and all
+    that are concerned are unsettled.  An affine encoding needs no small triangles and is exact.
 
     ValueError if the encoding does not fit the net or the plane, the window takes too many
     triangles or more than max_regions regions, or float64 cannot tell how the walls lie.
 
-    >>> ring = MLP((np.array([[0.0, 1, 0, 1]]), np.ones((1, 1))), (np.array([-1.0]), np.zeros(1)))
-    >>> regions_in_encoded_window(ring, PositionalEncoding(1), ((-1, 1), (-1, 1)))  # cos + cos > 1
-    EncodedRegions(2 regions, 1 units, 0 of 32768 triangles unsettled)
+    >>> import relu_dynamics as rd
+    >>> ring = rd.MLP(([[0, 1, 0, 1]], [[1]]), ([-1], [0]))  # cos(pi x_1) + cos(pi x_2) > 1
+    >>> box = ((-1, 1), (-1, 1))
+    >>> rd.regions_in_encoded_window(ring, rd.PositionalEncoding(1), box, resolution=16)
+    EncodedRegions(2 regions, 1 units, 0 of 512 triangles unsettled)
     """
     net, corners = copied(net), check_window(window)
     check_kind("encoding", encoding, Coordinates, Sinusoids)
@@ -56,21 +58,23 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
         raise ValueError(f"encoding makes {encoding.columns(2)} columns of two coordinates, but "
                          f"the net has {net.weights[0].shape[1]} inputs.")
     wave = _shortest_wave(encoding)
-    legs = FIRST if resolution is None else float(as_real("resolution", resolution, ())) / 2
-    if not legs >= 0.5:
+    legs = FIRST if resolution is None else float(as_real("resolution", resolution, ()))
+    if not legs >= 1:
         raise ValueError("resolution must be at least 1: how many legs of a triangle go into the "
                          f"shortest wave. Got {resolution!r}.")
     if not np.isfinite(wave):
         mesh = triangulate(corners, np.inf)
-        return _answer(net, encoding, mesh, np.inf, NONE, most)
+        every = np.ones(len(mesh.triangles), np.bool_)
+        return _answer(net, mesh, _interpolated(net, encoding, mesh, every, most)[0], np.inf, NONE,
+                       most)
     count = 2 * float(np.prod(np.ptp(corners, axis=0))) * (legs / wave) ** 2
     if count > MAX_TRIANGLES:
         raise ValueError(f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} "
                          f"legs to the shortest wave, {wave:g}. Got {count:.2g}: take a smaller "
                          "window, or a lower resolution.")
-    mesh, unsettled = _settled(net, encoding, triangulate(corners, wave / legs),
-                               HALVINGS if resolution is None else 1, most)
-    return _answer(net, encoding, mesh, 2 * legs, unsettled, most)
+    mesh, close, found = _settled(net, encoding, triangulate(corners, wave / legs),
+                                  HALVINGS if resolution is None else 0, most)
+    return _answer(net, mesh, found, legs, mesh.points[mesh.triangles[close]], most)
 
 
 def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inputs: ArrayLike, *,
@@ -81,17 +85,20 @@ def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inpu
     Triangles must meet in whole sides or in corners, and need not be connected.  ValueError if one
     has no area, or more than two meet at a side or on one side of it.
 
+    >>> import relu_dynamics as rd
     >>> corners, halves = [(0, 0), (1, 0), (1, 1), (0, 1)], [(0, 1, 2), (0, 2, 3)]
-    >>> step = MLP((np.ones((1, 1)), np.ones((1, 1))), (np.array([-0.5]), np.zeros(1)))
-    >>> regions_on_triangles(step, corners, halves, [[0], [1], [1], [1]]).area.tolist()
-    [0.75, 0.25]
+    >>> step = rd.MLP(([[1]], [[1]]), ([-0.5], [0]))  # max(h - 1/2, 0) of one feature h
+    >>> rd.regions_on_triangles(step, corners, halves, [[0], [1], [1], [1]]).area.tolist()
+    [0.25, 0.75]
     """
     net, most = copied(net), check_count("max_regions", max_regions, 1)
     mesh = check_triangles(points, triangles)
     values = as_real("inputs", inputs, (len(mesh.points), net.weights[0].shape[1]),
                      "one row per point, one column per input of the net").astype(np.float64)
-    found = all_faces(net, triangles_start(*mesh[:2], values, mesh.sides), _limit(most, mesh))
-    return _checked(assemble_encoded(net, mesh, found, np.inf, NONE), most)
+    used, corners = np.unique(mesh.triangles, return_inverse=True)
+    start = triangles_start(mesh.points[used], corners.reshape(-1, 3), values[used], mesh.sides)
+    found = all_faces(net, start, _limit(most, mesh))
+    return _answer(net, mesh, found, np.inf, NONE, most)
 
 
 def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
@@ -103,31 +110,44 @@ def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
 
 
 def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, halvings: int,
-             most: int) -> tuple[Triangulation, Array]:
-    """mesh with triangles halved as said above, and those that the last halving has changed."""
-    active = np.ones(len(mesh.triangles), np.bool_)
-    found, old = _interpolated(net, encoding, mesh, active, most)
+             most: int) -> tuple[Triangulation, Bits, Found]:
+    """mesh with close calls cut in four at most so often, those that remain, and what is found."""
+    close = np.ones(len(mesh.triangles), np.bool_)
+    found, start = _interpolated(net, encoding, mesh, close, most)
     few = SETTLED * (1 + joined(found, [len(b) for b in net.biases[:-1]])[0].max())
-    for _ in range(halvings):
-        marked = np.zeros(len(mesh.edges), np.bool_)
-        marked[mesh.sides[active]] = True
-        finer, parent, old_edge = halved(mesh, marked)
-        _, new = _interpolated(net, encoding, finer, active[parent], most)
-        differs = changed(mesh, active, old, new, parent, old_edge)
-        mesh, old, active = finer, new, differs[parent]
-        if np.count_nonzero(differs) <= few:
-            break
-    return mesh, mesh.points[mesh.triangles[active]]
+    close = _close(net, encoding, mesh, close, start, found)
+    if not halvings or np.count_nonzero(close) <= few:
+        return mesh, close, found
+    while halvings and np.count_nonzero(close) > few:
+        for _ in range(2):  # twice, so that they keep their shape
+            mesh, parent = halved(mesh, close)
+            close = close[parent]
+        found, start = _interpolated(net, encoding, mesh, close, most)
+        close = _close(net, encoding, mesh, close, start, found)
+        halvings -= 1
+    every = np.ones(len(mesh.triangles), np.bool_)
+    return mesh, close, _interpolated(net, encoding, mesh, every, most)[0]
+
+
+def _close(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, which: Bits,
+           start: Start, found: Found) -> Bits:
+    """Which of all triangles are close calls, as far as they are among those looked at."""
+    edge, number = np.unique(mesh.sides[which], return_inverse=True)
+    ends = mesh.points[mesh.edges[edge]]
+    errors = encoding(ends.mean(axis=1)) - (encoding(ends[:, 0]) + encoding(ends[:, 1])) / 2
+    close = which.copy()
+    close[which] = close_calls(net, start, found, errors[number.reshape(-1, 3)],
+                               window_sides(mesh))
+    return close
 
 
 def _interpolated(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, which: Bits,
-                  most: int) -> tuple[Found, Arrangement]:
-    """What is found in some triangles of mesh, and how the walls lie there."""
-    some = np.flatnonzero(which)
-    start = triangles_start(mesh.points, mesh.triangles[some], encoding(mesh.points),
-                            mesh.sides[some])
-    found = all_faces(net, start, _limit(most, mesh))
-    return found, arrangement(found, some, len(start.inputs))
+                  most: int) -> tuple[Found, Start]:
+    """What is found in some triangles of mesh, and where that started."""
+    used, corners = np.unique(mesh.triangles[which], return_inverse=True)
+    points = mesh.points[used]
+    start = triangles_start(points, corners.reshape(-1, 3), encoding(points), mesh.sides[which])
+    return all_faces(net, start, _limit(most, mesh)), start
 
 
 def _limit(most: int, mesh: Triangulation) -> Limit:
@@ -137,13 +157,9 @@ def _limit(most: int, mesh: Triangulation) -> Limit:
                  "or take a smaller window.")
 
 
-def _answer(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, resolution: float,
-            unsettled: Array, most: int) -> EncodedRegions:
-    found, _ = _interpolated(net, encoding, mesh, np.ones(len(mesh.triangles), np.bool_), most)
-    return _checked(assemble_encoded(net, mesh, found, resolution, unsettled), most)
-
-
-def _checked(regions: EncodedRegions, most: int) -> EncodedRegions:
+def _answer(net: MLP, mesh: Triangulation, found: Found, resolution: float, unsettled: Array,
+            most: int) -> EncodedRegions:
+    regions = assemble_encoded(net, mesh, found, resolution, unsettled)
     if len(regions) > most:
         raise ValueError(f"There are {len(regions)} regions in the window, more than max_regions = "
                          f"{most}. Raise it, or take a smaller window.")

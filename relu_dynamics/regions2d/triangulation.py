@@ -41,8 +41,8 @@ def triangulate(corners: Array, leg: float) -> Triangulation:
     k = len(corners)
     fan = np.stack([np.arange(k), np.roll(np.arange(k), -1), np.full(k, k)], axis=1)
     mesh = triangulation(np.vstack([corners, corners.mean(axis=0)]), fan)
-    while (long := lengths(mesh) > np.sqrt(2) * leg).any():
-        mesh, _, _ = halved(mesh, long)
+    while (long := lengths(mesh)[mesh.sides].max(axis=1) > np.sqrt(2) * leg).any():
+        mesh, _ = halved(mesh, long)
     return mesh
 
 
@@ -62,13 +62,17 @@ def lengths(mesh: Triangulation) -> Array:
     return np.asarray(np.hypot(*(v - u).T))
 
 
-def halved(mesh: Triangulation, marked: Bits) -> tuple[Triangulation, Indices, Indices]:
-    """mesh with the marked edges (e,) halved, and others as far as triangles must meet in sides.
+def window_sides(mesh: Triangulation) -> Indices:
+    """The edges with a triangle on one side only."""
+    return np.flatnonzero(np.bincount(mesh.sides.ravel(), minlength=len(mesh.edges)) == 1)
 
-    A triangle is cut from the middle of its longest side to the opposite corner, and each part
-    once more if its other old side is halved too (Rivara 1984): no angle becomes less than half
-    the smallest one at the start.  Also of every new triangle the one it was part of, and of every
-    new edge the one it is part of, -1 inside a triangle.
+
+def halved(mesh: Triangulation, which: Bits) -> tuple[Triangulation, Indices]:
+    """mesh with the triangles which (t,) halved; and of every new triangle, its old one.
+
+    A triangle is cut from the middle of its longest side to the opposite corner.  Others are cut as
+    far as triangles must meet in whole sides, and once more if one of their shorter sides is halved
+    (Rivara 1984): no angle becomes less than half the smallest one at the start.
     """
     length = lengths(mesh)
     rank = np.empty(len(length), np.intp)
@@ -76,7 +80,8 @@ def halved(mesh: Triangulation, marked: Bits) -> tuple[Triangulation, Indices, I
     turn = (rank[mesh.sides].argmax(axis=1)[:, None] + np.arange(3)) % 3  # the longest side first
     triangles = np.take_along_axis(mesh.triangles, turn, axis=1)
     sides = np.take_along_axis(mesh.sides, turn, axis=1)
-    marked = marked.copy()
+    marked = np.zeros(len(length), np.bool_)
+    marked[sides[which, 0]] = True
     while (more := marked[sides].any(axis=1) & ~marked[sides[:, 0]]).any():
         marked[sides[more, 0]] = True
 
@@ -90,23 +95,8 @@ def halved(mesh: Triangulation, marked: Bits) -> tuple[Triangulation, Indices, I
         (~cut, (a, b, c)), (cut & ~left, (c, a, m)), (cut & ~right, (b, c, m)),
         (left, (m, c, mb)), (left, (m, mb, a)), (right, (m, b, ma)), (right, (m, ma, c))]
     parent = np.concatenate([np.flatnonzero(which) for which, _ in parts])
-    new = triangulation(points, np.concatenate(
-        [np.stack(corners, axis=1)[which] for which, corners in parts]))
-    return new, parent, _old_edges(mesh, new, marked)
-
-
-def _old_edges(mesh: Triangulation, new: Triangulation, marked: Bits) -> Indices:
-    """The edge of mesh that every edge of new is part of; -1 if none."""
-    n, old = len(mesh.points), np.full(len(new.edges), -1)
-    low, high = new.edges.T
-    half = np.flatnonzero(high >= n)  # from an old vertex, or the middle of one edge, to another's
-    edge = np.flatnonzero(marked)[high[half] - n]
-    part = (mesh.edges[edge] == low[half, None]).any(axis=1)
-    old[half[part]] = edge[part]
-    whole = np.flatnonzero(high < n)
-    key = mesh.edges[:, 0] * n + mesh.edges[:, 1]  # increasing
-    old[whole] = np.searchsorted(key, low[whole] * n + high[whole])
-    return old
+    new = [np.stack(corners, axis=1)[which] for which, corners in parts]
+    return triangulation(points, np.concatenate(new)), parent
 
 
 def check_triangles(points: ArrayLike, triangles: ArrayLike) -> Triangulation:

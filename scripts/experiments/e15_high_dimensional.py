@@ -77,7 +77,7 @@ def measure(settings, folder):
         return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
                 for pairs in kinds_of_pairs(trained)]
 
-    table = over_checkpoints(wanted(settings), folder, distances)
+    table = over_checkpoints(wanted(settings), folder, distances, axes=("data",))
     cosine, counts = [], np.zeros((1 + len(DATA), len(KINDS), len(EDGES) - 1))
     for d, name in enumerate(DATA):
         trained = [read(wanted(settings)[name, seed], folder) for seed in settings.seeds]

@@ -49,8 +49,8 @@ def measure(settings, folder):
         return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
                 for pairs in image_pairs(trained)]
 
-    table = over_checkpoints(wanted(settings), folder, distances)
-    return {"sizes": table.pop("images"), **table, "image": next(iter(images(settings))),
+    table = over_checkpoints(wanted(settings), folder, distances, axes=("sizes", "inputs"))
+    return {**table, "image": next(iter(images(settings))),
             "units": np.array([sum(hidden) for hidden in SIZES[settings.scale]])}
 
 

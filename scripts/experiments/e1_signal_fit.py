@@ -13,7 +13,7 @@ import numpy as np
 from relu_dynamics import predict
 from scripts.lab import chain, last_tenth, named, ordered, read, signal_inputs, signal_runs, style
 
-TITLE = "Fourteen tones from coordinates and from encodings"
+TITLE = "A signal from coordinates and from encodings"
 SOURCE = "the paper's 1d_signal_vis.py"
 PAPER_EPOCHS = 500
 SHOWS = ("Each panel holds the target in grey and the fit from one input, first seed, with its "

@@ -16,8 +16,7 @@ import numpy as np
 from relu_dynamics import MLP, confusion_of_pairs, grid, init, pattern
 from scripts.lab import (
     Claim, Link, each, encoding, image_inputs, image_setup, means, named, natural_runs,
-    rank_correlation,
-    read, style,
+    rank_correlation, read, style,
 )
 
 TITLE = "Hamming distance and kernel cosine"

@@ -93,6 +93,8 @@ def claims(data):
     foretold |= {name: np.array([-rank_correlation(rate, half)
                                  for rate, half in zip(start[i], data["half"][i], strict=True)])
                  for i, name in enumerate(names) if name in many[-2:]}
+    number = -np.broadcast_to(tones, data["half"][:, 0].shape)
+    alone = np.array([-rank_correlation(number, half) for half in data["half"].swapaxes(0, 1)])
     images = data["image_inputs"].tolist()
     bands = named(images, 10 ** np.log10(data["band_rate"][:, :, 0, 1:, 0]).mean(axis=2))
     return [
@@ -107,6 +109,9 @@ def claims(data):
               "over all tones and inputs, and over the tones of each of the two highest "
               "encodings, below zero", means(foretold),
               each("-rank correlation", foretold)),
+        ordered("T16f", "and better than the tone's number alone (-rank correlation over all tones "
+                        "and inputs): {}",
+                "rate > number", {"rate": foretold["all inputs"], "number": alone}),
         ordered("T16d", "before training, frequencies are coupled more for coordinates "
                         "(|coupling| over intrinsic rate): {}",
                 chain(few[:1], many[-1:]), named(names, coupled), log=True),

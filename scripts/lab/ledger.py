@@ -309,8 +309,8 @@ def settled(ledger: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     for row in ledger:
         family = [other["verdict"] for other in ledger if _natural(other)
                   and _family(other) == _family(row)]
-        natural = _natural(row) and row["verdict"] != UNTESTED
-        on = f"on {family.count(REPRODUCED)} of {len(family)} images" if natural else ""
+        several = len(family) > 1 and _natural(row) and row["verdict"] != UNTESTED
+        on = f"on {family.count(REPRODUCED)} of {len(family)} images" if several else ""
         result.append({**row, "adjusted": p.get(row["key"]), "on": on})
     return result
 

@@ -176,22 +176,21 @@ def natural_runs(settings: Settings,
 
 
 def over_checkpoints(
-    runs: dict, folder: Path, quantity: Callable[[Trained, MLP], ArrayLike],
+    runs: dict[tuple, Run], folder: Path, quantity: Callable[[Trained, MLP], ArrayLike],
+    axes: Sequence[str] = ("images", "inputs"),
 ) -> dict[str, np.ndarray]:
-    """quantity(trained, net) for all runs and their checkpoints, under "values": (inputs,
-    checkpoints, seeds, ...), or (images, inputs, checkpoints, seeds, ...); with the names of these
-    axes.
+    """quantity(trained, net) of all runs at their checkpoints, under "values": (..., inputs,
+    checkpoints, seeds, ...); "epochs", the checkpoints; and what lies along each of the axes.
 
-    runs are keyed (input, seed) or (image, input, seed).
+    runs are keyed (..., input, seed), the last of axes being that of the inputs.
     """
-    table = {}
-    for key, run in runs.items():
+    table = []
+    for run in runs.values():
         trained = read(run, folder)
-        table[key] = np.array([quantity(trained, net) for net in trained.nets])
-    keys = list(zip(*runs, strict=True))
-    names = [list(dict.fromkeys(axis)) for axis in keys]
-    stacked = np.array([table[key] for key in runs])
-    stacked = stacked.reshape(*map(len, names), *stacked.shape[1:])
-    values = np.moveaxis(stacked, len(names) - 1, len(names))  # checkpoints before seeds
-    labels = dict(zip(("images", "inputs")[-(len(names) - 1):], map(np.array, names), strict=False))
-    return {**labels, "epochs": trained.epochs, "values": values}
+        table.append([quantity(trained, net) for net in trained.nets])
+    *names, seeds = (list(dict.fromkeys(axis)) for axis in zip(*runs, strict=True))
+    stacked = np.array(table)
+    stacked = stacked.reshape(*map(len, names), len(seeds), *stacked.shape[1:])
+    along = {axis: np.array(each) for axis, each in zip(axes[-len(names):], names, strict=True)}
+    values = stacked.swapaxes(len(names), len(names) + 1)  # checkpoints before seeds
+    return {**along, "epochs": trained.epochs, "values": values}

@@ -1,4 +1,4 @@
-"""Where halving the triangles still changes how the walls lie, and where not.
+"""Where halving the triangles changes how the walls lie, and where not: what close calls predict.
 
 Two enumerations are compared triangle by triangle: one with the inputs interpolated on the
 triangles of a mesh, one with them interpolated on parts of these triangles.  Nothing has changed
@@ -10,7 +10,8 @@ in a triangle if
 
 A crossing of walls may move over a side, and a wall over a corner; that changes triangles but no
 region.  So triangles on both sides of a side along which the order has changed are looked at as
-one.  Sets and sequences are compared by sums of random 64-bit words.
+one; where the other triangle was not halved, nothing is said.  Sets and sequences are compared by
+sums of random 64-bit words.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from relu_dynamics.checks import Array, Bits, Indices, Words
 from relu_dynamics.regions2d.bits import packed_patterns
 from relu_dynamics.regions2d.encoded import components
 from relu_dynamics.regions2d.found import Found, roots
-from relu_dynamics.regions2d.triangulation import Triangulation
+from relu_dynamics.regions2d.triangulation import Triangulation, halved, window_sides
 
 
 class Arrangement(NamedTuple):
@@ -84,9 +85,32 @@ def changed(mesh: Triangulation, active: Bits, old: Arrangement, new: Arrangemen
     joined = np.zeros(len(moved) + 1, np.bool_)  # and, as its last entry, an edge in no old one
     joined[edge[twice]] = joined[-1] = True
     differs = _sums(old, active, cluster, joined) != _sums(new, active, cluster, joined)
-    alone = np.setdiff1d(np.flatnonzero(moved), edge[twice])  # at the rim of what is compared
-    differs[cluster[triangle[np.isin(edge, alone)]]] = True
+    side, rim = np.zeros((2, len(moved)), np.bool_)
+    side[window_sides(mesh)] = True
+    rim[np.setdiff1d(edge, edge[twice])] = True
+    differs[cluster[triangle[(moved & rim & ~side)[edge]]]] = False
+    differs[cluster[triangle[(moved & side)[edge]]]] = True
     return np.asarray(active & differs[cluster])
+
+
+def halved_twice(mesh: Triangulation) -> tuple[Triangulation, Indices, Indices]:
+    """All triangles in four; of every new triangle the old one, and of every new edge the old one, or -1 inside."""
+    new, parent, old = _halved_once(mesh)
+    newer, middle, of_edge = _halved_once(new)
+    return newer, parent[middle], np.where(of_edge >= 0, old[of_edge], -1)
+
+
+def _halved_once(mesh: Triangulation) -> tuple[Triangulation, Indices, Indices]:
+    new, parent = halved(mesh, np.ones(len(mesh.triangles), np.bool_))
+    n, old = len(mesh.points), np.full(len(new.edges), -1)
+    number = {(int(u), int(v)): e for e, (u, v) in enumerate(mesh.edges)}
+    middles = {tuple(middle): e for e, middle in enumerate(mesh.points[mesh.edges].mean(axis=1))}
+    for e, (u, v) in enumerate(new.edges.tolist()):
+        if v < n:
+            old[e] = number[u, v]
+        elif u in mesh.edges[middles[tuple(new.points[v])]]:
+            old[e] = middles[tuple(new.points[v])]
+    return new, parent, old
 
 
 def _sequences(mesh: Triangulation, walls: Arrangement) -> Words:
