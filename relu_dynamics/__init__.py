@@ -5,7 +5,7 @@ says how they couple the training of different inputs, and measures what is lear
 Every public name can be imported from here; the modules are the reading order, each imports
 only modules before it:
 
-    specification  all definitions in their shortest form, slow and exact; imported by nothing but tests
+    specification  all definitions in their shortest form, slow and exact; only tests import it
     checks         array types, limits, and every error message
     mlp            the network, forward, backward; the legend of symbols
     files          networks on disk and from elsewhere
@@ -17,9 +17,9 @@ only modules before it:
     regions2d      exact regions in a convex window of the plane, and in an encoded one
     walls          distances to the nearest wall, inscribed balls, angles, norms, bounds on counts
     tangent        how parameters move outputs: tangent kernel, loss-gradient Gram, confusion
-    products       kernels beyond memory: products, largest eigenvalues, moments, curvature of a layer
+    products       kernels beyond memory: products, eigenvalues, moments; curvature of layers
     infinite       the infinite-width kernels, the baseline the real network leaves behind
-    spectrum       exact Fourier transforms of the pieces; errors per frequency, globally and locally
+    spectrum       exact Fourier transforms of the pieces; errors per frequency and place
     rates          how fast each frequency is learned, and the spectrum of the activation pattern
     diffraction    how the gradient jumps at walls, and which walls make which frequency learnable
     flow           gradient flow split exactly; moving walls; trajectories through every kink
@@ -37,8 +37,8 @@ from relu_dynamics.diffraction import (
     Jumps, PlaneSpectrum, WallSpectrum, by_unit, plane_wall_spectrum, wall_jumps, wall_spectrum,
 )
 from relu_dynamics.encoding import (
-    Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, WithInput, gaussian_features,
-    positional_columns,
+    Coordinates, FourierFeatures, PositionalEncoding, SharedFrequencies, WithInput,
+    gaussian_features, positional_columns,
 )
 from relu_dynamics.files import from_torch, load, save
 from relu_dynamics.flow.decompose import Flow, Split, StepSplit, change_split, decompose, step_split
@@ -46,15 +46,15 @@ from relu_dynamics.flow.moving_walls import (
     Event, births_and_deaths, breakpoints, edge_midpoints, region_events, wall_velocity,
 )
 from relu_dynamics.flow.trajectories import (
-    Flips, OutputFlow, Path, balances, first_layer_flow, integrate, layer_flow,
-    output_layer_flow,
+    Flips, OutputFlow, Path, balances, first_layer_flow, integrate, layer_flow, output_layer_flow,
 )
 from relu_dynamics.infinite import Kernels, infinite_kernels
 from relu_dynamics.measures import (
     Pairs, dead_count, global_pairs, hamming_of_pairs, local_pairs, sampled_regions, time_to_half,
 )
 from relu_dynamics.mlp import (
-    MLP, Gradient, Trace, backward, flatten, forward, hidden_units, init, predict, restrict, split_layers, unflatten,
+    MLP, Gradient, Trace, backward, flatten, forward, hidden_units, init, predict, restrict,
+    split_layers, unflatten,
 )
 from relu_dynamics.patterns import (
     affine_map, dead_units, hamming, pack, pattern, preactivation_maps, unique_patterns, unpack,
@@ -72,19 +72,20 @@ from relu_dynamics.regions2d import (
     regions_in_window, regions_on_triangles, wall_length,
 )
 from relu_dynamics.signals import (
-    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, radial_bands, random_image, tones,
+    PAPER_TONES, area_average, brain, eeg, elevation, grid, photograph, radial_bands, random_image,
+    tones,
 )
 from relu_dynamics.spectrum import (
     band_energy, frequency_error, patch_frequency_error, segment_transform, window_transform,
 )
 from relu_dynamics.tangent import (
-    confusion_of_pairs, descent_direction, example_gradients, gradient_confusion, layer_kernels, loss_gradient_gram,
-    path_kernel, preactivation_rates, tangent_kernel, unit_kernels,
+    confusion_of_pairs, descent_direction, example_gradients, gradient_confusion, layer_kernels,
+    loss_gradient_gram, path_kernel, preactivation_rates, tangent_kernel, unit_kernels,
 )
 from relu_dynamics.training import SGD, Adam, Divergence, History, State, adam, sgd, train
 from relu_dynamics.walls import (
-    Ball, Walls, count_bound, distance_to_wall, hyperplane_cosines, inscribed_ball, lipschitz_bound, padded_cosines,
-    spectral_norms, surrogate_distance, surrogate_distances, wall_distances,
+    Ball, Walls, count_bound, distance_to_wall, hyperplane_cosines, inscribed_ball, lipschitz_bound,
+    padded_cosines, spectral_norms, surrogate_distance, surrogate_distances, wall_distances,
 )
 
 __all__ = [

@@ -1,9 +1,9 @@
-"""What a public function does with its arguments before the mathematics begins.
+"""Argument checks: array types, size limits, and every error message of the package.
 
-Every array type, limit, check and error message of the package is here, once.  A public
-function passes its arguments through these at its head; behind that line arrays are trusted.
-Invalid arguments raise ValueError: what was expected, what came, and the likely repair.
-Numbers that might overflow are invalid; what underflows counts as 0.
+A public function first passes its arguments through these checks; the code after them trusts
+its arrays.  Invalid arguments raise ValueError, which says what was expected, what was given,
+and the likely repair.  Numbers that might overflow are invalid; numbers that underflow count
+as 0.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ Bits = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 Words = NDArray[np.uint64]
 
-MAX_PARAMETERS = 2**28  # 2 GiB in float64; a typing slip should not exhaust the machine
+MAX_PARAMETERS = 2**28  # 2 GiB in float64; a typing error should not exhaust the memory
 MAX_ENTRIES = 2**30     # 8 GiB in float64, for any one array a function returns
 
-# Numbers up to this size come in, and no value in a network may grow beyond it: then the products
-# of a few of them that gradients and Gram matrices are made of do not overflow.
+# The largest number allowed in an input, and the largest value allowed in a network: gradients and
+# Gram matrices are made of products of a few such numbers, which then do not overflow.
 LARGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e50}
 
 
 class Undecided(ValueError, ArithmeticError):
-    """What float64 cannot tell, or an iteration did not reach."""
+    """A result that float64 cannot decide, or an iteration that did not converge."""
 
 
 class Network(Protocol):
-    """Weights and biases, as mlp.MLP has them."""
+    """Anything with the weights and biases of mlp.MLP."""
 
     @property
     def weights(self) -> tuple[Array, ...]: ...
@@ -48,7 +48,7 @@ N = TypeVar("N", bound=Network)
 
 
 def row_blocks(n: int, size: int = 4096) -> Iterator[slice]:
-    """Slices that cover range(n) in order, size rows at a time: intermediate arrays stay small."""
+    """Slices that cover range(n) in order, size rows each, to keep intermediate arrays small."""
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
@@ -58,7 +58,7 @@ def common_dtype(*arrays: Array) -> np.dtype[Any]:
 
 
 def one_line(result: Any) -> str:
-    """The repr of a NamedTuple of arrays: the shape of every array, or its numbers if few."""
+    """The repr of a NamedTuple of arrays: the shape of each array, or its numbers if few."""
     parts = [f"{name} {_brief(value)}" for name, value in result._asdict().items()]
     return f"{type(result).__name__}({', '.join(parts)})"
 
@@ -81,8 +81,8 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
             meaning: str = "") -> Array:
     """value as an array of reals no larger than LARGEST: float32 if it is float32, else float64.
 
-    shape gives the expected shape, None where any length will do; meaning says in
-    the error what the axes are.  Nothing is copied that is already right.
+    shape is the expected shape, None where any length is allowed; meaning explains the axes in
+    the error message.  An array that already has the right dtype is not copied.
     """
     try:
         array = np.asarray(value)
@@ -100,10 +100,10 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
             hint = f" A single row needs an axis of its own: {name}[None, :]."
         raise ValueError(f"{_expected(name, shape, meaning)}. Got shape {array.shape}.{hint}")
     if array.dtype not in LARGEST:
-        with np.errstate(over="ignore"):  # of a longdouble; what becomes infinite is refused below
+        with np.errstate(over="ignore"):  # a longdouble may become infinite: an error below
             array = array.astype(np.float64)
     largest = LARGEST[array.dtype]
-    # else no entry can be larger, and this is one fast pass
+    # one fast pass; only if it fails can an entry be too large
     if not np.vdot(array, array) <= largest**2:
         bad = np.argwhere(~(np.abs(array) <= largest))
         if len(bad):
@@ -127,7 +127,7 @@ def _fits(got: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
 
 
 def check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple[Array, Array]:
-    """a and b, (d,), in float64, two different points."""
+    """a and b, (d,), two different points, in float64."""
     a = as_real("a", a, (d,), meaning).astype(np.float64)
     b = as_real("b", b, a.shape, meaning).astype(np.float64)
     if np.array_equal(a, b):
@@ -136,7 +136,7 @@ def check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple
 
 
 def check_shares(name: str, value: ArrayLike, meaning: str) -> Array:
-    """value as (n,) in float64, all from 0 to 1."""
+    """value as (n,) in float64, all in [0, 1]."""
     shares = as_real(name, value, (None,), f"{meaning}, from 0 to 1").astype(np.float64)
     if len(shares) and not (shares.min() >= 0 and shares.max() <= 1):
         raise ValueError(f"{name} must lie in [0, 1]. Got values from {shares.min()} to "
@@ -145,7 +145,7 @@ def check_shares(name: str, value: ArrayLike, meaning: str) -> Array:
 
 
 def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
-    """value as a 1-D array of row indices in range(n); negative indices are refused."""
+    """value as a 1-D array of row indices in range(n); ValueError for negative indices."""
     rows = np.asarray(value)
     if rows.size == 0:
         rows = rows.astype(np.intp)
@@ -156,10 +156,27 @@ def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
     return rows.astype(np.intp)
 
 
+def check_batches(x: ArrayLike, x2: ArrayLike | None) -> tuple[Array, Array]:
+    """x, (n, d), and x2, (n2, d), in float64, d >= 1; x2 = None means x."""
+    x = as_real("x", x, (None, None), "one sample per row").astype(np.float64, copy=False)
+    if x.shape[1] == 0:
+        raise ValueError(f"x must have at least one column. Got shape {x.shape}.")
+    if x2 is None:
+        return x, x
+    meaning = "one sample per row, with the columns of x"
+    return x, as_real("x2", x2, (None, x.shape[1]), meaning).astype(np.float64, copy=False)
+
+
+def check_finite(name: str, result: Array, repair: str) -> None:
+    """Raise ValueError if a result has overflowed."""
+    if not np.isfinite(result).all():
+        raise ValueError(f"{name} must not overflow. {repair}")
+
+
 def check_index_pairs(
     i: ArrayLike, j: ArrayLike, n: int, prefix: str = ""
 ) -> tuple[Indices, Indices]:
-    """i and j as row indices in range(n), one of each per pair."""
+    """i and j as row indices in range(n), one entry of each per pair."""
     i, j = check_indices(f"{prefix}i", i, n), check_indices(f"{prefix}j", j, n)
     if i.shape != j.shape:
         raise ValueError(f"i and j must have one entry per pair each. Got shapes {i.shape} and "
@@ -184,14 +201,14 @@ def _show(shape: tuple[int | None, ...]) -> str:
 
 
 def check_net(net: N) -> N:
-    """net as check_layers returns it, after checking that no value in it can overflow."""
+    """check_layers(net); ValueError also if a value in net could overflow."""
     net = check_layers(net)
     _check_growth(net, 1.0)
     return net
 
 
 def check_layers(net: N) -> N:
-    """net with every part an array of one float dtype, if the layers fit together."""
+    """net, all parts as arrays of one float dtype; ValueError unless the layers fit together."""
     if not _has_lists(net, "weights", "biases"):
         raise ValueError("net must be an MLP(weights, biases), two tuples of arrays. Got "
                          f"{type(net).__name__}"
@@ -234,28 +251,28 @@ def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool =
 
 
 def check_columns(net: Network, columns: int, d: int) -> None:
-    """Raise ValueError unless net has as many inputs as its encoding makes of d coordinates."""
+    """Raise ValueError unless net has one input per column of its encoding of d coordinates."""
     if columns != (inputs := net.weights[0].shape[1]):
         raise ValueError(f"encoding makes {columns} columns of {d} coordinates, but the net has "
                          f"{inputs} inputs.")
 
 
 def check_visible(size: Array, smallest: float) -> None:
-    """Raise ValueError if a pre-activation, not 0 everywhere, stays below smallest in size."""
+    """Raise ValueError if a pre-activation is not 0 everywhere, but below smallest everywhere."""
     if ((size > 0) & (size < smallest)).any():
         raise ValueError(f"net must not be so small that pre-activations are below {smallest:g}. "
                          "Rescale its weights and biases.")
 
 
-def check_pieces(count: int, most: int) -> None:
-    """Raise ValueError if a segment has more pieces than are allowed."""
+def check_piece_count(count: int, most: int) -> None:
+    """Raise ValueError if a segment has more than most pieces."""
     if count > most:
         raise ValueError(f"there are at least {count} pieces, more than max_regions = {most}. "
                          "Shorten the segment, or allow more.")
 
 
-def check_waves(count: float, most: int) -> None:
-    """Raise ValueError if a segment is more waves long than memory holds."""
+def check_wave_count(count: float, most: int) -> None:
+    """Raise ValueError if a segment is longer than most wavelengths."""
     if not count <= most:
         raise ValueError(f"the segment must not be longer than {most} of the encoding's shortest "
                          "waves. "
@@ -263,7 +280,7 @@ def check_waves(count: float, most: int) -> None:
 
 
 def check_more_rows(net: Network, x: ArrayLike, name: str) -> Array:
-    """More rows, (n, m[0]), for a net that has been checked, in its dtype."""
+    """Further rows, (n, m[0]), for a net already checked, in its dtype."""
     x = _as_rows(net, x, name).astype(net.weights[0].dtype, copy=False)
     _check_growth(net, x)
     return x
@@ -275,7 +292,7 @@ def _as_rows(net: Network, x: ArrayLike, name: str) -> Array:
 
 
 def check_same_shapes(net: Network, other: N, name: str) -> N:
-    """other, the velocity or the later value of net's parameters, as check_layers returns it."""
+    """check_layers(other), of the shapes of net: a velocity or a later value of its parameters."""
     other = check_layers(other)
     wanted, got = ([W.shape for W in one.weights] for one in (net, other))
     if wanted != got:
@@ -297,15 +314,15 @@ def check_some(name: str, rows: Array | Bits, why: str) -> None:
 
 
 def _has_lists(value: Any, *fields: str) -> bool:
-    """Is value a NamedTuple of these fields, all tuples or lists?"""
+    """Whether value is a NamedTuple with these fields, all tuples or lists."""
     named = getattr(value, "_fields", None) == fields
     return named and all(isinstance(parts, (tuple, list)) for parts in value)
 
 
 def check_net_and_trace(net: N, trace: Any) -> N:
-    """net as check_layers returns it, if trace has the shapes that forward(net, x) returns.
+    """check_layers(net); ValueError unless trace has the shapes that forward(net, x) returns.
 
-    Its numbers are believed.
+    The numbers in trace are not recomputed.
     """
     net = check_layers(net)
     check_trace(net, trace)
@@ -327,7 +344,7 @@ def check_trace(net: Network, trace: Any) -> None:
     got = [[np.shape(part)[1:] for part in parts] for parts in trace]
     outputs = [(len(b),) for b in net.biases]
     if got != [[(w,) for w in wanted], outputs, outputs[:-1]]:
-        raise ValueError("trace must come from forward(net, x) of this very net, with inputs of "
+        raise ValueError("trace must come from forward(net, x) of the same net, with inputs of "
                          f"widths {wanted}. "
                          f"Got inputs of shapes {[np.shape(h) for h in trace.inputs]}.")
     x = np.asarray(trace.inputs[0])
@@ -341,7 +358,7 @@ def check_no_biases(name: str, net: Network) -> None:
 
 
 def check_depth(net: Network, layers: int | None) -> int:
-    """layers, how many of the hidden layers count, as an int; None means all of them."""
+    """layers, the number of hidden layers to use, as an int; None means all."""
     hidden = len(net.weights) - 1
     layers = hidden if layers is None else check_count("layers", layers, 1)
     if layers > max(hidden, 1):
@@ -360,7 +377,7 @@ def check_units(net: Network, units: ArrayLike, points: int) -> Indices:
 
 
 def check_direction(name: str, value: ArrayLike, points: Array) -> Array:
-    """value, one direction for all points or one for each, like points."""
+    """value, one direction for all points or one per point, in the shape of points."""
     direction = as_real(name, value).astype(np.float64, copy=False)
     if direction.shape not in (points.shape, points.shape[1:]):
         raise ValueError(f"{name} must be {points.shape[1:]} or {points.shape}. Got shape "
@@ -369,7 +386,7 @@ def check_direction(name: str, value: ArrayLike, points: Array) -> Array:
 
 
 def check_widths(widths: Sequence[int]) -> list[int]:
-    """[m[0], ..., m[L]] as ints: at least one input and output, at most MAX_PARAMETERS in all."""
+    """[m[0], ..., m[L]] as ints, with at least one input and output; at most MAX_PARAMETERS."""
     if isinstance(widths, (str, bytes)) or np.ndim(widths) != 1 or len(widths) < 2:
         raise ValueError("widths must list at least the number of inputs and of outputs, [m0, "
                          f"..., mL]. Got {widths!r}.")
@@ -383,7 +400,7 @@ def check_widths(widths: Sequence[int]) -> list[int]:
 
 
 def cast(net: N, dtype: np.dtype[Any]) -> N:
-    """net with every part in dtype; parts that have it already are not copied."""
+    """net in dtype; parts that already have it are not copied."""
     weights, biases = (tuple(part.astype(dtype, copy=False) for part in parts)
                        for parts in (net.weights, net.biases))
     return net._replace(weights=weights, biases=biases)  # type: ignore[no-any-return]
@@ -397,10 +414,11 @@ def _radius(x: Array) -> float:
 def _check_growth(net: Network, x: float | Array, pattern: Bits | None = None) -> None:
     """Raise ValueError if values of net might be too large.
 
-    x is the largest norm of inputs, or rows, which may have an imposed pattern.  A bound decides
-    for ordinary networks.  That of a deep network may grow much faster than its values (He's
-    initialisation: by 2.8 a layer, while the values stay near 1).  Up to the square of LARGEST no
-    product of two values overflows, and then the values at the rows decide.
+    x is the largest norm of the inputs, or rows, for which pattern may be imposed.  For most
+    networks a bound from the weights decides.  For a deep network it may be much larger than the
+    values (He's initialisation: 2.8 times per layer, while the values stay near 1).  If the bound
+    is at most LARGEST squared, no product of two values overflows, and the values at the rows
+    decide.
     """
     largest, radius = LARGEST[net.weights[0].dtype], x if isinstance(x, float) else _radius(x)
     bound = _growth(radius, net, [math.sqrt(np.vdot(W, W)) for W in net.weights])
@@ -419,9 +437,9 @@ def _check_growth(net: Network, x: float | Array, pattern: Bits | None = None) -
 
 
 def _growth(radius: float, net: Network, norms: list[float]) -> float:
-    """A bound on |h[l]|, on all products of layers, and on |h[k]| times that of the layers after k.
+    """A bound on |h[l]|, on all products of norms, and on |h[k]| times the norms of later layers.
 
-    |h[l]| <= |W[l]| |h[l-1]| + |b[l]|, with any norms that bound the spectral norms.
+    |h[l]| <= |W[l]| |h[l-1]| + |b[l]|, for any norms that bound the spectral norms.
     """
     h, product, largest = radius, max(1.0, radius), max(1.0, radius)
     for norm, b in zip(norms, net.biases, strict=True):
@@ -432,7 +450,7 @@ def _growth(radius: float, net: Network, norms: list[float]) -> float:
 
 
 def _growth_at(x: Array, net: Network, pattern: Bits | None) -> float:
-    """The largest entry at the rows of |z|, or of |h| times |df/dz| of the layer it goes into."""
+    """The largest entry, at the rows, of |z|, and of |h[l-1]| times |df/dz[l]|."""
     weights = [W.astype(np.float64) for W in net.weights]
     ends, largest = np.cumsum([len(b) for b in net.biases[:-1]]), 0.0
     for rows in row_blocks(len(x), 1024):
@@ -499,7 +517,7 @@ def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str
 
 
 def check_weights(weights: ArrayLike | None, y: Array) -> Array:
-    """weights of the examples as (n, 1), none of them negative; None means 1 / (n m[L]) each."""
+    """weights of the examples as (n, 1), none negative; None means 1 / (n m[L]) each."""
     if weights is None:
         return np.full((len(y), 1), 1 / y.size)
     w = as_real("weights", weights, (len(y),), "one per example").astype(np.float64, copy=False)
@@ -509,7 +527,7 @@ def check_weights(weights: ArrayLike | None, y: Array) -> Array:
 
 
 def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
-    """grid as (n,) or (height, width), a uniform grid with one sample per row of a batch of n."""
+    """grid as (n,) or (height, width): a uniform grid with one sample per row of a batch of n."""
     if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
         raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
     shape = tuple(check_count("grid", size, 1) for size in grid)
@@ -524,8 +542,8 @@ def check_patch(patch: int | None, shape: tuple[int, ...] | None) -> int | None:
     if patch is None:
         return None
     if shape is None:
-        raise ValueError("patch needs grid: say how the examples lie, grid=(n,) or grid=(height, "
-                         "width).")
+        raise ValueError("patch needs grid, the positions of the examples: grid=(n,) or "
+                         "grid=(height, width).")
     k = check_count("patch", patch, 1)
     if any(s % k for s in shape):
         raise ValueError(f"patch must divide every axis of {shape}. Got {patch}.")
@@ -533,7 +551,7 @@ def check_patch(patch: int | None, shape: tuple[int, ...] | None) -> int | None:
 
 
 def check_samples(shape: Any, axes: tuple[int, ...] = (1, 2), least: int = 1) -> tuple[int, ...]:
-    """shape, of a signal (n,) or (height, width), as a tuple of ints that are at least least."""
+    """shape of a signal, (n,) or (height, width), as a tuple of ints, none below least."""
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
     if not isinstance(sizes, (tuple, list)) or len(sizes) not in axes:
         wanted = " or ".join({1: "n", 2: "(height, width)"}.get(k, f"{k} numbers") for k in axes)
@@ -546,7 +564,7 @@ def check_samples(shape: Any, axes: tuple[int, ...] = (1, 2), least: int = 1) ->
 
 
 def check_side(side: int, shape: tuple[int, ...]) -> int:
-    """side of a patch, at least 2 samples, that fits into a signal of this shape."""
+    """side of a patch: at least 2 samples, at most every axis of shape."""
     side = check_count("side", side, 2)
     if side > min(shape):
         raise ValueError(f"side must fit into the signal of shape {shape}. Got {side}.")
@@ -554,7 +572,7 @@ def check_side(side: int, shape: tuple[int, ...]) -> int:
 
 
 def check_gap(gap: int, shape: tuple[int, ...], at_least: int) -> int:
-    """gap, a number of samples that leaves at least so many on either side of every axis."""
+    """gap in samples, which leaves at_least samples on each side of it along every axis."""
     gap = check_count("gap", gap, 0)
     if (min(shape) - gap) // 2 < at_least:
         raise ValueError(f"gap must leave samples on both sides of every axis of {shape}. Got "
@@ -579,7 +597,7 @@ def check_records(epochs: ArrayLike, errors: ArrayLike) -> tuple[Array, Array]:
 
 
 def check_box(x: Array, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
-    """low and high as (d,), for a box low <= x <= high with an interior."""
+    """low and high as (d,): the box low <= . <= high has an interior and contains x."""
     ends = []
     for name, value in (("low", low), ("high", high)):
         end = as_real(name, value)
@@ -600,21 +618,21 @@ def check_box(x: Array, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
 
 
 def check_kind(name: str, value: object, *kinds: type) -> None:
-    """Raise ValueError unless value is an instance of one of these kinds."""
+    """Raise ValueError unless value is an instance of one of kinds."""
     if not isinstance(value, kinds):
         raise ValueError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}. Got "
                          f"{type(value).__name__}.")
 
 
 def check_rng(rng: np.random.Generator) -> None:
-    """Raise ValueError unless rng is a Generator: no seeds and no global state."""
+    """Raise ValueError unless rng is a Generator: seeds and global state are not accepted."""
     if not isinstance(rng, np.random.Generator):
         raise ValueError("rng must be a numpy.random.Generator, for example "
                          f"np.random.default_rng(0). Got {rng!r}.")
 
 
 def check_count(name: str, value: Any, least: int, most: int = MAX_ENTRIES) -> int:
-    """value as an int from least to most; bools and floats are refused."""
+    """value as an int from least to most; ValueError for bools and floats."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
     if not whole or not least <= value:
         raise ValueError(f"{name} must be a whole number, at least {least}. Got {value!r}.")
@@ -624,7 +642,7 @@ def check_count(name: str, value: Any, least: int, most: int = MAX_ENTRIES) -> i
 
 
 def check_layer_numbers(net: Network, layers: Any) -> tuple[int, ...]:
-    """layers as a tuple of ints from 1 to L, each at most once; all of them for None."""
+    """layers as a tuple of ints from 1 to L, each at most once; None means all."""
     L = len(net.weights)
     if layers is None:
         return tuple(range(1, L + 1))
@@ -660,14 +678,14 @@ def check_flag(name: str, value: Any, meaning: str) -> None:
 
 
 def check_positive(name: str, value: Any) -> float:
-    """value as a float, if it is a finite positive number."""
+    """value as a float; ValueError unless it is a finite positive number."""
     if not (_is_finite_number(value) and value > 0):
         raise ValueError(f"{name} must be a finite positive number. Got {value!r}.")
     return float(value)
 
 
 def check_share(name: str, value: Any, meaning: str) -> float:
-    """value as a float, if it is a number in [0, 1)."""
+    """value as a float; ValueError unless it is a number in [0, 1)."""
     if not (_is_finite_number(value) and 0 <= value < 1):
         raise ValueError(f"{name}, {meaning}, must be a number at least 0 and below 1. Got "
                          f"{value!r}.")
@@ -675,7 +693,7 @@ def check_share(name: str, value: Any, meaning: str) -> float:
 
 
 def check_function(name: str, value: object, meaning: str) -> None:
-    """Raise ValueError unless value can be called."""
+    """Raise ValueError unless value is callable."""
     if not callable(value):
         raise ValueError(f"{name} must be a function {meaning}. Got {type(value).__name__}.")
 
@@ -687,7 +705,7 @@ def check_fraction(name: str, value: ArrayLike) -> None:
 
 
 def check_not_negative(name: str, value: ArrayLike, meaning: str) -> float:
-    """value as a float that is at least 0."""
+    """value as a float; ValueError if it is negative."""
     number = float(as_real(name, value, (), meaning))
     if number < 0:
         raise ValueError(f"{name} must not be negative. Got {number}.")
@@ -697,7 +715,7 @@ def check_not_negative(name: str, value: ArrayLike, meaning: str) -> float:
 def _is_finite_number(value: Any) -> bool:
     number = isinstance(value, (int, float, np.integer, np.floating))
     number = number and not isinstance(value, bool)
-    # which a whole number may exceed, and NaN does not meet
+    # false for a whole number beyond float64, and for NaN
     return number and abs(value) <= sys.float_info.max
 
 
@@ -705,7 +723,7 @@ def _is_finite_number(value: Any) -> bool:
 
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    """float32 or float64, the precision of training steps."""
+    """dtype as np.float32 or np.float64, the precision of training steps."""
     with contextlib.suppress(TypeError, ValueError):
         if dtype is not None and np.dtype(dtype) in (np.float32, np.float64):
             return np.dtype(dtype)
@@ -714,7 +732,7 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def check_rounded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
-    """array in dtype, row-major, if it fits."""
+    """array in dtype, row-major; ValueError if a number overflows."""
     with np.errstate(over="ignore", under="ignore"):
         rounded = np.ascontiguousarray(array, dtype)
     if not np.isfinite(rounded).all():
@@ -731,8 +749,8 @@ def check_record(record: Any, record_epochs: Any, epochs: int) -> set[int]:
     if record_epochs is None:
         return set(range(epochs + 1)) if record is not None else set()
     if record is None:
-        raise ValueError("record_epochs says when to call record, but record is None. Give both or "
-                         "neither.")
+        raise ValueError("record_epochs lists when to call record, but record is None. Give both "
+                         "or neither.")
     try:
         wanted = {check_count("each of record_epochs", epoch, 0) for epoch in record_epochs}
     except TypeError as error:
@@ -746,7 +764,7 @@ def check_record(record: Any, record_epochs: Any, epochs: int) -> set[int]:
 def check_moments(
     state: Any, kind: type[Any], p: int, dtype: np.dtype[Any]
 ) -> tuple[int, Array, Array]:
-    """Steps taken, and copies of the running means, (p,) each, in the state of an earlier run."""
+    """(steps taken, copies of the running means, (p,) each), from the state of an earlier run."""
     if state is None:
         return 0, np.zeros(p, dtype), np.zeros(p, dtype)
     meant = f"state must be the history.state of an earlier run of a network of {p} parameters"
@@ -759,5 +777,5 @@ def check_moments(
                              f"shape {mean.shape}, {mean.dtype}.")
         if mean.dtype != dtype:
             raise ValueError(f"state must be of the dtype of the steps, {dtype}. Got {mean.dtype}: "
-                             "go on with the dtype it began with.")
+                             "continue with the dtype of the earlier run.")
     return check_count("state.steps", state.steps, 0), means["first"], means["second"]

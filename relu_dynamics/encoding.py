@@ -1,7 +1,7 @@
-"""What is fed to the network: plain coordinates, or sinusoids of them.
+"""Input encodings: plain coordinates, or sinusoids of them.
 
-Every encoding is a value, checked when it is made, and a function of unit
-coordinates: encoding(x) maps (n, d), meant to lie in [0, 1]^d, to (n, D).
+An encoding is an immutable object, checked when it is created, and a function of unit
+coordinates: encoding(x) maps x, (n, d), normally in [0, 1]^d, to (n, D).
 
     Coordinates(low, high)        D = d      low + (high - low) x
     PositionalEncoding(L)         D = 2 d L  sin(2^l pi x_j), cos(2^l pi x_j)   NeRF, the paper's
@@ -13,7 +13,7 @@ The three in the middle are sinusoidal: encoding.frequencies_in(d), (k, d), list
 cycles per unit, and columns 2i and 2i + 1 are sin(2 pi b_i.x) and cos(2 pi b_i.x).
 So the positional encoding's 2^l pi x_j is the wave of 2^(l-1) cycles along axis j.
 
-Networks that were trained elsewhere know the same columns in another order:
+Networks trained with other code expect the same columns in another order:
 
     code                        columns, the outermost loop first  angle         the input itself
     PositionalEncoding          level, coordinate, wave            2^l pi x      no
@@ -22,11 +22,11 @@ Networks that were trained elsewhere know the same columns in another order:
     jaxnerf, mip-NeRF           wave, level, coordinate            2^l x         first
     nerfstudio                  wave, coordinate, level            2^(l+1) pi x  last, if wanted
 
-positional_columns(L, d, loops) says which of their columns is which of ours, so that
-MLP((W[0][:, columns], *W[1:]), b) is their network on ours.  Another angle is another set of
-frequencies: FourierFeatures(PositionalEncoding(L).frequencies_in(d) / pi) for 2^l x, times 2
-for 2^(l+1) pi x.  WithInput(encoding) puts the input itself first; it is no longer sinusoidal,
-so that one may train and measure with it, but exact regions under it are not available.
+columns = positional_columns(L, d, loops) lists their columns in our order, so that
+MLP((W[0][:, columns], *W[1:]), b) is their network on our encoding.  Another angle is another
+set of frequencies: FourierFeatures(PositionalEncoding(L).frequencies_in(d) / pi) for 2^l x,
+times 2 for 2^(l+1) pi x.  WithInput(encoding) puts the input itself first; it is not
+sinusoidal: training and measures work with it, exact regions do not.
 
 A sinusoidal encoding puts the inputs on a torus: |encoding(x)|^2 = k, and
 encoding(x).encoding(x') = sum_i cos(2 pi b_i.(x - x')) depends on x - x' alone (T28).
@@ -45,12 +45,12 @@ from relu_dynamics.checks import (
     Array, Indices, as_real, check_count, check_kind, check_rng, check_size,
 )
 
-MAX_LEVELS = 52  # 2^l x keeps no fractional bit of a float64 x near 1 beyond this
+MAX_LEVELS = 52  # for larger l, 2^l x has no fractional bits if x is a float64 near 1
 FEWER = "Encode fewer rows at a time."
 
 
 class Encoding(Protocol):
-    """What every encoding can do."""
+    """The interface of every encoding."""
 
     def __call__(self, x: ArrayLike) -> Array: ...
 
@@ -70,7 +70,7 @@ class Sinusoids:
         return 2 * len(self.frequencies_in(d))
 
     def jacobian(self, x: ArrayLike) -> Array:
-        """(n, D, d): every column's derivative in every coordinate, 2 pi b cos or -2 pi b sin."""
+        """(n, D, d): the derivative of every column by coordinate, 2 pi b cos or -2 pi b sin."""
         x = _unit_coordinates(x)
         waves = 2 * np.pi * self.frequencies_in(x.shape[1])
         check_size("the jacobian", (len(x), 2 * len(waves), x.shape[1]), FEWER)
@@ -84,14 +84,14 @@ class Sinusoids:
         check_size("the encoding of x", (len(x), 2 * len(waves)), FEWER)
         turns = x @ waves.T
         half_turns = 2 * turns
-        # reduced exactly, so high frequencies stay accurate
+        # reduced to one period without rounding, so high frequencies stay accurate
         angle = np.pi * (half_turns - 2 * np.round(half_turns / 2))
         return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(x), 2 * turns.shape[1])
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Unit coordinates stretched to [low, high], low < high: (n, d) -> (n, d)."""
+    """Unit coordinates mapped to [low, high], low < high: (n, d) -> (n, d)."""
 
     low: float
     high: float
@@ -138,11 +138,11 @@ class PositionalEncoding(Sinusoids):
         return np.kron(2.0 ** np.arange(-1, self.L - 1)[:, None], np.eye(d))
 
     def distinct(self, n: int) -> int:
-        """How many of one coordinate's 2 L columns differ, even up to sign, on n points k/(n-1).
+        """How many of one coordinate's 2 L columns are distinct up to sign on n points k/(n-1).
 
-        On that grid sin(2^l pi x) and cos(2^l pi x) depend on 2^l modulo 2(n-1) alone, and
-        residues r and -r give the same columns up to sign, so large frequencies are copies
-        of small ones: 20 of 32 columns differ for n = 512, L = 16.
+        On that grid sin(2^l pi x) and cos(2^l pi x) depend only on 2^l modulo 2(n-1), and
+        residues r and -r give the same columns up to sign, so high frequencies are aliases
+        of low ones: 20 of 32 columns are distinct for n = 512, L = 16.
         """
         period = 2 * (check_count("n", n, 2) - 1)
         residues = {min(pow(2, l, period), -pow(2, l, period) % period) for l in range(self.L)}
@@ -194,8 +194,8 @@ def gaussian_features(count: int, d: int, sigma: float,
 class SharedFrequencies(Sinusoids):
     """The single frequency 2^l in every column: (n, d) -> (n, 2 d copies).
 
-    However many columns, the inputs stay on one circle per coordinate (T30).  A copy with
-    another phase would be a rotation of its (sin, cos) pair, so plain copies lose nothing.
+    For any number of columns the inputs lie on one circle per coordinate (T30).  A copy with
+    another phase would be a rotation of the (sin, cos) pair, so it would add nothing.
     ValueError unless 0 <= l < 52 and copies >= 1.
     """
 
@@ -207,14 +207,14 @@ class SharedFrequencies(Sinusoids):
         check_count("copies", self.copies, 1)
 
     def frequencies_in(self, d: int) -> Array:
-        """(copies d, d) waves in cycles per unit: 2^(l-1) along each axis, again and again."""
+        """(copies d, d) waves in cycles per unit: 2^(l-1) along each axis, repeated."""
         check_size("the frequencies", (self.copies * d, d), "Take fewer copies.")
         return np.tile(2.0 ** (self.l - 1) * np.eye(d), (self.copies, 1))
 
 
 @dataclass(frozen=True)
 class WithInput:
-    """The columns of x itself, and then those of a sinusoidal encoding: (n, d) -> (n, d + D)."""
+    """The columns of x itself, then those of a sinusoidal encoding: (n, d) -> (n, d + D)."""
 
     encoding: Sinusoids
 
@@ -222,7 +222,7 @@ class WithInput:
         check_kind("encoding", self.encoding, Sinusoids)
 
     def columns(self, d: int) -> int:
-        """d more than the encoding has."""
+        """d + D."""
         return d + self.encoding.columns(d)
 
     def jacobian(self, x: ArrayLike) -> Array:
@@ -238,7 +238,7 @@ LOOPS = ("level", "coordinate", "wave")
 
 
 def positional_columns(L: int, d: int, loops: Sequence[str]) -> Indices:
-    """(2 d L,): where an encoding with another order of loops keeps PositionalEncoding's columns.
+    """(2 d L,): the columns of PositionalEncoding in an encoding with another order of loops.
 
     loops lists "level", "coordinate" and "wave" (sin, then cos), the outermost loop first, as in
     the table above.  PositionalEncoding(L)(x) equals theirs(x)[:, columns], and a network W, b on
@@ -262,8 +262,8 @@ def positional_columns(L: int, d: int, loops: Sequence[str]) -> Indices:
 
 def _check_level(name: str, value: int, least: int) -> None:
     if check_count(name, value, least) >= MAX_LEVELS + least:
-        raise ValueError(f"{name} must be below {MAX_LEVELS + least}: higher frequencies than "
-                         f"float64 can resolve. Got {value}.")
+        raise ValueError(f"{name} must be below {MAX_LEVELS + least}: above are higher frequencies "
+                         f"than float64 can resolve. Got {value}.")
 
 
 def _unit_coordinates(x: ArrayLike) -> Array:

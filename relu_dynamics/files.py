@@ -1,7 +1,7 @@
 """Networks on disk, and from PyTorch.
 
 A file is an .npz with the arrays W0, b0, W1, b1, ...; equal networks give equal bytes, and
-nothing is ever pickled.  PyTorch is never imported: a model is asked for its parts by name.
+pickle is never used.  PyTorch is not imported: the parts of a model are found by name.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from relu_dynamics.mlp import MLP, forward
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A binary file that becomes path when the block ends, and vanishes if it fails.
+    """A binary file that replaces path when the block ends, and is deleted if the block fails.
 
-    Whoever opens path sees the old file or the whole new one, never a part.  A symbolic link
-    goes on pointing to the file, and the file keeps its mode.  ValueError for what is no file.
+    A reader of path sees the old file or the whole new one, never a part.  A symbolic link
+    still points to the file, and the file keeps its mode.  ValueError if path is not a file.
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
@@ -57,10 +57,10 @@ def save(path: str | os.PathLike[str], net: MLP) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> MLP:
-    """The network that save wrote to path.  Nothing is ever unpickled.
+    """The network that save wrote to path.  Pickle is never used.
 
     ValueError if the file is not an .npz of numeric arrays W0, b0, W1, b1, ... that fit together,
-    or holds more than MAX_PARAMETERS numbers; that is known before they are read.
+    or holds more than MAX_PARAMETERS numbers, which is checked before they are read.
     """
     check_kind("path", path, str, os.PathLike)
     problem = (f"{os.fspath(path)!r} is not a saved network: expected an .npz with arrays W0, b0, "
@@ -73,7 +73,7 @@ def load(path: str | os.PathLike[str]) -> MLP:
                                  "allowed (2 GiB)")
             with np.load(stream, allow_pickle=False) as file:
                 parts = {key: file[key] for key in file.files}
-        # a damaged archive fails in many ways: zlib's, lzma's and zipfile's errors, OSError, ...
+        # a damaged archive can raise errors of zlib, lzma and zipfile, OSError, ...
         except Exception as error:
             raise ValueError(f"{problem}. Reading it failed: {error}") from error
     L = len(parts) // 2
@@ -83,7 +83,7 @@ def load(path: str | os.PathLike[str]) -> MLP:
 
 
 def _numbers(stream: BinaryIO) -> int:
-    """How many numbers the arrays of an .npz hold by their headers; ValueError if not numbers."""
+    """How many numbers an .npz holds, according to its headers; ValueError for other types."""
     total = 0
     with zipfile.ZipFile(stream) as archive:
         for name in archive.namelist():
@@ -102,18 +102,19 @@ def _numbers(stream: BinaryIO) -> int:
 
 
 def from_torch(model: Any) -> MLP:
-    """The network that a PyTorch model, or its state_dict, is: Linear, ReLU, Linear, ..., Linear.
+    """The network of a PyTorch model or its state_dict: Linear, ReLU, Linear, ..., Linear.
 
-    Everything is copied: what the model learns later changes nothing here.  Biases that are
-    missing are zeros; a float32 model makes a float32 network.
+    All parameters are copied: training the model later does not change the result.  Missing
+    biases are zeros; a float32 model gives a float32 network.
 
-    A model may be nested: the parts of every Sequential are checked one by one, and in the end
-    its outputs are compared with predict at a few inputs, so put it into evaluation mode.  A
-    state_dict holds no activations: then its Linear layers are taken in order, whatever their
-    names begin with, with a ReLU between any two and none at the end.  Is that what the model does?
+    A model may be nested: the parts of every Sequential are checked one by one, and the outputs
+    are compared with predict at a few inputs, so put the model into evaluation mode first.  A
+    state_dict does not list activations: its Linear layers are used in order, with any prefix
+    of their names, with a ReLU between any two and none at the end.  Check that this is what
+    the model does.
 
-    ValueError, saying where, for anything else: another activation, a ReLU or Sigmoid at the
-    end, two Linears in a row, another kind of layer, layers out of order or that do not fit.
+    ValueError, which names the layer, for anything else: another activation, a ReLU or Sigmoid
+    at the end, two Linears in a row, another kind of layer, layers out of order or that do not fit.
 
     >>> import numpy as np, relu_dynamics as rd
     >>> state = {"0.weight": np.ones((64, 2)), "0.bias": np.zeros(64), "2.weight": np.ones((1, 64))}
@@ -163,7 +164,7 @@ def _of_state(state: Mapping[str, Any]) -> MLP:
 
 
 def _copy(name: str, tensor: Any, axes: int) -> Array:
-    """A copy in main memory, float32 if it is float32, else float64."""
+    """A copy in main memory, in float32 if the tensor is float32, else in float64."""
     if hasattr(tensor, "detach"):
         tensor = tensor.detach().cpu()
         # NumPy has no bfloat16
@@ -176,9 +177,9 @@ def _copy(name: str, tensor: Any, axes: int) -> Array:
 
 
 def _leaves(module: Any, name: str) -> list[tuple[str, str]]:
-    """(name, kind) of the parts in order: Linear, ReLU or what else; Identity is left out.
+    """(name, kind) of the parts in order: Linear, ReLU or another kind; Identity is left out.
 
-    "?" stands where a forward method decides what happens.
+    The kind is "?" where a forward method decides what is computed.
     """
     kinds = [base.__name__ for base in type(module).__mro__]
     if not module._modules:
@@ -193,7 +194,7 @@ def _leaves(module: Any, name: str) -> list[tuple[str, str]]:
 
 
 def _check_order(leaves: list[tuple[str, str]]) -> None:
-    """Raise ValueError unless Linear and ReLU alternate, as far as Sequentials tell the order."""
+    """Raise ValueError unless Linear and ReLU alternate, where Sequentials define the order."""
     for name, kind in leaves:
         if kind not in ("Linear", "ReLU", "?"):
             raise ValueError(f"model must consist of Linear and ReLU in turn. Got {kind} at "
@@ -210,7 +211,7 @@ def _check_order(leaves: list[tuple[str, str]]) -> None:
 
 
 def _check_outputs(model: Any, net: MLP) -> None:
-    """Raise ValueError unless model computes what net does at 16 inputs, up to rounding."""
+    """Raise ValueError unless model and net have equal outputs at 16 inputs, up to rounding."""
     number, shape = next(iter(model.state_dict().values())), (16, net.weights[0].shape[1])
     x = number.new_tensor(np.random.default_rng(0).normal(size=shape).tolist())
     try:

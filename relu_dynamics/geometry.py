@@ -1,7 +1,8 @@
 """Convex polygons of the plane, and the one geometric tolerance of the package.
 
     polygon   (k, 2)                     corners counter-clockwise, strictly convex
-    faces     start (F+1,), corner (c,)  face f has the corners points[corner[start[f]:start[f+1]]], counter-clockwise
+    faces     start (F+1,), corner (c,)  face f has, counter-clockwise, the corners
+                                         points[corner[start[f]:start[f+1]]]
 
 A *window* is the convex set in which regions are enumerated: a box ((x0, x1), (y0, y1))
 or a convex polygon.  Lengths are compared with the window's size, its longest side of
@@ -14,14 +15,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import Array, Bits, as_real
+from relu_dynamics.checks import Array, Bits, Indices, as_real
 
-Indices = NDArray[np.intp]
-
-SWEEP = np.array([0.6180339887498949, 0.7861513777574233])  # "up": a direction that no wall is likely to have
-TOLERANCE = 1e-14  # about 45 roundings: sums of a few hundred products err by less, distinct walls differ by more
+SWEEP = np.array([0.6180339887498949, 0.7861513777574233])  # "up": no wall is likely to be level
+TOLERANCE = 1e-14  # 45 roundings: sums of a few hundred products err by less, walls differ by more
 ROUNDINGS = 8 * float(np.finfo(np.float64).eps)  # of a coordinate, in a point placed on a line
 
 
@@ -32,40 +31,46 @@ def check_window(window: ArrayLike) -> Array:
     left out.  ValueError for a box whose sides do not increase and for a polygon
     that is degenerate, not convex, crosses itself or repeats a corner.
 
+    >>> from relu_dynamics.geometry import check_window
     >>> check_window(((0, 1), (0, 2))).tolist()
     [[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [0.0, 2.0]]
     """
-    given = as_real("window", window, (None, 2), "a box ((x0, x1), (y0, y1)) or the corners of a convex polygon, one per row")
+    given = as_real("window", window, (None, 2), "a box ((x0, x1), (y0, y1)) or the corners of a "
+                    "convex polygon, one per row")
     corners = given.astype(np.float64)
     if len(corners) == 2:
         (x0, x1), (y0, y1) = corners
         if not (x0 < x1 and y0 < y1):
-            raise ValueError(f"window must be a box ((x0, x1), (y0, y1)) with x0 < x1 and y0 < y1. Got {corners.tolist()}.")
+            raise ValueError("window must be a box ((x0, x1), (y0, y1)) with x0 < x1 and y0 < y1. "
+                             f"Got {corners.tolist()}.")
         corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     if len(corners) < 3:
-        raise ValueError(f"window must have at least three corners, or be a box ((x0, x1), (y0, y1)). Got shape {given.shape}.")
+        raise ValueError("window must have at least three corners, or be a box ((x0, x1), (y0, y1)). "
+                         f"Got shape {given.shape}.")
     if len(np.unique(corners, axis=0)) < len(corners):
-        raise ValueError("window must not repeat a corner; leave out the last corner if it closes the polygon. "
-                         f"Got {given.tolist()}.")
+        raise ValueError("window must not repeat a corner; leave out the last corner if it closes "
+                         f"the polygon. Got {given.tolist()}.")
     with np.errstate(over="ignore", invalid="ignore"):
         lengths = np.ptp(corners, axis=0)
         area = polygon_area(corners)
     if not (np.isfinite(area) and np.abs(area) > TOLERANCE * lengths.max() ** 2 > 0):
-        raise ValueError("window must have an area that float64 can tell from 0: its corners must not lie on one line, nor its sides "
-                         f"be as short as that. Got area {area}, extent {lengths.tolist()}. A network can be rescaled to a larger window.")
+        raise ValueError("window must have an area that float64 can tell from 0: its corners must not "
+                         "lie on one line, nor its sides be as short as that. "
+                         f"Got area {area}, extent {lengths.tolist()}. "
+                         "A network can be rescaled to a larger window.")
     if area < 0:
         corners = corners[::-1]
     turn = _turns(corners)
     corners = np.ascontiguousarray(corners[np.abs(turn) > TOLERANCE])
     turn = _turns(corners)
     if (turn < 0).any() or turn.sum() > 3 * np.pi:
-        raise ValueError("window must be convex, with its corners in order around it; its convex hull is one repair. "
-                         f"Got {given.tolist()}.")
+        raise ValueError("window must be convex, with its corners in order around it; its convex hull "
+                         f"is one repair. Got {given.tolist()}.")
     return corners
 
 
 def _turns(corners: Array) -> Array:
-    """The angle, in (-pi, pi], by which the direction turns at each corner; one round of a convex polygon makes 2 pi."""
+    """The angle, in (-pi, pi], by which the direction turns at each corner; in all, 2 pi."""
     side = np.roll(corners, -1, axis=0) - corners
     side = side / np.hypot(*side.T)[:, None]
     back = np.roll(side, 1, axis=0)
@@ -84,19 +89,23 @@ def polygon_area(corners: Array) -> Any:
 
 
 def face_areas(points: Array, start: Indices, corner: Indices) -> Array:
-    """The signed area of every face, (F,).  Triangles are spanned from each face's first corner, so slivers keep their sign."""
+    """The signed area of every face, (F,).
+
+    Triangles are spanned from each face's first corner, so slivers keep their sign.
+    """
     degree = np.diff(start)
     x, y = points[:, 0].take(corner), points[:, 1].take(corner)
     x -= np.repeat(x.take(start[:-1]), degree)
     y -= np.repeat(y.take(start[:-1]), degree)
-    triangle = np.zeros(len(corner))
-    triangle[:-1] = x[:-1] * y[1:] - y[:-1] * x[1:]  # 0 between one face's last corner and the next one's first, which is at 0
+    triangle = np.zeros(len(corner))  # 0 between one face's last corner and the next one's first
+    triangle[:-1] = x[:-1] * y[1:] - y[:-1] * x[1:]
     return np.add.reduceat(triangle, start[:-1]) / 2
 
 
 def face_means(points: Array, start: Indices, corner: Indices) -> Array:
     """The mean of every face's corners, (F, 2): a point inside it."""
-    return np.add.reduceat(points.take(corner, axis=0), start[:-1], axis=0) / np.diff(start)[:, None]
+    sums = np.add.reduceat(points.take(corner, axis=0), start[:-1], axis=0)
+    return np.asarray(sums / np.diff(start)[:, None])
 
 
 # ------------------------------------------------------------------ subdivisions
@@ -136,7 +145,9 @@ def window_subdivision(corners: Array) -> tuple[Subdivision, Cycles]:
 
 
 def walk(following: Indices, first: Indices) -> Cycles | None:
-    """The cycles of following through first[0], first[1], ...; None if they take more steps than there are half-edges.
+    """The cycles of following through first[0], first[1], ...
+
+    None if they take more steps than there are half-edges.
 
     All faces advance together, so there are as many rounds as the largest face has corners.
     """
@@ -161,7 +172,7 @@ def walk(following: Indices, first: Indices) -> Cycles | None:
 
 
 def starts(count: Indices) -> Indices:
-    """(k+1,): where each of k runs with these lengths starts when they are laid end to end, and where the last one ends."""
+    """(k+1,): where k runs with these lengths start, laid end to end, and where the last ends."""
     start = np.zeros(len(count) + 1, np.intp)
     np.cumsum(count, out=start[1:])
     return start
@@ -173,8 +184,9 @@ def ranges(start: Indices, count: Indices) -> Indices:
     return np.arange(begin[-1]) + np.repeat(start - begin[:-1], count)
 
 
-def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int) -> tuple[Subdivision, Array, Indices, Bits] | None:
-    """The subdivision cut by a wall, given z at its vertices: exactly 0 on the wall, and of either sign beside it.
+def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int,
+                 ) -> tuple[Subdivision, Array, Indices, Bits] | None:
+    """The subdivision cut by a wall, given z at its vertices: exactly 0 on the wall.
 
     Returns (the refined subdivision, its crossings, parent, positive).  New vertices,
     one per row (u, v, t) of crossings, lie at u + t (v - u).  Faces keep their number;
@@ -194,14 +206,15 @@ def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int) -> tuple[Su
     both = has[0] & has[1]
     parents = np.flatnonzero(both)
     cut = inside & both.take(sub.face)  # face -1 reads the last face, and inside removes it again
-    leaving, entering = np.flatnonzero(cut & (here > 0) & (there == 0)), np.flatnonzero(cut & (here == 0) & (there > 0))
+    leaving = np.flatnonzero(cut & (here > 0) & (there == 0))
+    entering = np.flatnonzero(cut & (here == 0) & (there > 0))
     before = np.empty(len(origin), np.intp)
     before[sub.next] = np.arange(len(origin))
     last_on, first_on = np.empty(faces, np.intp), np.empty(faces, np.intp)
     last_on[sub.face[leaving]], first_on[sub.face[entering]] = leaving, entering
     if not len(leaving) == len(entering) == len(parents):
         return None
-    # The new half-edge runs from where the boundary leaves the positive side to where it enters it again.
+    # The new half-edge runs from where the boundary leaves the positive side to where it enters it.
     last_on, first_on = last_on[parents], first_on[parents]
     first_off, last_off = sub.next[last_on], before[first_on]
     new = len(origin) + 2 * np.arange(len(parents))
@@ -212,20 +225,24 @@ def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int) -> tuple[Su
     on = cut & ((here > 0) | (there > 0))
     face = sub.face.copy()
     face[on] = number[face[on]]
+    edges = np.stack([origin[first_off], origin[first_on]], axis=1)
+    beside = np.stack([number[parents], parents], axis=1).ravel()
     refined = Subdivision(
-        sub.points, np.concatenate([sub.edges, np.stack([origin[first_off], origin[first_on]], axis=1)]), following,
-        np.concatenate([face, np.stack([number[parents], parents], axis=1).ravel()]),
-        np.concatenate([sub.owner, np.full(len(parents), owner)]), np.concatenate([sub.rising, np.zeros(len(parents), np.bool_)]))
-    return refined, crossings, np.concatenate([np.arange(faces), parents]), np.concatenate([has[0] & ~both, both[parents]])
+        sub.points, np.concatenate([sub.edges, edges]), following, np.concatenate([face, beside]),
+        np.concatenate([sub.owner, np.full(len(parents), owner)]),
+        np.concatenate([sub.rising, np.zeros(len(parents), np.bool_)]))
+    return (refined, crossings, np.concatenate([np.arange(faces), parents]),
+            np.concatenate([has[0] & ~both, both[parents]]))
 
 
 def _split_edges(sub: Subdivision, z: Array) -> tuple[Subdivision, Array, Array]:
-    """Put a vertex on every edge with ends of opposite sign; returns also the rows (u, v, t), and all signs."""
+    """Put a vertex on every edge with ends of opposite sign; also the rows (u, v, t), all signs."""
     u, v = sub.edges.T
     e = np.flatnonzero(np.sign(z).take(u) * np.sign(z).take(v) < 0)
     k, half = len(e), len(sub.next)
     t = z[u[e]] / (z[u[e]] - z[v[e]])
-    points = np.concatenate([sub.points, sub.points[u[e]] + t[:, None] * (sub.points[v[e]] - sub.points[u[e]])])
+    start, end = sub.points[u[e]], sub.points[v[e]]
+    points = np.concatenate([sub.points, start + t[:, None] * (end - start)])
     x = len(sub.points) + np.arange(k)
     edges = np.concatenate([sub.edges, np.stack([x, v[e]], axis=1)])
     edges[e, 1] = x
@@ -235,6 +252,7 @@ def _split_edges(sub: Subdivision, z: Array) -> tuple[Subdivision, Array, Array]
     following = np.empty(half + 2 * k, np.intp)
     following[last_of] = first_of[sub.next]
     following[2 * e], following[second + 1] = second, 2 * e + 1
-    face = np.concatenate([sub.face, np.stack([sub.face[2 * e], sub.face[2 * e + 1]], axis=1).ravel()])
-    split = Subdivision(points, edges, following, face, *(np.concatenate([a, a[e]]) for a in (sub.owner, sub.rising)))
+    beside = np.stack([sub.face[2 * e], sub.face[2 * e + 1]], axis=1).ravel()
+    split = Subdivision(points, edges, following, np.concatenate([sub.face, beside]),
+                        *(np.concatenate([a, a[e]]) for a in (sub.owner, sub.rising)))
     return split, np.stack([u[e], v[e], t], axis=1), np.concatenate([np.sign(z), np.zeros(k)])

@@ -8,14 +8,15 @@ activation patterns) with how training couples them (gradient confusion), for pa
     global pairs    in opposite halves (1-D) or diagonally opposite quadrants (2-D)
 
 A pair is two row indices into the samples of a signal of shape (n,) or (height, width),
-in row-major order.  By default the two samples of a pair are different ones.  The
-paper's own sampling draws with replacement, so that a sample may meet itself, and
-never draws the last sample of a range; paper=True does the same.
+in row-major order.  By default the two samples of a pair are distinct.  The paper samples
+with replacement, so a sample may be paired with itself, and never draws the last sample
+of a range; paper=True does the same.
 
     sampled_regions   how many activation regions the samples fall into
     hamming_of_pairs  differing units per pair, by layer
     dead_count        units that are off at every sample
     time_to_half      when each frequency is half learned
+
 Confusion of pairs is tangent.confusion_of_pairs; errors per frequency are in spectrum.
 """
 
@@ -27,8 +28,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Indices, check_count, check_flag, check_gap, check_index_pairs, check_kind, check_records,
-    check_rng, check_samples, check_side, check_size, check_some, one_line, row_blocks,
+    Array, Indices, check_count, check_flag, check_gap, check_index_pairs, check_kind,
+    check_records, check_rng, check_samples, check_side, check_size, check_some, one_line,
+    row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Trace, hidden_units, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
@@ -47,12 +49,14 @@ class Pairs(NamedTuple):
 
 
 def local_pairs(
-    shape: tuple[int, ...], rng: np.random.Generator, *, patches: int, side: int, pairs: int, paper: bool = False
+    shape: tuple[int, ...], rng: np.random.Generator, *,
+    patches: int, side: int, pairs: int, paper: bool = False,
 ) -> Pairs:
-    """patches * pairs pairs of samples, each pair inside one patch of side samples per axis, placed uniformly.
+    """patches * pairs pairs of samples: in each of `patches` random patches, `pairs` pairs.
 
-    The two samples of a pair differ.  paper=True: both indices are uniform over the patch
-    without its last sample, with replacement (catch: 2 % of the paper's 1-D pairs are one sample twice).
+    A patch has side samples per axis and a uniformly random position; the two samples of a
+    pair differ.  paper=True: both indices are uniform over the patch without its last sample,
+    with replacement (so 2 % of the paper's 1-D pairs are one sample twice).
     """
     shape = check_samples(shape, least=2)
     check_rng(rng)
@@ -76,18 +80,20 @@ def local_pairs(
     return Pairs(rows(first), rows(second))
 
 
-def global_pairs(shape: tuple[int, ...], rng: np.random.Generator, *, pairs: int, gap: int, paper: bool = False) -> Pairs:
-    """pairs pairs of samples from opposite ends: low along each axis for one, high for the other.
+def global_pairs(
+    shape: tuple[int, ...], rng: np.random.Generator, *, pairs: int, gap: int, paper: bool = False
+) -> Pairs:
+    """`pairs` pairs of samples from opposite ends: along each axis one is low, the other high.
 
-    An axis of n samples has a low part [0, a) and a high part [n - a, n) with gap samples
-    between or, if n - gap is odd, one more.  In 2-D each pair lies in the two quadrants of
+    An axis of n samples has a low part [0, a) and a high part [n - a, n), with gap samples
+    between them (one more if n - gap is odd).  In 2-D each pair lies in the two quadrants of
     one diagonal, drawn at random.  paper=True never draws the last sample of an axis.
     """
     shape = check_samples(shape, least=2)
     check_rng(rng)
     check_flag("paper", paper, "the paper's own sampling")
     pairs, gap = check_count("pairs", pairs, 1), check_gap(gap, shape, at_least=1 + paper)
-    ends = rng.integers(0, 2, (len(shape), pairs)).astype(bool)  # is the first sample of the pair at the high end?
+    ends = rng.integers(0, 2, (len(shape), pairs)).astype(bool)  # is the first sample high?
 
     def rows(high: NDArray[np.bool_]) -> Indices:
         axes = []
@@ -101,7 +107,7 @@ def global_pairs(shape: tuple[int, ...], rng: np.random.Generator, *, pairs: int
 
 
 def hamming_of_pairs(net: MLP, x: ArrayLike | Trace, pairs: Pairs) -> NDArray[np.int64]:
-    """(k, L-1): how many units of each hidden layer differ between the two samples of each pair.
+    """(k, L-1): the number of units of each hidden layer that differ between the samples of a pair.
 
     The paper's Hamming distance is the sum over layers, not normalised.
     """
@@ -120,10 +126,10 @@ def hamming_of_pairs(net: MLP, x: ArrayLike | Trace, pairs: Pairs) -> NDArray[np
 
 
 def sampled_regions(net: MLP, x: ArrayLike | Trace) -> int:
-    """The number of different activation patterns at the rows of x, (n, m[0]).
+    """The number of distinct activation patterns at the rows of x, (n, m[0]).
 
-    A lower bound on the number of activation regions: a region that no sample hits is not
-    counted.  Patterns are kept packed, one bit a unit.
+    A lower bound on the number of activation regions: a region without samples is not counted.
+    Patterns are stored packed, one bit per unit.
     """
     net, x = rows_or_trace(net, x)
     words = [pack(pattern_of(net, some_rows(x, block))) for block in row_blocks(row_count(x))]
@@ -131,7 +137,7 @@ def sampled_regions(net: MLP, x: ArrayLike | Trace) -> int:
 
 
 def dead_count(net: MLP, x: ArrayLike | Trace) -> int:
-    """How many hidden units are off at every row of x.  ValueError without rows: nothing is dead without inputs."""
+    """The number of hidden units that are off at every row of x.  ValueError without rows."""
     net, x = rows_or_trace(net, x)
     check_some("x", inputs_of(x), "without inputs no unit is dead")
     alive = np.zeros(hidden_units(net), np.bool_)
@@ -141,10 +147,10 @@ def dead_count(net: MLP, x: ArrayLike | Trace) -> int:
 
 
 def time_to_half(epochs: ArrayLike, errors: ArrayLike) -> Array:
-    """(k,): the epoch at which each relative error first falls below 1/2; inf if it never does (T35).
+    """(k,): the epoch at which each relative error first falls below 1/2, or inf (T35).
 
     epochs is (c,), increasing; errors is (c, k), one column per frequency.  Between two
-    recorded epochs the crossing is placed linearly.  NaN where the error is NaN.
+    recorded epochs the error is interpolated linearly.  NaN where the error is NaN.
 
     >>> import relu_dynamics as rd
     >>> rd.time_to_half([0, 1, 2], [[1.0], [0.6], [0.2]]).tolist()

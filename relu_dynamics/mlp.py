@@ -9,13 +9,13 @@ Conventions, used by every module
     H               hidden units, m[1] + ... + m[L-1], numbered in layer order
     p               parameters, in the order W[1], b[1], W[2], b[2], ..., row-major
 
-A tie z == 0 is *off*: q is False there, and so relu'(0) = 0.
-A pattern can also be *imposed*: then q is what was given, whatever the signs of z (T40).
+At a tie, z == 0, the unit is *off*: q is False, and so relu'(0) = 0.
+A pattern can also be *imposed*: then q is given, whatever the signs of z (T40).
 Lists start at 0: weights[0] is W[1] of the text.
 
 Everything is computed in float64, except that a float32 network on float32
-inputs stays float32.  Inputs are never modified.  A batch of no rows is a
-batch: (0, m[0]) in, (0, m[L]) out.
+inputs stays float32.  Inputs are never modified.  A batch may have no rows:
+(0, m[0]) in, (0, m[L]) out.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ S = TypeVar("S", bound="Array | Trace")
 
 
 class MLP(NamedTuple):
-    """A network is its parameters, and nothing else; equal networks have equal parameters."""
+    """A network: its parameters and nothing else.  Networks are equal if their parameters are."""
 
     weights: tuple[Array, ...]  # W[l]: (m[l], m[l-1])
     biases: tuple[Array, ...]   # b[l]: (m[l],)
@@ -57,7 +57,7 @@ class MLP(NamedTuple):
     def __repr__(self) -> str:
         if not all(isinstance(parts, tuple) and parts for parts in self):
             return one_line(self)
-        # a counterexample that can be pasted
+        # small networks are printed in full, so that a counterexample can be pasted
         if sum(map(np.size, (*self.weights, *self.biases))) < 30:
             numbers = [tuple(np.asarray(part).tolist() for part in parts) for parts in self]
             if len(text := f"MLP({numbers[0]}, {numbers[1]})") <= 100:
@@ -67,18 +67,18 @@ class MLP(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What one forward pass saw; all that the backward pass and analysis at these inputs need."""
+    """The record of one forward pass: all that the backward pass and the analysis need."""
 
     inputs: list[Array]   # h[0] .. h[L-1], each (n, m[l])
     preacts: list[Array]  # z[1] .. z[L],   each (n, m[l]); the last is f(x)
-    pattern: list[Bits]   # q[1] .. q[L-1], each (n, m[l]): the network's own, or imposed
+    pattern: list[Bits]   # q[1] .. q[L-1], each (n, m[l]): own or imposed
 
     def __repr__(self) -> str:
         return one_line(self)
 
 
 class Gradient(NamedTuple):
-    """The derivative of one number with respect to the parameters and the inputs."""
+    """The derivative of a scalar with respect to the parameters and the inputs."""
 
     weights: tuple[Array, ...]  # like MLP.weights, summed over the rows of the batch
     biases: tuple[Array, ...]   # like MLP.biases
@@ -92,7 +92,7 @@ def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch")
     """A random network with layer widths m[0], ..., m[L].
 
     scheme "torch": W[l] and b[l] are U(-1/sqrt(m[l-1]), 1/sqrt(m[l-1])), the
-    default of torch.nn.Linear and so of the paper's networks.
+    default of torch.nn.Linear, which the paper's networks use.
     scheme "he": W[l] is N(0, 2/m[l-1]) and b[l] = 0 (He et al. 2015).
     ValueError for fewer than two widths, a width that is not a whole number, no
     inputs, no outputs, a negative width, or more than MAX_PARAMETERS parameters.
@@ -118,7 +118,7 @@ def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch")
 
 
 def predict(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Array:
-    """f(x), (n, m[L]), for the rows of x, (n, m[0]), a block of rows at a time.
+    """f(x), (n, m[L]), for the rows of x, (n, m[0]), computed in blocks of rows.
 
     pattern, (n, H) bool, imposes the gates, as in forward.
 
@@ -139,7 +139,7 @@ def forward(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Trace:
     """Run the rows of x, (n, m[0]), through net and keep every intermediate.
 
     pattern, (n, H) bool, imposes the gates: h[l] = q[l] * z[l] with the given q instead of
-    z > 0, a gated linear network (T40).  With the network's own pattern nothing changes.
+    z > 0, a gated linear network (T40).  The network's own pattern gives the ordinary pass.
     ValueError for arguments that do not fit together, or values that might overflow.
     """
     net, x = check_net_and_rows(net, x, pattern=pattern)
@@ -147,7 +147,7 @@ def forward(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Trace:
 
 
 def run(net: MLP, x: Array, pattern: Bits | None = None) -> Trace:
-    """The forward pass itself."""
+    """The forward pass, without checks."""
     trace, h = Trace([], [], []), x
     gates = None if pattern is None else split_layers(net, pattern)
     for l, (W, b) in enumerate(zip(*net, strict=True)):
@@ -164,8 +164,8 @@ def run(net: MLP, x: Array, pattern: Bits | None = None) -> Trace:
 def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     """Pull df = dLoss/df(x), (n, m[L]), back to the parameters and to x.
 
-    No derivative of relu is evaluated: the recorded pattern already says which
-    linear piece each row ran through, and this is the transpose of that piece:
+    No derivative of relu is evaluated: the recorded pattern says which affine piece
+    each row used, and the backward pass is the transpose of its linear part:
     <df, (df/dW[l])[V]> == <backward(net, trace, df).weights[l], V> for every V (T1).
 
     >>> import relu_dynamics as rd
@@ -182,7 +182,7 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
 
 
 def pull_back(net: MLP, trace: Trace, g: Array) -> Gradient:
-    """The backward pass itself."""
+    """The backward pass, without checks."""
     weights: list[Array] = []
     biases: list[Array] = []
     for k in reversed(range(len(net.weights))):
@@ -194,21 +194,21 @@ def pull_back(net: MLP, trace: Trace, g: Array) -> Gradient:
     return Gradient(tuple(reversed(weights)), tuple(reversed(biases)), g)
 
 
-# -------------------------------------------------- what analysis begins with
+# --------------------------------------------------------- rows or their Trace
 
 
 def traced(net: MLP, x: ArrayLike | Trace, name: str = "x") -> tuple[MLP, Trace]:
-    """net in float64, and what one forward pass sees of x: rows, (n, m[0]), or a Trace of this net.
+    """(net, trace) in float64, for x that is rows, (n, m[0]), or a Trace of this net.
 
-    Everything said about a network at inputs is a function of these two.  A Trace is taken
-    as it is, imposed pattern and all.
+    Every quantity of a network at given inputs is a function of these two.  A Trace is used
+    as it is, with its imposed pattern if it has one.
     """
     net, x = rows_or_trace(net, x, name, float64=True)
     return net, trace_of(net, x)
 
 
 def traced_too(net: MLP, x: ArrayLike | Trace, name: str) -> Trace:
-    """The same for a second batch: net is what traced returned."""
+    """The trace of a second batch; net is the network that traced returned."""
     if not isinstance(x, Trace):
         return run(net, check_more_rows(net, x, name))
     check_trace(net, x)
@@ -218,7 +218,7 @@ def traced_too(net: MLP, x: ArrayLike | Trace, name: str) -> Trace:
 def rows_or_trace(
     net: MLP, x: ArrayLike | Trace, name: str = "x", *, float64: bool = False
 ) -> tuple[MLP, Array | Trace]:
-    """net and x, checked, for what takes some rows at a time: rows stay rows, a Trace a Trace."""
+    """net and x, checked, for computing in blocks: rows stay rows, and a Trace stays a Trace."""
     if not isinstance(x, Trace):
         return check_net_and_rows(net, x, name, float64=float64)
     net = check_net_and_trace(net, x)
@@ -229,14 +229,14 @@ def rows_or_trace(
 
 
 def _in_float64(net: MLP, trace: Trace) -> Trace:
-    """trace, or the pass that would have seen the same pattern in float64."""
+    """trace in float64: as it is, or computed again with the same pattern imposed."""
     if all(part.dtype == np.float64 for part in (*trace.inputs, *trace.preacts)):
         return trace
     return run(net, np.asarray(trace.inputs[0], np.float64), joined_pattern(trace))
 
 
 def traced_examples(net: MLP, x: ArrayLike | Trace, y: ArrayLike) -> tuple[MLP, Trace, Array]:
-    """The same with targets y, (n, m[L]), of at least one example, so that the mean loss exists."""
+    """(net, trace, y) in float64, with targets y, (n, m[L]); ValueError without examples."""
     net, trace = traced(net, x)
     y = check_targets(net, trace.inputs[0], y)
     check_some("x", trace.inputs[0], "the mean loss of no examples has no meaning")
@@ -244,12 +244,12 @@ def traced_examples(net: MLP, x: ArrayLike | Trace, y: ArrayLike) -> tuple[MLP, 
 
 
 def trace_of(net: MLP, x: Array | Trace) -> Trace:
-    """The trace of rows; a Trace as it is."""
+    """The trace of rows x; a Trace is returned as it is."""
     return x if isinstance(x, Trace) else run(net, x)
 
 
 def inputs_of(x: Array | Trace) -> Array:
-    """The rows themselves, (n, m[0])."""
+    """The input rows, (n, m[0])."""
     return x.inputs[0] if isinstance(x, Trace) else x
 
 
@@ -259,7 +259,7 @@ def row_count(x: Array | Trace) -> int:
 
 
 def some_rows(x: S, rows: slice | Indices) -> S:
-    """Some of the rows, or the trace of some of the rows."""
+    """The selected rows of x, or of every array in the Trace x."""
     if not isinstance(x, Trace):
         return x[rows]  # type: ignore[return-value]
     inputs, preacts, pattern = x
@@ -268,7 +268,7 @@ def some_rows(x: S, rows: slice | Indices) -> S:
 
 
 def trace_blocks(net: MLP, x: Array | Trace, size: int = 4096) -> Iterator[tuple[slice, Trace]]:
-    """Rows and their trace, size rows at a time: the whole trace need not fit into memory."""
+    """(slice of rows, their trace), size rows at a time, as a whole trace may not fit in memory."""
     for rows in row_blocks(row_count(x), size):
         yield rows, trace_of(net, some_rows(x, rows))
 
@@ -289,7 +289,7 @@ def restrict(net: MLP, origin: ArrayLike, axes: ArrayLike) -> MLP:
     return check_net(MLP((first @ axes.T, *net.weights[1:]), (first @ origin + b, *net.biases[1:])))
 
 
-# --------------------------------------------- hidden units and parameters in a row
+# ------------------------------------ hidden units and parameters side by side
 
 
 def hidden_units(net: MLP) -> int:
@@ -304,7 +304,7 @@ def split_layers(net: MLP, q: NDArray[T]) -> list[NDArray[T]]:
 
 
 def joined_pattern(trace: Trace) -> Bits:
-    """q, (n, H): all hidden layers of a trace's pattern side by side; split_layers undoes it."""
+    """q, (n, H): the pattern of all hidden layers side by side; split_layers is the inverse."""
     return np.concatenate([np.zeros((len(trace.inputs[0]), 0), np.bool_), *trace.pattern], axis=1)
 
 
@@ -320,7 +320,7 @@ def flatten(parameters: MLP | Gradient) -> Array:
 def unflatten(vector: ArrayLike, like: MLP) -> MLP:
     """The network with the shapes of like and the parameters in vector, (p,).
 
-    unflatten(flatten(net), net) equals net.  Copies: nothing shares memory with vector.
+    unflatten(flatten(net), net) equals net.  The result shares no memory with vector.
     """
     like = check_layers(like)
     p = sum(part.size for parts in like for part in parts)

@@ -1,10 +1,10 @@
 """Activation patterns: the affine map a pattern selects, its walls, and how patterns compare.
 
-The *pattern* q of an input says which hidden units are on, q[l] = (z[l] > 0), all
-layers side by side in one row of H bits.  With the pattern fixed a ReLU network is
-affine (T2), and so is each pre-activation: unit u's *wall* inside the cell of q is
-the hyperplane G_u . x + g_u = 0.  A *cell*, or activation region, is the set of
-inputs that share one pattern; it is convex, cut out by the walls of all units.
+The *pattern* q of an input says which hidden units are on, q[l] = (z[l] > 0), with all
+layers side by side in one row of H bits.  A *cell*, or activation region, is the set of
+inputs that share one pattern.  On a cell the network is affine (T2), and so is each
+pre-activation: the *wall* of unit u in the cell of q is the hyperplane G_u . x + g_u = 0.
+A cell is convex: an intersection of half-spaces bounded by walls.
 
     q       (n, H) bool     one pattern per row
     A, c    f(x) = A x + c  on the cell of q
@@ -29,13 +29,13 @@ from relu_dynamics.mlp import MLP, Trace, hidden_units, joined_pattern, rows_or_
 def pattern(net: MLP, x: ArrayLike | Trace) -> Bits:
     """q, (n, H) bool: which hidden units are on at the rows of x, (n, m[0]), or in a Trace.
 
-    On is z > 0, or what was imposed on the Trace.
+    A unit is on if z > 0, or if the pattern imposed on the Trace says so.
     """
     return pattern_of(*rows_or_trace(net, x))
 
 
 def pattern_of(net: MLP, x: Array | Trace) -> Bits:
-    """The pattern itself, a block of rows at a time."""
+    """pattern without checks, in blocks of rows."""
     if isinstance(x, Trace):
         return joined_pattern(x)
     q = np.empty((len(x), hidden_units(net)), np.bool_)
@@ -52,8 +52,8 @@ def pattern_of(net: MLP, x: Array | Trace) -> Bits:
 def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     """A, (n, m[L], m[0]), and c, (n, m[L]): f(x) = A x + c on the cell of each pattern (T2).
 
-    A = W[L] diag(q[L-1]) W[L-1] ... diag(q[1]) W[1] is also the gradient of f there.
-    Computed from the output down, so the cost is m[L] rows per pattern, whatever m[0].
+    A = W[L] diag(q[L-1]) W[L-1] ... diag(q[1]) W[1] is the Jacobian of f there.
+    Computed from the output to the input, so each pattern costs m[L] rows, whatever m[0].
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -64,13 +64,17 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     net = check_net(net)
     q = check_pattern(net, q)
     outputs = len(net.biases[-1])
-    A = np.empty((len(q), outputs, net.weights[0].shape[1]))
+    shape = len(q), outputs, net.weights[0].shape[1]
+    check_size("A", shape, "Pass fewer patterns at a time.")
+    A = np.empty(shape)
     c = np.empty((len(q), outputs))
     for rows in row_blocks(len(q), 1024):
         masks = split_layers(net, q[rows])
-        D: Array = np.broadcast_to(np.eye(outputs), (len(q[rows]), outputs, outputs))  # df/dz[l] while going down
-        constant = np.zeros((len(q[rows]), outputs))
-        for W, b, mask in zip(net.weights[::-1], net.biases[::-1], [*masks[::-1], None], strict=True):
+        count = len(q[rows])
+        D: Array = np.broadcast_to(np.eye(outputs), (count, outputs, outputs))  # df/dz[l]
+        constant = np.zeros((count, outputs))
+        layers = zip(net.weights[::-1], net.biases[::-1], [*masks[::-1], None], strict=True)
+        for W, b, mask in layers:
             constant += D @ b
             D = rows_times(D, W)
             if mask is not None:
@@ -80,10 +84,10 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
 
 
 def preactivation_maps(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
-    """G, (n, H, m[0]), and g, (n, H): z(x) = G x + g for every hidden unit on the cell of each pattern.
+    """G, (n, H, m[0]), and g, (n, H): z(x) = G x + g for all hidden units on each pattern's cell.
 
-    The bits of a unit's own layer and of later ones play no part in its map.  The walls
-    of the cell lie among the hyperplanes G_u . x + g_u = 0; a unit with G_u = 0 has none.
+    A unit's map does not depend on the bits of its own layer and of later layers.  The walls
+    of the cell are among the hyperplanes G_u . x + g_u = 0; a unit with G_u = 0 has no wall.
     """
     net = check_net(net)
     q = check_pattern(net, q)
@@ -92,7 +96,7 @@ def preactivation_maps(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
 
 
 def maps_of(net: MLP, q: Bits) -> tuple[Array, Array]:
-    """The maps themselves."""
+    """preactivation_maps without checks."""
     d = net.weights[0].shape[1]
     maps = np.empty((len(q), d + 1, q.shape[1]))  # rows 0..d-1: the columns of G; row d: g
     h: Array = np.broadcast_to(np.eye(d + 1, d), (len(q), d + 1, d))
@@ -107,13 +111,13 @@ def maps_of(net: MLP, q: Bits) -> tuple[Array, Array]:
 
 
 def rows_times(stack: Array, W: Array) -> Array:
-    """stack @ W for a stack of small matrices, (n, r, k) by (k, m), as one large product instead of n small ones."""
+    """stack @ W for a stack of small matrices, (n, r, k) by (k, m), as one large product."""
     n, r, k = stack.shape
     return (stack.reshape(n * r, k) @ W).reshape(n, r, W.shape[1])
 
 
 def hamming(q1: ArrayLike, q2: ArrayLike) -> NDArray[np.int64]:
-    """The number of units in which each row of q1, (n1, H), differs from each row of q2, (n2, H): (n1, n2).
+    """(n1, n2): the number of units in which rows of q1, (n1, H), and q2, (n2, H), differ.
 
     >>> import relu_dynamics as rd
     >>> rd.hamming([[True, False]], [[False, False], [False, True]]).tolist()
@@ -125,13 +129,13 @@ def hamming(q1: ArrayLike, q2: ArrayLike) -> NDArray[np.int64]:
 
 
 def hamming_distances(q1: Bits, q2: Bits) -> NDArray[np.int64]:
-    """The distances themselves, |q1 xor q2| = |q1| + |q2| - 2 |q1 and q2|.
+    """hamming without checks: |q1 xor q2| = |q1| + |q2| - 2 |q1 and q2|.
 
-    float32 products of bits are exact below 2**24 units.
+    Products of bits in float32 are exact below 2**24 units.
     """
     both = q1.astype(np.float32) @ q2.T.astype(np.float32)
-    counts: NDArray[np.int64] = np.add.outer(q1.sum(axis=1), q2.sum(axis=1)) - (2 * both).astype(np.int64)
-    return counts
+    on: NDArray[np.int64] = np.add.outer(q1.sum(axis=1), q2.sum(axis=1))
+    return on - (2 * both).astype(np.int64)
 
 
 def dead_units(q: ArrayLike) -> Bits:
@@ -142,7 +146,7 @@ def dead_units(q: ArrayLike) -> Bits:
 
 
 def pack(q: ArrayLike) -> Words:
-    """q, (n, H) bool, as (n, ceil(H / 64)) words: 64 units to a word, for comparing patterns fast."""
+    """q, (n, H) bool, as (n, ceil(H / 64)) words of 64 bits, to compare patterns fast."""
     q = check_bits("q", q)
     packed = np.packbits(q, axis=1, bitorder="little")
     padded = np.zeros((len(q), -(-q.shape[1] // 64) * 8), np.uint8)
@@ -154,11 +158,12 @@ def unpack(words: Words, units: int) -> Bits:
     """q, (n, units) bool, from words = pack(q)."""
     if units == 0:
         return np.zeros((len(words), 0), np.bool_)
-    return np.unpackbits(np.ascontiguousarray(words).view(np.uint8), axis=1, count=units, bitorder="little").view(np.bool_)
+    octets = np.ascontiguousarray(words).view(np.uint8)
+    return np.unpackbits(octets, axis=1, count=units, bitorder="little").view(np.bool_)
 
 
 def unique_patterns(q: ArrayLike) -> tuple[Indices, Indices]:
-    """rows, (k,), and inverse, (n,): q[rows] are the k different patterns of q and q[rows][inverse] == q.
+    """rows, (k,), and inverse, (n,): q[rows] are the distinct patterns, and q[rows][inverse] == q.
 
     rows holds the index of each pattern's first occurrence, in increasing order.
     """
@@ -166,13 +171,14 @@ def unique_patterns(q: ArrayLike) -> tuple[Indices, Indices]:
 
 
 def unique_words(words: Words) -> tuple[Indices, Indices]:
-    """The same for packed patterns, (n, w): first occurrences in increasing order, and the inverse.
+    """unique_patterns for packed patterns, (n, w).
 
-    Each row is sorted as one string of bytes, so nothing is hashed and the answer is exact.
+    Each row is sorted as one string of bytes; there is no hashing, so the result is exact.
     """
     if words.shape[1] == 0:  # no units: one pattern, if there are any rows
         words = np.zeros((len(words), 1), np.uint64)
-    strings = np.ascontiguousarray(words).view(np.dtype((np.void, words.shape[1] * words.itemsize))).ravel()
+    string = np.dtype((np.void, words.shape[1] * words.itemsize))
+    strings = np.ascontiguousarray(words).view(string).ravel()
     _, rows, inverse = np.unique(strings, return_index=True, return_inverse=True)
     order = np.argsort(rows)
     rank = np.empty_like(order)

@@ -31,7 +31,7 @@ from scipy.sparse import block_diag, csr_array, eye_array
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from relu_dynamics.checks import (
-    Array, Bits, Undecided, as_real, check_count, check_size, check_some, row_blocks,
+    Array, Bits, Undecided, as_real, check_count, check_size, check_some, one_line, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Trace, inputs_of, pull_back, row_count, rows_or_trace, split_layers, trace_blocks,
@@ -46,10 +46,13 @@ BLOCK_ENTRIES = 2**22  # of one block of rows of K: 32 MiB
 
 
 class KernelSpectrum(NamedTuple):
-    """The k largest eigenvalues of K as an (n m[L], n m[L]) matrix, and orthonormal eigenvectors."""
+    """The k largest eigenvalues of K, (n m[L], n m[L]), and orthonormal eigenvectors."""
 
     values: Array   # (k,), the largest first
     vectors: Array  # (k, n, m[L])
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 class KernelMoments(NamedTuple):
@@ -84,8 +87,10 @@ class _Layer(NamedTuple):
 
     def outer(self, rows: slice = slice(None), columns: slice = slice(None)) -> Array:
         """J J^T, or a block of it, (n m[L], n m[L])."""
-        D, h = self.D.reshape(-1, self.D.shape[2]), np.repeat(self.h, self.D.shape[1], axis=0)
-        return np.asarray((D[rows] @ D[columns].T) * (h[rows] @ h[columns].T))
+        n, m, units = self.D.shape
+        D, example = self.D.reshape(n * m, units), np.repeat(np.arange(n), m)
+        h, g = self.h[example[rows]], self.h[example[columns]]
+        return np.asarray((D[rows] @ D[columns].T) * (h @ g.T))
 
     def inner(self) -> Array:
         """J^T J, (a b, a b)."""
@@ -143,7 +148,8 @@ def kernel_spectrum(net: MLP, x: ArrayLike | Trace, k: int) -> KernelSpectrum:
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
-    >>> rd.kernel_spectrum(hat, [[0.5], [1.5]], 2).values.round(2).tolist()  # [[2.5, 3.5], [3.5, 19.75]]
+    >>> found = rd.kernel_spectrum(hat, [[0.5], [1.5]], 2)  # of [[2.5, 3.5], [3.5, 19.75]]
+    >>> found.values.round(2).tolist()
     [20.43, 1.82]
     """
     net, x = rows_or_trace(net, x, float64=True)
@@ -164,8 +170,8 @@ def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
     """(L, k): the k largest eigenvalues of every layer's block of the Hessian of the loss (T46).
 
     The loss is (1 / (n m[L])) sum_i |f(x_i) - y_i|^2; inside a cell the block is the same for all
-    targets, (2 / (n m[L])) J[l]^T J[l], and has the nonzero eigenvalues of (2 / (n m[L])) J[l] J[l]^T:
-    the smaller of the two is used.  Descent on layer l alone converges iff its step is below
+    targets, (2 / (n m[L])) J[l]^T J[l], and J[l] J[l]^T has the same nonzero eigenvalues: the
+    smaller of the two is used.  Descent on layer l alone converges iff its step is below
     2 / layer_curvature(net, x)[l, 0], for as long as no unit switches.
     ValueError for k above the number of parameters of a layer; Undecided without convergence.
 
@@ -207,8 +213,8 @@ def kernel_moments(net: MLP, x: ArrayLike | Trace) -> KernelMoments:
     layers, size = _layers(net, samples, q), len(q) * m
     trace, squares = 0.0, 0.0
     for rows in row_blocks(size, max(1, BLOCK_ENTRIES // size)):
-        K = np.sum([J.outer(rows, slice(rows.start, size)) for J in layers], axis=0)  # from the diagonal on
-        own = K[:, : len(K)]
+        K = np.sum([J.outer(rows, slice(rows.start, size)) for J in layers], axis=0)
+        own = K[:, : len(K)]  # the block on the diagonal; what lies left of it was counted above it
         trace += float(np.trace(own))
         squares += 2 * float(np.vdot(K, K)) - float(np.vdot(own, own))
     mean = trace / (n * m)
@@ -258,7 +264,7 @@ def _layers(net: MLP, samples: Array, q: Bits) -> list[_Layer]:
 
 
 def _rotated(a: Array) -> Array:
-    """a V with the columns that are not 0 to rounding in a V V^T a^T, which is a a^T; V orthogonal."""
+    """a V, V orthogonal, without columns that add nothing but rounding to a V V^T a^T = a a^T."""
     flat = a.reshape(-1, a.shape[-1])
     square, V = np.linalg.eigh(flat.T @ flat)
     rotated: Array = flat @ V[:, square >= 1e-15 * square.max(initial=0)]
@@ -275,10 +281,12 @@ def _layer_values(J: _Layer, k: int) -> Array:
     return _largest(units * inputs, k, lambda v: J.pull(J.push(v.reshape(units, inputs))), dense)[0]
 
 
-def _largest(size: int, k: int, times: Callable[[Array], Array], dense: Array | None = None) -> tuple[Array, Array]:
-    """The largest eigenvalues, up to k, falling, and vectors, (size, k), of a positive semidefinite matrix.
+def _largest(
+    size: int, k: int, times: Callable[[Array], Array], dense: Array | None = None
+) -> tuple[Array, Array]:
+    """The largest eigenvalues, up to k, falling, and vectors, (size, k).
 
-    The matrix is dense, or known by its products.
+    The matrix is positive semidefinite, and dense or known by its products.
     """
     if dense is not None:
         values, vectors = eigh(dense, subset_by_index=(max(size - k, 0), size - 1))
@@ -286,9 +294,9 @@ def _largest(size: int, k: int, times: Callable[[Array], Array], dense: Array | 
         values, vectors = eigh(np.stack([times(e).ravel() for e in np.eye(size)]))
     else:
         operator = LinearOperator((size, size), lambda v: times(v).ravel(), dtype=np.float64)
-        start = np.random.default_rng(0).standard_normal(size)  # no symmetry hides an eigenvector from it
+        start = np.random.default_rng(0).standard_normal(size)  # symmetries hide nothing from it
         try:
             values, vectors = eigsh(operator, k, which="LA", v0=start, tol=1e-8)
         except ArpackError as error:
-            raise Undecided(f"Lanczos' method did not find the {k} largest eigenvalues: {error}") from error
+            raise Undecided(f"Lanczos' method found no {k} largest eigenvalues: {error}") from error
     return np.maximum(values[::-1], 0), vectors[:, ::-1]

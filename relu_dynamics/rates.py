@@ -1,30 +1,31 @@
 """How fast each frequency is learned: the spectrum of the tangent kernel, and of the pattern.
 
 On n samples of a uniform grid, with F the unitary discrete Fourier transform, gradient flow
-reduces frequency k of the residual by itself at the rate (2/nm) K_kk, where K_kk = (F K F*)_kk
-is the *intrinsic rate* (T16).  It says what distances say, transformed.  For K_ij = <v_i, v_j>
-and k != 0 (T49 i)
+without coupling of frequencies reduces frequency k of the residual at the rate (2/nm) K_kk,
+where K_kk = (F K F*)_kk is the *intrinsic rate* (T16).  It is the transform of mean squared
+distances: for K_ij = <v_i, v_j> and k != 0 (T49 i)
 
     K_kk = -1/2 DFT over the displacement d of mean_i |v_i - v_(i+d)|^2
 
-and the same with the 0/1 numbers q_iu in place of v_i is the *power spectrum of the pattern*
-(T49 iv), where H is the Hamming distance,
+With the bits q_iu in place of v_i this is the *power spectrum of the pattern* (T49 iv), where
+H is the Hamming distance,
 
     P_k = sum_u |(F q_u)_k|^2 = -1/2 DFT over d of mean_i H(q_i, q_(i+d))
 
-so near pairs decide the rates of high frequencies, and far pairs those of low ones (T50):
+So near pairs determine the rates of high frequencies, and far pairs those of low ones (T50):
 
     sum_k 4 sin^2(pi k/n) P_k = sum_i H(q_i, q_(i+1))
 
     grid    (n,) or (height, width): samples in row-major order; indices wrap around
-    bands   results are means over the frequencies of one radius |k|, rounded, k = 0, 1, ...
-            On a line these are P_k and K_kk themselves, k = 0 .. n/2, as k and -k are alike.
+    bands   results are means over the frequencies of one rounded radius |k| = 0, 1, ...
+            On a line these are P_k and K_kk, k = 0 .. n/2, because k and -k are equal.
             bands=False gives every frequency, shaped like the grid, k as in numpy.fft.fftfreq
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -50,8 +51,8 @@ def intrinsic_rates(
     """K_kk, (bands,): the diagonal of F K F*, summed over the outputs (T16).
 
     For one output d|r_k|^2/dt = -(4/nm) K_kk |r_k|^2 + coupling.  x are the rows on the grid,
-    or their Trace, imposed pattern and all.  Costs O(n^2 sum_l m[l]) and keeps a few rows of
-    the kernel at a time.
+    or their Trace, with its own or an imposed pattern.  Costs O(n^2 sum_l m[l]) time, and
+    memory for a few rows of the kernel.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -62,7 +63,7 @@ def intrinsic_rates(
     n = len(trace.inputs[0])
     shape = check_grid(grid, n)
     D, h = output_sensitivities(net, trace)
-    joint = [part.reshape(n, -1) for part in D]  # whose inner products are sums over outputs
+    joint = [part.reshape(n, -1) for part in D]  # inner products of these sum over the outputs
     total = np.zeros(shape)
     for rows in row_blocks(n, max(1, BLOCK_ENTRIES // n)):
         total += summed_by_displacement(kernel_rows(joint, h, rows), rows, shape)
@@ -82,7 +83,7 @@ def kernel_rows(D: list[Array], h: list[Array], rows: slice) -> Array:
 
 
 def mean_by_displacement(pairs: ArrayLike, grid: tuple[int, ...]) -> Array:
-    """Shaped like the grid: at d the mean over i of pairs[i, i + d], where i + d wraps around.
+    """Shaped like the grid: the mean over i of pairs[i, i + d] at each d; i + d wraps around.
 
     pairs, (n, n), is any function of two samples on the grid: a kernel, Hamming distances.
     Further axes, as in tangent_kernel's (n, n, m, m), are kept.
@@ -101,7 +102,7 @@ def mean_by_displacement(pairs: ArrayLike, grid: tuple[int, ...]) -> Array:
 
 
 def summed_by_displacement(pairs: Array, rows: slice, shape: tuple[int, ...]) -> Array:
-    """(*shape, ...): at d the sum over i in rows of pairs[i, i + d], from pairs, (rows, n, ...)."""
+    """(*shape, ...): at d the sum over i in rows of pairs[i, i + d]; pairs is (rows, n, ...)."""
     total = np.zeros((*shape, *pairs.shape[2:]))
     axes = tuple(range(len(shape)))
     for i, row in zip(range(rows.start, rows.stop), pairs, strict=True):
@@ -116,11 +117,11 @@ def summed_by_displacement(pairs: Array, rows: slice, shape: tuple[int, ...]) ->
 def pattern_spectrum(
     q: Bits | Words, grid: tuple[int, ...], *, weights: ArrayLike | None = None, bands: bool = True
 ) -> Array:
-    """P_k = sum_u |(F q_u)_k|^2, (bands,): the power spectrum of the activation pattern (T49 to T52).
+    """P_k = sum_u |(F q_u)_k|^2, (bands,): the power spectrum of the activation pattern (T49-T52).
 
-    q is (n, H) bool, or packed as pack(q) returns it, an eighth of the size.  weights, (H,),
-    counts unit u weights[u] times: with a_u^2 it is K_kk of one hidden layer whose biases train
-    (T49 ii).  No kernel is formed: O(n log n) per unit, a block of units at a time.
+    q is (n, H) bool, or pack(q), which is eight times smaller.  weights, (H,), counts unit u
+    weights[u] times: weights a_u^2 give K_kk of one hidden layer if only its biases train
+    (T49 ii).  No kernel is formed: O(n log n) per unit, in blocks of units.
 
     >>> import relu_dynamics as rd
     >>> rd.pattern_spectrum([[True], [True], [False], [False]], (4,)).round(12).tolist()
@@ -130,7 +131,7 @@ def pattern_spectrum(
     q = q if packed else check_bits("q", q)
     units = q.shape[1] * (64 if packed else 1)
     shape = check_grid(grid, len(q))
-    counts = np.ones(units)  # a word's padding is off everywhere, and adds nothing
+    counts = np.ones(units)  # the padding bits of a word are 0, and add nothing
     if weights is not None:
         given = as_real("weights", weights, (None if packed else units,), "one per unit")
         counts[: len(given)] = given[:units]
@@ -146,17 +147,18 @@ def pattern_spectrum(
 
 
 def _unit_blocks(q: Bits | Words, size: int) -> Iterator[tuple[slice, Bits]]:
-    """At most size units at a time: which they are, and their bits, (n, units)."""
+    """(slice of units, their bits, (n, units)), at most size units at a time."""
     words = q.dtype == np.uint64
     for columns in row_blocks(q.shape[1], 1 if words else size):
-        bits: Bits = unpack(q[:, columns], 64) if words else q[:, columns]  # type: ignore[arg-type, assignment]
+        part: Any = q[:, columns]
+        bits: Bits = unpack(part, 64) if words else part
         first = 64 * columns.start if words else columns.start
         for some in row_blocks(bits.shape[1], size):
             yield slice(first + some.start, first + some.stop), bits[:, some]
 
 
 def band_means(values: ArrayLike) -> Array:
-    """(bands,): means over the frequencies of each radius, from all of a grid, shaped like it."""
+    """(bands,): means over the frequencies of each radius, from values shaped like the grid."""
     values = as_real("values", values)
     check_samples(values.shape)
     cycles = np.meshgrid(*(scipy.fft.fftfreq(n, 1 / n) for n in values.shape), indexing="ij")

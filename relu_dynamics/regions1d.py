@@ -8,9 +8,8 @@ trigonometric) function of t, whose zeros cut the piece.
 
     1. cut     the zeros of all units on all pieces, at once
     2. split   sort them along the segment; zeros within TOLERANCE become one breakpoint
-    3. scan    the bits at the start of a piece, then one flip per zero: a running exclusive
-               or gives the layer's pattern on every new piece, and no sign is ever
-               computed next to a zero
+    3. scan    the bits at t = 0, then one flip per zero: a running exclusive or gives the
+               layer's pattern on every new piece, and no sign is ever computed next to a zero
     4. chain   the coefficients of the next layer's pre-activations on the new pieces
 
 An affine function has its zero inside a piece if and only if the bits just after the
@@ -41,7 +40,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, cast, check_columns, check_count, check_ends, check_kind, check_net,
-    check_pieces, check_shares, check_size, check_visible, check_waves, row_blocks,
+    check_piece_count, check_shares, check_size, check_visible, check_wave_count, row_blocks,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
@@ -135,7 +134,7 @@ def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
         size = inputs.max(axis=0, keepdims=True)
         terms = _terms(net.weights[l], net.biases[l], size)
         scale = terms + _inherited(net.weights[l], scale)
-        cut = _cut(t, z, rate, TOLERANCE * terms)
+        cut = _cut(t, z, TOLERANCE * terms)
         split = _split(t, cut.piece, cut.unit, cut.at, limit)
         error = TOLERANCE * scale[0]
         tolerance = _tolerance(tolerance, t, inputs, net.weights[l], z, rate, cut, error)
@@ -168,16 +167,16 @@ def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) 
 class _Cut(NamedTuple):
     """Where units switch: inside pieces, and at breakpoints that are there already."""
 
-    start: Bits    # (k, m) bits just after the start of every piece
+    start: Bits      # (k, m) bits just after the start of every piece
     piece: Indices
     unit: Indices
     at: Array
-    share: Array   # of the piece, up to there
-    vertex: Indices       # which breakpoint
+    share: Array     # of the piece, up to there
+    vertex: Indices  # which breakpoint
     vertex_unit: Indices
 
 
-def _cut(t: Array, z: Array, rate: Array, doubt: Array) -> _Cut:
+def _cut(t: Array, z: Array, doubt: Array) -> _Cut:
     """Step 1.  The zeros of all units, where the bits at the two ends of a piece differ.
 
     z, (v, m), at a breakpoint counts as 0 up to doubt, which its own sum may be off by; the piece
@@ -284,7 +283,7 @@ def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int)
     new = np.ones(len(at), np.bool_)
     new[1:] = (np.diff(piece) > 0) | (np.diff(at) > TOLERANCE)
     first = np.flatnonzero(new)
-    check_pieces(len(t) - 1 + len(first), max_regions)
+    check_piece_count(len(t) - 1 + len(first), max_regions)
     place = piece[first] + 1 + np.arange(len(first))
     parent = np.repeat(np.arange(len(t) - 1), 1 + np.bincount(piece[first], minlength=len(t) - 1))
     split, old = np.empty(len(t) + len(first)), np.ones(len(t) + len(first), np.bool_)
@@ -354,7 +353,7 @@ def regions_on_encoded_segment(
         ends = encoding(np.stack([a, b]))
         return regions_on_segment(net, ends[0], ends[1], max_regions=limit)
     nu, columns = _waves(encoding.frequencies_in(len(a)), a, b)
-    check_waves(nu.max(initial=0), MAX_CELLS // 8)
+    check_wave_count(nu.max(initial=0), MAX_CELLS // 8)
     return _encoded_pieces(net, nu, columns, limit)
 
 

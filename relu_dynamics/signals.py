@@ -1,4 +1,4 @@
-"""What is learned: targets with known spectra, random images, and real data that needs no download.
+"""Targets to learn: signals with known spectra, random images, and real data without a download.
 
 A *signal* is an array of samples on a uniform grid: (n, 1) in one dimension, or
 (height, width, channels).  grid(shape, convention) lists the positions of the samples,
@@ -6,8 +6,8 @@ one row per sample in row-major order, so that
 
     x = grid((height, width), "half-open")      y = image.reshape(height * width, channels)
 
-line up.  The paper's code uses two grids, its coordinates k/n and its encodings
-k/(n-1); the convention is an argument here so that they are never mixed unnoticed.
+correspond row by row.  The paper's code uses two grids, k/n for coordinates and k/(n-1)
+for encodings; here the convention is a required argument, so that they are not mixed by mistake.
 
     tones          the paper's sum of sines                     amplitude 1 each
     random_image   its uniform random image                     [0, 1]
@@ -16,9 +16,9 @@ k/(n-1); the convention is an argument here so that they are never mixed unnotic
     brain          a slice of a magnetic-resonance scan         [0, 1] from lowest to highest
     eeg            one of four channels, 800 samples            largest magnitude 1
 
-The last four are sample data that matplotlib ships.  Images are cropped about the
-centre to the aspect ratio asked for, so that pixels stay square, and reduced by
-averaging over areas (area_average), never by skipping samples, which would alias.
+The last four are sample data distributed with matplotlib.  Images are cropped around the
+centre to the requested aspect ratio, so that pixels stay square, and reduced by averaging
+over areas (area_average), not by skipping samples, which would cause aliasing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
     """Unit coordinates of the samples of a signal, (samples, d), in row-major order.
 
     shape is n (or (n,)), d = 1, or (height, width), d = 2 with columns x (along the width)
-    and y (along the height).  convention "half-open": k/n, which never reaches 1;
+    and y (along the height).  convention "half-open": k/n, without 1;
     "closed": k/(n-1), both ends included, at least two samples per axis.
 
     >>> import relu_dynamics as rd
@@ -61,8 +61,8 @@ def radial_bands(cycles: ArrayLike) -> Indices:
     cycles = as_real("cycles", cycles, (None, None), "one frequency per row").astype(np.float64)
     radius = np.sqrt((cycles**2).sum(axis=1))
     if radius.max(initial=0) > 2**52:
-        raise ValueError("cycles must be at most 2**52 in size, or float64 has no fractions to "
-                         f"round. Got {radius.max():.3g}.")
+        raise ValueError("cycles must be at most 2**52 in size: larger float64 have no fractional "
+                         f"part to round. Got {radius.max():.3g}.")
     return np.asarray(np.rint(radius).astype(np.intp))
 
 
@@ -86,7 +86,7 @@ def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:
 def random_image(shape: int | tuple[int, int], rng: np.random.Generator) -> Array:
     """(height, width, 3) independent values k/255, k uniform on 0..254: the paper's random image.
 
-    Its code draws with an exclusive upper bound of 255, so 1 never occurs.
+    The paper's code draws with an exclusive upper bound of 255, so 1 never occurs.
     """
     check_rng(rng)
     return rng.integers(0, 255, (*_check_image_shape(shape), 3)) / 255
@@ -99,7 +99,7 @@ def photograph(shape: int | tuple[int, int]) -> Array:
     """
     from matplotlib.image import imread
 
-    return _fit(imread(_sample("grace_hopper.jpg")) / 255, shape)
+    return _crop_and_average(imread(_sample("grace_hopper.jpg")) / 255, shape)
 
 
 def elevation(shape: int | tuple[int, int], place: str = "jacksboro") -> Array:
@@ -115,7 +115,7 @@ def elevation(shape: int | tuple[int, int], place: str = "jacksboro") -> Array:
     name, key = sources[place]
     with np.load(_sample(name)) as file:
         heights = np.asarray(file[key], np.float64)
-    return _stretched(_fit(heights[:, :, None], shape))
+    return _stretched(_crop_and_average(heights[:, :, None], shape))
 
 
 def brain(shape: int | tuple[int, int]) -> Array:
@@ -125,7 +125,7 @@ def brain(shape: int | tuple[int, int]) -> Array:
     """
     with gzip.open(_sample("s1045.ima.gz")) as file:
         values = np.frombuffer(file.read(), ">u2").astype(np.float64)
-    return _stretched(_fit(values.reshape(256, 256, 1), shape))
+    return _stretched(_crop_and_average(values.reshape(256, 256, 1), shape))
 
 
 def eeg(channel: int, n: int = 800) -> Array:
@@ -143,9 +143,9 @@ def eeg(channel: int, n: int = 800) -> Array:
 def area_average(signal: ArrayLike, shape: tuple[int, ...]) -> Array:
     """signal, (n, channels) or (height, width, channels), reduced to fewer samples per axis.
 
-    Every new sample is the mean of the old ones over its own area, old samples on the
-    boundary counting by the share that lies inside; the mean of the whole is kept.
-    ValueError if an axis would grow.
+    Every new sample is the mean of the old ones over its own area; an old sample on the
+    boundary counts with the share that lies inside.  The mean of the signal is preserved.
+    ValueError if an axis would become longer.
     """
     signal = as_real("signal", signal).astype(np.float64)
     if not isinstance(shape, (tuple, list)) or len(shape) != signal.ndim - 1:
@@ -166,14 +166,14 @@ def area_average(signal: ArrayLike, shape: tuple[int, ...]) -> Array:
 
 def _sample(name: str) -> str:
     """The path of one of matplotlib's sample files."""
-    # not before it is needed: importing the package does not import matplotlib
+    # here, so that importing the package does not import matplotlib
     from matplotlib import cbook
 
     return str(cbook.get_sample_data(name, asfileobj=False))
 
 
 def _overlaps(old: int, new: int) -> Array:
-    """(new, old): the share of each new sample's interval that an old one covers; rows sum to 1."""
+    """(new, old): the share of each new interval that each old one covers; rows sum to 1."""
     check_size("the overlaps of old and new samples", (new, old),
                "Average in two steps, or parts of the signal.")
     edges = np.arange(new + 1) * old / new
@@ -182,13 +182,13 @@ def _overlaps(old: int, new: int) -> Array:
     return np.asarray(np.maximum(high - low, 0) * (new / old))
 
 
-def _fit(image: Array, shape: int | tuple[int, int]) -> Array:
+def _crop_and_average(image: Array, shape: int | tuple[int, int]) -> Array:
     """The largest centred part of image with the aspect ratio of shape, averaged down to shape."""
     height, width = _check_image_shape(shape)
     full = image.shape[:2]
     if height > full[0] or width > full[1]:
         raise ValueError(f"shape must not exceed the image's {full}. Got {shape!r}.")
-    # all of the height then fits, and this share of the width
+    # if tall, the whole height is used, and a part of the width
     tall = full[0] * width <= full[1] * height
     size = (full[0], full[0] * width // height) if tall else (full[1] * height // width, full[1])
     corner = [(whole - part) // 2 for whole, part in zip(full, size, strict=True)]
@@ -197,14 +197,11 @@ def _fit(image: Array, shape: int | tuple[int, int]) -> Array:
 
 
 def _stretched(image: Array) -> Array:
-    """image moved and scaled to [0, 1]; a constant image becomes 0."""
+    """image shifted and scaled to [0, 1]; a constant image becomes 0."""
     low, high = image.min(), image.max()
     return np.asarray((image - low) / (high - low if high > low else 1.0))
 
 
-# ------------------------------------------------------------- the public door
-
-
 def _check_image_shape(shape: int | tuple[int, int]) -> tuple[int, ...]:
-    """A single number means a square."""
+    """shape as (height, width); a single number means a square."""
     return check_samples((shape, shape) if isinstance(shape, (int, np.integer)) else shape, (2,))

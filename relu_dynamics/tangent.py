@@ -36,12 +36,12 @@ from relu_dynamics.checks import (
     check_targets, row_blocks,
 )
 from relu_dynamics.mlp import (
-    MLP, Gradient, Trace, hidden_units, inputs_of, pull_back, row_count, rows_or_trace, some_rows, trace_of,
-    traced, traced_examples, traced_too,
+    MLP, Gradient, Trace, hidden_units, inputs_of, pull_back, row_count, rows_or_trace, some_rows,
+    trace_of, traced, traced_examples, traced_too,
 )
 from relu_dynamics.patterns import rows_times
 
-Factors = tuple[list[Array], list[Array]]  # of every layer's Jacobian: D[l] (or delta[l]), and h[l-1]
+Factors = tuple[list[Array], list[Array]]  # of each layer's Jacobian: D[l] (or delta[l]), h[l-1]
 
 
 # ------------------------------------------------------------------- the kernel
@@ -50,9 +50,10 @@ Factors = tuple[list[Array], list[Array]]  # of every layer's Jacobian: D[l] (or
 def tangent_kernel(
     net: MLP, x: ArrayLike | Trace, x2: ArrayLike | Trace | None = None, *, rows: int = 1024
 ) -> Array:
-    """K, (n, n2, m[L], m[L]): K[i, j, a, b] = grad f_a(x_i) . grad f_b(x2_j) over all parameters (T6).
+    """K, (n, n2, m[L], m[L]): K[i, j, a, b] = grad f_a(x_i) . grad f_b(x2_j) (T6).
 
-    Positive semidefinite as an (n m[L], n m[L]) matrix; costs O(n n2 sum_l m[l]).
+    The gradients are over all parameters.  Positive semidefinite as an (n m[L], n m[L])
+    matrix; costs O(n n2 sum_l m[l]).
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -68,9 +69,9 @@ def tangent_kernel(
 def layer_kernels(
     net: MLP, x: ArrayLike | Trace, x2: ArrayLike | Trace | None = None
 ) -> Array:
-    """(L, 2, n, n2, m[L], m[L]): the parts of K from each layer's weights ([l, 0]) and biases ([l, 1]).
+    """(L, 2, n, n2, m[L], m[L]): the parts of K, which sum to it, by layer and kind.
 
-    They sum to K.
+    [l, 0] is from the layer's weights, [l, 1] from its biases.
     """
     net, here, there = _two_traces(net, x, x2)
     m, n, n2 = len(net.biases[-1]), row_count(here), row_count(there)
@@ -86,7 +87,7 @@ def layer_kernels(
 def unit_kernels(
     net: MLP, x: ArrayLike | Trace, x2: ArrayLike | Trace | None = None
 ) -> Array:
-    """(H + m[L], n, n2, m[L], m[L]): the part of K from each unit's incoming weights and bias (T11).
+    """(H + m[L], n, n2, m[L], m[L]): the parts of K by unit, its incoming weights and bias (T11).
 
     Hidden units in layer order, then the outputs.  A hidden unit's part is zero for a
     pair unless it is on at both inputs: only shared activity couples two inputs.
@@ -126,7 +127,8 @@ def example_gradients(net: MLP, x: ArrayLike | Trace) -> Array:
     For small networks and for tests; everything else here gets by without it.
     """
     net, trace = traced(net, x)
-    n, m, p = row_count(trace), len(net.biases[-1]), sum(part.size for parts in net for part in parts)
+    n, m = row_count(trace), len(net.biases[-1])
+    p = sum(part.size for parts in net for part in parts)
     check_size("example_gradients", (n, m, p), "Pass fewer rows, or use tangent_kernel.")
     parts = []
     for D, h in zip(*output_sensitivities(net, trace), strict=True):
@@ -153,10 +155,10 @@ def descent(net: MLP, trace: Trace, y: Array) -> MLP:
 
 
 def preactivation_rates(net: MLP, x: ArrayLike | Trace, motion: MLP) -> list[Array]:
-    """dz[l]/dt at the rows of x, (n, m[l]) for l = 1 .. L, while the parameters move at the velocity motion.
+    """dz[l]/dt at the rows of x, (n, m[l]) for l = 1 .. L.
 
-    motion is shaped like net.  The pattern is held where it is: dh/dt = q dz/dt.  The last
-    entry is df/dt = J motion (T1).
+    The parameters move at the velocity motion, shaped like net.  The pattern is held where it
+    is: dh/dt = q dz/dt.  The last entry is df/dt = J motion (T1).
     """
     net, trace = traced(net, x)
     return rates(net, trace, check_same_shapes(net, motion, "motion"))
@@ -165,7 +167,7 @@ def preactivation_rates(net: MLP, x: ArrayLike | Trace, motion: MLP) -> list[Arr
 def rates(net: MLP, trace: Trace, motion: MLP | Gradient) -> list[Array]:
     """The rates themselves: dz = dW h + db + W (q dz of the layer before)."""
     dz: list[Array] = []
-    for W, dW, db, h, l in zip(net.weights, *motion[:2], trace.inputs, range(len(net.weights)), strict=True):
+    for l, (W, dW, db, h) in enumerate(zip(net.weights, *motion[:2], trace.inputs, strict=True)):
         dz.append(h @ dW.T + db)
         if l > 0:
             dz[l] += (dz[l - 1] * trace.pattern[l - 1]) @ W.T
@@ -184,7 +186,8 @@ def loss_gradient_gram(net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, rows: in
     net, trace = traced(net, x)
     y = check_targets(net, trace.inputs[0], y)
     check_size("the Gram matrix", (len(y), len(y)), "Pass fewer rows.")
-    return gram(loss_sensitivities(net, trace, y, unit_residuals=False), check_count("rows", rows, 1))
+    count = check_count("rows", rows, 1)
+    return gram(loss_sensitivities(net, trace, y, unit_residuals=False), count)
 
 
 def gradient_confusion(net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, rows: int = 512) -> Array:
@@ -242,7 +245,10 @@ def confusion_of_pairs(
 
 
 def output_sensitivities(net: MLP, trace: Trace) -> Factors:
-    """D[l] = df/dz[l], (n, m[L], m[l]), and h[l-1], (n, m[l-1]), for l = 1 .. L: layer l's Jacobian is D (x) h."""
+    """D[l] = df/dz[l], (n, m[L], m[l]), and h[l-1], (n, m[l-1]), for l = 1 .. L.
+
+    Layer l's Jacobian is D (x) h.
+    """
     n, m = trace.preacts[-1].shape
     D: Array = np.broadcast_to(np.eye(m), (n, m, m))
     sensitivities = [D]
@@ -254,21 +260,21 @@ def output_sensitivities(net: MLP, trace: Trace) -> Factors:
 
 
 def loss_sensitivities(net: MLP, trace: Trace, y: Array, *, unit_residuals: bool) -> Factors:
-    """delta[l] = d loss_i/dz[l], (n, m[l]), and h[l-1], (n, m[l-1]): layer l's gradient of example i is delta_i (x) h_i.
+    """delta[l] = d loss_i/dz[l], (n, m[l]), and h[l-1], (n, m[l-1]), for l = 1 .. L.
 
-    With unit_residuals each nonzero r_i is first scaled to length 1, which no cosine can
-    tell apart; for one output it becomes exactly +-1.
+    Layer l's gradient of example i is delta_i (x) h_i.  With unit_residuals each nonzero r_i is
+    first scaled to length 1, which no cosine can tell apart; for one output it becomes exactly +-1.
     """
     r = trace.preacts[-1] - y
     if unit_residuals:
-        for norm in (np.max, np.linalg.norm):  # the largest entry first, so that no square under- or overflows
+        for norm in (np.max, np.linalg.norm):  # the largest entry first, lest a square overflow
             size = norm(np.abs(r), axis=1, keepdims=True)
             r = r / np.where(size > 0, size, 1.0)
     return pulled(net, trace, 2 / r.shape[1] * r), trace.inputs
 
 
 def pulled(net: MLP, trace: Trace, delta: Array) -> list[Array]:
-    """delta[l], (n, m[l]) for l = 1 .. L: what dloss/df, (n, m[L]), is at every layer's z, row by row."""
+    """delta[l], (n, m[l]) for l = 1 .. L: dloss/df, (n, m[L]), pulled back to every z by rows."""
     deltas = [delta]
     for W, q in zip(net.weights[:0:-1], trace.pattern[::-1], strict=True):
         delta = delta @ W
@@ -288,10 +294,11 @@ def kernel(left: Factors, right: Factors, rows: int) -> Array:
 
 
 def coupling(left: Factors, right: Factors) -> Array:
-    """sum_l D[l]_i E[l]_j^T (h[l-1]_i . g[l-1]_j + 1), (n, a, b, n2), from D[l] (n, a, m[l]), E[l] (n2, b, m[l]) (T6).
+    """sum_l D[l]_i E[l]_j^T (h[l-1]_i . g[l-1]_j + 1), (n, a, b, n2) (T6).
 
-    With output sensitivities on both sides the kernel; with r^T D in place of either, its products with residuals.
-    The rows of the second batch come last, where they are contiguous.
+    D[l] is (n, a, m[l]) and E[l] (n2, b, m[l]).  With output sensitivities on both sides this is
+    the kernel; with r^T D in place of either, its products with residuals.  The rows of the
+    second batch come last, where they are contiguous.
     """
     total: Array | None = None
     for D, h, E, g in zip(*left, *right, strict=True):

@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from relu_dynamics.checks import (
-    Array, Bits, check_count, check_dtype, check_flag, check_kind, check_moments, check_net, check_net_and_rows,
-    check_pattern, check_positive, check_record, check_rng, check_rounded, check_share, check_some, check_targets,
-    one_line, row_blocks,
+    Array, Bits, check_count, check_dtype, check_flag, check_kind, check_moments, check_net,
+    check_net_and_rows, check_pattern, check_positive, check_record, check_rng, check_rounded,
+    check_share, check_some, check_targets, one_line, row_blocks,
 )
 from relu_dynamics.mlp import MLP, flatten, split_layers, unflatten
 
@@ -90,8 +90,8 @@ def adam(rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float =
     ValueError unless rate and epsilon are finite and positive and 0 <= beta1, beta2 < 1.
     """
     meaning = "the share of its past that a running mean keeps"
-    return Adam(check_positive("rate", rate), check_share("beta1", beta1, meaning), check_share("beta2", beta2, meaning),
-                check_positive("epsilon", epsilon))
+    betas = check_share("beta1", beta1, meaning), check_share("beta2", beta2, meaning)
+    return Adam(check_positive("rate", rate), *betas, check_positive("epsilon", epsilon))
 
 
 # ------------------------------------------------------------------- the run
@@ -116,55 +116,58 @@ def train(
 ) -> tuple[MLP, History]:
     """(trained network, History): net after epochs passes over x, (n, m[0]), and y, (n, m[L]).
 
-    batch_size rows make one step, the last batch of an epoch what is left; None is
-    full batch.  rng deals the rows to batches anew every epoch, or only once with
-    reshuffle=False; with a single batch nothing is random, and rng may be None.
+    batch_size rows make one step, the last batch of an epoch what is left; None is full batch.
+    rng deals the rows to batches anew every epoch, or only once with reshuffle=False; with a single
+    batch nothing is random, and rng may be None.
     pattern, (n, H) bool, imposes the gates of every example throughout, as in forward (T40).
-    record(epoch, net) is called with net itself as epoch 0 and after every epoch, or
-    only at record_epochs.  state, the history.state of an earlier call, goes on from there: with the
-    network that call returned, its dtype, and the generator it used (with reshuffle=False, one in the
-    state that it had at the start), two calls give the bytes of one.  dtype is that of the steps,
-    float32 or float64; networks given to record and returned are float64.  The same arguments give
-    the same bytes.  progress shows a line on stderr; None: if it is a terminal.
+    record(epoch, net) is called with net itself as epoch 0 and after every epoch, or only at
+    record_epochs.  state, the history.state of an earlier call, goes on from there: with the
+    network that call returned, its dtype, and the generator it used (with reshuffle=False, one in the state
+    that it had at the start), two calls give the bytes of one.  dtype is that of the steps, float32
+    or float64; networks given to record and returned are float64.  The same arguments give the same
+    bytes.  progress shows a line on stderr; None: if it is a terminal.
 
     ValueError for arguments that do not fit together or hold no example; Divergence
     (a ValueError and a FloatingPointError) when the loss or a parameter is not finite.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
-    >>> trained, history = rd.train(hat, [[0.5], [1.5]], [[1], [0]], optimiser=rd.sgd(0.05), epochs=3, rng=None)
+    >>> x, y = [[0.5], [1.5]], [[1], [0]]
+    >>> trained, history = rd.train(hat, x, y, optimiser=rd.sgd(0.05), epochs=3, rng=None)
     >>> history.loss.round(3).tolist()
     [0.25, 0.142, 0.118]
     """
     net, data = _check_examples(net, x, y, pattern, check_dtype(dtype))
     check_kind("optimiser", optimiser, SGD, Adam)
-    optimiser = sgd(*optimiser) if isinstance(optimiser, SGD) else adam(*optimiser)  # however it was made
+    optimiser = sgd(*optimiser) if isinstance(optimiser, SGD) else adam(*optimiser)
     epochs, n = check_count("epochs", epochs, 0), len(data.x)
-    batches = list(row_blocks(n, n if batch_size is None else check_count("batch_size", batch_size, 1)))
+    size = n if batch_size is None else check_count("batch_size", batch_size, 1)
     check_flag("reshuffle", reshuffle, "new batches every epoch, or shuffle once")
     show = sys.stderr.isatty() if progress is None else progress
     check_flag("progress", show, "show a line on stderr, or None, if it is a terminal")
-    if rng is not None or len(batches) > 1:
+    if rng is not None or size < n:
         check_rng(rng)  # type: ignore[arg-type]
     wanted = check_record(record, record_epochs, epochs)
     theta = _parameters(net, data.x.dtype)
     theta.vector[:] = check_rounded("net", flatten(net), data.x.dtype)
     steps, *means = check_moments(state, State, len(theta.vector), data.x.dtype)
 
-    history = History(np.empty(epochs), {}, State(steps + epochs * len(batches), means[0], means[1]))
+    batches, records, started = list(row_blocks(n, size)), {}, time.monotonic()
+    after = State(steps + epochs * len(batches), means[0], means[1])
     if record is not None and 0 in wanted:
-        history.records[0] = record(0, unflatten(flatten(net), net))
-    started, last_shown = time.monotonic(), -math.inf
-    passes = _passes(data, rng if len(batches) > 1 else None, reshuffle)
-    work = _workspace(net, max(batch.stop - batch.start for batch in batches), data.x.dtype)
-    descent = _descend(theta, passes, batches, optimiser, history.state, itertools.count(steps + 1), work)
+        records[0] = record(0, unflatten(flatten(net), net))
+    losses, last_shown = np.empty(epochs), -math.inf
+    passes = _passes(data, rng if size < n else None, reshuffle)
+    work = _workspace(net, size, data.x.dtype)
+    descent = _descend(theta, passes, batches, optimiser, after, itertools.count(steps + 1), work)
     for epoch, loss in zip(range(1, epochs + 1), descent):
-        history.loss[epoch - 1] = loss
+        losses[epoch - 1] = loss
         if record is not None and epoch in wanted:
-            history.records[epoch] = record(epoch, _network(theta.vector, net, epoch, optimiser))
+            records[epoch] = record(epoch, _network(theta.vector, net, epoch, optimiser))
         if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):
             last_shown = _show(epoch, epochs, loss, started)
-    return _network(theta.vector, net, epochs, optimiser) if epochs else net, history
+    trained = _network(theta.vector, net, epochs, optimiser) if epochs else net
+    return trained, History(losses, records, after)
 
 
 class _Examples(NamedTuple):
@@ -176,18 +179,24 @@ class _Examples(NamedTuple):
         return _Examples(self.x[rows], self.y[rows], self.pattern[rows])
 
 
-def _check_examples(net: MLP, x: ArrayLike, y: ArrayLike, pattern: ArrayLike | None, dtype: np.dtype[Any]) -> tuple[MLP, _Examples]:
+def _check_examples(
+    net: MLP, x: ArrayLike, y: ArrayLike, pattern: ArrayLike | None, dtype: np.dtype[Any]
+) -> tuple[MLP, _Examples]:
     """A float64 copy of net, and the examples in dtype and row-major."""
     net = check_net(net)
     net = unflatten(flatten(net).astype(np.float64), net)
     _, x = check_net_and_rows(net, x)
     y = check_targets(net, x, y)
     check_some("x", x, "a mean over no examples is no loss")
-    gates = np.zeros((len(x), 0), np.bool_) if pattern is None else check_pattern(net, pattern, len(x), "pattern").copy()
+    gates = np.zeros((len(x), 0), np.bool_)
+    if pattern is not None:
+        gates = check_pattern(net, pattern, len(x), "pattern").copy()
     return net, _Examples(check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates)
 
 
-def _passes(data: _Examples, rng: np.random.Generator | None, reshuffle: bool) -> Iterator[_Examples]:
+def _passes(
+    data: _Examples, rng: np.random.Generator | None, reshuffle: bool
+) -> Iterator[_Examples]:
     """The examples in the order of each epoch; a pass is overwritten by the next."""
     if rng is None:
         while True:
@@ -196,15 +205,15 @@ def _passes(data: _Examples, rng: np.random.Generator | None, reshuffle: bool) -
     while True:
         order = rng.permutation(len(data.x))
         for part, into in zip(data, shuffled, strict=True):
-            np.take(part, order, axis=0, out=into, mode="clip")  # the default mode would copy out first
+            np.take(part, order, axis=0, out=into, mode="clip")  # the default mode copies out first
         yield shuffled
         while not reshuffle:
             yield shuffled
 
 
 def _descend(
-    theta: _Parameters, passes: Iterator[_Examples], batches: list[slice], optimiser: SGD | Adam, means: State,
-    steps: Iterator[int], work: _Workspace,
+    theta: _Parameters, passes: Iterator[_Examples], batches: list[slice],
+    optimiser: SGD | Adam, means: State, steps: Iterator[int], work: _Workspace,
 ) -> Generator[float, None, None]:
     """The mean loss over the batches of each epoch; theta and the running means move on."""
     for epoch, data in enumerate(passes, 1):
@@ -213,7 +222,8 @@ def _descend(
             for batch in batches:
                 losses.append(_gradient(theta, data.at(batch), work))
                 _check_finite("loss", losses[-1], epoch, optimiser)
-                _step(theta.vector, work.gradient.vector, optimiser, means, work.scratch, next(steps))
+                g, t = work.gradient.vector, next(steps)
+                _step(theta.vector, g, optimiser, means, work.scratch, t)
         yield sum(losses) / len(losses)
 
 
@@ -225,8 +235,9 @@ def _network(theta: Array, like: MLP, epoch: int, optimiser: SGD | Adam) -> MLP:
 
 def _check_finite(name: str, value: float, epoch: int, optimiser: SGD | Adam) -> None:
     if not math.isfinite(value):
-        raise Divergence(f"Training diverged: the {name} is {value} in epoch {epoch}. Use a smaller rate than "
-                         f"{optimiser.rate:g}; data of a size far from 1 also call for a smaller one, or for scaling.")
+        raise Divergence(f"Training diverged: the {name} is {value} in epoch {epoch}. Use a "
+                         f"smaller rate than {optimiser.rate:g}; data of a size far from 1 also "
+                         "call for a smaller one, or for scaling.")
 
 
 def _show(epoch: int, epochs: int, loss: float, started: float) -> float:
@@ -271,7 +282,9 @@ def _gradient(theta: _Parameters, batch: _Examples, work: _Workspace) -> float:
     return loss
 
 
-def _block_gradient(theta: _Parameters, rows: _Examples, weight: float, work: _Workspace, into: _Parameters) -> float:
+def _block_gradient(
+    theta: _Parameters, rows: _Examples, weight: float, work: _Workspace, into: _Parameters
+) -> float:
     """weight |f(x) - y|^2 summed over some rows; the gradient is left in into."""
     L, n = len(theta.weights), len(rows.x)
     h = [rows.x, *(array[:n] for array in work.hidden)]  # h[0] .. h[L-1], and f in place of h[L]
@@ -341,5 +354,6 @@ def _workspace(net: MLP, rows: int, dtype: np.dtype[Any]) -> _Workspace:
     """Arrays for batches of so many rows."""
     widths, rows = [len(b) for b in net.biases], min(rows, BLOCK)
     part, gradient = _parameters(net, dtype), _parameters(net, dtype)
-    return _Workspace([np.empty((rows, w), dtype) for w in widths], [np.empty((rows, w), np.bool_) for w in widths[:-1]],
-                      part, gradient, np.empty_like(part.vector))
+    hidden = [np.empty((rows, w), dtype) for w in widths]
+    bits = [np.empty((rows, w), np.bool_) for w in widths[:-1]]
+    return _Workspace(hidden, bits, part, gradient, np.empty_like(part.vector))

@@ -1,4 +1,4 @@
-"""Walls: how far the nearest one is, how large a ball fits between them, how they lie, how many cells they can cut.
+"""Walls: the distance to the nearest one, inscribed balls, angles, and bounds on cell counts.
 
 The wall of a hidden unit u in the cell of x is the hyperplane where its pre-activation
 vanishes, z_u + grad z_u . (x' - x) = 0.  The cell is the intersection of the half-spaces
@@ -6,14 +6,16 @@ on x's side of all walls, so the distance from x to the boundary of its cell is 
 
     min over units u with grad z_u(x) != 0 of   |z_u(x)| / |grad z_u(x)|          (T36)
 
-A unit whose gradient is zero in the cell has no wall there.  Each quantity of the paper
-that stands in for geometry is here next to the geometric one:
+A unit whose gradient is zero in the cell has no wall there.  Each of the paper's proxies
+for a geometric quantity is here next to the exact quantity:
 
-    distance_to_wall      T36, in input space        surrogate_distance   |z| / |w|, in each layer's input space
+    distance_to_wall      T36, in input space
+    surrogate_distance    |z| / |w|, in each layer's input space
     inscribed_ball        the largest ball in a cell, or in the first layer's arrangement (T37)
-    hyperplane_cosines    angles between walls, layer by layer            padded_cosines   across layers
+    hyperplane_cosines    angles between walls, layer by layer
+    padded_cosines        the same matrix for all layers together
     spectral_norms        largest singular value of each layer; their product bounds the slope (T34)
-    count_bound           no network of these widths has more cells than this (T38)
+    count_bound           an upper bound on the number of cells, from the widths (T38)
 
 Everything is computed in float64.
 """
@@ -29,7 +31,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 
 from relu_dynamics.checks import (
-    Array, Indices, Undecided, as_real, check_box, check_count, check_depth, check_net, check_size, one_line,
+    Array, Indices, Undecided, as_real, check_box, check_count, check_depth, check_net, check_size,
+    one_line,
 )
 from relu_dynamics.mlp import MLP, Trace, hidden_units, row_count, rows_or_trace, trace_blocks
 from relu_dynamics.patterns import maps_of, pattern_of, rows_times
@@ -38,7 +41,7 @@ BLOCK_ENTRIES = 2**19  # of the largest intermediate array: stays in cache
 
 
 class Walls(NamedTuple):
-    """Points on walls, and whose walls they are."""
+    """Points on walls, and the unit of each wall."""
 
     points: Array   # (k, m[0])
     units: Indices  # (k,) hidden-unit indices
@@ -48,7 +51,7 @@ class Walls(NamedTuple):
 
 
 class Ball(NamedTuple):
-    """A ball that no wall enters."""
+    """A ball with no wall in its interior."""
 
     radius: float
     centre: Array  # (m[0],)
@@ -61,10 +64,10 @@ class Ball(NamedTuple):
 
 
 def distance_to_wall(net: MLP, x: ArrayLike | Trace) -> Array:
-    """(n,): the distance from each row of x, (n, m[0]), to the boundary of its own activation region (T36).
+    """(n,): the distance from each row of x, (n, m[0]), to the boundary of its region (T36).
 
-    0 on a wall, inf where no unit has a wall.  Moving by less never changes the pattern;
-    moving a little more in the worst direction does.
+    0 on a wall, inf where no unit has a wall.  A shorter move never changes the pattern; a
+    slightly longer move towards the nearest wall does.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -75,22 +78,22 @@ def distance_to_wall(net: MLP, x: ArrayLike | Trace) -> Array:
 
 
 def wall_distances(net: MLP, x: ArrayLike | Trace) -> Array:
-    """(n, H): |z_u| / |grad z_u|, the distance from each row of x to the hyperplane that holds each unit's wall.
+    """(n, H): |z_u| / |grad z_u|, the distance from each row of x to each unit's hyperplane.
 
-    inf for a unit without a wall.  The row minimum is distance_to_wall; a larger entry
-    belongs to a hyperplane that may lie beyond the cell.
+    inf for a unit without a wall.  The row minimum is distance_to_wall; a hyperplane
+    with a larger entry may lie outside the cell.
     """
-    return _all(net, x, _to_walls)
+    return _every(net, x, _to_walls)
 
 
 def surrogate_distance(net: MLP, x: ArrayLike | Trace) -> Array:
-    """(n,): min over hidden units of |z_u| / |w_u|, w_u the unit's own row of weights; the paper's region narrowness.
+    """(n,): min over hidden units of |z_u| / |w_u|, with w_u the unit's own row of weights.
 
-    This is a distance in the input space of the unit's own layer.  It is the distance in
-    the space of x only for the first layer; deeper it ignores how the layers before
-    stretch space, and counts units whose gradient is zero in x's cell and so have no
-    wall there, as the paper does (catch C8).  A row of zero weights has no
-    hyperplane and is left out.
+    The paper's region narrowness: a distance in the input space of the unit's own layer.  For
+    the first layer it is the distance in the space of x; for deeper layers it ignores how the
+    layers before stretch space, and, like the paper, it includes units whose gradient is zero
+    in x's cell, which have no wall there.  Rows of zero weights have no hyperplane and are
+    left out.
     """
     return _nearest(net, x, _to_own_hyperplanes)
 
@@ -98,9 +101,9 @@ def surrogate_distance(net: MLP, x: ArrayLike | Trace) -> Array:
 def surrogate_distances(net: MLP, x: ArrayLike | Trace) -> Array:
     """(n, H): |z_u| / |w_u| for every unit; inf for a row of zero weights.
 
-    Never more than prod_{j<l} |W[j]|_2 times the distance to the wall of a unit of layer l (T36).
+    For a unit of layer l at most prod_{j<l} |W[j]|_2 times the distance to its wall (T36).
     """
-    return _all(net, x, _to_own_hyperplanes)
+    return _every(net, x, _to_own_hyperplanes)
 
 
 def _to_walls(net: MLP, trace: Trace) -> Iterator[Array]:
@@ -120,11 +123,12 @@ def _to_own_hyperplanes(net: MLP, trace: Trace) -> Iterator[Array]:
 
 
 def lengths(v: Array) -> Array:
-    """(...): Euclidean lengths along the last axis, also of vectors so short that their squares underflow."""
+    """(...): Euclidean lengths along the last axis, also of vectors whose squares underflow."""
     length = np.sqrt(np.einsum("...k,...k->...", v, v))
     if (short := length < 1e-140).any():
         size = np.abs(v[short]).max(axis=-1, initial=0)
-        length[short] = size * np.linalg.norm(v[short] / np.where(size > 0, size, 1)[:, None], axis=-1)
+        unit = v[short] / np.where(size > 0, size, 1)[:, None]
+        length[short] = size * np.linalg.norm(unit, axis=-1)
     return np.asarray(length)
 
 
@@ -136,7 +140,7 @@ Distances = Callable[[MLP, Trace], Iterator[Array]]
 
 
 def _nearest(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
-    """(n,): the smallest distance over all hidden units, for the distances that layers yields."""
+    """(n,): the minimum over all hidden units of the distances that layers yields."""
     net, x = rows_or_trace(net, x, float64=True)
     nearest = np.full(row_count(x), np.inf)
     for rows, trace in trace_blocks(net, x, _block_rows(net)):
@@ -145,7 +149,7 @@ def _nearest(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
     return nearest
 
 
-def _all(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
+def _every(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
     """(n, H): the distances that layers yields, side by side."""
     net, x = rows_or_trace(net, x, float64=True)
     shape = row_count(x), hidden_units(net)
@@ -157,7 +161,7 @@ def _all(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
 
 
 def _block_rows(net: MLP) -> int:
-    """How many rows at a time: (rows, m[0], widest layer) has about BLOCK_ENTRIES entries."""
+    """Rows per block: (rows, m[0], widest layer) has about BLOCK_ENTRIES entries."""
     d: int = net.weights[0].shape[1]
     return max(1, BLOCK_ENTRIES // ((max(len(b) for b in net.biases) + d) * d))
 
@@ -165,19 +169,22 @@ def _block_rows(net: MLP) -> int:
 # -------------------------------------------------------------- inscribed balls
 
 
-def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, layers: int | None = 1) -> Ball:
-    """The largest ball inside both x's cell and the box low <= x <= high (T37).
+def inscribed_ball(
+    net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, layers: int | None = 1
+) -> Ball:
+    """The largest ball inside both x's cell and the box from low to high (T37).
 
     x is one point, (m[0],), of the box; low and high are numbers or (m[0],).  The cell is
     that of the first `layers` hidden layers: 1 is the arrangement of the first layer's
-    hyperplanes (the paper's choice), None the cell of the whole network.  With
-    s_u = 1 where z_u(x) > 0, else -1, it is the linear programme
+    hyperplanes (the paper's choice), None the cell of the whole network.  With s_u = 1 where
+    z_u(x) > 0, else -1, centre c and radius rho solve the linear programme
 
-        maximise rho   subject to   s_u (G_u . c + g_u) >= rho |G_u|,   low + rho <= c <= high - rho.
+        maximise rho   subject to   s_u (G_u . c + g_u) >= rho |G_u|,
+                                    low + rho <= c <= high - rho.
 
-    The radius returned is the one that fits at the centre returned, computed anew from the
-    constraints, and within 1e-9 of the box's longest side of the largest; it is 0 where
-    the cell has no interior, which ties make possible.
+    The radius returned is computed again from the constraints, so the ball fits; it differs from
+    the largest by at most 1e-9 of the box's longest side.  It is 0 if the cell has no interior,
+    which is possible at ties.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -186,10 +193,10 @@ def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, laye
     """
     net = check_net(net)
     d = net.weights[0].shape[1]
-    x = as_real("x", x, (d,), "one point, as many coordinates as the net has inputs").astype(np.float64)
+    x = as_real("x", x, (d,), "one point, one coordinate per input").astype(np.float64)
     low, high = check_box(x, low, high)
     A, slack = _constraints(net, x, low, high, check_depth(net, layers))
-    # In units of the longest side, and from x: y = 0, rho = 0 is feasible and every number is of order one.
+    # Origin x, unit the longest side: y = 0, rho = 0 is feasible and all numbers are moderate.
     unit = float(np.max(high - low))
     solution = linprog(
         np.append(np.zeros(d), -1.0), np.column_stack([A, np.ones(len(A))]), slack / unit,
@@ -197,16 +204,16 @@ def inscribed_ball(net: MLP, x: ArrayLike, low: ArrayLike, high: ArrayLike, laye
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
     if solution.x is None:
-        raise Undecided(f"The linear programme for the inscribed ball was not solved: {solution.message}")
+        raise Undecided(f"The linear programme of the ball was not solved: {solution.message}")
     step = solution.x[:d] * unit
     radius = float(np.min(slack - A @ step))
-    if radius < slack.min():  # rounding must not make it worse than the ball around x
+    if radius < slack.min():  # by rounding; the ball around x is better
         return Ball(float(slack.min()), x.copy())
     return Ball(radius, np.clip(x + step, low, high))
 
 
 def _constraints(net: MLP, x: Array, low: Array, high: Array, layers: int) -> tuple[Array, Array]:
-    """Unit rows A, (k, d), and slack, (k,) >= 0: the ball (c, rho) fits iff A (c - x) + rho <= slack."""
+    """Unit rows A, (k, d), and slack, (k,) >= 0: (c, rho) fits iff A (c - x) + rho <= slack."""
     head = MLP(net.weights[: layers + 1], net.biases[: layers + 1])
     q = pattern_of(head, x[None])
     G, g = (part[0] for part in maps_of(head, q))
@@ -223,21 +230,21 @@ def _constraints(net: MLP, x: Array, low: Array, high: Array, layers: int) -> tu
 
 
 def hyperplane_cosines(net: MLP) -> tuple[Array, ...]:
-    """One (m[l], m[l]) matrix per hidden layer: cosines of the angles between the layer's rows of weights.
+    """One (m[l], m[l]) matrix per hidden layer: cosines of the angles between its rows of weights.
 
-    NaN in the rows and columns of zero weights, else diagonal 1.  Hyperplanes of one layer
-    lie in one space, so these are angles; biases, which only shift them, play no part.
+    NaN in the rows and columns of units with zero weights, else diagonal 1.  Hyperplanes of one
+    layer lie in one space, so these are angles; biases only shift them and have no influence.
     """
     net = check_net(net)
     return tuple(_cosines(W) for W in net.weights[:-1])
 
 
 def padded_cosines(net: MLP) -> Array:
-    """(H, H): the same between all hidden units at once, rows of different lengths padded with zeros.
+    """(H, H): cosines between all hidden units, shorter rows of weights padded with zeros.
 
     This is the paper's matrix.  Its diagonal blocks are hyperplane_cosines; its other blocks
     compare coordinates of different spaces (input 3 with unit 3 of the layer before), so
-    they are no angles of anything (catch C11).
+    they are not angles between geometric objects.
     """
     net = check_net(net)
     widest = max((W.shape[1] for W in net.weights[:-1]), default=0)
@@ -248,17 +255,18 @@ def padded_cosines(net: MLP) -> Array:
 
 def spectral_norms(net: MLP) -> Array:
     """(L,): the largest singular value of each W[l], 0 for a layer without rows or columns."""
-    return np.array([np.linalg.norm(W.astype(np.float64), 2) if W.size else 0.0 for W in check_net(net).weights])
+    weights = [W.astype(np.float64) for W in check_net(net).weights]
+    return np.array([np.linalg.norm(W, 2) if W.size else 0.0 for W in weights])
 
 
 def lipschitz_bound(net: MLP) -> float:
-    """prod_l |W[l]|_2, so that |f(x) - f(x')| <= lipschitz_bound(net) |x - x'| and |A_q|_2 <= it in every cell (T34)."""
+    """B = prod_l |W[l]|_2: |f(x) - f(x')| <= B |x - x'|, and |A_q|_2 <= B in every cell (T34)."""
     return float(np.prod(spectral_norms(net)))
 
 
 def _cosines(rows: Array) -> Array:
     rows = rows.astype(np.float64)
-    size = np.abs(rows).max(axis=1, initial=0)  # the largest entry first, so that no square under- or overflows
+    size = np.abs(rows).max(axis=1, initial=0)  # scaled by it first, so that no square overflows
     size[size == 0] = np.nan
     rows = rows / size[:, None]
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -271,7 +279,7 @@ def _cosines(rows: Array) -> Array:
 
 
 def count_bound(net: MLP, dimension: int | None = None) -> int:
-    """The most activation regions with interior that a network of these widths can have in a convex window.
+    """A bound on the number of regions with interior, in a convex window, from the widths of net.
 
     dimension is that of the window: 1 for a segment, 2 for a plane section, and m[0]
     (None) for a window of the input space.  Theorem 1 of Serra, Tjandraatmadja &
@@ -280,19 +288,17 @@ def count_bound(net: MLP, dimension: int | None = None) -> int:
         sum over j[1], ..., j[L-1] of prod_l C(m[l], j[l]),
         0 <= j[l] <= min(dimension, m[1] - j[1], ..., m[l-1] - j[l-1], m[l]).
 
-    j[l] counts units of layer l that are off: after them the layer's image has at most
-    m[l] - j[l] dimensions left for later walls to cut.  One hidden layer of n units gives
+    j[l] counts units of layer l that are off: then the image of the layer has dimension at
+    most m[l] - j[l], and later walls cut only that.  One hidden layer of n units gives
     sum_{j <= dimension} C(n, j), so 1 + n + C(n, 2) in the plane; a segment gives at most
-    prod_l (m[l] + 1), which holds since each unit bends each piece at most once.
+    prod_l (m[l] + 1), because each unit bends each piece at most once.
     """
     net = check_net(net)
     widths = [len(b) for b in net.biases[:-1]]
     inputs = net.weights[0].shape[1]
-    dimension = inputs if dimension is None else check_count("dimension", dimension, 0)
-    if dimension > inputs:
-        raise ValueError(f"dimension must be at most {inputs}, the number of inputs of the net. Got {dimension}.")
+    dimension = inputs if dimension is None else check_count("dimension", dimension, 0, inputs)
 
-    # cells[room]: what the layers from this one on can cut out of one cell whose image has room dimensions
+    # cells[room]: the bound for the layers from here on, on a cell whose image has room dimensions
     top = min(dimension, max(widths, default=0))
     cells = [1] * (top + 1)
     for m in reversed(widths):

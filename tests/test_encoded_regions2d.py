@@ -282,18 +282,20 @@ def test_what_is_settled_has_as_many_regions_at_four_times_the_resolution(L, siz
     assert abs(len(found) - len(finer)) <= max(1, len(finer) / 1000) and len(found.unsettled) <= max(0, len(found) / 1000)
 
 
-@pytest.mark.parametrize(("L", "size", "widths"), FAMILIES)
-def test_halving_changes_how_walls_lie_only_in_and_beside_close_calls(L, size, widths):
+def test_halving_changes_how_walls_lie_only_in_and_beside_close_calls():
     """The same walls in the same order, the same crossings and patterns elsewhere, for nearly all that change."""
-    net, encoding = encoded_net(L, widths, 3), PositionalEncoding(L)
-    window = ((0.4, 0.4 + size), (0.3, 0.3 + size))
-    found = regions_in_encoded_window(net, encoding, window, resolution=96)
-    mesh, number = found.triangulation, {tuple(point): v for v, point in enumerate(found.triangulation.points)}
-    corners = [number[tuple(point)] for point in found.unsettled.reshape(-1, 2)]
-    close = np.isin(mesh.triangles, corners).any(axis=1)  # a close call, or beside one
-    moved = moved_triangles(net, encoding, mesh)
-    assert len(found.unsettled) < 0.1 * len(close) and moved.sum() < len(found.unsettled)
-    assert (moved & ~close).sum() <= 0.1 * moved.sum()
+    changes = missed = calls = triangles = 0
+    for k, (L, size, widths) in enumerate(FAMILIES * 2):
+        net, encoding = encoded_net(L, widths, 3 + k), PositionalEncoding(L)
+        found = regions_in_encoded_window(net, encoding, ((0.4, 0.4 + size), (0.3, 0.3 + size)), resolution=24)
+        mesh, number = found.triangulation, {tuple(point): v for v, point in enumerate(found.triangulation.points)}
+        corners = [number[tuple(point)] for point in found.unsettled.reshape(-1, 2)]
+        close = np.isin(mesh.triangles, corners).any(axis=1)  # a close call, or beside one
+        moved = moved_triangles(net, encoding, mesh)
+        changes, missed = changes + moved.sum(), missed + (moved & ~close).sum()
+        calls, triangles = calls + len(found.unsettled), triangles + len(close)
+    assert calls < 0.2 * triangles
+    assert changes > 30 and missed <= 0.1 * changes
 
 
 def moved_triangles(net, encoding, mesh):

@@ -14,7 +14,10 @@ from relu_dynamics.training import sgd, train
 
 seeds = st.integers(0, 2**32 - 1)
 variances = st.fixed_dictionaries(
-    {"weight_variance": st.sampled_from([0.5, 2.0, 3.0]), "bias_variance": st.sampled_from([0.0, 0.01, 1.0])}
+    {
+        "weight_variance": st.sampled_from([0.5, 2.0, 3.0]),
+        "bias_variance": st.sampled_from([0.0, 0.01, 1.0]),
+    }
 )
 depths = st.integers(0, 4)
 
@@ -27,7 +30,9 @@ def rows(draw, low=1):
 
 
 def recursion(x, x2, hidden_layers, weight_variance=2.0, bias_variance=0.0):
-    """S, T for one pair by T31 as it is written, in extended precision, and a bound on what its arccos loses."""
+    """S, T for one pair by T31 as it is written, in extended precision, and a bound on what its
+    arccos loses.
+    """
     x, x2 = np.asarray(x, np.longdouble), np.asarray(x2, np.longdouble)
     pi = np.longdouble(3.141592653589793238462643383279502884)
     w, b = np.longdouble(weight_variance), np.longdouble(bias_variance)
@@ -36,7 +41,9 @@ def recursion(x, x2, hidden_layers, weight_variance=2.0, bias_variance=0.0):
     for _ in range(hidden_layers):
         c = np.clip(s / np.sqrt(a * a2), -1, 1) if a * a2 > 0 else np.longdouble(0)
         t = np.arccos(c)
-        loss += 4 * min(np.sqrt(2 * eps), eps / max(float(np.sin(t)), eps))  # the slope of arccos, and its value at 1 - eps
+        loss += 4 * min(
+            np.sqrt(2 * eps), eps / max(float(np.sin(t)), eps)
+        )  # the slope of arccos, and its value at 1 - eps
         s = w * np.sqrt(a * a2) * (np.sin(t) + (pi - t) * c) / (2 * pi) + b
         theta = s + w * theta * (pi - t) / (2 * pi)
         a, a2 = w * a / 2 + b, w * a2 / 2 + b
@@ -60,7 +67,9 @@ def test_kernels_are_the_recursion(x, seed, hidden_layers, variance):
 
 @given(rows(), st.floats(-15, 0), seeds, st.integers(1, 4), variances)
 def test_neighbours_keep_their_digits(x, power, seed, hidden_layers, variance):
-    """Near c = 1 arccos keeps half of the digits it is given: ten at worst of the oracle's, and eight of a float64."""
+    """Near c = 1 arccos keeps half of the digits it is given: ten at worst of the oracle's, and
+    eight of a float64.
+    """
     x2 = x + 10.0**power * np.random.default_rng(seed).normal(size=x.shape)
     nngp, ntk = infinite_kernels(x, x2, hidden_layers=hidden_layers, **variance)
     for i, (u, v) in enumerate(zip(x, x2, strict=True)):
@@ -69,19 +78,37 @@ def test_neighbours_keep_their_digits(x, power, seed, hidden_layers, variance):
 
 @given(rows(), st.floats(1e-9, 1e-3), st.integers(1, 3))
 def test_small_angles_arrive_at_the_next_layers_as_they_should(x, t, layers):
-    """1 - cos t' = t^2/2 + O(t^3), so to first order t stays, and each layer takes the share t / pi from what it passes on."""
+    """1 - cos t' = t^2/2 + O(t^3), so to first order t stays, and each layer takes the share t / pi
+    from what it passes on.
+    """
     pair = np.array([[1.0, 0.0], [np.cos(t), np.sin(t)]])
     _, ntk = infinite_kernels(pair, hidden_layers=layers)
-    # S stays 1 (weight variance 2, d = 2); T[l+1] = S + T[l] (1 - t/pi), T[1] = 1: T = 1 + l - (t/pi) l (l + 1) / 2
-    assert_allclose(layers + 1 - ntk[0, 1], t / np.pi * layers * (layers + 1) / 2, rtol=4 * t * layers, atol=1e-14)
+    # S stays 1 (weight variance 2, d = 2); T[l+1] = S + T[l] (1 - t/pi) and T[1] = 1, so
+    # T = 1 + l - (t/pi) l (l + 1) / 2
+    assert_allclose(
+        layers + 1 - ntk[0, 1],
+        t / np.pi * layers * (layers + 1) / 2,
+        rtol=4 * t * layers,
+        atol=1e-14,
+    )
 
 
 def test_closed_forms_at_equal_opposite_and_orthogonal_inputs():
     """T31.  One hidden layer, weight variance 2, no biases, S[1] = x.x': t = 0, pi, pi/2."""
     x = np.sqrt(2) * np.array([[1.0, 0], [-1, 0], [0, 1], [0, 0]])  # x.x = d = 2, so S[1] = 2 cos t
     nngp, ntk = infinite_kernels(x, hidden_layers=1)
-    assert_allclose(nngp[:3, :3], [[2, 0, 2 / np.pi], [0, 2, 2 / np.pi], [2 / np.pi, 2 / np.pi, 2]], rtol=0, atol=1e-15)
-    assert_allclose(ntk[:3, :3], [[4, 0, 2 / np.pi], [0, 4, 2 / np.pi], [2 / np.pi, 2 / np.pi, 4]], rtol=0, atol=1e-15)
+    assert_allclose(
+        nngp[:3, :3],
+        [[2, 0, 2 / np.pi], [0, 2, 2 / np.pi], [2 / np.pi, 2 / np.pi, 2]],
+        rtol=0,
+        atol=1e-15,
+    )
+    assert_allclose(
+        ntk[:3, :3],
+        [[4, 0, 2 / np.pi], [0, 4, 2 / np.pi], [2 / np.pi, 2 / np.pi, 4]],
+        rtol=0,
+        atol=1e-15,
+    )
     assert not nngp[3].any() and not ntk[3].any()
 
 
@@ -113,7 +140,9 @@ def test_kernels_without_biases_are_homogeneous(x, x2, hidden_layers, power, pow
     x2 = np.resize(x2, (len(x2), x.shape[1]))
     a, b = 2.0**power, 2.0**power2
     scaled = infinite_kernels(a * x, b * x2, hidden_layers=hidden_layers)
-    for kernel, expected in zip(scaled, infinite_kernels(x, x2, hidden_layers=hidden_layers), strict=True):
+    for kernel, expected in zip(
+        scaled, infinite_kernels(x, x2, hidden_layers=hidden_layers), strict=True
+    ):
         assert_array_equal(kernel, a * b * expected)
 
 
@@ -121,16 +150,26 @@ def test_kernels_without_biases_are_homogeneous(x, x2, hidden_layers, power, pow
 def test_two_batches_are_blocks_of_one(x, x2, hidden_layers, variance):
     """x2 = None means x; zero vectors, repeats and multiples included."""
     both = np.concatenate([x, x2])
-    for whole, block in zip(infinite_kernels(both, hidden_layers=hidden_layers, **variance),
-                            infinite_kernels(x, x2, hidden_layers=hidden_layers, **variance), strict=True):
-        assert_allclose(block, whole[: len(x), len(x) :], rtol=0, atol=1e-14 * max(1, np.abs(whole).max()))
+    for whole, block in zip(
+        infinite_kernels(both, hidden_layers=hidden_layers, **variance),
+        infinite_kernels(x, x2, hidden_layers=hidden_layers, **variance),
+        strict=True,
+    ):
+        assert_allclose(
+            block, whole[: len(x), len(x) :], rtol=0, atol=1e-14 * max(1, np.abs(whole).max())
+        )
     assert infinite_kernels(x[:0], x2, hidden_layers=hidden_layers).ntk.shape == (0, 2)
 
 
 def wide_network(rng, d, width, hidden_layers, weight_variance, bias_variance):
-    """A finite network in the convention of T31, with two factors per layer to turn standard kernels into its own."""
+    """A finite network in the convention of T31, with two factors per layer to turn standard
+    kernels into its own.
+    """
     widths = [d, *[width] * hidden_layers, 1]
-    weights = [rng.normal(size=(b, a)) * np.sqrt(weight_variance / a) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+    weights = [
+        rng.normal(size=(b, a)) * np.sqrt(weight_variance / a)
+        for a, b in zip(widths[:-1], widths[1:], strict=True)
+    ]
     biases = [rng.normal(size=b) * np.sqrt(bias_variance) for b in widths[1:]]
     factors = [(weight_variance / a, bias_variance) for a in widths[:-1]]
     return MLP(tuple(weights), tuple(biases)), np.array(factors)
@@ -138,21 +177,33 @@ def wide_network(rng, d, width, hidden_layers, weight_variance, bias_variance):
 
 @pytest.mark.parametrize("hidden_layers", [1, 2, 3])
 def test_wide_networks_have_these_kernels(hidden_layers):
-    """T31.  Monte Carlo: 4 standard errors of the mean over 16 networks, plus the O(depth / width) bias of finite width."""
+    """T31.  Monte Carlo: 4 standard errors of the mean over 16 networks, plus the O(depth / width)
+    bias of finite width.
+    """
     rng, width, networks = np.random.default_rng(hidden_layers), 1024, 16
     x = rng.normal(size=(4, 3))
     variance = {"weight_variance": 2.0, "bias_variance": 0.1}
     samples = []
     for _ in range(networks):
         net, factors = wide_network(rng, 3, width, hidden_layers, **variance)
-        parts = layer_kernels(net, x)[..., 0, 0]  # in the standard parametrisation: by weights and by biases
+        parts = layer_kernels(net, x)[
+            ..., 0, 0
+        ]  # in the standard parametrisation: by weights and by biases
         h = forward(net, x).inputs[-1]
-        nngp = variance["weight_variance"] / width * h @ h.T + variance["bias_variance"]  # given h, over the output weights
+        nngp = (
+            variance["weight_variance"] / width * h @ h.T + variance["bias_variance"]
+        )  # given h, over the output weights
         samples.append([nngp, np.einsum("lsij,ls->ij", parts, factors)])
     mean, error = np.mean(samples, axis=0), np.std(samples, axis=0, ddof=1) / np.sqrt(networks)
-    for found, expected, sigma in zip(mean, infinite_kernels(x, hidden_layers=hidden_layers, **variance), error, strict=True):
-        assert (np.abs(found - expected) <= 4 * sigma + hidden_layers / width * expected.max()).all()
-        assert (sigma < 0.05 * expected.max()).all()  # sharp enough to tell depths and conventions apart
+    for found, expected, sigma in zip(
+        mean, infinite_kernels(x, hidden_layers=hidden_layers, **variance), error, strict=True
+    ):
+        assert (
+            np.abs(found - expected) <= 4 * sigma + hidden_layers / width * expected.max()
+        ).all()
+        assert (
+            sigma < 0.05 * expected.max()
+        ).all()  # sharp enough to tell depths and conventions apart
 
 
 @given(seeds, st.integers(0, 9))
@@ -174,9 +225,18 @@ def test_a_network_without_hidden_layers_follows_its_linearisation(seed, steps):
         (lambda x: infinite_kernels(x[:, :0], hidden_layers=1), "at least one column"),
         (lambda x: infinite_kernels(x, hidden_layers=-1), "hidden_layers must be"),
         (lambda x: infinite_kernels(x, hidden_layers=1.0), "hidden_layers must be"),
-        (lambda x: infinite_kernels(x, hidden_layers=1, weight_variance=-1), "weight_variance must not be negative"),
-        (lambda x: infinite_kernels(x, hidden_layers=1, bias_variance=np.nan), "bias_variance must be"),
-        (lambda x: infinite_kernels(x, hidden_layers=1, bias_variance=[1, 2]), "bias_variance must be"),
+        (
+            lambda x: infinite_kernels(x, hidden_layers=1, weight_variance=-1),
+            "weight_variance must not be negative",
+        ),
+        (
+            lambda x: infinite_kernels(x, hidden_layers=1, bias_variance=np.nan),
+            "bias_variance must be",
+        ),
+        (
+            lambda x: infinite_kernels(x, hidden_layers=1, bias_variance=[1, 2]),
+            "bias_variance must be",
+        ),
     ],
 )
 def test_bad_input_gives_one_clear_error(call, message):
@@ -184,7 +244,13 @@ def test_bad_input_gives_one_clear_error(call, message):
         call(np.ones((2, 3)))
 
 
-@pytest.mark.parametrize("size", [{"hidden_layers": 2000, "weight_variance": 5.0}, {"hidden_layers": 9, "weight_variance": 1e50, "bias_variance": 1e50}])
+@pytest.mark.parametrize(
+    "size",
+    [
+        {"hidden_layers": 2000, "weight_variance": 5.0},
+        {"hidden_layers": 9, "weight_variance": 1e50, "bias_variance": 1e50},
+    ],
+)
 def test_kernels_that_overflow_are_refused(size):
     with pytest.raises(ValueError, match="must not overflow"):
         infinite_kernels([[1.0, 2.0], [3.0, 4.0]], **size)

@@ -1,4 +1,6 @@
-"""Pairs of samples, Hamming distances, regions and dead units as the paper measures them; T26, T27, T35."""
+"""Pairs of samples, Hamming distances, regions and dead units as the paper measures them; T26, T27,
+T35.
+"""
 
 import numpy as np
 import pytest
@@ -26,8 +28,12 @@ def positions(shape, rows):
 
 @given(shapes, seeds, st.integers(2, 4), st.integers(1, 5), st.integers(1, 9), st.booleans())
 def test_local_pairs_lie_in_one_patch_of_the_signal(shape, seed, side, patches, pairs, paper):
-    """All pairs of a patch fit into side samples per axis; the first i varies fastest within a patch."""
-    drawn = local_pairs(shape, np.random.default_rng(seed), patches=patches, side=side, pairs=pairs, paper=paper)
+    """All pairs of a patch fit into side samples per axis; the first i varies fastest within a
+    patch.
+    """
+    drawn = local_pairs(
+        shape, np.random.default_rng(seed), patches=patches, side=side, pairs=pairs, paper=paper
+    )
     both = np.stack([positions(shape, drawn.i), positions(shape, drawn.j)], axis=-1)
     assert both.shape == (len(shape), patches * pairs, 2)
     assert (both >= 0).all() and (both < np.array(shape)[:, None, None]).all()
@@ -35,14 +41,26 @@ def test_local_pairs_lie_in_one_patch_of_the_signal(shape, seed, side, patches, 
     assert (by_patch.max(axis=2) - by_patch.min(axis=2) < side).all()
 
 
-@given(shapes.filter(lambda shape: min(shape) >= 6), seeds, st.integers(0, 2), st.integers(1, 50), st.booleans())
+@given(
+    shapes.filter(lambda shape: min(shape) >= 6),
+    seeds,
+    st.integers(0, 2),
+    st.integers(1, 50),
+    st.booleans(),
+)
 def test_global_pairs_lie_in_opposite_corners(shape, seed, gap, pairs, paper):
-    """Along every axis one sample is low and the other high, with the gap between; paper=True spares the last sample."""
+    """Along every axis one sample is low and the other high, with the gap between; paper=True
+    spares the last sample.
+    """
     drawn = global_pairs(shape, np.random.default_rng(seed), pairs=pairs, gap=gap, paper=paper)
     i, j = positions(shape, drawn.i), positions(shape, drawn.j)
     for n, first, second in zip(shape, i, j, strict=True):
         low, high = np.minimum(first, second), np.maximum(first, second)
-        assert (high - low > gap).all() and (low < (n - gap) / 2).all() and (high >= (n + gap) / 2).all()
+        assert (
+            (high - low > gap).all()
+            and (low < (n - gap) / 2).all()
+            and (high >= (n + gap) / 2).all()
+        )
         assert (high < n - paper).all()
 
 
@@ -54,11 +72,18 @@ def test_both_diagonals_of_an_image_are_drawn():
     for share in (same, np.mean(y2 > y), np.mean(x2 > x)):
         assert abs(share - 0.5) < 4 * 0.5 / np.sqrt(400)
     for first, second in ((y, y2), (x, x2)):
-        assert set(np.minimum(first, second)) == {0, 1, 2} and set(np.maximum(first, second)) == {5, 6, 7}
+        assert set(np.minimum(first, second)) == {0, 1, 2} and set(np.maximum(first, second)) == {
+            5,
+            6,
+            7,
+        }
 
 
 def test_two_samples_an_axis_are_enough_for_a_pair():
-    for drawn in (global_pairs((2, 2), np.random.default_rng(0), pairs=9, gap=0), local_pairs((2,), np.random.default_rng(0), patches=1, side=2, pairs=9)):
+    for drawn in (
+        global_pairs((2, 2), np.random.default_rng(0), pairs=9, gap=0),
+        local_pairs((2,), np.random.default_rng(0), patches=1, side=2, pairs=9),
+    ):
         assert (drawn.i != drawn.j).all()
 
 
@@ -69,8 +94,12 @@ def test_a_sample_meets_itself_only_in_the_papers_sampling(shape, seed):
 
 
 def test_the_papers_one_dimensional_windows_repeat_two_percent_of_samples():
-    """25 windows of 50, indices 0..48 with replacement: i = j with probability 1/49; the 50th is never drawn."""
-    drawn = local_pairs((50,), np.random.default_rng(0), patches=400, side=50, pairs=250, paper=True)
+    """25 windows of 50, indices 0..48 with replacement: i = j with probability 1/49; the 50th is
+    never drawn.
+    """
+    drawn = local_pairs(
+        (50,), np.random.default_rng(0), patches=400, side=50, pairs=250, paper=True
+    )
     share = np.mean(drawn.i == drawn.j)
     assert abs(share - 1 / 49) < 4 * np.sqrt(1 / 49 / len(drawn.i))
     assert max(drawn.i.max(), drawn.j.max()) == 48
@@ -87,7 +116,9 @@ def test_hamming_of_pairs_counts_differing_units_layer_by_layer(drawn, seed):
     ends = np.cumsum([0, *(len(b) for b in net.biases[:-1])])
     for k, (a, b) in enumerate(zip(i, j, strict=True)):
         differ = np.array(exact_pattern(net, x[a]), bool) ^ np.array(exact_pattern(net, x[b]), bool)
-        assert counts[k].tolist() == [differ[low:high].sum() for low, high in zip(ends[:-1], ends[1:], strict=True)]
+        assert counts[k].tolist() == [
+            differ[low:high].sum() for low, high in zip(ends[:-1], ends[1:], strict=True)
+        ]
 
 
 @given(with_rows(exact_nets(), rows=st.integers(0, 8)))
@@ -112,7 +143,9 @@ def test_of_a_trace_the_pattern_it_holds_is_what_counts(drawn, seed):
     q = pattern(net, trace)
     assert_array_equal(q, np.concatenate([q[:, :0], *trace.pattern], axis=1))
     i, j = np.random.default_rng(seed).integers(0, len(q), (2, 6))
-    assert_array_equal(hamming_of_pairs(net, trace, Pairs(i, j)).sum(axis=1), (q[i] != q[j]).sum(axis=1))
+    assert_array_equal(
+        hamming_of_pairs(net, trace, Pairs(i, j)).sum(axis=1), (q[i] != q[j]).sum(axis=1)
+    )
     assert sampled_regions(net, trace) == len({tuple(row) for row in q.tolist()})
     assert dead_count(net, trace) == (~q.any(axis=0)).sum()
 
@@ -122,7 +155,9 @@ def test_of_a_trace_the_pattern_it_holds_is_what_counts(drawn, seed):
 
 @given(with_rows(nets_with_a_dead_layer(), rows=st.integers(1, 4), columns=1))
 def test_dead_units_have_exactly_zero_gradient(drawn):
-    """T26: off at every training input means nothing moves the unit's weights, in or out, or its bias."""
+    """T26: off at every training input means nothing moves the unit's weights, in or out, or its
+    bias.
+    """
     net, x, y = drawn
     trace = forward(net, x)
     gradient = backward(net, trace, trace.preacts[-1] - y)
@@ -136,9 +171,13 @@ def test_dead_units_have_exactly_zero_gradient(drawn):
         assert not gradient.weights[k + 1][:, here].any()
 
 
-@pytest.mark.parametrize("low, high, probability", [(0, 1, 13 / 48), (-1, 1, 1 / 12), (-2, 2, 1 / 48), (-3, 3, 1 / 108)])
+@pytest.mark.parametrize(
+    "low, high, probability", [(0, 1, 13 / 48), (-1, 1, 1 / 12), (-2, 2, 1 / 48), (-3, 3, 1 / 108)]
+)
 def test_share_of_first_layer_units_dead_at_the_start(low, high, probability):
-    """T27 for d = 2: dead on the box iff dead at its corners; 13/48, then 1/(12 c^2); within 4 sigma."""
+    """T27 for d = 2: dead on the box iff dead at its corners; 13/48, then 1/(12 c^2); within 4
+    sigma.
+    """
     units = 200_000
     net = init([2, units, 1], np.random.default_rng(1))
     corners = np.array([[a, b] for a in (low, high) for b in (low, high)], float)
@@ -151,7 +190,8 @@ def test_share_of_first_layer_units_dead_at_the_start(low, high, probability):
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.floats(0.01, 3))
 def test_time_to_half_of_a_straight_decay_is_where_it_crosses(gaps, rate):
-    """T35.  An error 1 - rate t crosses 1/2 at t = 1/(2 rate); linear interpolation is then exact."""
+    """T35.  An error 1 - rate t crosses 1/2 at t = 1/(2 rate); linear interpolation is then exact.
+    """
     epochs = np.concatenate([[0], np.cumsum(gaps)]).astype(float)
     time = time_to_half(epochs, (1 - rate * epochs)[:, None])[0]
     crossing = 0.5 / rate
@@ -162,8 +202,17 @@ def test_time_to_half_of_a_straight_decay_is_where_it_crosses(gaps, rate):
 
 
 def test_time_to_half_is_the_first_crossing_and_nan_without_a_target():
-    errors = np.array([[1.0, 0.2, np.nan, 1.0], [0.4375, 0.2, np.nan, 0.5], [0.9, 0.9, np.nan, 0.5], [0.1, 0.9, np.nan, 0.5]])
-    assert_array_equal(time_to_half([0, 9, 10, 11], errors), [8.0, 0.0, np.nan, np.inf])  # to reach 1/2 is not to fall below it
+    errors = np.array(
+        [
+            [1.0, 0.2, np.nan, 1.0],
+            [0.4375, 0.2, np.nan, 0.5],
+            [0.9, 0.9, np.nan, 0.5],
+            [0.1, 0.9, np.nan, 0.5],
+        ]
+    )
+    assert_array_equal(
+        time_to_half([0, 9, 10, 11], errors), [8.0, 0.0, np.nan, np.inf]
+    )  # to reach 1/2 is not to fall below it
     assert_array_equal(time_to_half([0, 4, 8], [[1.0], [0.75], [0.25]]), [6.0])
     assert_array_equal(time_to_half([3], [[0.4, 0.6]]), [3.0, np.inf])
 
@@ -176,14 +225,23 @@ def test_time_to_half_is_the_first_crossing_and_nan_without_a_target():
         (lambda rng: local_pairs((8,), rng, patches=0, side=2, pairs=1), "patches must be"),
         (lambda rng: local_pairs(8.0, rng, patches=1, side=2, pairs=1), "shape must be"),
         (lambda rng: local_pairs((8, 8, 3), rng, patches=1, side=2, pairs=1), "shape must be"),
-        (lambda rng: local_pairs((8,), rng, patches=2**20, side=2, pairs=2**20), "the pairs would have shape"),
+        (
+            lambda rng: local_pairs((8,), rng, patches=2**20, side=2, pairs=2**20),
+            "the pairs would have shape",
+        ),
         (lambda rng: global_pairs((8,), rng, pairs=2**40, gap=2), "pairs must be at most"),
-        (lambda rng: global_pairs((8,), rng, pairs=1, gap=2, paper=None), "paper must be True or False"),
+        (
+            lambda rng: global_pairs((8,), rng, pairs=1, gap=2, paper=None),
+            "paper must be True or False",
+        ),
         (lambda rng: local_pairs((8,), 0, patches=1, side=2, pairs=1), "numpy.random.Generator"),
         (lambda rng: global_pairs((8, 6), rng, pairs=1, gap=5), "gap must leave"),
         (lambda rng: global_pairs((8, 6), 0, pairs=1, gap=2), "numpy.random.Generator"),
         (lambda rng: global_pairs((8, 6), rng, pairs=1, gap=-1), "gap must be"),
-        (lambda rng: hamming_of_pairs(net(), np.ones((2, 1)), Pairs([0], [2])), r"pairs.j must be .* from 0 to 1"),
+        (
+            lambda rng: hamming_of_pairs(net(), np.ones((2, 1)), Pairs([0], [2])),
+            r"pairs.j must be .* from 0 to 1",
+        ),
         (lambda rng: dead_count(net(), np.ones((0, 1))), "without inputs no unit is dead"),
         (lambda rng: time_to_half([0, 1], np.ones((3, 2))), "one row per epoch"),
         (lambda rng: time_to_half([], np.ones((0, 2))), "at least one"),

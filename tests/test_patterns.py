@@ -44,7 +44,9 @@ def test_pattern_does_not_depend_on_row_blocks():
 @given(with_rows(exact_nets()))
 def test_split_layers_undoes_concatenation(drawn):
     net, x = drawn
-    for ours, theirs in zip(split_layers(net, pattern(net, x)), forward(net, x).pattern, strict=True):
+    for ours, theirs in zip(
+        split_layers(net, pattern(net, x)), forward(net, x).pattern, strict=True
+    ):
         assert_array_equal(ours, theirs)
 
 
@@ -73,11 +75,21 @@ def test_slope_of_the_affine_map_is_the_input_gradient(drawn):
 
 @given(exact_nets(), st.data())
 def test_affine_map_of_any_pattern_is_the_product_of_masked_layers(net, data):
-    """Also for patterns no input has: c and A by pushing 0 and the unit vectors through the masked layers."""
-    q = np.array(data.draw(st.lists(st.booleans(), min_size=hidden_units(net), max_size=hidden_units(net))), bool)[None]
+    """Also for patterns no input has: c and A by pushing 0 and the unit vectors through the masked
+    layers.
+    """
+    q = np.array(
+        data.draw(st.lists(st.booleans(), min_size=hidden_units(net), max_size=hidden_units(net))),
+        bool,
+    )[None]
     points = np.vstack([np.zeros(net.weights[0].shape[1]), np.eye(net.weights[0].shape[1])])
     h = points
-    for W, b, mask in zip(net.weights, net.biases, [*split_layers(net, q), np.ones((1, len(net.biases[-1])), bool)], strict=True):
+    for W, b, mask in zip(
+        net.weights,
+        net.biases,
+        [*split_layers(net, q), np.ones((1, len(net.biases[-1])), bool)],
+        strict=True,
+    ):
         h = (h @ W.T + b) * mask
     A, c = affine_map(net, q)
     assert_array_equal(c[0], h[0])
@@ -90,7 +102,10 @@ def test_preactivations_are_the_affine_maps_of_the_pattern_upstream(drawn):
     net, x = drawn
     G, g = preactivation_maps(net, pattern(net, x))
     z = np.concatenate([np.zeros((len(x), 0)), *forward(net, x).preacts[:-1]], axis=1)
-    assert G.shape == (len(x), hidden_units(net), x.shape[1]) and g.shape == (len(x), hidden_units(net))
+    assert G.shape == (len(x), hidden_units(net), x.shape[1]) and g.shape == (
+        len(x),
+        hidden_units(net),
+    )
     assert_array_equal(np.einsum("nhd,nd->nh", G, x) + g, z)
 
 
@@ -99,7 +114,12 @@ def test_affine_maps_hold_at_realistic_widths(drawn):
     """To rounding: 1e-12 of the largest term."""
     net, x = drawn
     A, c = affine_map(net, pattern(net, x))
-    assert_allclose(np.einsum("nmd,nd->nm", A, x) + c, predict(net, x), rtol=0, atol=1e-12 * (1 + np.abs(c).max(initial=0) + np.abs(A).max(initial=0)))
+    assert_allclose(
+        np.einsum("nmd,nd->nm", A, x) + c,
+        predict(net, x),
+        rtol=0,
+        atol=1e-12 * (1 + np.abs(c).max(initial=0) + np.abs(A).max(initial=0)),
+    )
 
 
 def test_affine_maps_do_not_depend_on_row_blocks():
@@ -124,13 +144,22 @@ def test_a_layer_of_width_zero_is_a_constant_map():
 @given(bits(), st.data())
 def test_hamming_counts_differing_bits(q, data):
     q2 = data.draw(bits(columns=st.just(q.shape[1])))
-    expected = [[sum(a != b for a, b in zip(row, row2, strict=True)) for row2 in q2.tolist()] for row in q.tolist()]
-    assert hamming(q, q2).tolist() == expected or (len(q) == 0 or len(q2) == 0) and hamming(q, q2).shape == (len(q), len(q2))
+    expected = [
+        [sum(a != b for a, b in zip(row, row2, strict=True)) for row2 in q2.tolist()]
+        for row in q.tolist()
+    ]
+    assert (
+        hamming(q, q2).tolist() == expected
+        or (len(q) == 0 or len(q2) == 0)
+        and hamming(q, q2).shape == (len(q), len(q2))
+    )
 
 
 @given(with_rows(exact_nets(hidden=st.integers(1, 3)), rows=st.integers(1, 5)), st.data())
 def test_hamming_does_not_see_the_order_or_scale_of_units(drawn, data):
-    """T39: permuting units, and w_in, b -> s w_in, s b with w_out -> w_out / s, s > 0, move no bit between rows."""
+    """T39: permuting units, and w_in, b -> s w_in, s b with w_out -> w_out / s, s > 0, move no bit
+    between rows.
+    """
     net, x = drawn
     other, _ = data.draw(twins(net))
     q, q2 = pattern(net, x), pattern(other, x)
@@ -155,7 +184,8 @@ def test_patterns_without_units_have_no_words():
 
 @given(bits())
 def test_unique_patterns_are_first_occurrences_that_rebuild_every_row(q):
-    """q[rows][inverse] == q; rows increase, are each the first of their kind, and no two are equal."""
+    """q[rows][inverse] == q; rows increase, are each the first of their kind, and no two are equal.
+    """
     rows, inverse = unique_patterns(q)
     assert_array_equal(q[rows][inverse], q)
     first = [i for i, row in enumerate(q.tolist()) if row not in q[:i].tolist()]
@@ -182,8 +212,16 @@ NET = MLP((np.eye(2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))
         (lambda: preactivation_maps(NET, np.ones(2, bool)), r"q must be \(n, H\) bool"),
         (lambda: hamming(np.ones((1, 2), bool), np.ones((1, 3), bool)), "as many units"),
         (lambda: hamming(np.ones((1, 2), bool), np.ones((1, 2), int)), "q2 must be"),
-        (lambda: hamming(np.zeros((2**17, 0), bool), np.zeros((2**17, 0), bool)), "hamming would have shape"),
-        (lambda: preactivation_maps(init([2**10, 2**10, 1], np.random.default_rng(0)), np.zeros((2**11, 2**10), bool)), "G would have shape"),
+        (
+            lambda: hamming(np.zeros((2**17, 0), bool), np.zeros((2**17, 0), bool)),
+            "hamming would have shape",
+        ),
+        (
+            lambda: preactivation_maps(
+                init([2**10, 2**10, 1], np.random.default_rng(0)), np.zeros((2**11, 2**10), bool)
+            ),
+            "G would have shape",
+        ),
         (lambda: dead_units(np.ones((0, 2), bool)), "without inputs no unit is dead"),
         (lambda: unique_patterns(np.ones(3, bool)), "q must be"),
         (lambda: pack(np.ones((2, 2))), "q must be"),

@@ -1,4 +1,6 @@
-"""Kernels beyond memory: T46-T48, each against the explicit Jacobian, a dense matrix or second differences."""
+"""Kernels beyond memory: T46-T48, each against the explicit Jacobian, a dense matrix or second
+differences.
+"""
 
 import numpy as np
 import pytest
@@ -7,20 +9,36 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import products
-from relu_dynamics.mlp import MLP, backward, flatten, forward, hidden_units, init, predict, row_count, unflatten
+from relu_dynamics.mlp import (
+    MLP,
+    backward,
+    flatten,
+    forward,
+    hidden_units,
+    init,
+    predict,
+    row_count,
+    unflatten,
+)
 from relu_dynamics.patterns import pattern
 from relu_dynamics.products import kernel_moments, kernel_product, kernel_spectrum, layer_curvature
 from relu_dynamics.tangent import example_gradients
 from relu_dynamics.testing import exact_nets, gaussian_nets, halves, lattice_nets, with_rows
 from tests.strategies import gates, with_traces
 
-# How much is kept and formed: as it comes, by Lanczos' method on what is kept, and on passes through the network.
-WAYS = {"as it comes": {}, "kept": {"DENSE": 0}, "by passes": {"DENSE": 0, "KEPT_ENTRIES": 0, "ROWS": 3}}
+# As it comes, by Lanczos' method on what is kept, and by Lanczos' method on passes.
+WAYS = {
+    "as it comes": {},
+    "kept": {"DENSE": 0},
+    "by passes": {"DENSE": 0, "KEPT_ENTRIES": 0, "ROWS": 3},
+}
 
 
 def explicit(net, trace):
     """J as (n m[L], p)."""
-    return example_gradients(net, trace).reshape(row_count(trace) * len(net.biases[-1]), flatten(net).size)
+    return example_gradients(net, trace).reshape(
+        row_count(trace) * len(net.biases[-1]), flatten(net).size
+    )
 
 
 def problem(seed, widths=(2, 9, 7, 2), n=12, imposed=False):
@@ -76,11 +94,17 @@ def test_the_spectrum_is_that_of_the_explicit_kernel(way, imposed, k, monkeypatc
 @pytest.mark.parametrize("imposed", [False, True])
 @pytest.mark.parametrize(("n", "k", "dense"), [(60, 9, 512), (60, 120, 512), (300, 5, 0)])
 def test_samples_that_share_a_cell_share_the_rows_of_a_jacobian(n, k, dense, imposed, monkeypatch):
-    """More than m[0] + 1 samples a cell: their span is kept, so every eigenvalue and vector is that of K itself."""
+    """More than m[0] + 1 samples a cell: their span is kept, so every eigenvalue and vector is that
+    of K itself.
+    """
     monkeypatch.setattr(products, "DENSE", dense)
     net, trace, _ = problem(3, (2, 4, 3, 2), n)
     if imposed:
-        trace = forward(net, trace.inputs[0], np.random.default_rng(0).integers(0, 2, (4, 7)).astype(bool)[np.arange(n) % 4])
+        trace = forward(
+            net,
+            trace.inputs[0],
+            np.random.default_rng(0).integers(0, 2, (4, 7)).astype(bool)[np.arange(n) % 4],
+        )
     rows = products._few_rows(net, trace, 0)[1]
     assert len(rows) < n / 2
     K = (J := explicit(net, trace)) @ J.T
@@ -95,7 +119,9 @@ def test_samples_that_share_a_cell_share_the_rows_of_a_jacobian(n, k, dense, imp
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_spectrum_of_a_constant_network_is_one_eigenvalue(way, monkeypatch):
-    """With every unit off K is 1 for every pair: n, and zeros, which no iteration may turn into anything else."""
+    """With every unit off K is 1 for every pair: n, and zeros, which no iteration may turn into
+    anything else.
+    """
     for name, value in WAYS[way].items():
         monkeypatch.setattr(products, name, value)
     net = MLP((np.ones((3, 1)), np.ones((1, 3))), (-9 * np.ones(3), np.zeros(1)))
@@ -103,7 +129,10 @@ def test_the_spectrum_of_a_constant_network_is_one_eigenvalue(way, monkeypatch):
     assert_allclose(values, [20, 0, 0], rtol=0, atol=1e-9)
 
 
-@given(with_traces(st.one_of(exact_nets(), gaussian_nets()), rows=st.integers(1, 9)), st.sampled_from([1, 2**22]))
+@given(
+    with_traces(st.one_of(exact_nets(), gaussian_nets()), rows=st.integers(1, 9)),
+    st.sampled_from([1, 2**22]),
+)
 def test_T47_moments_are_those_of_all_eigenvalues(drawn, entries):
     """T47: tr K / (n m) and |K|_F^2 / (n m) - mean^2, by blocks of rows."""
     net, trace = drawn
@@ -133,9 +162,19 @@ def hessian_of_layer(loss, net, l, t):
 
 
 @settings(max_examples=15)  # each is up to thirty losses
-@given(with_rows(lattice_nets(width=2, inputs=st.integers(1, 2), outputs=st.just(1)), rows=st.sampled_from([1, 2]), columns=1), st.sampled_from([2.0**-6, 1.0]), st.data())
+@given(
+    with_rows(
+        lattice_nets(width=2, inputs=st.integers(1, 2), outputs=st.just(1)),
+        rows=st.sampled_from([1, 2]),
+        columns=1,
+    ),
+    st.sampled_from([2.0**-6, 1.0]),
+    st.data(),
+)
 def test_T46_curvature_of_a_layer_is_its_second_differences(drawn, t, data):
-    """T46: inside the cell (small steps) and, under an imposed pattern, anywhere: the loss along one layer is one quadratic."""
+    """T46: inside the cell (small steps) and, under an imposed pattern, anywhere: the loss along
+    one layer is one quadratic.
+    """
     net, x, y = drawn
     q = data.draw(gates(net, len(x))) if t == 1 else None
     l = data.draw(st.integers(0, len(net.weights) - 1))
@@ -150,13 +189,17 @@ def test_T46_curvature_of_a_layer_is_its_second_differences(drawn, t, data):
     assume(len(seen) == 1)
     k = min(W.size + b.size for W, b in zip(*net, strict=True))
     found = layer_curvature(net, forward(net, x, q), k)[l]
-    assert_allclose(found, np.linalg.eigvalsh(H)[::-1][:k], rtol=0, atol=1e-12 * max(1, np.abs(H).max()))
+    assert_allclose(
+        found, np.linalg.eigvalsh(H)[::-1][:k], rtol=0, atol=1e-12 * max(1, np.abs(H).max())
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("n", "outputs"), [(2, 1), (12, 2), (60, 1)])
 def test_T46_curvature_is_the_spectrum_of_the_layers_kernel(way, n, outputs, monkeypatch):
-    """T46: (2/nm) J J^T and (2/nm) J^T J have the same nonzero eigenvalues; the smaller one may be either."""
+    """T46: (2/nm) J J^T and (2/nm) J^T J have the same nonzero eigenvalues; the smaller one may be
+    either.
+    """
     for name, value in WAYS[way].items():
         monkeypatch.setattr(products, name, value)
     net, trace, _ = problem(1, (2, 4, 5, outputs), n)
@@ -173,7 +216,9 @@ def test_T46_curvature_is_the_spectrum_of_the_layers_kernel(way, n, outputs, mon
 @pytest.mark.parametrize("layer", [0, 1, 2])
 @pytest.mark.parametrize("seed", range(3))
 def test_T46_descent_on_one_layer_is_stable_below_two_over_the_curvature_and_not_above(layer, seed):
-    """T46: under an imposed pattern (T40): just below every step lowers the loss, just above it grows without end."""
+    """T46: under an imposed pattern (T40): just below every step lowers the loss, just above it
+    grows without end.
+    """
     net, trace, y = problem(seed, n=8, imposed=True)
     q = np.concatenate(trace.pattern, axis=1)
     bound = 2 / layer_curvature(net, trace)[layer, 0]
@@ -186,7 +231,10 @@ def test_T46_descent_on_one_layer_is_stable_below_two_over_the_curvature_and_not
             found.append(np.mean(r**2))
             g = backward(moved, now, 2 / y.size * r)
             weights, biases = list(moved.weights), list(moved.biases)
-            weights[layer], biases[layer] = weights[layer] - step * g.weights[layer], biases[layer] - step * g.biases[layer]
+            weights[layer], biases[layer] = (
+                weights[layer] - step * g.weights[layer],
+                biases[layer] - step * g.biases[layer],
+            )
             moved = MLP(tuple(weights), tuple(biases))
         return np.array(found)
 

@@ -164,6 +164,7 @@ def test_T49_the_gradient_of_every_bias_is_constant_on_cells(drawn):
     """D_l depends on the gates alone: two samples with one pattern have the same derivatives in all biases, whatever their inputs."""
     net, trace, _ = drawn
     _, cell = np.unique(np.concatenate([np.zeros((len(trace.inputs[0]), 1), bool), *trace.pattern], axis=1), axis=0, return_inverse=True)
+    cell = cell.ravel()  # NumPy 2.0 keeps an axis
     at, J = 0, jacobian(net, trace)
     for W, b in zip(*net, strict=True):
         biases = J[..., at + W.size : at + W.size + b.size]

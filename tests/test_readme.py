@@ -1,36 +1,46 @@
 """What README says can be done, can be done."""
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from relu_dynamics import MLP, predict
+from relu_dynamics import load
+from scripts.lab.readme import BEGIN, END, LEDGER, SECTIONS, with_findings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+MODEL, CONJECTURE, TOUR = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_readme_examples_run_as_printed():
-    """The first ends in its own finite-difference check, the last goes on from it; the one between needs PyTorch's names."""
-    first, bridge, tour = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(first.strip().splitlines()) <= 12 and first.rstrip().splitlines()[-1].startswith("assert")
-    names = {}
-    exec(compile(first, "README.md", "exec"), names)
-    exec(compile(tour, "README.md", "exec"), names)
-    assert len(names["regions"]) > 1 and names["features"].shape == (100, 24)
+def run(code, **names):
+    """What the names are after the code, pasted into a shell in which these are defined."""
+    exec(compile(code, "README.md", "exec"), names)
+    return names
 
-    class Model:  # stands for torch.nn.Sequential(Linear(2, 3), ReLU(), Linear(3, 1))
-        def state_dict(self):
-            return {"0.weight": Tensor((3, 2)), "0.bias": Tensor((3,)), "2.weight": Tensor((1, 3)), "2.bias": Tensor((1,))}
 
-    class Tensor:
-        def __init__(self, shape):
-            self.numpy = lambda: np.ones(shape, np.float32)
+def test_the_tour_runs_as_printed():
+    """Its comments, and that somebody else's regions are not one's own."""
+    names = run(TOUR)
+    assert len(names["regions"]) > 1 and names["rates"].shape[0] > 1 and len(names["gradient"].weights) == 3
+    assert any((ours != theirs).any() for ours, theirs in zip(names["trace"].pattern, names["foreign"].pattern, strict=True))
 
-    brought = {"model": Model(), "MLP": MLP}
-    exec(compile(bridge, "README.md", "exec"), brought)
-    assert predict(brought["net"], [[1.0, 1.0]]).tolist() == [[10.0]]
+
+def test_a_model_comes_in_and_is_saved(tmp_path, monkeypatch):
+    """A state_dict of arrays stands for one of tensors."""
+    monkeypatch.chdir(tmp_path)
+    state = {"0.weight": np.ones((3, 2)), "0.bias": np.ones(3), "2.weight": np.ones((1, 3)), "2.bias": np.ones(1)}
+    net = run(MODEL, model=state)["net"]
+    assert [W.tolist() for W in load("net.npz").weights] == [W.tolist() for W in net.weights] == [[[1, 1]] * 3, [[1] * 3]]
+
+
+def test_the_conjecture_falls_as_promised():
+    """Hypothesis finds the counterexample; where the two inputs are one there is none."""
+    with pytest.raises(AssertionError):
+        run(CONJECTURE)["test_inputs_of_one_region_have_parallel_gradients"]()
+    run(CONJECTURE.replace("net, x = drawn", "net, x = drawn; x = x[[0, 0]]"))["test_inputs_of_one_region_have_parallel_gradients"]()
 
 
 def test_continuous_integration_runs_the_readmes_test_command():
@@ -39,6 +49,14 @@ def test_continuous_integration_runs_the_readmes_test_command():
     assert commands[1] in (ROOT / ".ci/run").read_text().splitlines()
 
 
-def test_pictures_of_the_readme_exist():
-    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
-    assert pictures and all((ROOT / picture).is_file() for picture in pictures)
+def test_pictures_and_links_of_the_readme_exist():
+    targets = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    assert targets and all((ROOT / target).is_file() for target in targets)
+
+
+def test_findings_are_those_of_the_ledger():
+    """Every number and verdict of the tables; each claim that README tells is there."""
+    ledger = json.loads(LEDGER.read_text())
+    assert with_findings(README, ledger) == README
+    told = README[README.index(BEGIN) : README.index(END)]
+    assert all(f"| {key} |" in told for keys in SECTIONS.values() for key in keys)

@@ -192,7 +192,6 @@ def test_a_false_conjecture_has_a_counterexample():
     assert len(exact_pieces(net, [-4], [4])) > rd.hidden_units(net) + 1
 
 
-@pytest.mark.parametrize("module", ["relu_dynamics", "relu_dynamics.testing"])
-def test_importing_the_package_imports_neither_matplotlib_nor_hypothesis(module):
-    code = f"import sys, {module}; assert not {{'matplotlib', 'hypothesis'}} & sys.modules.keys()"
+def test_importing_the_package_imports_neither_matplotlib_nor_hypothesis():
+    code = "import sys, relu_dynamics.testing; sys.exit(len({'matplotlib', 'hypothesis'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -271,7 +271,7 @@ def test_the_times_asked_for_have_no_influence_on_the_path(seed):
 def test_nothing_rests_on_a_concave_kink(seed):
     """T23: where dL/dh < 0 both sides drive the entry away; here for the last hidden layer, where dL/dh needs no gate."""
     net, x, y = with_a_dying_unit(seed, (1, 4, 3, 1))
-    path = integrate(net, x, y, np.linspace(0.25, 3, 12))
+    path = integrate(net, x, y, np.linspace(0.25, 1.5, 6))
     state = {}
     flips = list(zip(*path.flips, strict=True))
     for time, now in zip(path.times, path.networks, strict=True):
@@ -346,15 +346,15 @@ def test_a_fine_euler_path_flips_the_same_units_at_the_same_times():
         path = integrate(net, x, y, [2.0])
         if (path.flips.state == REST).any() or len(path.flips.time) == 0:
             continue
-        moved, flips = euler(net, x, y, 2.0, 4000)
-        assert distance(moved, path.networks[0]) < 2.5e-3
+        moved, flips = euler(net, x, y, 2.0, 2000)
+        assert distance(moved, path.networks[0]) < 5e-3
         assert sorted((i, u, on) for _, i, u, on in flips) == sorted(
             (i, u, s == ON) for i, u, s in zip(path.flips.example, path.flips.unit, path.flips.state, strict=True))
         assert np.allclose([t for t, *_ in flips], path.flips.time, atol=5e-3)
         compared += 1
-        if compared == 3:
+        if compared == 2:
             break
-    assert compared == 3
+    assert compared == 2
 
 
 def test_an_entry_rests_where_each_side_drives_it_to_the_other():

@@ -42,7 +42,9 @@ def nets_in_a_box(draw, nets, high=2):
 @given(with_rows(exact_nets()))
 @example((NO_WALL, np.zeros((1, 2))))
 def test_distances_are_the_rational_ones(drawn):
-    """z and its gradient are exact on lattice nets, so only a root and a quotient round; 0 and inf are exact."""
+    """z and its gradient are exact on lattice nets, so only a root and a quotient round; 0 and inf
+    are exact.
+    """
     net, x = drawn
     distances = wall_distances(net, x)
     for row, point in zip(distances, x, strict=True):
@@ -69,7 +71,9 @@ def test_distances_of_a_trace_are_to_the_hyperplanes_its_pattern_selects(drawn):
 
 @given(nets_in_a_box(gaussian_nets()), seeds)
 def test_ball_of_the_distance_is_the_largest_that_keeps_its_pattern(drawn, seed):
-    """Ray casting: no direction changes the pattern just inside, and some unit's gradient does just outside (T36)."""
+    """Ray casting: no direction changes the pattern just inside, and some unit's gradient does just
+    outside (T36).
+    """
     net, x = drawn
     distance = distance_to_wall(net, x[None])[0]
     here = exact_pattern(net, x)
@@ -111,7 +115,9 @@ def test_distances_do_not_see_scale_and_order_of_units(drawn, data):
     assert_array_equal(distance_to_wall(same, x), distance_to_wall(net, x))
     assert_array_equal(wall_distances(same, x), wall_distances(net, x)[:, order])
     first = len(net.biases[0])
-    assert_array_equal(surrogate_distances(same, x)[:, :first], surrogate_distances(net, x)[:, order[:first]])
+    assert_array_equal(
+        surrogate_distances(same, x)[:, :first], surrogate_distances(net, x)[:, order[:first]]
+    )
 
 
 @given(with_rows(st.one_of(exact_nets(), gaussian_nets())))
@@ -120,7 +126,10 @@ def test_surrogate_is_exact_in_the_first_layer_and_bounded_by_norms_in_the_other
     net, x = drawn
     surrogate, true = surrogate_distances(net, x), wall_distances(net, x)
     assert_array_equal(surrogate_distance(net, x), surrogate.min(axis=1, initial=inf))
-    stretch = [prod(np.linalg.svd(W, compute_uv=False)[0] for W in net.weights[:k]) for k in range(len(net.weights) - 1)]
+    stretch = [
+        prod(np.linalg.svd(W, compute_uv=False)[0] for W in net.weights[:k])
+        for k in range(len(net.weights) - 1)
+    ]
     stretch = np.repeat(stretch, [len(b) for b in net.biases[:-1]])
     first = len(net.biases[0]) if len(net.weights) > 1 else 0
     assert_allclose(surrogate[:, :first], true[:, :first], rtol=8 * EPS)
@@ -142,7 +151,9 @@ def test_surrogate_is_preactivation_over_row_norm(drawn):
 
 @pytest.mark.parametrize("entries", [1, 500, walls.BLOCK_ENTRIES])
 def test_many_rows_are_computed_in_blocks_without_a_seam(entries, monkeypatch):
-    """Lattice arithmetic is exact, so any cut of the batch gives the same bits, even if one row is more than a block."""
+    """Lattice arithmetic is exact, so any cut of the batch gives the same bits, even if one row is
+    more than a block.
+    """
     rng = np.random.default_rng(0)
     net = MLP(tuple(rng.integers(-2, 3, s) / 2 for s in ((32, 2), (32, 32), (1, 32))),
               tuple(rng.integers(-2, 3, s) / 2 for s in (32, 32, 1)))
@@ -158,21 +169,27 @@ def test_many_rows_are_computed_in_blocks_without_a_seam(entries, monkeypatch):
 
 
 def constraints(net, x, low, high, layers):
-    """(normal, slack) with |normal| = 1: what a ball in x's cell and the box must respect, from Fractions."""
+    """(normal, slack) with |normal| = 1: what a ball in x's cell and the box must respect, from
+    Fractions.
+    """
     units = sum(len(b) for b in net.biases[:-1][:layers])
     rows = []
     for z, gradient in exact_walls(net, x)[:units]:
         if any(gradient):
             normal = np.array(gradient, float)
             side = 1 if z > 0 else -1
-            rows.append((-side * normal / np.linalg.norm(normal), abs(float(z)) / np.linalg.norm(normal)))
+            rows.append(
+                (-side * normal / np.linalg.norm(normal), abs(float(z)) / np.linalg.norm(normal))
+            )
     for axis in np.eye(len(x)):
         rows += [(axis, high - axis @ x), (-axis, axis @ x - low)]
     return np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
 
 
 def best_vertex(A, slack):
-    """The largest rho with A y + rho <= slack: it is attained where d + 1 constraints are tight; try them all."""
+    """The largest rho with A y + rho <= slack: it is attained where d + 1 constraints are tight;
+    try them all.
+    """
     M, best = np.column_stack([A, np.ones(len(A))]), 0.0
     for rows in combinations(range(len(A)), A.shape[1] + 1):
         system = M[list(rows)]
@@ -187,14 +204,19 @@ def layer_counts(net):
     return st.sampled_from([*range(1, len(net.weights)), None])
 
 
-@given(nets_in_a_box(gaussian_nets(inputs=st.integers(1, 2), hidden=st.integers(1, 2), width=5)), st.data())
+@given(
+    nets_in_a_box(gaussian_nets(inputs=st.integers(1, 2), hidden=st.integers(1, 2), width=5)),
+    st.data(),
+)
 def test_inscribed_ball_is_the_best_of_all_vertices(drawn, data):
     """A linear programme is solved at a vertex, and small ones can be searched (T37)."""
     net, x = drawn
     layers = data.draw(layer_counts(net))
     ball = inscribed_ball(net, x, -2, 2, layers)
-    # well-conditioned vertices only, so a best vertex left out could make the search fall short, never exceed
-    assert_allclose(ball.radius, best_vertex(*constraints(net, x, -2, 2, layers)), rtol=1e-6, atol=1e-8)
+    # well-conditioned vertices only: one left out could make the search fall short, never exceed
+    assert_allclose(
+        ball.radius, best_vertex(*constraints(net, x, -2, 2, layers)), rtol=1e-6, atol=1e-8
+    )
 
 
 @given(nets_in_a_box(st.one_of(exact_nets(), gaussian_nets())), seeds, st.data())
@@ -213,7 +235,9 @@ def test_no_pattern_changes_inside_the_ball(drawn, seed, data):
 
 @given(nets_in_a_box(st.one_of(exact_nets(), gaussian_nets())))
 def test_ball_is_at_least_the_one_around_x_and_at_most_the_box(drawn):
-    """c = x is feasible, so rho >= T36's distance; the box alone allows half its side; and T36 at c allows rho."""
+    """c = x is feasible, so rho >= T36's distance; the box alone allows half its side; and T36 at c
+    allows rho.
+    """
     net, x = drawn
     ball = inscribed_ball(net, x, -2, 2, None)
     to_box = (2 - np.abs(x)).min()
@@ -227,7 +251,10 @@ def test_ball_is_at_least_the_one_around_x_and_at_most_the_box(drawn):
 def test_more_layers_leave_less_room(drawn):
     """Each layer only adds walls."""
     net, x = drawn
-    radii = [inscribed_ball(net, x, -2, 2, layers).radius for layers in (*range(1, len(net.weights)), None)]
+    radii = [
+        inscribed_ball(net, x, -2, 2, layers).radius
+        for layers in (*range(1, len(net.weights)), None)
+    ]
     assert (np.diff(radii) <= 1e-9).all()
     assert radii[-1] == radii[-2]
 
@@ -239,17 +266,27 @@ def test_in_one_dimension_the_ball_is_the_interval(drawn):
     breakpoints = np.concatenate([-net.biases[0] / net.weights[0][:, 0], [-2, 2]])
     left, right = breakpoints[breakpoints <= x].max(), breakpoints[breakpoints >= x].min()
     ball = inscribed_ball(net, x, -2, 2)
-    assert_allclose([ball.radius, ball.centre[0]], [(right - left) / 2, (right + left) / 2], atol=1e-12)
+    assert_allclose(
+        [ball.radius, ball.centre[0]], [(right - left) / 2, (right + left) / 2], atol=1e-12
+    )
 
 
 @given(nets_in_a_box(gaussian_nets()), st.integers(-30, 30), seeds)
 def test_ball_scales_and_moves_with_space(drawn, power, seed):
-    """f(x) = g(s (x - p)): every length is divided by s, and a solver's absolute tolerance must not show."""
+    """f(x) = g(s (x - p)): every length is divided by s, and a solver's absolute tolerance must not
+    show.
+    """
     net, x = drawn
     s = 2.0**power
     p = np.random.default_rng(seed).integers(-3, 4, len(x)) / s
-    moved = MLP((s * net.weights[0], *net.weights[1:]), (net.biases[0] - s * (net.weights[0] @ p), *net.biases[1:]))
-    ball, image = inscribed_ball(net, x, -2, 2, None), inscribed_ball(moved, x / s + p, p - 2 / s, p + 2 / s, None)
+    moved = MLP(
+        (s * net.weights[0], *net.weights[1:]),
+        (net.biases[0] - s * (net.weights[0] @ p), *net.biases[1:]),
+    )
+    ball, image = (
+        inscribed_ball(net, x, -2, 2, None),
+        inscribed_ball(moved, x / s + p, p - 2 / s, p + 2 / s, None),
+    )
     assert_allclose(image.radius * s, ball.radius, rtol=1e-6, atol=1e-10)
 
 
@@ -262,7 +299,9 @@ def test_ball_has_radius_zero_where_the_cell_has_no_interior():
 
 @given(st.integers(1, 60), st.integers(-7, 7), seeds)
 def test_ball_in_a_sliver_is_no_wider_than_it_and_no_worse_than_around_x(k, eighths, seed):
-    """|w.x| < 2^-k between two opposite units: below the solver's tolerance the answer must still be a true ball."""
+    """|w.x| < 2^-k between two opposite units: below the solver's tolerance the answer must still
+    be a true ball.
+    """
     w = np.random.default_rng(seed).normal(size=2)
     width, w = 2.0**-k, w / np.linalg.norm(w)
     net = MLP((np.array([w, -w]), np.ones((1, 2))), (np.array([-width, -width]), np.zeros(1)))
@@ -271,7 +310,9 @@ def test_ball_in_a_sliver_is_no_wider_than_it_and_no_worse_than_around_x(k, eigh
     assert (1 - abs(eighths) / 8) * width * (1 - 1e-12) <= radius <= width * (1 + 1e-12)
 
 
-@pytest.mark.parametrize("net", [NO_WALL, MLP((np.ones((1, 2)),), (np.ones(1),))], ids=["zero rows", "affine"])
+@pytest.mark.parametrize(
+    "net", [NO_WALL, MLP((np.ones((1, 2)),), (np.ones(1),))], ids=["zero rows", "affine"]
+)
 @pytest.mark.parametrize("layers", [1, None])
 def test_without_walls_the_ball_fills_the_box(net, layers):
     """Half the shortest side."""
@@ -284,7 +325,9 @@ def test_without_walls_the_ball_fills_the_box(net, layers):
 
 @given(exact_nets(), st.data())
 def test_cosines_are_those_of_the_rows_and_know_no_scale(net, data):
-    """w.w' / |w||w'| in Fractions; NaN exactly for zero rows; unchanged when rows are scaled by powers of two."""
+    """w.w' / |w||w'| in Fractions; NaN exactly for zero rows; unchanged when rows are scaled by
+    powers of two.
+    """
     matrices = hyperplane_cosines(net)
     assert [c.shape for c in matrices] == [(len(b),) * 2 for b in net.biases[:-1]]
     for W, cosines in zip(net.weights, matrices, strict=False):
@@ -293,21 +336,35 @@ def test_cosines_are_those_of_the_rows_and_know_no_scale(net, data):
         for i, j in product(range(len(W)), repeat=2):
             squares = sum(w * w for w in rows[i]) * sum(w * w for w in rows[j])
             dot = sum(v * w for v, w in zip(rows[i], rows[j], strict=True))
-            assert np.isnan(cosines[i, j]) if squares == 0 else abs(cosines[i, j] - dot / float(squares) ** 0.5) <= 8 * EPS
+            assert (
+                np.isnan(cosines[i, j])
+                if squares == 0
+                else abs(cosines[i, j] - dot / float(squares) ** 0.5) <= 8 * EPS
+            )
             assert squares == 0 or i != j or cosines[i, i] == 1
-    scales = [2.0 ** np.array(data.draw(st.lists(st.integers(-900, 30), min_size=len(b), max_size=len(b)))) for b in net.biases]
-    scaled = MLP(tuple(s[:, None] * W for s, W in zip(scales, net.weights, strict=True)), net.biases)
+    scales = [
+        2.0
+        ** np.array(data.draw(st.lists(st.integers(-900, 30), min_size=len(b), max_size=len(b))))
+        for b in net.biases
+    ]
+    scaled = MLP(
+        tuple(s[:, None] * W for s, W in zip(scales, net.weights, strict=True)), net.biases
+    )
     for cosines, same in zip(matrices, hyperplane_cosines(scaled), strict=True):
         assert_array_equal(same, cosines)
 
 
 @given(exact_nets())
 def test_padded_cosines_hold_each_layer_and_pad_across(net):
-    """Diagonal blocks are the layers'; a cross block is the cosine of rows cut to their common length, over full norms."""
+    """Diagonal blocks are the layers'; a cross block is the cosine of rows cut to their common
+    length, over full norms.
+    """
     padded, at = padded_cosines(net), 0
     assert_array_equal(padded, padded.T)
     for cosines in hyperplane_cosines(net):
-        assert_allclose(padded[at : at + len(cosines), at : at + len(cosines)], cosines, rtol=0, atol=8 * EPS)
+        assert_allclose(
+            padded[at : at + len(cosines), at : at + len(cosines)], cosines, rtol=0, atol=8 * EPS
+        )
         at += len(cosines)
     assert padded.shape == (at, at)
     rows = [w for W in net.weights[:-1] for w in W]
@@ -317,7 +374,11 @@ def test_padded_cosines_hold_each_layer_and_pad_across(net):
         assert np.isnan(padded[i, j]) if size == 0 else abs(padded[i, j] - dot / size) <= 8 * EPS
 
 
-@given(st.lists(st.integers(-6, 6), min_size=1, max_size=5), st.integers(0, 3), st.permutations(range(8)))
+@given(
+    st.lists(st.integers(-6, 6), min_size=1, max_size=5),
+    st.integers(0, 3),
+    st.permutations(range(8)),
+)
 def test_spectral_norm_of_a_scattered_diagonal_is_its_largest_entry(diagonal, extra, order):
     """One entry per row and column at most: those entries are the singular values."""
     W = np.zeros((len(diagonal), len(diagonal) + extra))
@@ -329,13 +390,17 @@ def test_spectral_norm_of_a_scattered_diagonal_is_its_largest_entry(diagonal, ex
 
 @given(gaussian_nets(), seeds)
 def test_product_of_the_norms_bounds_every_slope(net, seed):
-    """T34: |f(x) - f(x')| <= prod |W[l]|_2 |x - x'|, |A_q|_2 <= the same, with equality for an affine network."""
+    """T34: |f(x) - f(x')| <= prod |W[l]|_2 |x - x'|, |A_q|_2 <= the same, with equality for an
+    affine network.
+    """
     x, x2 = np.random.default_rng(seed).normal(size=(2, 50, net.weights[0].shape[1]))
     bound = lipschitz_bound(net)
     assert_allclose(bound, prod(np.linalg.svd(W)[1].max() for W in net.weights), rtol=1e-12)
     rise = np.linalg.norm(predict(net, x) - predict(net, x2), axis=1)
     assert (rise <= bound * np.linalg.norm(x - x2, axis=1) * (1 + 1e-9)).all()
-    assert (np.linalg.norm(affine_map(net, pattern(net, x))[0], 2, axis=(1, 2)) <= bound * (1 + 1e-12)).all()
+    assert (
+        np.linalg.norm(affine_map(net, pattern(net, x))[0], 2, axis=(1, 2)) <= bound * (1 + 1e-12)
+    ).all()
 
 
 # --------------------------------------------------------------- how many cells
@@ -348,23 +413,32 @@ def net_of_widths(widths):
 
 @given(st.integers(1, 4), st.lists(st.integers(0, 5), max_size=3), st.data())
 def test_count_bound_is_the_sum_over_admissible_indices(inputs, hidden, data):
-    """The sum of Serra et al. written out, and two looser bounds: all patterns, and Montufar's product of layers."""
+    """The sum of Serra et al. written out, and two looser bounds: all patterns, and Montufar's
+    product of layers.
+    """
     dimension = data.draw(st.integers(0, inputs))
     bound = count_bound(net_of_widths([inputs, *hidden, 1]), dimension)
     total = 0
     for j in product(*(range(m + 1) for m in hidden)):
-        room = [min([dimension, *(m - i for m, i in zip(hidden[:k], j[:k], strict=True))]) for k in range(len(hidden))]
+        room = [
+            min([dimension, *(m - i for m, i in zip(hidden[:k], j[:k], strict=True))])
+            for k in range(len(hidden))
+        ]
         if all(i <= r for i, r in zip(j, room, strict=True)):
             total += prod(comb(m, i) for m, i in zip(hidden, j, strict=True))
     assert bound == total
     thinnest = [min([dimension, *hidden[:k]]) for k in range(len(hidden))]
-    assert bound <= prod(sum(comb(m, i) for i in range(d + 1)) for m, d in zip(hidden, thinnest, strict=True))
+    assert bound <= prod(
+        sum(comb(m, i) for i in range(d + 1)) for m, d in zip(hidden, thinnest, strict=True)
+    )
     assert bound <= 2 ** sum(hidden)
 
 
 @given(st.integers(1, 4), st.integers(0, 6))
 def test_count_bound_of_one_layer_and_of_segments(inputs, n):
-    """1 + n + C(n, 2) in the plane, n + 1 on a segment, prod (m[l] + 1) deeper, 1 without hidden units."""
+    """1 + n + C(n, 2) in the plane, n + 1 on a segment, prod (m[l] + 1) deeper, 1 without hidden
+    units.
+    """
     net = net_of_widths([inputs, n, 1])
     assert count_bound(net, 1) == n + 1
     assert inputs < 2 or count_bound(net, 2) == 1 + n + comb(n, 2)
@@ -375,7 +449,9 @@ def test_count_bound_of_one_layer_and_of_segments(inputs, n):
 
 @given(lattice_nets(width=3, hidden=st.integers(1, 3)), seeds)
 def test_no_more_patterns_are_seen_than_the_bound(net, seed):
-    """Points drawn at random lie in the interior of their cells, in every input dimension and on every segment."""
+    """Points drawn at random lie in the interior of their cells, in every input dimension and on
+    every segment.
+    """
     rng = np.random.default_rng(seed)
     d = net.weights[0].shape[1]
     everywhere = rng.normal(scale=3, size=(4000, d))
@@ -386,24 +462,31 @@ def test_no_more_patterns_are_seen_than_the_bound(net, seed):
 
 
 def test_count_bound_of_very_deep_networks():
-    """T38: of five hundred layers of one unit each cuts the one piece on which all before it are on."""
+    """T38: of five hundred layers of one unit each cuts the one piece on which all before it are
+    on.
+    """
     assert count_bound(net_of_widths([1, *[1] * 500, 1])) == 501
 
 
 def test_bounds_are_attained():
-    """By lines in general position, and by a zigzag whose every piece the next layer bends at every unit."""
+    """By lines in general position, and by a zigzag whose every piece the next layer bends at every
+    unit.
+    """
     rng = np.random.default_rng(1)
     angles = np.pi * (np.arange(5) + rng.uniform(0.2, 0.8, 5)) / 5
-    lines = MLP((np.column_stack([np.cos(angles), np.sin(angles)]), np.ones((1, 5))), (rng.normal(size=5), np.zeros(1)))
+    lines = MLP(
+        (np.column_stack([np.cos(angles), np.sin(angles)]), np.ones((1, 5))),
+        (rng.normal(size=5), np.zeros(1)),
+    )
     seen = np.concatenate([rng.normal(scale=s, size=(100_000, 2)) for s in (1, 10)])
     assert len(np.unique(pattern(lines, seen), axis=0)) == count_bound(lines) == 16
-    # -2 relu(t) + 1.5 relu(t - 1) - relu(3 - t) has slopes 1, -1, 1/2, -1/2 and turns at -3, -4, -3: every
-    # piece crosses -3.25, -3.5 and -3.75, where the second layer bends it
+    # -2 relu(t) + 1.5 relu(t - 1) - relu(3 - t) has slopes 1, -1, 1/2, -1/2 and turns at -3, -4,
+    # -3: every piece crosses -3.25, -3.5 and -3.75, where the second layer bends it
     zigzag = MLP(
         (np.array([[1.0], [1.0], [-1.0]]), np.tile([-2.0, 1.5, -1.0], (3, 1)), np.ones((1, 3))),
         (np.array([0.0, -1.0, 3.0]), np.array([3.25, 3.5, 3.75]), np.zeros(1)),
     )
-    t = (np.arange(-128, 320)[:, None] + 0.5) / 64  # between the breakpoints, which are multiples of 1/4
+    t = (np.arange(-128, 320)[:, None] + 0.5) / 64  # between the breakpoints, multiples of 1/4
     pieces = 1 + int(np.diff(pattern(zigzag, t), axis=0).any(axis=1).sum())
     assert pieces == count_bound(zigzag, 1) == 16
 
@@ -444,13 +527,22 @@ def test_a_point_on_the_side_of_the_box_lies_in_it(x):
 
 
 def test_a_layer_without_rows_or_columns_has_norm_zero():
-    assert spectral_norms(MLP((np.zeros((0, 2)), np.zeros((1, 0))), (np.zeros(0), np.zeros(1)))).tolist() == [0, 0]
+    assert spectral_norms(
+        MLP((np.zeros((0, 2)), np.zeros((1, 0))), (np.zeros(0), np.zeros(1)))
+    ).tolist() == [0, 0]
 
 
 def test_no_cosine_is_above_one_by_rounding():
-    """Of rows that are multiples of one another; unclipped, some are 1 + 2e-16, of which there is no angle."""
+    """Of rows that are multiples of one another; unclipped, some are 1 + 2e-16, of which there is
+    no angle.
+    """
     rows = np.random.default_rng(0).normal(size=(200, 5))
-    cosines = hyperplane_cosines(MLP((np.concatenate([rows, 3 * rows, -rows / 7]), np.ones((1, 600))), (np.zeros(600), np.zeros(1))))[0]
+    cosines = hyperplane_cosines(
+        MLP(
+            (np.concatenate([rows, 3 * rows, -rows / 7]), np.ones((1, 600))),
+            (np.zeros(600), np.zeros(1)),
+        )
+    )[0]
     assert cosines.max() == 1 and cosines.min() == -1
 
 

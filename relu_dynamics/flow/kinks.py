@@ -14,8 +14,8 @@ backward pass, and its state is one of three:
 Why entries rest.  Across z = 0 the loss is continuous but its gradient jumps by (dL/dh) grad z,
 so z' is smaller on the on side by (dL/dh) |grad z|^2.  If dL/dh < 0 the flow that arrives goes on
 across.  If dL/dh > 0, a convex kink, each side may drive the entry towards the other, and
-gradient descent zigzags across it.  The limit of small steps slides along the kink, with the mean of
-the two velocities that keeps z' = 0 (Filippov): minus the shortest element of Clarke's
+gradient descent zigzags across it.  The limit of small steps slides along the kink, with the mean
+of the two velocities that keeps z' = 0 (Filippov): minus the shortest element of Clarke's
 subdifferential of L.  The entry leaves to the off side when lambda comes to 0, to the on side
 when it comes to 1.
 
@@ -33,7 +33,8 @@ event brings them there, and all are decided at once.  Two cases are common:
     death       (h, 1) of some examples span all others', so the unit is 0 at every one.  To be
                 off at all, with no velocity, agrees with itself, and 0 is the shortest element of
                 the subdifferential: the unit stays at 0.  The flow is unique if the loss rises in
-                every direction that the unit might take; if not, it could also leave again at any time.
+                every direction that the unit might take; if not, it might also leave again at any
+                time, and what small steps do depends on their size.
 
     g         distinct inputs; copies of an input have one state, and their mean target
     state     (g, H) int, one State per entry; entries are also named by their flat index
@@ -51,18 +52,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Undecided, check_layer_numbers, check_net_and_rows, check_some, check_targets,
+    Array, Bits, Indices, Undecided, check_layer_numbers, check_net_and_rows, check_some,
+    check_targets,
 )
 from relu_dynamics.mlp import MLP, run, split_layers
 
 States = NDArray[np.int64]
 EPS = float(np.finfo(np.float64).eps)
 
-# A computed gate may leave [0, 1] by this before its entry moves: relatively, far above an integrator's noise, and
-# absolutely in its hold, which is all that the parameters feel.
+# A computed gate may leave [0, 1] by this before its entry moves: relatively, far above an
+# integrator's noise, and absolutely in its hold, which is all that the parameters feel.
 SLACK, NEGLIGIBLE = 1e-9, 1e-11
 ROUNDING = 1e-12  # what of the largest z' counts as no motion
-RELIABLE = 1e-6   # inputs of one unit are dependent, or their singular values are at least this of the largest; else we cannot say
+RELIABLE = 1e-6   # rows with a singular value below this of their largest are nearly dependent
 
 
 class State(IntEnum):
@@ -123,7 +125,7 @@ class Motion(NamedTuple):
 
 
 def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Task:
-    """The checked problem; copies of an input see the same pre-activations, and only the mean of their targets matters."""
+    """The checked problem; of the targets of copies of an input only the mean matters."""
     net, x = check_net_and_rows(net, x, float64=True)
     y = check_targets(net, x, y)
     check_some("x", x, "a mean over no examples is no loss")
@@ -132,7 +134,8 @@ def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None
     copies = np.bincount(group).astype(np.float64)[:, None]
     sums = np.zeros((len(distinct), y.shape[1]))
     np.add.at(sums, group, y)
-    return Task(net, distinct, sums / copies, 2 * copies / y.size, group, check_layer_numbers(net, layers))
+    layers = check_layer_numbers(net, layers)
+    return Task(net, distinct, sums / copies, 2 * copies / y.size, group, layers)
 
 
 # --------------------------------------------------------------------- the states
@@ -146,7 +149,9 @@ def first_states(task: Task, theta: Array) -> tuple[States, States]:
 
 
 def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Array]:
-    """The states after the margin ended_by has come to 0, and the parameters without the noise on what is 0 with it."""
+    """The states after the margin ended_by has come to 0, and the parameters without the noise on
+    what is 0 with it.
+    """
     task, state, held = piece.task, piece.state.copy(), np.flatnonzero(piece.held)
     if ended_by >= state.size:  # a gate has come to 0, or to 1
         end, hold = divmod(ended_by - state.size, piece.holds)
@@ -162,11 +167,14 @@ def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Arra
     if (together & ~zero).any() and l + 1 in task.layers:
         theta = _freed(task, theta, l, k, features[zero])
     state[together, unit] = OFF
-    return _settle(task, state, theta, np.union1d(held, np.flatnonzero(together) * state.shape[1] + unit)), theta
+    tied = np.union1d(held, np.flatnonzero(together) * state.shape[1] + unit)
+    return _settle(task, state, theta, tied), theta
 
 
 def margins(piece: Piece, thetas: Array) -> Array:
-    """(s, g H + 2 j): how far each entry is inside its state, then the gates' low and high, for s vectors of parameters."""
+    """(s, g H + 2 j): how far each entry is inside its state, then the gates' low and high, for
+    s vectors of parameters.
+    """
     apart = distances(piece, sweep(piece, thetas).z).reshape(len(thetas), -1)
     if len(piece.rest) == 0:
         return apart
@@ -182,22 +190,26 @@ def distances(piece: Piece, z: Array) -> Array:
 def freeze(task: Task, state: States, theta: Array) -> Piece:
     """The piece that begins at theta with these states."""
     on = [part == ON for part in split_layers(task.start, state)]
-    piece = Piece(task, state, on, np.flatnonzero(state == REST), np.zeros(0, np.intp), 0, np.zeros(state.shape, np.bool_))
-    if len(piece.rest) == 0:
+    rest, none = np.flatnonzero(state == REST), np.zeros(0, np.intp)
+    piece = Piece(task, state, on, rest, none, 0, np.zeros(state.shape, np.bool_))
+    if len(rest) == 0:
         return piece
     copy = np.unique(_seen(piece).flat[piece.rest], return_inverse=True)[1]
     inputs = sweep(piece, theta).inputs
     for unit in np.flatnonzero((state == REST).any(axis=0)):
         l = _place(task.start, int(unit))[0]
-        piece.held[:, unit] = _zero_with(with_ones(inputs[l]), state[:, unit] == REST, constant=l == 0)
+        zero = state[:, unit] == REST
+        piece.held[:, unit] = _zero_with(with_ones(inputs[l]), zero, constant=l == 0)
     return piece._replace(copy=copy, holds=1 + int(copy.max()))
 
 
 def _settle(task: Task, state: States, theta: Array, tied: Indices) -> States:
-    """state with the tied entries, given by flat index, changed until they agree with the velocity they cause.
+    """state with the tied entries, given by flat index, changed until they agree with the velocity
+    they cause.
 
-    On needs z' >= 0, off z' <= 0, and rest a gate in [0, 1] with z' = 0: a linear complementarity problem
-    with bounds.  The first entry that disagrees is moved, with its copies (Murty's rule, which ends where all kinks are convex).
+    On needs z' >= 0, off z' <= 0, and rest a gate in [0, 1] with z' = 0: a linear complementarity
+    problem with bounds.  The first entry that disagrees is moved, with its copies (Murty's rule,
+    which ends where all kinks are convex).
     """
     for _ in range(20 * len(tied) + 1):
         piece = freeze(task, state, theta)
@@ -205,23 +217,25 @@ def _settle(task: Task, state: States, theta: Array, tied: Indices) -> States:
         if not pull.any():
             return state
         first, seen = np.flatnonzero(pull)[0], _seen(piece).flat[tied]
-        copies = tied[seen == seen[first]]
+        entry, copies = tied[first], tied[seen == seen[first]]
         moved = _with(state, copies, ON if pull[first] > 0 else OFF)
-        if state.flat[tied[first]] != REST and _pull(freeze(task, moved, theta), theta)[tied[first]]:  # the other side drives it back
-            moved = _with(state, copies, REST)
+        if state.flat[entry] != REST and _pull(freeze(task, moved, theta), theta)[entry]:
+            moved = _with(state, copies, REST)  # the other side drives it back
         state = moved
-    raise Undecided(f"{len(tied)} entries are at their kinks at once, and no states were found that agree with "
-                    "the velocity they cause. Perturb the network, or ask for earlier times.")
+    raise Undecided(f"{len(tied)} entries are at their kinks at once, and no states were found "
+                    "that agree with the velocity they cause. Perturb the network, or ask for "
+                    "earlier times.")
 
 
 def _pull(piece: Piece, theta: Array) -> States:
-    """(g H,): 1 where the velocity drives an entry at its kink from its state towards on, -1 towards off, else 0."""
+    """(g H,): where the velocity drives an entry at its kink: 1 from its state to on, -1 to off."""
     moves, flat = motion(piece, theta), piece.state.ravel()
     push = _pushes(piece, theta, moves.velocity).ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
     slack = SLACK * np.abs(moves.low + moves.high) + NEGLIGIBLE
-    pull[piece.rest] = np.where(moves.high < -slack, 1, np.where(moves.low < -slack, -1, 0))[piece.copy]
+    leaving = np.where(moves.high < -slack, 1, np.where(moves.low < -slack, -1, 0))
+    pull[piece.rest] = leaving[piece.copy]
     return pull
 
 
@@ -235,7 +249,7 @@ def _with(state: States, entries: Indices, value: int) -> States:
 
 
 def _seen(piece: Piece) -> Indices:
-    """(g, H): the flat index of the first copy of each entry, its own if there is none before it."""
+    """(g, H): the flat index of the first copy of each entry, its own if none is before it."""
     (g, H), first = piece.state.shape, np.arange(len(piece.state))
     seen = np.zeros((g, H), np.intp)
     for on, part in zip(piece.on, split_layers(piece.task.start, seen), strict=True):
@@ -245,24 +259,29 @@ def _seen(piece: Piece) -> Indices:
 
 
 def _zero_with(features: Array, zero: Bits, constant: bool) -> Bits:
-    """(g,): at which examples a unit is 0 as long as it is at the examples zero, its features being (h, 1).
+    """(g,): where a unit with these features, (h, 1), is 0 as long as it is at the examples zero.
 
-    If the features move, combinations that are so for a moment only do not count: their columns that are not 0 have to
-    be as many as those of zero span.  What is nearly dependent says nothing: noise would be amplified too much.
+    If the features move, combinations that are so for a moment only do not count: the columns that
+    are not 0 at the examples zero have to be as many as their rows span.  What is nearly
+    dependent says nothing: noise would be amplified too much.
     """
     rows = features[zero]
     sigma = thin_svd(rows)[1]
     if sigma[-1] < RELIABLE * sigma[0]:
         return zero
     if constant:
-        left, rounding = np.linalg.norm(features @ complement(rows), axis=1), 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
-        return zero | (left <= rounding * np.linalg.norm(features, axis=1))  # type: ignore[no-any-return]
+        rounding = 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
+        left = np.linalg.norm(features @ complement(rows), axis=1)
+        inside: Bits = left <= rounding * np.linalg.norm(features, axis=1)
+        return zero | inside
     moving = rows.any(axis=0)
-    return zero | (~features[:, ~moving].any(axis=1) if len(sigma) == np.count_nonzero(moving) else False)
+    if len(sigma) < np.count_nonzero(moving):
+        return zero
+    return zero | ~np.asarray(features[:, ~moving].any(axis=1))
 
 
 def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
-    """theta with the weights and bias into unit k of layer l + 1 moved, by noise, until it is 0 at the rows zero."""
+    """theta with what goes into unit k of layer l + 1 moved, by noise: it is 0 at the rows zero."""
     theta = theta.copy()
     net, N = as_net(theta, task.start), complement(zero)  # views
     row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
@@ -271,7 +290,10 @@ def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
 
 
 def thin_svd(A: Array) -> tuple[Array, Array, Array]:
-    """A = U diag(sigma) V, sigma > 0: singular values of at most eps max(A.shape) times the largest are rounding, and left out."""
+    """A = U diag(sigma) V, sigma > 0.
+
+    Singular values of at most eps max(A.shape) times the largest are rounding, and left out.
+    """
     U, sigma, V = np.linalg.svd(A, full_matrices=False)
     rank = np.count_nonzero(sigma > EPS * max(A.shape) * sigma.max(initial=0))
     return U[:, :rank], sigma[:rank], V[:rank]
@@ -298,7 +320,10 @@ def _place(net: MLP, unit: int) -> tuple[int, int]:
 
 
 def velocity(piece: Piece, theta: Array) -> Array:
-    """(p,): theta' = -grad L with the states of piece.  Not a number where z' overflows, for integrators that try steps too long."""
+    """(p,): theta' = -grad L with the states of piece.
+
+    Not a number where z' overflows, for integrators that try steps too long.
+    """
     moves, _, shares = _holding(piece, theta)
     return shares @ moves
 
@@ -314,9 +339,10 @@ def motion(piece: Piece, theta: Array) -> Motion:
 
 
 def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
-    """Velocities, (k + 1, p), and dL/dh, (k + 1, g, H): of the loss without a hold, and of each hold without the loss; and (1, mu).
+    """Velocities, (k + 1, p), dL/dh, (k + 1, g, H), and (1, mu).
 
-    The holds mu keep z' = 0 at rest; of many that do, the smallest.
+    Of the loss without a hold, and of each hold without the loss; mu are the holds that keep z' = 0
+    at rest, of many the smallest.
     """
     k, current = len(piece.rest), sweep(piece, theta)
     df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
@@ -325,7 +351,8 @@ def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
     moves, signals = _velocities(piece, current, df, holds)
     shares = np.ones(k + 1)
     if k > 0:
-        shares[1:] = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if np.isfinite(moves).all() else np.nan
+        finite = np.isfinite(moves).all()
+        shares[1:] = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if finite else np.nan
     return moves, signals, shares
 
 
@@ -338,7 +365,8 @@ def sweep(piece: Piece, theta: Array) -> Sweep:
         h = np.where(on, preacts[-1], 0.0)
         inputs.append(h)
     f = h @ net.weights[-1].swapaxes(-1, -2) + net.biases[-1][..., None, :]
-    return Sweep(net, inputs, _side_by_side(preacts, *f.shape[:-1]), piece.task.weight * (f - piece.task.y))
+    df = piece.task.weight * (f - piece.task.y)
+    return Sweep(net, inputs, _side_by_side(preacts, *f.shape[:-1]), df)
 
 
 def as_net(theta: Array, like: MLP) -> MLP:
@@ -352,9 +380,10 @@ def as_net(theta: Array, like: MLP) -> MLP:
 
 
 def _velocities(piece: Piece, current: Sweep, df: Array, holds: Array) -> tuple[Array, Array]:
-    """(s, p), minus the gradient, for s choices of dL/df, (s, g, m[L]), and of the holds at rest, (s, g, H); and dL/dh, (s, g, H).
+    """Minus the gradient, (s, p), and dL/dh, (s, g, H).
 
-    The gradient is 0 for layers that do not train.
+    For s choices of dL/df, (s, g, m[L]), and of the holds at rest, (s, g, H).  The gradient is 0
+    for layers that do not train.
     """
     delta, signals = df, np.empty_like(holds)  # delta is dL/dz[l] while going down
     unit, parts = holds.shape[2], []
@@ -374,7 +403,8 @@ def _pushes(piece: Piece, theta: Array, moves: Array) -> Array:
     """z', (g, H), under theta' = moves; what rests or is off passes nothing on."""
     current, change = sweep(piece, theta), as_net(moves, piece.task.start)
     pushes, dh = [], np.zeros_like(piece.task.x)
-    for W, h, dW, db, on in zip(current.net.weights, current.inputs, *change, piece.on, strict=False):
+    layers = zip(current.net.weights, current.inputs, *change, piece.on, strict=False)
+    for W, h, dW, db, on in layers:
         pushes.append(h @ dW.T + db + dh @ W.T)
         dh = np.where(on, pushes[-1], 0.0)
     return _side_by_side(pushes, len(dh))

@@ -1,23 +1,23 @@
-"""Walls on the move: how fast each wall travels while the network learns, and when regions are born and die.
+"""Walls on the move: how fast walls travel while the network learns, when regions are born and die.
 
-In the cell of a pattern the wall of unit u is z_u(x; theta) = 0, the pattern of the layers before it
-held fixed.  When the parameters move at the velocity theta', the wall travels at
+In the cell of a pattern the wall of unit u is z_u(x; theta) = 0, the pattern of the layers before
+it held fixed.  When the parameters move at the velocity theta', the wall travels at
 
-    v = -(d z_u/d theta . theta') / |grad_x z_u|     along grad_x z_u / |grad_x z_u|              (T18)
+    v = -(d z_u/d theta . theta') / |grad_x z_u|     along grad_x z_u / |grad_x z_u|          (T18)
 
 and on a line x(t) = a + t (b - a) its breakpoint at -(d z_u/d theta . theta') / (d z_u/dt).
 
-As long as no pre-activation z_u changes its sign at a vertex of the complex of the other units of its
-own and earlier layers, all walls move and nothing else happens.  On a line the vertices are the two
-ends and the breakpoints of those units, and there are four kinds of events (T20 and two more):
+As long as no pre-activation z_u changes its sign at a vertex of the complex of the other units of
+its own and earlier layers, all walls move and nothing else happens.  On a line the vertices are the
+two ends and the breakpoints of those units, and there are four kinds of events (T20 and two more):
 
-    end        the wall of u enters or leaves over an end                          1 piece is born or dies
-    extremum   z_u has a local extremum at the breakpoint: two walls of u
-               appear or vanish there                                              2 pieces are born or die
-    passing    z_u is monotone there: the wall passes through the breakpoint       the count stays,
-               (always so for two units of one layer)                              one pattern replaces another
-    plateau    all units before u are off on a piece, z_u is constant there and
-               switches on the whole piece at once                                 by what lies beside it
+    end        the wall of u enters or leaves over an end: 1 piece is born or dies
+    extremum   z_u has a local extremum at the breakpoint, and two walls of u appear or vanish
+               there: 2 pieces are born or die
+    passing    z_u is monotone there (always so for two units of one layer), and the wall passes
+               through the breakpoint: the count stays, one pattern replaces another
+    plateau    all units before u are off on a piece, z_u is constant there, and switches on the
+               whole piece at once: what is born or dies depends on what lies beside it
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Event(NamedTuple):
     """One change in the order of the breakpoints on a line."""
 
     time: float    # in the middle of the interval it was narrowed down to
-    kind: str      # "end", "extremum", "passing", "plateau"; "several" where events could not be told apart
+    kind: str      # "end", "extremum", "passing", "plateau"; "several" that could not be told apart
     born: int      # pieces after - pieces before
     units: tuple[int, ...]  # whose breakpoints appeared, vanished or changed places
     place: float   # on the line, 0 to 1
@@ -57,14 +57,14 @@ def wall_velocity(
     net: MLP, x: ArrayLike | Trace, y: ArrayLike, walls: Walls, *,
     along: ArrayLike | None = None, motion: MLP | None = None,
 ) -> Array:
-    """(k,): how fast the wall of each unit travels at each point, under gradient flow on the examples x, y (T18).
+    """(k,): how fast each unit's wall travels at each point, under gradient flow on x, y (T18).
 
-    walls are points on walls, (k, m[0]), and their units; breakpoints() and edge_midpoints() make them.
+    walls are points on walls, (k, m[0]), and their units: breakpoints() and edge_midpoints().
     Positive is along grad z_u, towards where the unit is on: the unit's half of the cell shrinks.
-    along, (m[0],) or (k, m[0]), measures along that direction instead: the wall reaches point + t * velocity * along;
-    for breakpoints on a segment it is b - a, and on an encoded curve the curve's tangent.
-    motion replaces the velocity of gradient flow by another one of the parameters.  NaN where the unit has no wall or
-    the wall is parallel to along.
+    along, (m[0],) or (k, m[0]), measures along that direction instead: the wall reaches
+    point + t * velocity * along; for breakpoints on a segment it is b - a, and on an encoded
+    curve the curve's tangent.  motion replaces the velocity of gradient flow by another one of
+    the parameters.  NaN where the unit has no wall or the wall is parallel to along.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -110,40 +110,46 @@ def edge_midpoints(regions: Regions) -> Walls:
 
 
 def births_and_deaths(before: Bits, after: Bits) -> tuple[Bits, Bits]:
-    """(k2,) which patterns of after, (k2, H), are new, and (k1,) which of before, (k1, H), are gone.
+    """(k2,) which patterns of after, (k2, H), are new, (k1,) which of before, (k1, H), are gone.
 
-    A cell is convex, so on a line and in a convex window every pattern has one region: regions are matched by pattern.
+    A cell is convex, so on a line and in a convex window every pattern has one region: regions
+    are matched by pattern.
     """
-    words = np.concatenate([pack(q) for q in check_same_units(("before", before), ("after", after))])
-    _, group = unique_words(words)
+    before, after = check_same_units(("before", before), ("after", after))
+    _, group = unique_words(np.concatenate([pack(before), pack(after)]))
     groups = int(group.max(initial=-1)) + 1
-    old, new = (np.bincount(part, minlength=groups) > 0 for part in (group[: len(before)], group[len(before) :]))
-    return ~old[group[len(before) :]], ~new[group[: len(before)]]
+    first, second = group[: len(before)], group[len(before) :]
+    old, new = (np.bincount(part, minlength=groups) > 0 for part in (first, second))
+    return ~old[second], ~new[first]
 
 
 def region_events(
-    path: Callable[[float], MLP], a: ArrayLike, b: ArrayLike, *, samples: int = 16, resolution: float = 1e-9
+    path: Callable[[float], MLP], a: ArrayLike, b: ArrayLike, *,
+    samples: int = 16, resolution: float = 1e-9,
 ) -> list[Event]:
-    """The events on the segment from a to b while the network is path(s), 0 <= s <= 1, in order (T20).
+    """The events on the segment from a to b while the network is path(s), 0 <= s <= 1 (T20).
 
-    path is continuous: a step of descent, (1 - s) theta0 + s theta1, or the stretch of a trajectory.  The unit interval is
-    halved until nothing happens in a part or it is narrower than resolution; events closer than that come out as one of kind
-    "several", and events that undo each other between two of the samples first taken are not seen.  Of the pieces born,
-    the sum is always the difference of the two ends.
+    path is continuous: a step of descent, (1 - s) theta0 + s theta1, or the stretch of a
+    trajectory.  The unit interval is halved until nothing happens in a part or it is narrower
+    than resolution; events closer than that come out as one of kind "several", and events that
+    undo each other between two of the samples first taken are not seen.  Of the pieces born, the
+    sum is always the difference of the two ends.
     """
     count = check_count("samples", samples, 1, 2**20)
     check_function("path", path, "from [0, 1] to networks")
     check_fraction("resolution", resolution)
     first = [(s, _line(path(s), a, b)) for s in np.linspace(0, 1, count + 1).tolist()]
-    kept = [first[0], *(this for before, this, after in zip(first[:-2], first[1:-1], first[2:], strict=True)
-                        if not this[1].within_an_event(before[1], after[1])), first[-1]]
+    inner = [this for before, this, after in zip(first[:-2], first[1:-1], first[2:], strict=True)
+             if not this[1].within_an_event(before[1], after[1])]
+    kept = [first[0], *inner, first[-1]]
     parts = list(zip(kept[:-1], kept[1:], strict=True))[::-1]
     events: list[Event] = []
     while parts:
         (start, before), (end, after) = parts.pop()
-        if before.sequence == after.sequence:
+        if before[:2] == after[:2]:
             continue
-        middle = _between(path, a, b, start, end, before, after) if end - start > resolution else None
+        wide = end - start > resolution
+        middle = _between(path, a, b, start, end, before, after) if wide else None
         if middle is None:
             events.append(_event((start + end) / 2, before, after))
         else:
@@ -151,22 +157,22 @@ def region_events(
     return events
 
 
+Switches = tuple[tuple[int, ...], ...]  # the units that switch, breakpoint by breakpoint
+
+
 class _Line(NamedTuple):
     """The combinatorial type of a network on a segment, and where its breakpoints are."""
 
-    sequence: tuple[bytes, tuple[tuple[int, ...], ...]]  # the pattern at the start; the units that switch at each breakpoint
-    t: Array                                             # of the inner breakpoints
-
-    @property
-    def switches(self) -> tuple[tuple[int, ...], ...]:
-        return self.sequence[1]
+    start: bytes        # the pattern at the start
+    switches: Switches
+    t: Array            # of the inner breakpoints
 
     @property
     def coincidences(self) -> int:
         return sum(len(units) - 1 for units in self.switches)
 
     def within_an_event(self, before: _Line, after: _Line) -> bool:
-        """Breakpoints that are apart before and after fall together here, to the precision of the enumeration."""
+        """Breakpoints apart before and after fall together here, as far as floats can tell."""
         return self.coincidences > min(before.coincidences, after.coincidences)
 
 
@@ -174,13 +180,15 @@ def _line(net: MLP, a: ArrayLike, b: ArrayLike) -> _Line:
     pieces = regions_on_segment(net, a, b)
     place, unit = np.nonzero(pieces.pattern[1:] ^ pieces.pattern[:-1])
     switches = np.split(unit, np.searchsorted(place, np.arange(1, len(pieces.owner))))
-    return _Line((pieces.pattern[0].tobytes(), tuple(tuple(units.tolist()) for units in switches if len(units))), pieces.t[1:-1])
+    switching = tuple(tuple(units.tolist()) for units in switches if len(units))
+    return _Line(pieces.pattern[0].tobytes(), switching, pieces.t[1:-1])
 
 
 def _between(
-    path: Callable[[float], MLP], a: ArrayLike, b: ArrayLike, start: float, end: float, before: _Line, after: _Line
+    path: Callable[[float], MLP], a: ArrayLike, b: ArrayLike,
+    start: float, end: float, before: _Line, after: _Line,
 ) -> tuple[float, _Line] | None:
-    """A time about the middle that is not within an event, and its line; None if three tries find none."""
+    """A time about the middle that is not within an event, and its line; None after three tries."""
     for share in (0.5, 0.4, 0.6):
         time = start + share * (end - start)
         line = _line(path(time), a, b)
@@ -190,7 +198,7 @@ def _between(
 
 
 def _event(time: float, before: _Line, after: _Line) -> Event:
-    """What turned one line into the other: the part of the sequence that is not in common at either end of it."""
+    """What turned one line into the other: the part between what their sequences have in common."""
     old, new = before.switches, after.switches
     shorter = min(len(old), len(new))
     first = next((k for k in range(shorter) if old[k] != new[k]), shorter)
@@ -198,7 +206,7 @@ def _event(time: float, before: _Line, after: _Line) -> Event:
     old_part, new_part = old[first : len(old) - last], new[first : len(new) - last]
     less, more = sorted((old_part, new_part), key=len)
     units = tuple(sorted({unit for part in (*less, *more) for unit in part}))
-    start_switches = before.sequence[0] != after.sequence[0]
+    start_switches = before.start != after.start
     if not less and len(more) == 1 and (first if start_switches else last) == 0:
         kind = "end"
     elif len(less) == 1 and more == (more[0], *less, more[0]):
@@ -213,7 +221,7 @@ def _event(time: float, before: _Line, after: _Line) -> Event:
     return Event(time, kind, len(new) - len(old), units, float(place.mean()) if len(place) else 0.0)
 
 
-def _without(unit: int, switches: tuple[tuple[int, ...], ...]) -> list[tuple[int, ...]]:
+def _without(unit: int, switches: Switches) -> list[tuple[int, ...]]:
     """The sequence of breakpoints with one unit's taken out."""
     rest = (tuple(u for u in units if u != unit) for units in switches)
     return [units for units in rest if units]

@@ -1,11 +1,12 @@
-"""Gradient flow followed through its flips: by an integrator, and exactly in the cases that can be solved.
+"""Gradient flow followed through its flips: by an integrator, and exactly where it can be solved.
 
 While no entry (example, hidden unit) changes its state the flow theta' = -grad L is smooth; where
 one does, f, L and the gradient of its outgoing weights stay continuous and the gradient of its
 incoming weights jumps (T23).  So a path is made of smooth pieces with frozen states.  What
 happens between them, and how an entry can rest on its kink, is in kinks.py.
 
-    integrate           any network: LSODA, whose steps late times do not bound; flips are roots of its dense output
+    integrate           any network: LSODA, whose steps grow at late times; flips are roots of its
+                        dense output
     first_layer_flow    one hidden layer, of which the first trains: exact (T22)
     layer_flow          any one layer, with gates that are given: closed form (T42)
     output_layer_flow   the last layer with the network's own gates, which stay (T21)
@@ -33,17 +34,18 @@ from scipy.optimize import brentq
 from scipy.special import exprel
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Undecided, check_count, check_net, check_size, check_times, check_tolerance, one_line,
+    Array, Bits, Indices, Undecided, check_count, check_net, check_size, check_times,
+    check_tolerance, one_line,
 )
 from relu_dynamics.flow.kinks import (
-    EPS, ON, REST, Piece, States, Task, as_net, complement, distances, first_states, freeze, make_task, margins, next_states,
-    sweep, thin_svd, velocity, with_ones,
+    EPS, ON, REST, Piece, States, Task, as_net, complement, distances, first_states, freeze,
+    make_task, margins, next_states, sweep, thin_svd, velocity, with_ones,
 )
 from relu_dynamics.mlp import MLP, Trace, flatten, forward, traced_examples, unflatten
 
 SMALLEST = float(np.finfo(np.float64).tiny)
-NUDGE = 1e-13  # in the exact solution what has just flipped is 0 only up to rounding; its margin starts at this, of its terms
-LOOKS = 2  # how often margins are looked at in a step of the integrator
+NUDGE = 1e-13  # in the exact solution a margin is 0 up to this, of the size of its terms
+LOOKS = 2      # how often margins are looked at in a step of the integrator
 
 
 class Flips(NamedTuple):
@@ -98,25 +100,28 @@ def balances(net: MLP) -> Array:
 
 
 def integrate(
-    net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *,
-    layers: Sequence[int] | None = None, rtol: float = 1e-10, atol: float = 1e-12, max_flips: int = 10_000,
+    net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *, layers: Sequence[int] | None = None,
+    rtol: float = 1e-10, atol: float = 1e-12, max_flips: int = 10_000,
 ) -> Path:
-    """The gradient flow that starts at net at time 0, at the increasing times t, (k,), and its flips.
+    """The gradient flow that starts at net at time 0, at increasing times t, (k,), and its flips.
 
-    It is the flow of Clarke and Filippov, which slides along convex kinks.  Along it L' = -|theta'|^2 (T25),
-    f and L are continuous (T23) and balances are conserved (T24), up to the tolerances rtol and atol of
-    the integrator.  Margins are looked at twice a step: a dip shorter than that can be missed.
-    Where the loss has large curvatures the steps are implicit, so their number grows like log t; they need
-    p^2 numbers for p parameters.  The times asked for, but for the last, have no influence on the path.
+    It is the flow of Clarke and Filippov, which slides along convex kinks.  Along it L' =
+    -|theta'|^2 (T25), f and L are continuous (T23) and balances are conserved (T24), up to the
+    tolerances rtol and atol of the integrator.  Margins are looked at twice a step: a dip shorter
+    than that can be missed.  Where curvature would bound the steps they are implicit, so late
+    times take few; they need p^2 numbers for p parameters.  The times asked for, but for the last,
+    have no influence on the path.  Where it is not unique a unit that has come to 0 at every
+    example stays there.
     layers lists the layers that train, numbered 1 .. L; None is all.
 
-    ValueError for arguments that do not fit together, or hold no example.  Undecided for more than max_flips
-    flips, if the integrator is stuck, or if no states of entries tied at once agree with their velocity.
+    ValueError for arguments that do not fit together, or hold no example.  Undecided for more than
+    max_flips flips, if the integrator is stuck, or if no states of entries tied at once agree with
+    their velocity.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
     >>> path = rd.integrate(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0])
-    >>> path.flips.unit.tolist(), path.flips.state.tolist()  # unit 1 switches off, unit 0 comes to rest at its kink
+    >>> path.flips.unit.tolist(), path.flips.state.tolist()  # unit 1 switches off, unit 0 rests
     ([1, 0], [0, 2])
     """
     task, times = make_task(net, x, y, layers), check_times(t)
@@ -128,14 +133,17 @@ def integrate(
     return _path(task, times, partial(_follow_numerically, rtol, atol), negligible, max_flips)
 
 
-def first_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *, max_flips: int = 10_000) -> Path:
+def first_layer_flow(
+    net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *, max_flips: int = 10_000
+) -> Path:
     """integrate(net, x, y, t, layers=[1]) for a network with one hidden layer, exactly (T22).
 
-    Between flips r' = -(2/(n m)) K r with K_ij = sum_k q_ki q_kj a_k a_k^T (x~_i . P_k x~_j): a_k are the weights out
-    of unit k, x~ = (x, 1), and P_k projects onto the complement of the x~ at which unit k rests.
-    The first zero of a margin, a sum of exponentials, is certified.
+    Between flips r' = -(2/(n m)) K r with K_ij = sum_k q_ki q_kj a_k a_k^T (x~_i . P_k x~_j): a_k
+    are the weights out of unit k, x~ = (x, 1), and P_k projects onto the complement of the x~ at
+    which unit k rests.  The first zero of a margin, a sum of exponentials, is certified.
 
-    ValueError as in integrate, and unless net has one hidden layer; Undecided for more than max_flips flips.
+    ValueError as in integrate, and unless net has one hidden layer; Undecided for more than
+    max_flips flips, or for ties as in integrate.
     """
     task, times = make_task(net, x, y, [1]), check_times(t)
     if len(task.start.weights) != 2:
@@ -145,12 +153,14 @@ def first_layer_flow(net: MLP, x: ArrayLike, y: ArrayLike, t: ArrayLike, *, max_
 
 
 def layer_flow(
-    net: MLP, x: ArrayLike | Trace, y: ArrayLike, t: ArrayLike, layer: int, pattern: ArrayLike | None = None
+    net: MLP, x: ArrayLike | Trace, y: ArrayLike, t: ArrayLike, layer: int,
+    pattern: ArrayLike | None = None,
 ) -> OutputFlow:
-    """Outputs and networks at the increasing times t, (k,), when one layer trains and the gates are given, exactly (T42).
+    """Outputs and networks at increasing times t, (k,): one layer trains, gates are given (T42).
 
-    pattern, (n, H) bool, holds the gates, h = q * z, at every time; None keeps those of the start.  So the outputs
-    are those of forward(network, x, pattern), affine in the layer, numbered 1 .. L, and without any kink:
+    pattern, (n, H) bool, holds the gates, h = q * z, at every time; None keeps those of the start.
+    So the outputs are those of forward(network, x, pattern), affine in the layer, numbered 1 .. L,
+    and without any kink, and exact:
 
         r(t) = exp(-(2t/(n m)) K_l) r(0),   K_l the layer's part of the tangent kernel.
 
@@ -158,20 +168,22 @@ def layer_flow(
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
-    >>> flow = rd.layer_flow(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0], 1)  # integrate meets two kinks on this way
-    >>> flow.outputs[0].round(3).tolist()
+    >>> flow = rd.layer_flow(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0], 1)
+    >>> flow.outputs[0].round(3).tolist()  # integrate meets two kinks on this way
     [[-1.0], [1.0]]
     """
     if pattern is not None:
         x = forward(net, x.inputs[0] if isinstance(x, Trace) else x, pattern)
     net, trace, y = traced_examples(net, x, y)
-    return _layer_flow(net, trace, y, check_times(t), check_count("layer", layer, 1, len(net.weights)))
+    layer = check_count("layer", layer, 1, len(net.weights))
+    return _layer_flow(net, trace, y, check_times(t), layer)
 
 
 def output_layer_flow(net: MLP, x: ArrayLike | Trace, y: ArrayLike, t: ArrayLike) -> OutputFlow:
-    """Outputs and networks at the increasing times t, (k,), when only the last layer trains, exactly (T21).
+    """Outputs and networks at increasing times t, (k,), when only the last layer trains (T21).
 
-    r(t) = exp(-(2t/(n m)) (H H^T kron I)) r(0) with H = [h[L-1], 1]; its integral moves the parameters.
+    Exact: r(t) = exp(-(2t/(n m)) (H H^T kron I)) r(0) with H = [h[L-1], 1]; its integral moves the
+    parameters.
     ValueError for arguments that do not fit together, or hold no example.
     """
     net, trace, y = traced_examples(net, x, y)
@@ -182,12 +194,13 @@ def output_layer_flow(net: MLP, x: ArrayLike | Trace, y: ArrayLike, t: ArrayLike
 
 
 def _layer_flow(net: MLP, trace: Trace, y: Array, times: Array, layer: int) -> OutputFlow:
-    """With rho = sqrt(2/(n m)) r and S = d rho / d(layer): rho' = -S S^T rho and layer' = -S^T rho, S constant."""
+    """With rho = sqrt(2/(n m)) r, S = d rho / d(layer): rho' = -S S^T rho, layer' = -S^T rho."""
     f, root, features = trace.preacts[-1], np.sqrt(2 / y.size), with_ones(trace.inputs[layer - 1])
     if layer == len(net.weights):  # one output has nothing to do with the other
         S, rho = root * features, root * (f - y)
     else:
-        S = root * np.einsum("iok,ic->iokc", _output_rates(net, trace, layer), features).reshape(y.size, -1)
+        D = _output_rates(net, trace, layer)
+        S = root * np.einsum("iok,ic->iokc", D, features).reshape(y.size, -1)
         rho = root * (f - y).reshape(-1, 1)
     U, sigma, V = thin_svd(S)
     along, outputs, networks = U.T @ rho, [], []
@@ -219,14 +232,14 @@ def _with_layer(net: MLP, layer: int, change: Array) -> MLP:
 # -------------------------------------------------------------- from flip to flip
 
 
-# follow(piece, theta, start, times) goes from start to the last of the times, or to the first time before it at which a
-# margin is 0; it returns that time, the parameters then, the index of the margin (None at the end), and the parameters
-# at those of the times that it has passed.
+# follow(piece, theta, start, times) goes from start to the last of the times, or to the first time
+# before it at which a margin is 0; it returns that time, the parameters then, the index of the
+# margin (None at the end), and the parameters at those of the times that it has passed.
 _Follow = Callable[[Piece, Array, float, Array], tuple[float, Array, int | None, list[Array]]]
 
 
 def _path(task: Task, times: Array, follow: _Follow, negligible: float, max_flips: int) -> Path:
-    """Smooth pieces put together at the flips, until all that is left of the path is shorter than negligible."""
+    """Smooth pieces put together at the flips, until what is left of the path is negligible."""
     theta, now = flatten(task.start), 0.0
     pattern, state = first_states(task, theta)
     changes = [(now, pattern, state)]
@@ -242,8 +255,9 @@ def _path(task: Task, times: Array, follow: _Follow, negligible: float, max_flip
             state, theta = next_states(piece, theta, ended_by)
             changes.append((now, piece.state, state))
         if len(changes) > max_flips + 1:
-            raise Undecided(f"The path has more than max_flips = {max_flips} flips: it has come to time {now:.6g} "
-                            f"of {times[-1]:.6g}. Allow more flips, or ask for earlier times.")
+            raise Undecided(f"The path has more than max_flips = {max_flips} flips: it has come to "
+                            f"time {now:.6g} of {times[-1]:.6g}. Allow more flips, or ask for "
+                            "earlier times.")
     return Path(times, [unflatten(theta, task.start) for theta in passed], _flips(task, changes))
 
 
@@ -257,7 +271,7 @@ def _flips(task: Task, changes: list[tuple[float, States, States]]) -> Flips:
 
 
 def _length_left(piece: Piece, theta: Array, time: float) -> float:
-    """The flow moves the parameters in the time left by at most sqrt(L time): the integral of |theta'|^2 = -L' is at most L."""
+    """How far the parameters may move in the time left: sqrt(L time), as L' = -|theta'|^2."""
     df = sweep(piece, theta).df
     return float(np.sqrt(np.sum(df**2 / piece.task.weight) / 2 * time))
 
@@ -270,7 +284,8 @@ def _follow_numerically(
 ) -> tuple[float, Array, int | None, list[Array]]:
     noise = atol + rtol * float(np.abs(theta).max())  # what the integrator allows itself
     lift = np.maximum(0, noise - margins(piece, theta[None])[0])
-    solver = LSODA(lambda _, theta: velocity(piece, theta), start, theta, times[-1], rtol=rtol, atol=atol)
+    solver = LSODA(
+        lambda _, theta: velocity(piece, theta), start, theta, times[-1], rtol=rtol, atol=atol)
     passed: list[Array] = []
     while solver.status == "running":
         _step(solver)
@@ -286,15 +301,17 @@ def _step(solver: LSODA) -> None:
     with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings(record=True) as said:
         solver.step()
     if solver.status == "failed":
-        raise Undecided(f"The integrator is stuck at time {solver.t:.6g}: {said[-1].message} Ask for earlier times.")
+        why = said[-1].message if said else "no step was found."
+        raise Undecided(f"The integrator is stuck at time {solver.t:.6g}: {why} "
+                        "Ask for earlier times.")
 
 
 def _first_crossing(
     piece: Piece, lift: Array, at: Callable[[Array], Array], low: float, high: float
 ) -> tuple[float, int | None]:
-    """The first time from low to high at which one of the lifted margins is 0, and which; (high, None) if none is.
+    """The first time from low to high at which one of the lifted margins is 0, and which.
 
-    They are positive at low.  at(times) is (p, times).
+    (high, None) if none is.  They are positive at low.  at(times) is (p, times).
     """
     def values(times: Array) -> Array:
         return margins(piece, at(times).T) + lift
@@ -304,17 +321,24 @@ def _first_crossing(
     if not crossing.any():
         return high, None
     k = int(np.argmax(crossing.any(axis=1)))
-    return _first_root(lambda time: values(np.array([time]))[0], np.flatnonzero(crossing[k]), looks[k], looks[k + 1])
+    return _first_root(lambda time: values(np.array([time]))[0],
+                       np.flatnonzero(crossing[k]), looks[k], looks[k + 1])
 
 
-def _first_root(values: Callable[[float], Array], crossing: Indices, low: float, high: float) -> tuple[float, int]:
-    """The first zero of the values listed in crossing, and which; up to rounding they are positive at low, not at high."""
+def _first_root(
+    values: Callable[[float], Array], crossing: Indices, low: float, high: float
+) -> tuple[float, int]:
+    """The first zero of the values listed in crossing, and which.
+
+    Up to rounding they are positive at low and not at high.
+    """
     def root(entry: int) -> float:
         if values(low)[entry] <= 0:
             return low
         if values(high)[entry] > 0:
             return high
-        return float(brentq(lambda time: values(time)[entry], low, high, xtol=SMALLEST, rtol=4 * EPS))
+        return float(brentq(lambda time: values(time)[entry], low, high,
+                            xtol=SMALLEST, rtol=4 * EPS))
 
     return min((root(entry), int(entry)) for entry in crossing)
 
@@ -332,9 +356,10 @@ class _Modes(NamedTuple):
     noise: Array              # (g H + 2 k,) what of the margins may be rounding
 
 
-def _follow_exactly(piece: Piece, theta: Array, start: float, times: Array) -> tuple[float, Array, int | None, list[Array]]:
+def _follow_exactly(
+    piece: Piece, theta: Array, start: float, times: Array
+) -> tuple[float, Array, int | None, list[Array]]:
     modes = _modes(piece, theta)
-    start_margins = np.maximum(0, modes.margins) + modes.noise
 
     def at(elapsed: float) -> Array:
         moved = theta.copy()
@@ -343,26 +368,27 @@ def _follow_exactly(piece: Piece, theta: Array, start: float, times: Array) -> t
         net.biases[0][:] += change[:, -1]
         return moved
 
-    elapsed, ended_by = _first_zero(start_margins, modes.margin_amplitudes, modes.rates, times[-1] - start)
+    elapsed, ended_by = _first_zero(np.maximum(0, modes.margins) + modes.noise,
+                                    modes.margin_amplitudes, modes.rates, times[-1] - start)
     end = times[-1] if ended_by is None else start + elapsed
     return end, at(elapsed), ended_by, [at(now - start) for now in times if now <= end]
 
 
 def _modes(piece: Piece, theta: Array) -> _Modes:
-    """With rho = sqrt(weight) r and S = d rho / d(w, b), gated: rho' = -S S^T rho, (w, b)' = -S^T rho.
+    """With rho = sqrt(weight) r, S = d rho / d(w, b), gated: rho' = -S S^T rho, (w, b)' = -S^T rho.
 
-    The columns of free[k] are an orthonormal basis of the (w_k, b_k) that leave what rests of unit k at 0, then zeros;
-    in these coordinates S is constant.  If S = sum_e sigma_e u_e v_e^T and s_e = u_e . rho(0), then c_e = sigma_e^2
-    and the amplitudes are -c_e s_e u_e of rho and -sigma_e s_e free v_e of (w, b).
+    The columns of free[k] are an orthonormal basis of the (w_k, b_k) that leave what rests of unit
+    k at 0, then zeros; in these coordinates S is constant.  If S = sum_e sigma_e u_e v_e^T and
+    s_e = u_e . rho(0), then c_e = sigma_e^2 and the amplitudes are -c_e s_e u_e of rho and
+    -sigma_e s_e free v_e of (w, b).
     """
     task, state = piece.task, piece.state
     start, x, resting = sweep(piece, theta), with_ones(task.x), state == REST
-    root, out = np.sqrt(task.weight), start.net.weights[1]
-    free = np.zeros((len(out.T), x.shape[1], x.shape[1]))
-    for basis, rows in zip(free, resting.T, strict=True):
-        columns = complement(x[rows])
-        basis[:, : columns.shape[1]] = columns
-    pulls = np.einsum("ik,ok,ic->kcio", root * (state == ON), out, x)  # (w_k, b_k)' = -free_k free_k^T pulls_k rho
+    root, (W, out), b = np.sqrt(task.weight), start.net.weights, start.net.biases[0]
+    pinned = [_pseudo_inverse(x[rows]) for rows in resting.T]  # (m[0] + 1, at rest) per unit
+    free = np.array([_padded(complement(x[rows])) for rows in resting.T])
+    free = free.reshape(-1, *2 * x.shape[1:])  # also without units
+    pulls = np.einsum("ik,ok,ic->kcio", root * (state == ON), out, x)  # of each rho on each (w, b)
     units, d, g, m = pulls.shape
     S = np.einsum("kcb,kcio->iokb", free, pulls).reshape(g * m, units * d)
     U, sigma, V = thin_svd(S)
@@ -370,15 +396,23 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
     rho = (start.df / root).ravel()
     along = U.T @ rho
     parameters = -free @ (V.T * (sigma * along)).reshape(units, d, len(sigma))
+
     inside = np.where(piece.held, 0, np.where(state == ON, 1, -1))
-    z_amplitudes = inside[:, :, None] * np.einsum("ic,kce->ike", x, parameters)
-    gates = _gate_functionals(resting, root, out, [_pseudo_inverse(x[rows]) for rows in resting.T], pulls)
-    sizes = (root * (np.abs(start.df / task.weight + task.y) + np.abs(task.y))).ravel()  # of the terms of rho
-    terms = np.abs(x) @ np.abs(np.column_stack([start.net.weights[0], start.net.biases[0]])).T
+    z_moves = inside[:, :, None] * np.einsum("ic,kce->ike", x, parameters)
+    gates = _gate_functionals(resting, root, out, pinned, pulls)
+    z_terms = np.abs(x) @ np.abs(np.column_stack([W, b])).T
+    rho_terms = root * (np.abs(start.df / task.weight + task.y) + np.abs(task.y))
+    terms = np.concatenate([z_terms.ravel(), np.abs(gates) @ rho_terms.ravel()])
     return _Modes(sigma**2, parameters,
                   np.concatenate([distances(piece, start.z).ravel(), gates @ rho]),
-                  np.concatenate([z_amplitudes.reshape(g * units, len(sigma)), -gates @ (U * (sigma**2 * along))]),
-                  np.maximum(SMALLEST, NUDGE * np.concatenate([terms.ravel(), np.abs(gates) @ sizes])))
+                  np.concatenate([z_moves.reshape(g * units, len(sigma)),
+                                  -gates @ (U * (sigma**2 * along))]),
+                  np.maximum(SMALLEST, NUDGE * terms))
+
+
+def _padded(columns: Array) -> Array:
+    """(d, d): columns, then zeros."""
+    return np.pad(columns, ((0, 0), (0, len(columns) - columns.shape[1])))
 
 
 def _pseudo_inverse(A: Array) -> Array:
@@ -386,25 +420,31 @@ def _pseudo_inverse(A: Array) -> Array:
     return (V.T / sigma) @ U.T
 
 
-def _gate_functionals(resting: Bits, root: Array, out: Array, pinned: list[Array], pulls: Array) -> Array:
-    """(2 k, g m): rows that give from rho the multipliers mu = lambda dL/dh, then (1 - lambda) dL/dh, of the k at rest.
+def _gate_functionals(
+    resting: Bits, root: Array, out: Array, pinned: list[Array], pulls: Array
+) -> Array:
+    """(2 k, g m): rows that give from rho the holds, mu = lambda dL/dh, then (1 - lambda) dL/dh.
 
-    The multipliers cancel what the examples that are on would do to z at those at rest.
+    For the k at rest: their holds cancel what the examples that are on would do to z there.
     """
     low, high = [], []
     for i, unit in np.argwhere(resting):
-        low.append(-np.tensordot(pinned[unit][:, np.count_nonzero(resting[:i, unit])], pulls[unit], 1))
+        place = np.count_nonzero(resting[:i, unit])
+        low.append(-np.tensordot(pinned[unit][:, place], pulls[unit], 1))
         high.append(-low[-1])
         high[-1][i] += root[i] * out[:, unit]
     return np.array(low + high).reshape(2 * len(low), root.size * len(out))
 
 
-def _first_zero(start: Array, amplitudes: Array, rates: Array, span: float) -> tuple[float, int | None]:
-    """The first time in (0, span] at which one of start + amplitudes @ phi(t) is 0, and which; else (span, None).
+def _first_zero(
+    start: Array, amplitudes: Array, rates: Array, span: float
+) -> tuple[float, int | None]:
+    """The first time in (0, span] at which one of start + amplitudes @ phi(t) is 0, and which.
 
-    start is positive.  Certified: in a step a value falls by at most its negative amplitudes times the growth of phi,
-    which increases.  Where that does not decide, bounds on its slope may make it monotone, so that its ends
-    decide; where neither does, the step is halved, and after a success it is doubled.
+    (span, None) if none is.  start is positive.  Certified: in a step a value falls by at most its
+    negative amplitudes times the growth of phi, which increases.  Where that does not decide,
+    bounds on its slope may make it monotone, so that its ends decide; where neither does, the step
+    is halved, and after a success it is doubled.
     """
     def values(time: float) -> Array:
         return np.asarray(start + amplitudes @ _phi(rates, time))

@@ -8,6 +8,8 @@
     rates       what the experiments on gradient flow share
     ledger      claims and verdicts
     style       one look for every figure
+    words       numbers as a sentence has them
+    findings    what there is to say about one network
     schedule    how experiments are carried out
     report      the page with every picture and claim
 """

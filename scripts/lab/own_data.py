@@ -126,12 +126,20 @@ def load(signal: str, shape: tuple[int, ...], folder: Path) -> np.ndarray:
     """The data of that name, averaged down to shape: a picture's largest centred square, in [0, 1];
     a signal, of mean 0 and variance 1."""
     if signal.startswith(PICTURE):
-        image = load_whole(signal, folder)
-        side = min(image.shape[:2])
-        top, left = ((n - side) // 2 for n in image.shape[:2])
-        return area_average(image[top : top + side, left : left + side], shape)
-    averaged = area_average(np.load(_path(signal, folder), allow_pickle=False), shape)
-    return (averaged - averaged.mean()) / averaged.std()
+        return area_average(centred_square(load_whole(signal, folder)), shape)
+    return standardised(area_average(np.load(_path(signal, folder), allow_pickle=False), shape))
+
+
+def centred_square(image: np.ndarray) -> np.ndarray:
+    """The largest centred square of a picture, (height, width, channels)."""
+    side = min(image.shape[:2])
+    top, left = ((n - side) // 2 for n in image.shape[:2])
+    return image[top : top + side, left : left + side]
+
+
+def standardised(column: np.ndarray) -> np.ndarray:
+    """A signal with mean 0 and variance 1."""
+    return (column - column.mean()) / column.std()
 
 
 def _path(signal: str, folder: Path) -> Path:
