@@ -22,12 +22,13 @@ photograph (X5d); the other claims were made before looking.
 import numpy as np
 
 from relu_dynamics import (
-    MLP, Coordinates, draw as draw_regions, flatten, regions_in_encoded_window, sampled_regions,
-    unflatten, wall_length,
+    Coordinates, draw as draw_regions, flatten, regions_in_encoded_window, sampled_regions,
+    wall_length,
 )
 from scripts.lab import (
     Claim, Link, chain, contrast, coordinates, each, encoding, encodings, every, image_inputs, image_runs,
-    image_setup, in_order, means, named, natural_image, ordered, read, rise, stream, style,
+    image_setup, in_order, means, named, natural_image, network, ordered, read, rise, stream, style,
+    widths,
 )
 
 TITLE = "Regions per pixel, in the plane"
@@ -121,8 +122,7 @@ def measure(settings, folder):
         rows.append([counted(trained, trained.nets[k], settings.scale, rng) for k in kept])
         if name in shown and seed == seeds[0] and label == natural_image(settings)[0]:
             net = trained.nets[-1]
-            pictures[f"parameters {name}"] = flatten(net)
-            pictures[f"widths {name}"] = np.array([W.shape[1] for W in net.weights] + [len(net.biases[-1])])
+            pictures |= {f"parameters {name}": flatten(net), f"widths {name}": widths(net)}
     values = np.array(rows).reshape(len(labels), len(names), len(seeds), len(kept), len(QUANTITIES))
     values = np.moveaxis(values.swapaxes(2, 3), -1, 0)
     return {"images": np.array(labels), "inputs": np.array(names), "epochs": trained.epochs[kept],
@@ -178,7 +178,8 @@ def draw(data):
     figure = style.Figure(figsize=(3.3 * len(shown), 11.6), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(7.4, 4))
     axes = above.subplots(2, len(shown), squeeze=False)
-    counts = np.array([[draw_pixels(ax, network(data, name), encoding(name), size, pixels)
+    counts = np.array([[draw_pixels(ax, network(data[f"parameters {name}"], data[f"widths {name}"]),
+                                    encoding(name), size, pixels)
                         for ax, name in zip(row, shown, strict=True)]
                        for row, pixels in zip(axes, (1, 4), strict=True)])
     for k, name in enumerate(shown):
@@ -211,13 +212,6 @@ def draw_counts(ax, data, image):
                     fmt="none", ecolor=style.colour(name))
         ax.plot(epochs, data["patterns"][image, k].mean(axis=1), "o", markersize=3.5, color=style.colour(name))
     ax.axhline(1, color="0.6", linewidth=0.8, zorder=0)
-
-
-def network(data, name):
-    m = data[f"widths {name}"].tolist()
-    like = MLP(tuple(np.zeros((b, a)) for a, b in zip(m[:-1], m[1:], strict=True)),
-               tuple(np.zeros(b) for b in m[1:]))
-    return unflatten(data[f"parameters {name}"], like)
 
 
 def draw_pixels(ax, net, feed, size, pixels):
