@@ -106,7 +106,8 @@ def face_areas(points: Array, start: Indices, corner: Indices) -> Array:
 
 def face_means(points: Array, start: Indices, corner: Indices) -> Array:
     """The mean of the corners of every face, (F, 2): a point inside it."""
-    return np.add.reduceat(points.take(corner, axis=0), start[:-1], axis=0) / np.diff(start)[:, None]
+    sums = np.add.reduceat(points.take(corner, axis=0), start[:-1], axis=0)
+    return np.asarray(sums / np.diff(start)[:, None])
 
 
 # ------------------------------------------------------------------ subdivisions
