@@ -111,8 +111,6 @@ DOORS = {
     "balances": (rd.balances, dict(net=PLANE)),
     "integrate": (rd.integrate, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "first_layer_flow": (rd.first_layer_flow, dict(net=SHALLOW, x=X, y=Y, t=np.array([0.0, 1.0]))),
-    "layer_flow": (lambda net, x, y, t, pattern: rd.layer_flow(net, x, y, t, 2, pattern),
-                   dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]), pattern=rd.pattern(PLANE, Y))),
     "output_layer_flow": (rd.output_layer_flow, dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "layer_flow": (lambda net, x, y, t: rd.layer_flow(net, x, y, t, 2, rd.pattern(PLANE, X)), dict(net=PLANE, x=X, y=Y, t=np.array([0.0, 1.0]))),
     "decompose": (lambda net, x, y: rd.decompose(net, x, y, grid=(6,), patch=3, outputs=True), dict(net=PLANE, x=X, y=Y)),
