@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
+from relu_dynamics.checks import Undecided
 from relu_dynamics.flow.kinks import first_states, freeze, make_task
 from relu_dynamics.flow.trajectories import (
     _first_zero, _length_left, balances, first_layer_flow, integrate, layer_flow, output_layer_flow,
@@ -253,8 +254,14 @@ def test_rows_of_a_grid_come_to_0_together(seed):
     net = init([2, 5, 1], rng, "he")
     net = MLP(net.weights, tuple(0.3 * rng.normal(size=len(b)) for b in net.biases))
     x, y = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2), 3 * rng.normal(size=(9, 1))
-    exact, path = first_layer_flow(net, x, y, [6.0]), integrate(net, x, y, [6.0], layers=[1])
-    assert distance(exact.networks[0], path.networks[0]) < 1e-5  # rests of several units may end at once, one by one
+    try:
+        exact = first_layer_flow(net, x, y, [6.0])
+    except Undecided as error:  # convex and concave kinks of one row
+        with pytest.raises(Undecided, match=str(error)[:30]):
+            integrate(net, x, y, [6.0], layers=[1])
+        return
+    path = integrate(net, x, y, [6.0], layers=[1])
+    assert distance(exact.networks[0], path.networks[0]) < 1e-5  # several units may leave at once, one by one
 
 
 @pytest.mark.parametrize("seed", [27, 84, 111, 116])
