@@ -168,7 +168,7 @@ def exact_nets(**sizes: Any) -> Strategy:
 
 
 def with_rows(nets: Strategy, rows: Count = (0, 4), columns: int = 0) -> Strategy:
-    """(net, x, ...): a network, half-integer inputs, and further arrays in the shape of targets."""
+    """(net, x, ...): half-integer inputs for nets, and `columns` arrays in the shape of targets."""
     def make(draw: Any) -> tuple[Any, ...]:
         net, n = draw(nets), draw(_count(rows))
         x = draw(halves((n, net.weights[0].shape[1])))

@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.examine", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("net", type=Path, metavar="NET.npz", help="what save(path, net) has written")
+    parser.add_argument("net", type=Path, metavar="NET.npz", help="a file from save(path, net)")
     parser.add_argument("--encoding", metavar="NAME",
                         help="what it is fed: L=6, or [-1,1] for unit coordinates stretched to it")
     parser.add_argument("--window", type=float, nargs="+", metavar="X",

@@ -171,7 +171,7 @@ def unsure(regions: Any) -> str:
 
 
 def draw_plane(ax: Axes, subject: Subject, regions: Regions | EncodedRegions) -> None:
-    """Regions in the colours of their patterns; the second axis points down if there is a picture."""
+    """Regions in the colours of their patterns; the y axis points down if there is a picture."""
     draw(ax, regions, linewidth=0.4)
     if subject.target is not None:
         ax.invert_yaxis()
