@@ -31,7 +31,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.checks import Array, as_real, check_count, row_blocks
+from relu_dynamics.checks import (
+    Array, as_real, check_kind, check_patch, check_samples, row_blocks,
+)
 from relu_dynamics.regions1d import Pieces
 from relu_dynamics.regions2d.regions import Regions
 from relu_dynamics.signals import radial_bands
@@ -65,9 +67,7 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
     [[0.125]]
     """
     w = as_real("w", w, (None,), "one angular frequency per entry").astype(np.float64)
-    if not all(hasattr(pieces, field) for field in ("t", "slope", "offset")):
-        raise ValueError("pieces must be the Pieces of regions_on_segment, which are affine. Got "
-                         f"{type(pieces).__name__}.")
+    check_kind("pieces", pieces, Pieces)
     t, slope = pieces.t, pieces.slope
     left, right = pieces.offset + slope * t[:-1, None], pieces.offset + slope * t[1:, None]
     bend = np.diff(slope, axis=0, prepend=0, append=0)
@@ -108,9 +108,7 @@ def window_transform(regions: Regions, k: ArrayLike) -> Complex:
     sides (p, q) are F / (p q) at k = 2 pi (cycles_x / p, cycles_y / q); band_energy pools them.
     """
     k = as_real("k", k, (None, 2), "one angular frequency per row").astype(np.float64)
-    if not all(hasattr(regions, field) for field in ("vertices", "edges", "slope")):
-        raise ValueError("regions must be the Regions of regions_in_window. Got "
-                         f"{type(regions).__name__}.")
+    check_kind("regions", regions, Regions)
     corner, axes, size, places = _own_units(regions)
     k_own = k @ axes  # k.x = k.corner + k_own.place and dx = size d(place)
     faces = Faces(places, regions.slope @ axes, regions.offset + regions.slope @ corner)
@@ -292,6 +290,7 @@ def frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> Array
     >>> rd.frequency_error([[0.5], [0.0], [-0.5], [0.0]], y, (4,)).tolist()  # of cycles 0, 1, 2
     [nan, 0.5, nan]
     """
+    shape = check_samples(shape)
     f, y = _check_signals(f, y, shape)
     axes = tuple(range(len(shape)))
     residual, target = ((np.abs(scipy.fft.fftn(s, axes=axes, norm="ortho")) ** 2).sum(axis=-1)
@@ -307,10 +306,9 @@ def patch_frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...], pa
     patch divides every axis.  The transform is the orthonormal DCT-II of each patch, so the
     energies add up to the energy of the signal.
     """
+    shape = check_samples(shape)
     f, y = _check_signals(f, y, shape)
-    patch = check_count("patch", patch, 1)
-    if any(n % patch for n in shape):
-        raise ValueError(f"patch must divide every axis of {shape}. Got {patch}.")
+    check_patch(patch, shape)
     axes = tuple(range(1, len(shape) + 1))
     residual, target = (
         (scipy.fft.dctn(_cut_into_patches(s, patch), axes=axes, norm="ortho") ** 2).sum(axis=-1)
@@ -342,9 +340,7 @@ def _relative(residual: Array, target: Array, cycles: Sequence[ArrayLike]) -> Ar
 
 
 def _check_signals(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    if not isinstance(shape, tuple) or len(shape) not in (1, 2):
-        raise ValueError(f"shape must be (n,) or (height, width). Got {shape!r}.")
-    n = math.prod(check_count("shape", s, 1) for s in shape)
-    y = as_real("y", y, (n, None), "one sample per row, in row-major order of the signal")
+    meaning = "one sample per row, in row-major order of the signal"
+    y = as_real("y", y, (math.prod(shape), None), meaning)
     f = as_real("f", f, y.shape, "shaped like y")
     return f.astype(np.float64).reshape(*shape, -1), y.astype(np.float64).reshape(*shape, -1)

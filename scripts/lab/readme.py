@@ -1,10 +1,10 @@
-"""What README says was found, made from the ledger that is kept beside it.
+"""Write the findings in README from the ledger, scripts/ledger.json.
 
     python -m scripts.lab.readme          write README's findings from scripts/ledger.json
-    python -m scripts.lab.readme out      first keep the ledger of the run in out/
+    python -m scripts.lab.readme out      first replace the ledger by that of the run in out/
 
-The two cannot differ: a test compares them.  Which claims README tells is chosen here; what it
-says of them, numbers and verdicts, is the ledger's.
+A test checks that the two agree.  The claims that README shows are chosen here; their numbers and
+verdicts come from the ledger.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ SECTIONS = {
     "Are the regions the cause?": (
         "X1a", "X1b", "X2a", "X2b", "X2d", "X3a", "X3b", "X3c", "X4a-photograph", "X4b-photograph"),
     "Rates are the spectrum of the walls": ("X0a", "X0b", "X0c", "X0e", "X0i", "X0j", "X0m"),
-    "The paper's picture": ("E1", "E2a", "E3a", "E5a-photograph", "E5b-photograph", "E8a-photograph",
-                            "E7a-photograph", "E21a-photograph"),
+    "The paper's picture": (
+        "E1", "E2a", "E3a", "E5a-photograph", "E5b-photograph", "E8a-photograph",
+        "E7a-photograph", "E21a-photograph"),
     "Taken apart": ("T16c", "T16f", "T17b", "T19b", "T15a"),
 }
 
 
 def findings(ledger: Mapping[str, object]) -> str:
-    """The summary, a table per section, and the paper's claims that were not reproduced."""
+    """The summary, a table per section, and the list of the paper's claims not reproduced."""
     claims: Sequence[Mapping[str, object]] = ledger["claims"]  # type: ignore[assignment]
     by_key = {str(row["key"]): row for row in claims}
     failed = [str(row["key"]) for row in claims
@@ -54,7 +55,7 @@ def findings(ledger: Mapping[str, object]) -> str:
 
 
 def with_findings(readme: str, ledger: Mapping[str, object]) -> str:
-    """README's text with its findings made anew."""
+    """The text of README with its findings replaced by those of ledger."""
     before, rest = readme.split(BEGIN)
     return f"{before}{BEGIN}\n{findings(ledger)}{END}{rest.split(END)[1]}"
 
