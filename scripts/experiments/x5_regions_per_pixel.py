@@ -175,7 +175,7 @@ def claims(data):
 
 def draw(data):
     names, shown, size = data["inputs"].tolist(), data["shown"].tolist(), int(data["size"])
-    figure = style.Figure(figsize=(3.3 * len(shown), 11.6), layout="constrained")
+    figure = style.Figure(figsize=(3.3 * max(len(shown), 3), 11.6), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(7.4, 4))
     axes = above.subplots(2, len(shown), squeeze=False)
     counts = np.array([[draw_pixels(ax, network(data[f"parameters {name}"], data[f"widths {name}"]),
