@@ -393,7 +393,7 @@ def test_a_network_without_hidden_units_has_one_region_under_an_encoding():
     (dict(encoding=FourierFeatures([[1.0, 2.0, 3.0]])), "2"), (dict(resolution=0.5), "resolution must"),
     (dict(resolution=np.nan), "resolution must"), (dict(max_regions=0), "max_regions must"),
     (dict(window=((0, 1e5), (0, 1e5))), "window must not take more"), (dict(window=((0, 0), (0, 1))), "window must"),
-    (dict(max_regions=3), "max_regions = 3"),
+    (dict(max_regions=3), "more than max_regions = 3"),
 ])
 def test_what_does_not_fit_is_refused_with_words(change, words):
     arguments = {"net": encoded_net(1, [6], 0), "encoding": PositionalEncoding(1), "window": UNIT, **change}
@@ -402,11 +402,21 @@ def test_what_does_not_fit_is_refused_with_words(change, words):
 
 
 def test_too_many_regions_are_refused_before_they_are_found(monkeypatch):
-    """By the number of convex pieces, while they are counted."""
-    monkeypatch.setattr(encoded_window, "PIECES", 1)
+    """By the crossings of walls in some triangles, and by the number of convex pieces while they are counted."""
+    arguments = encoded_net(2, [24, 24], 0), PositionalEncoding(2), UNIT
+    found = len(regions_in_encoded_window(*arguments, resolution=8))
     monkeypatch.setattr(encoded_window, "assemble_encoded", None)
-    with pytest.raises(ValueError, match="max_regions = 100 allows"):
-        regions_in_encoded_window(encoded_net(2, [24, 24], 0), PositionalEncoding(2), UNIT, resolution=8, max_regions=100)
+    with pytest.raises(ValueError, match="about .* judged from a part"):
+        regions_in_encoded_window(*arguments, resolution=48, max_regions=found // 3)
+    monkeypatch.setattr(encoded_window, "PIECES", 1)
+    with pytest.raises(ValueError, match=f"max_regions = {found} allows"):
+        regions_in_encoded_window(*arguments, resolution=8, max_regions=found)
+
+
+def test_a_whole_image_is_refused_at_once():
+    """Millions of regions, after half a second."""
+    with pytest.raises(ValueError, match="regions in the window, judged from a part"):
+        regions_in_encoded_window(encoded_net(6, [64, 64, 64], 0), PositionalEncoding(6), UNIT, resolution=24)
 
 
 @pytest.mark.parametrize(("change", "words"), [

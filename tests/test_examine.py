@@ -93,6 +93,14 @@ def test_a_window_of_too_many_regions_is_made_smaller_about_its_centre(files):
     assert numbers["regions"] <= most < count_regions(examine.load(files / "plane.npz"), asked)
 
 
+@pytest.mark.parametrize("name", ["line", "plane"])
+def test_the_exact_spectrum_is_that_of_dense_samples_at_low_frequencies(files, name):
+    """A sum over samples tends to the integral over pieces."""
+    subject = examine.subject_of(examine.command_line().parse_args([str(files / f"{name}.npz")]))
+    exact = findings.exact_energy(*findings.enumerated(subject, 10_000))
+    np.testing.assert_allclose(exact[:3], findings.sampled_energy(subject)[:3], rtol=0.05)
+
+
 @pytest.mark.parametrize("name, more", [
     ("dead", ["--image", "picture.png"]), ("plane", []), ("line", []),
     ("encoded", ["--encoding", "L=1", "--signal", "signal.npy"])])
@@ -164,6 +172,7 @@ def test_rates_are_the_energies_of_the_gradients_cosine_transform(shape):
 
 def test_beyond_the_kernel_rates_are_the_spectrum_of_the_pattern(monkeypatch):
     monkeypatch.setattr(choose, "KERNEL_SAMPLES", 0)
+    monkeypatch.setattr(choose, "UNITS", 4)
     net = init([2, 6, 5, 1], np.random.default_rng([3, 30]))
     q = pattern(net, grid((4, 6), "half-open"))
     np.testing.assert_allclose(choose.rates_of("[0,1]", (4, 6), (6, 5), 3),

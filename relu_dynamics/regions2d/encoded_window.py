@@ -28,6 +28,7 @@ SETTLED = 1e-3   # unsettled triangles for every region, at most
 PIECES = 6       # faces for every region and every triangle, at most
 MAX_REGIONS = 2**18
 MAX_TRIANGLES = 2**19
+SAMPLE = 512     # triangles that are looked at first
 NONE = np.zeros((0, 3, 2))
 
 
@@ -72,8 +73,9 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
         raise ValueError(f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} "
                          f"legs to the shortest wave, {wave:g}. Got {count:.2g}: take a smaller "
                          "window, or a lower resolution.")
-    mesh, close, found = _settled(net, encoding, triangulate(corners, wave / legs),
-                                  HALVINGS if resolution is None else 0, most)
+    mesh = triangulate(corners, wave / legs)
+    _check_sample(net, encoding, mesh, most)
+    mesh, close, found = _settled(net, encoding, mesh, HALVINGS if resolution is None else 0, most)
     return _answer(net, mesh, found, legs, mesh.points[mesh.triangles[close]], most)
 
 
@@ -107,6 +109,22 @@ def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
         return np.inf
     highest = float(np.hypot(*encoding.frequencies_in(2).T).max())
     return 1 / highest if highest else np.inf
+
+
+def _check_sample(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, most: int,
+                  ) -> None:
+    """ValueError if some triangles say that there are far too many regions: about one for each
+    crossing of walls (T45)."""
+    every = len(mesh.triangles) // SAMPLE
+    if every < 4:
+        return
+    which = np.arange(len(mesh.triangles)) % every == 0
+    found, start = _interpolated(net, encoding, mesh, which, most)
+    on_sides = np.unique(found.complex.edges[found.complex.owner < 0])
+    crossings = every * (len(found.complex.points) - len(on_sides))
+    if crossings > 2 * most:
+        raise ValueError(f"There are about {crossings:.1g} regions in the window, judged from a "
+                         f"part of it, more than max_regions = {most}. Take a smaller window.")
 
 
 def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, halvings: int,

@@ -36,37 +36,35 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     to 1, from 1 to 2 and from 2 to 0; sides are the starting edges along the window's sides.
     """
     sub, calls = found.complex, np.zeros(len(errors), np.bool_)
-    if not (units := sum(len(b) for b in net.biases[:-1])):
+    if not any(len(b) for b in net.biases[:-1]):
         return calls
-    of_face = roots(found.layers, np.arange(found.faces))
-    half = np.flatnonzero(sub.face >= 0)
+    triangle = roots(found.layers, np.arange(found.faces))[sub.face]  # of every half-edge
     at, around = np.divmod(np.unique(
-        sub.edges.ravel()[half] * len(errors) + of_face[sub.face[half]]), len(errors))
+        (sub.edges.ravel() * len(errors) + triangle)[sub.face >= 0]), len(errors))
     begin = starts(np.bincount(at, minlength=len(sub.points)))  # of the triangles at each vertex
-
     first, second = _walls_at_vertices(sub.edges, sub.owner, len(sub.points))
     on_side = np.zeros(len(sub.points), np.bool_)
     on_side[sub.edges[sub.owner < 0]] = True
-    crossing = ~on_side & (first < second)
-    home = around[begin[:-1]]
+    crossing, home = ~on_side & (first < second), around[begin[:-1]]
     vertex, unit = _near(net, start, found, errors, home, first, second)
 
-    # at every vertex in question: in how many triangles there its wall and the other cross
-    pair = _pair(home[crossing], first[crossing], second[crossing], units)
-    count = np.diff(begin)[vertex]
+    # in how many of the triangles at a vertex its wall and the unit's cross, or there is the unit's
+    units, count = sum(len(b) for b in net.biases[:-1]), np.diff(begin)[vertex]
     call, t = np.repeat(np.arange(len(vertex)), count), around[ranges(begin[vertex], count)]
-    crosses = np.isin(_pair(t, first[vertex[call]], unit[call], units), pair)
-    owner, face = np.repeat(sub.owner, 2), sub.face
-    wall = (owner >= 0) & (face >= 0)
-    passes = np.isin(t * units + unit[call], of_face[face[wall]] * units + owner[wall])
-    often = [np.bincount(call, there, len(vertex)) for there in (crosses, passes)]
+    crosses = np.isin(_pair(t, first[vertex[call]], unit[call], units),
+                      _pair(home[crossing], first[crossing], second[crossing], units))
+    owner = np.repeat(sub.owner, 2)
+    wall = (owner >= 0) & (sub.face >= 0)
+    passes = np.isin(t * units + unit[call], triangle[wall] * units + owner[wall])
+    met, seen = (np.bincount(call[there], minlength=len(vertex)) for there in (crosses, passes))
     window = np.isin(vertex, sub.edges[np.isin(-1 - sub.owner, sides)])
-    close = crossing[vertex] | np.where(first[vertex] < 0, often[1] == 0, window | (often[0] != 1))
+    close = crossing[vertex] | np.where(first[vertex] < 0, seen == 0, window | (met != 1))
     calls[home[vertex[close]]] = True
     return calls
 
 
 def _pair(triangle: Indices, unit: Indices, other: Indices, units: int) -> Indices:
+    """One number for two units, in either order, in a triangle."""
     low, high = np.minimum(unit, other), np.maximum(unit, other)
     return (triangle * units + low) * units + high
 

@@ -310,7 +310,7 @@ def distance_section(subject: Subject) -> Section:
 def spectrum_section(subject: Subject, regions: Any) -> Section:
     """What frequencies the function has."""
     exact = isinstance(regions, (Regions, Pieces))
-    energy = (exact_energy if exact else sampled_energy)(subject, regions)
+    energy = exact_energy(subject, regions) if exact else sampled_energy(subject)
     cycles = np.arange(1, len(energy))
     shown = energy[1:] > 1e-24 * energy.sum()
     if shown.sum() < 2:
@@ -341,12 +341,13 @@ def exact_energy(subject: Subject, regions: Regions | Pieces) -> np.ndarray:
     sides = np.ptp(subject.window, axis=1)
     k = np.stack(np.meshgrid(np.arange(-CYCLES, CYCLES + 1), np.arange(CYCLES + 1)), axis=-1)
     k = k.reshape(-1, 2)
-    k = k[np.hypot(*k.T) < CYCLES + 0.5]
+    other = (k[:, 1] == 0) & (k[:, 0] < 0)  # F(-k) is conj F(k): one of each pair will do
+    k = k[~other & (np.hypot(*k.T) < CYCLES + 0.5)]
     F = window_transform(regions, 2 * np.pi * k / sides) / sides.prod()
     return band_energy(F, k) / band_energy(np.ones((len(k), 1)), k)
 
 
-def sampled_energy(subject: Subject, regions: Any) -> np.ndarray:
+def sampled_energy(subject: Subject) -> np.ndarray:
     """The same from the samples of the window, up to a third of the highest they show."""
     shape, points = subject.samples()
     values = predict(subject.net, subject.fed(points)).reshape(*shape, -1)
