@@ -179,12 +179,22 @@ def encoded(figure, note, quality):
 # ------------------------------------------------------------------------ the page
 
 STYLE = """
-body { font: 16px/1.4 sans-serif; margin: 0 auto; max-width: 900px; padding: 0 10px 2em; color: #222; background: #fff }
-h1 { font-size: 1.4em; margin: .6em 0 .2em } h2 { font-size: 1.1em; margin: 1.2em 0 .1em } p { margin: .2em 0 .5em }
-.bar { position: sticky; top: 0; background: #fff; padding: .4em 0; display: flex; gap: .6em; align-items: center; border-bottom: 1px solid #ccc }
-.bar input { flex: 1; min-width: 0 } .bar button { font-size: 1em; min-width: 4.2em; padding: .3em } .bar output { min-width: 6.2em }
-figure { display: flex; flex-direction: column; justify-content: end } .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 10px } .three { grid-template-columns: 1fr 1fr 1fr } figure { margin: 0 } img { width: 100%; display: block }
-figcaption { font-size: .9em } figcaption b { display: block }
+body { font: 16px/1.4 sans-serif; margin: 0 auto; max-width: 900px; padding: 0 10px 2em;
+       color: #222; background: #fff }
+h1 { font-size: 1.4em; margin: .6em 0 .2em }
+h2 { font-size: 1.1em; margin: 1.2em 0 .1em }
+p { margin: .2em 0 .5em }
+.bar { position: sticky; top: 0; background: #fff; padding: .4em 0; display: flex; gap: .6em;
+       align-items: center; border-bottom: 1px solid #ccc }
+.bar input { flex: 1; min-width: 0 }
+.bar button { font-size: 1em; min-width: 4.2em; padding: .3em }
+.bar output { min-width: 6.2em }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 10px }
+.three { grid-template-columns: 1fr 1fr 1fr }
+figure { margin: 0; display: flex; flex-direction: column; justify-content: end }
+figcaption { font-size: .9em }
+figcaption b { display: block }
+img { width: 100%; display: block }
 @media (max-width: 600px) { .wide { grid-template-columns: 1fr } }
 """
 SCRIPT = """
@@ -237,7 +247,8 @@ def page(frames, seed, quick):
             f"the slider through training.</p>\n"
             f'<div class="bar"><button>Play</button><input type="range" min="0" max="{len(steps) - 1}" '
             f'value="{len(steps) - 1}" aria-label="training step"><output></output></div>\n{sections}'
-            f"<script>const steps = {json.dumps(steps)}, frames = {json.dumps(shown)};{SCRIPT}</script>\n</body></html>\n")
+            f"<script>const steps = {json.dumps(steps)}, frames = {json.dumps(shown)};{SCRIPT}</script>\n"
+            "</body></html>\n")
 
 
 def main(argv=None):
