@@ -64,7 +64,9 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     net = check_net(net)
     q = check_pattern(net, q)
     outputs = len(net.biases[-1])
-    A = np.empty((len(q), outputs, net.weights[0].shape[1]))
+    shape = len(q), outputs, net.weights[0].shape[1]
+    check_size("A", shape, "Pass fewer patterns at a time.")
+    A = np.empty(shape)
     c = np.empty((len(q), outputs))
     for rows in row_blocks(len(q), 1024):
         masks = split_layers(net, q[rows])

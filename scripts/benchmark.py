@@ -241,8 +241,7 @@ def patterns(quick: bool) -> Iterator[str | Asked]:
 
 
 def segments(quick: bool) -> Iterator[str | Asked]:
-    """Pieces with slopes on a segment, against a forward pass at the breakpoints; encoded ones too.
-    """
+    """Pieces with slopes on segments, against a forward pass at the breakpoints; also encoded."""
     for widths in ([1, 512, 512, 1], [2, 512, 512, 1], [2, 512, 512, 512, 1]):
         net = init(widths, np.random.default_rng(0))
         a, b = -np.ones(widths[0]), np.ones(widths[0])
@@ -337,7 +336,8 @@ def setting() -> str:
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     core = os.environ.get("OPENBLAS_CORETYPE", "as detected")
     return (f"numpy {np.__version__}, {blas['name']} {blas['version']}, one BLAS thread, "
-            f"kernels {core}; {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+            f"kernels {core}; {os.cpu_count()} cores, {platform.machine()}, "
+            f"Python {platform.python_version()}")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -114,6 +114,13 @@ def bands(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     return band, 2.0 ** (numbers / 2) / 2
 
 
+def slowness_of(name: str, known: Need, d: int, hidden: Sequence[int], seeds: int) -> np.ndarray:
+    """slowness of one input, for what a signal of d axes needs."""
+    shape = (known.size,) * d
+    rates = [rates_of(name, shape, hidden, seed) for seed in range(seeds)]
+    return slowness(rates, bands(shape)[0], known.weights)
+
+
 def slowness(rates: Sequence[np.ndarray], band: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(b,): how many times more slowly each half-octave is learned than the fastest, from rates of
     several seeds; geometric means over the seeds and, weighted, the frequencies."""
@@ -197,12 +204,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"The signal has {kept:.3g} of its energy up to {up_to:g} cycles"
           + (f", all that {known.size} samples per axis show (--size)" * (up_to < known.cycles))
           + f".  Samples: {' x '.join([str(known.size)] * d)}.", flush=True)
-    band, cycles = bands((known.size,) * d)
+    _, cycles = bands((known.size,) * d)
     slow = {}
     for name in options.inputs:
-        rates = [rates_of(name, (known.size,) * d, options.hidden, seed)
-                 for seed in range(options.seeds)]
-        slow[name] = slowness(rates, band, known.weights)
+        slow[name] = slowness_of(name, known, d, options.hidden, options.seeds)
         print(sentence(name, slow[name], cycles, up_to), flush=True)
     said = verdict(slow, cycles, up_to, options.factor)
     print(said)

@@ -169,7 +169,25 @@ def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Arra
         theta = _freed(task, theta, l, k, features[zero])
     state[together, unit] = OFF
     tied = np.union1d(held, np.flatnonzero(together) * state.shape[1] + unit)
-    return _settle(task, state, theta, tied), theta
+    settled = _settle(task, state, theta, tied)
+    if l == 0 and (together & ~zero).any():
+        _check_convex(task, settled, theta, together, unit)
+    return settled, theta
+
+
+def _check_convex(task: Task, state: States, theta: Array, together: Bits, unit: int) -> None:
+    """Undecided if the unit rests at several that are 0 together, some with concave kinks.
+
+    Gates of dependent entries are not free, as only some patterns of theirs exist: no matter where
+    all kinks are convex, but else the states found may ask for gates that no small steps have.
+    """
+    piece = freeze(task, state, theta)
+    _, signals, shares = _holding(piece, theta)
+    force = np.tensordot(shares, signals[:, together, unit], 1)
+    if np.count_nonzero(state[together, unit] == REST) > 1 and (force < -NEGLIGIBLE).any():
+        raise Undecided(f"Unit {unit} comes to 0 at {np.count_nonzero(together)} dependent inputs "
+                        "at once, at some with a convex kink and at some with a concave one. "
+                        "Perturb the inputs, or ask for earlier times.")
 
 
 def margins(piece: Piece, thetas: Array) -> Array:

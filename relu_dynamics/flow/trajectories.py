@@ -400,7 +400,7 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
     inside = np.where(piece.held, 0, np.where(state == ON, 1, -1))
     z_moves = inside[:, :, None] * np.einsum("ic,kce->ike", x, parameters)
     gates = _gate_functionals(resting, root, out, pinned, pulls)
-    z_terms = np.abs(x) @ np.abs(np.column_stack([W, b])).T
+    z_terms = np.outer(*(np.linalg.norm(part, axis=1) for part in (x, np.column_stack([W, b]))))
     rho_terms = root * (np.abs(start.df / task.weight + task.y) + np.abs(task.y))
     terms = np.concatenate([z_terms.ravel(), np.abs(gates) @ rho_terms.ravel()])
     return _Modes(sigma**2, parameters,

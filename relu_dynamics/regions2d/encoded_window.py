@@ -23,11 +23,12 @@ from relu_dynamics.regions2d.triangulation import (
 from relu_dynamics.regions2d.window import all_faces, copied
 
 FIRST = 64.0     # legs of the first triangles that go into the shortest wave
-HALVINGS = 16    # of a triangle, at most
+HALVINGS = 8     # so often are triangles cut in four, at most
 SETTLED = 1e-3   # unsettled triangles for every region, at most
 PIECES = 6       # faces for every region and every triangle, at most
 MAX_REGIONS = 2**18
 MAX_TRIANGLES = 2**19
+SAMPLE = 512     # triangles that are looked at first
 NONE = np.zeros((0, 3, 2))
 
 
@@ -37,18 +38,18 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     """The regions of x -> net(encoding(x)) in a window of unit coordinates, a box or a polygon.
 
     The encoding is interpolated on triangles, 64 legs of which go into its shortest wave.  Where
-    two walls come so close to each other that this may hide or invent a region, triangles are
-    halved, until at most one triangle for 1000 regions is concerned; it is unsettled.  With a
-    resolution, all triangles have that many legs to the shortest wave, and all that are concerned
-    are unsettled.  An affine encoding needs no small triangles and is exact.
+    two walls come so close to each other that this may hide or invent a region, to first order,
+    triangles are cut in four, until at most one triangle for 1000 regions is concerned; those are
+    unsettled.  With a resolution, all triangles have that many legs to the shortest wave, and all
+    that are concerned are unsettled.  An affine encoding needs no small triangles and is exact.
 
     ValueError if the encoding does not fit the net or the plane, the window takes too many
     triangles or more than max_regions regions, or float64 cannot tell how the walls lie.
 
-    >>> from relu_dynamics import PositionalEncoding
-    >>> ring = MLP((np.array([[0.0, 1, 0, 1]]), np.ones((1, 1))), (np.array([-1.0]), np.zeros(1)))
-    >>> box = ((-1, 1), (-1, 1))  # the wall is cos(pi x_1) + cos(pi x_2) = 1, around the origin
-    >>> regions_in_encoded_window(ring, PositionalEncoding(1), box, resolution=16)
+    >>> import relu_dynamics as rd
+    >>> ring = rd.MLP(([[0, 1, 0, 1]], [[1]]), ([-1], [0]))  # cos(pi x_1) + cos(pi x_2) > 1
+    >>> box = ((-1, 1), (-1, 1))
+    >>> rd.regions_in_encoded_window(ring, rd.PositionalEncoding(1), box, resolution=16)
     EncodedRegions(2 regions, 1 units, 0 of 512 triangles unsettled)
     """
     net, corners = copied(net), check_window(window)
@@ -72,8 +73,9 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
         raise ValueError(f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} "
                          f"legs to the shortest wave, {wave:g}. Got {count:.2g}: take a smaller "
                          "window, or a lower resolution.")
-    mesh, close, found = _settled(net, encoding, triangulate(corners, wave / legs),
-                                  HALVINGS if resolution is None else 0, most)
+    mesh = triangulate(corners, wave / legs)
+    _check_sample(net, encoding, mesh, most)
+    mesh, close, found = _settled(net, encoding, mesh, HALVINGS if resolution is None else 0, most)
     return _answer(net, mesh, found, legs, mesh.points[mesh.triangles[close]], most)
 
 
@@ -85,9 +87,10 @@ def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inpu
     Triangles must meet in whole sides or in corners, and need not be connected.  ValueError if one
     has no area, or more than two meet at a side or on one side of it.
 
+    >>> import relu_dynamics as rd
     >>> corners, halves = [(0, 0), (1, 0), (1, 1), (0, 1)], [(0, 1, 2), (0, 2, 3)]
-    >>> step = MLP((np.ones((1, 1)), np.ones((1, 1))), (np.array([-0.5]), np.zeros(1)))
-    >>> regions_on_triangles(step, corners, halves, [[0], [1], [1], [1]]).area.tolist()
+    >>> step = rd.MLP(([[1]], [[1]]), ([-0.5], [0]))  # max(h - 1/2, 0) of one feature h
+    >>> rd.regions_on_triangles(step, corners, halves, [[0], [1], [1], [1]]).area.tolist()
     [0.25, 0.75]
     """
     net, most = copied(net), check_count("max_regions", max_regions, 1)
@@ -108,9 +111,25 @@ def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
     return 1 / highest if highest else np.inf
 
 
+def _check_sample(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, most: int,
+                  ) -> None:
+    """ValueError if some triangles say that there are far too many regions: about one for each
+    crossing of walls (T45)."""
+    every = len(mesh.triangles) // SAMPLE
+    if every < 4:
+        return
+    which = np.arange(len(mesh.triangles)) % every == 0
+    found, start = _interpolated(net, encoding, mesh, which, most)
+    on_sides = np.unique(found.complex.edges[found.complex.owner < 0])
+    crossings = every * (len(found.complex.points) - len(on_sides))
+    if crossings > 2 * most:
+        raise ValueError(f"There are about {crossings:.1g} regions in the window, judged from a "
+                         f"part of it, more than max_regions = {most}. Take a smaller window.")
+
+
 def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, halvings: int,
              most: int) -> tuple[Triangulation, Bits, Found]:
-    """mesh with close calls halved at most so often, those that remain, and what is found."""
+    """mesh with close calls cut in four at most so often, those that remain, and what is found."""
     close = np.ones(len(mesh.triangles), np.bool_)
     found, start = _interpolated(net, encoding, mesh, close, most)
     few = SETTLED * (1 + joined(found, [len(b) for b in net.biases[:-1]])[0].max())
@@ -118,9 +137,11 @@ def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, h
     if not halvings or np.count_nonzero(close) <= few:
         return mesh, close, found
     while halvings and np.count_nonzero(close) > few:
-        mesh, parent = halved(mesh, close)
-        found, start = _interpolated(net, encoding, mesh, close[parent], most)
-        close = _close(net, encoding, mesh, close[parent], start, found)
+        for _ in range(2):  # twice, so that they keep their shape
+            mesh, parent = halved(mesh, close)
+            close = close[parent]
+        found, start = _interpolated(net, encoding, mesh, close, most)
+        close = _close(net, encoding, mesh, close, start, found)
         halvings -= 1
     every = np.ones(len(mesh.triangles), np.bool_)
     return mesh, close, _interpolated(net, encoding, mesh, every, most)[0]

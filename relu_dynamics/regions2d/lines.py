@@ -47,8 +47,9 @@ def wall_length(net: MLP, window: ArrayLike, rng: np.random.Generator | None = N
     one of unit coordinates; the edges then are those of regions_in_encoded_window, while lines stay
     exact.
 
-    >>> one = MLP((np.array([[1.0, 0.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
-    >>> wall_length(one, ((-1, 1), (-1, 1)))  # of x_1 = 0
+    >>> import relu_dynamics as rd
+    >>> one = rd.MLP(([[1, 0]], [[1]]), ([0], [0]))  # max(x_1, 0), with the wall x_1 = 0
+    >>> rd.wall_length(one, ((-1, 1), (-1, 1)))
     WallLength(length=2.0, error=0.0)
     """
     corners = check_window(window)

@@ -3,17 +3,17 @@
 To first order an interpolated pre-activation is off by its derivative along the error of the
 inputs.  In a triangle this error is a sum of three bumps, 4 times the product of two barycentric
 coordinates, each with the height that it has in the middle of one side.  At the corners it is 0;
-what may happen near one is told by the middle of the longest side.  So let
+what may happen near one is told by the middle of the longest side.
 
-    shift = 2 |dz (the error of the inputs there)|.
-
-While the true inputs replace the interpolated ones, little by little, the arrangement of walls
-changes when a third wall passes a crossing of two, when two walls touch, or when a wall is born.
-So a triangle is a *close call* where |z| is below shift
+While the true inputs replace the interpolated ones, little by little, a crossing of two walls
+moves, to first order, by the dx for which z + dz + dx . grad z stays 0 for both units, and where a
+wall crosses a side, along the side.  The arrangement of walls changes when a third wall passes a
+crossing of two, when two walls touch, or when a wall is born.  So a triangle is a *close call*
+where |z| is below |dz| + |dx . grad z|
 
     at a crossing of two walls, for a third unit,
-    where a wall crosses a side, for a unit whose wall it does not cross in the triangles there (at
-    the window's side: for any other unit, for a crossing may leave the window), or
+    where a wall crosses a side, for a unit whose wall it crosses on neither side of it or on both
+    (at the window's side, for any other unit: a crossing may leave the window), or
     at a corner, for a unit with no wall in the triangles there.
 """
 
@@ -24,11 +24,9 @@ import numpy as np
 from relu_dynamics.checks import Array, Bits, Indices, row_blocks
 from relu_dynamics.geometry import TOLERANCE, cross, ranges, starts
 from relu_dynamics.mlp import MLP
+from relu_dynamics.patterns import rows_times
 from relu_dynamics.regions2d.found import Found, roots
-from relu_dynamics.regions2d.start import Start, inputs_at
-
-
-MARGIN = 2.0  # times the error to first order
+from relu_dynamics.regions2d.start import Start, gradients, inputs_at
 
 
 def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indices) -> Bits:
@@ -37,37 +35,38 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     errors, (t, 3, m[0]), are those of the inputs in the middle of the sides of each, from corner 0
     to 1, from 1 to 2 and from 2 to 0; sides are the starting edges along the window's sides.
     """
-    sub = found.complex
-    units = sum(len(b) for b in net.biases[:-1])
-    of_face = roots(found.layers, np.arange(found.faces))
-    half = np.flatnonzero(sub.face >= 0)
-    half = half[np.argsort(sub.edges.ravel()[half], kind="stable")]  # by the vertex they start at
-    begin = starts(np.bincount(sub.edges.ravel()[half], minlength=len(sub.points)))
-    around = of_face[sub.face[half]]  # so the triangles at vertex v are around[begin[v]:begin[v+1]]
-
+    sub, calls = found.complex, np.zeros(len(errors), np.bool_)
+    if not any(len(b) for b in net.biases[:-1]):
+        return calls
+    triangle = roots(found.layers, np.arange(found.faces))[sub.face]  # of every half-edge
+    at, around = np.divmod(np.unique(
+        (sub.edges.ravel() * len(errors) + triangle)[sub.face >= 0]), len(errors))
+    begin = starts(np.bincount(at, minlength=len(sub.points)))  # of the triangles at each vertex
     first, second = _walls_at_vertices(sub.edges, sub.owner, len(sub.points))
     on_side = np.zeros(len(sub.points), np.bool_)
     on_side[sub.edges[sub.owner < 0]] = True
-    crossing = ~on_side & (first < second)
-    home = around[begin[:-1]]
+    crossing, home = ~on_side & (first < second), around[begin[:-1]]
     vertex, unit = _near(net, start, found, errors, home, first, second)
 
-    owner, face = np.repeat(sub.owner, 2), sub.face
-    wall = (owner >= 0) & (face >= 0)
-    present = np.unique(of_face[face[wall]] * units + owner[wall])
-    pairs = np.unique((home[crossing] * units + first[crossing]) * units + second[crossing])
-    count = np.diff(begin)[vertex]
+    # in how many of the triangles at a vertex its wall and the unit's cross, or there is the unit's
+    units, count = sum(len(b) for b in net.biases[:-1]), np.diff(begin)[vertex]
     call, t = np.repeat(np.arange(len(vertex)), count), around[ranges(begin[vertex], count)]
-    u, other = unit[call], first[vertex[call]]
-    pair = (t * units + np.minimum(u, other)) * units + np.maximum(u, other)
-    harmless = np.where(other < 0, np.isin(t * units + u, present), np.isin(pair, pairs))
-    close = np.ones(len(vertex), np.bool_)
-    window = np.zeros(len(sub.points), np.bool_)
-    window[sub.edges[np.isin(-1 - sub.owner, sides)]] = True
-    close[call[harmless & ~(crossing | window)[vertex[call]]]] = False
-    calls = np.zeros(len(errors), np.bool_)
+    crosses = np.isin(_pair(t, first[vertex[call]], unit[call], units),
+                      _pair(home[crossing], first[crossing], second[crossing], units))
+    owner = np.repeat(sub.owner, 2)
+    wall = (owner >= 0) & (sub.face >= 0)
+    passes = np.isin(t * units + unit[call], triangle[wall] * units + owner[wall])
+    met, seen = (np.bincount(call[there], minlength=len(vertex)) for there in (crosses, passes))
+    window = np.isin(vertex, sub.edges[np.isin(-1 - sub.owner, sides)])
+    close = crossing[vertex] | np.where(first[vertex] < 0, seen == 0, window | (met != 1))
     calls[home[vertex[close]]] = True
     return calls
+
+
+def _pair(triangle: Indices, unit: Indices, other: Indices, units: int) -> Indices:
+    """One number for two units, in either order, in a triangle."""
+    low, high = np.minimum(unit, other), np.maximum(unit, other)
+    return (triangle * units + low) * units + high
 
 
 def _walls_at_vertices(edges: Indices, owner: Indices, n: int) -> tuple[Indices, Indices]:
@@ -82,25 +81,55 @@ def _walls_at_vertices(edges: Indices, owner: Indices, n: int) -> tuple[Indices,
 
 def _near(net: MLP, start: Start, found: Found, errors: Array, triangle: Indices, first: Indices,
           second: Indices) -> tuple[Indices, Indices]:
-    """Vertices, and units whose |z| is below shift there, other than those whose walls pass."""
+    """Vertices, and units whose |z| is as small there as said above, without its own walls'."""
+    side = np.zeros((len(first), 2))  # the direction of the starting edge at vertices on one
+    part = found.complex.owner < 0
+    u, v = (found.complex.points[end] for end in found.complex.edges[part].T)
+    side[found.complex.edges[part]] = ((v - u) / np.hypot(*(v - u).T)[:, None])[:, None]
+    least = max(found.level, TOLERANCE) * np.concatenate([np.zeros(0), *found.scales])
     vertices, units = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
-    for rows in row_blocks(len(triangle), 1024):
-        points, t = found.complex.points[rows], triangle[rows]
-        h, at = inputs_at(start, points, t), 0
-        d = (_heights(start, points, t)[:, None] @ errors[t])[:, 0].astype(np.float32)
-        for W, b, scale in zip(net.weights[:-1], net.biases[:-1], found.scales, strict=True):
-            z, dz = h @ W.T + b, d @ W.T.astype(np.float32)  # no digit of dz matters
-            shift = MARGIN * np.abs(dz)
-            for own in (first[rows] - at, second[rows] - at):
-                here = np.flatnonzero((own >= 0) & (own < len(b)))
-                z[here, own[here]] = 0
-            size = np.abs(z)
-            near = (size < shift) & (size > max(found.level, TOLERANCE) * scale)
-            vertex, unit = np.nonzero(near)
-            vertices.append(rows.start + vertex)
-            units.append(at + unit)
-            h, d, at = np.maximum(z, 0), dz * (z > 0), at + len(b)
+    for rows in row_blocks(len(triangle), 512):
+        points, t, own = found.complex.points[rows], triangle[rows], (first[rows], second[rows])
+        z, d = _derivatives(net, inputs_at(start, points, t), np.concatenate([
+            _heights(start, points, t)[:, None] @ errors[t], gradients(start, t)], axis=1), own)
+        dx, dy = _displacement(d, own, side[rows]).astype(np.float32).T[..., None]
+        shift = np.abs(d[0])
+        shift += np.abs(dx * d[1] + dy * d[2])
+        vertex, unit = np.nonzero((z < shift) & (z > least))
+        vertices.append(rows.start + vertex)
+        units.append(unit)
     return np.concatenate(vertices), np.concatenate(units)
+
+
+def _derivatives(net: MLP, h: Array, d: Array, own: tuple[Indices, Indices]) -> tuple[Array, Array]:
+    """(n, H) all |z|, 0 for own units, and (3, n, H) dz along d, (n, 3, m[0]); to a few digits."""
+    units, at = sum(len(b) for b in net.biases[:-1]), 0
+    size = np.empty((len(h), units), np.float32)
+    slopes = np.empty((3, len(h), units), np.float32)
+    d = np.ascontiguousarray(np.moveaxis(d, 1, 0), np.float32)
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        z, d = h @ W.T + b, rows_times(d, W.T.astype(np.float32))
+        for unit in own:
+            here = np.flatnonzero((unit >= at) & (unit < at + len(b)))
+            z[here, unit[here] - at] = 0
+        size[:, at : at + len(b)], slopes[..., at : at + len(b)] = np.abs(z), d
+        h, at = np.maximum(z, 0), at + len(b)
+        d *= z > 0
+    return size, slopes
+
+
+def _displacement(d: Array, own: tuple[Indices, Indices], side: Array) -> Array:
+    """(n, 2) how far vertices move: so that both z, or that of one wall along a side, stay 0."""
+    every = np.arange(len(side))
+    a, b = (d[:, every, np.maximum(unit, 0)].T.astype(np.float64) for unit in own)
+    along = own[0] == own[1]  # of one wall, or none
+    b[along] = np.insert(np.stack([-side[along, 1], side[along, 0]], axis=1), 0, 0, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dx = b[:, :1] * a[:, [2, 1]] - a[:, :1] * b[:, [2, 1]]
+        dx /= cross(a[:, 1:], b[:, 1:])[:, None]
+    dx = np.nan_to_num(dx * [1, -1], nan=1e9, posinf=1e9, neginf=-1e9)
+    dx[own[0] < 0] = 0
+    return np.asarray(dx)
 
 
 def _heights(start: Start, points: Array, triangle: Indices) -> Array:

@@ -58,3 +58,12 @@ def inputs_at(start: Start, points: Array, face: Indices) -> Array:
     s, t = cross(points - p0, p2 - p0) / whole, cross(p1 - p0, points - p0) / whole
     f0, f1, f2 = (start.frames[face, k] for k in range(3))
     return np.asarray((1 - s - t)[:, None] * f0 + s[:, None] * f1 + t[:, None] * f2)
+
+
+def gradients(start: Start, face: Indices) -> Array:
+    """(n, 2, m[0]) the derivatives of that function in x_1 and x_2."""
+    (p0, p1, p2), (f0, f1, f2) = (np.moveaxis(three[face], 1, 0)
+                                  for three in (start.places, start.frames))
+    (x1, y1), (x2, y2), f1, f2 = (p1 - p0).T, (p2 - p0).T, f1 - f0, f2 - f0
+    rows = np.stack([y2[:, None] * f1 - y1[:, None] * f2, x1[:, None] * f2 - x2[:, None] * f1], 1)
+    return np.asarray(rows / (x1 * y2 - y1 * x2)[:, None, None])

@@ -25,8 +25,9 @@ def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REG
     the window is not convex, there are more than max_regions regions, or float64 cannot tell how
     the walls lie.
 
-    >>> cross = MLP((np.eye(2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))  # sum of max(x_i, 0)
-    >>> regions = regions_in_window(cross, ((-1, 1), (-1, 2)))
+    >>> import relu_dynamics as rd
+    >>> cross = rd.MLP(([[1, 0], [0, 1]], [[1, 1]]), ([0, 0], [0]))  # max(x_1, 0) + max(x_2, 0)
+    >>> regions = rd.regions_in_window(cross, ((-1, 1), (-1, 2)))
     >>> regions, regions.area.tolist()
     (Regions(4 regions, 2 units, certificate ok), [2.0, 1.0, 2.0, 1.0])
     """

@@ -7,8 +7,8 @@ displacement, transformed (T49).  It is put beside the intrinsic rates K_kk (T16
 training, for the runs of E1 (with L=1; 1024 samples, k = 1 to 70) and of E5 on the photograph and the
 random image (32 x 32 pixels, bands).  Each network has one constant of its own, fitted to the logarithms.
 
-Nulls: K_kk ~ 1 / (4 sin^2(pi k/n)), walls without an order, and the best power of k, with one constant
-more than the law.  Any two falling curves correlate, so the residual decides, not the correlation.
+Nulls: walls without an order, K_kk ~ 1 / sin^2(pi k/n) (in the plane the third power, of lines), and the
+best power of k, with one constant more than the law.  Any two falling curves correlate, so the residual decides, not the correlation.
 
 In one place (T53): self rates of the modes of 8 x 8 patches of the photograph against the pattern's own
 spectrum there.  And foretold: the order in which tones reach half error (Adam), over all tones and
@@ -19,10 +19,11 @@ import numpy as np
 import scipy.fft
 
 from relu_dynamics import (
-    PAPER_TONES, band_means, frequency_error, intrinsic_rates, pattern, pattern_spectrum, predict, tangent_kernel, time_to_half,
+    PAPER_TONES, band_means, frequency_error, intrinsic_rates, pattern, pattern_spectrum, predict,
+    tangent_kernel, time_to_half,
 )
 from scripts.lab import (
-    Claim, Link, image_inputs, image_runs, means, natural_image, ordered, rank_correlation, read,
+    Claim, Link, extremes, image_inputs, image_runs, means, natural_image, ordered, rank_correlation, read,
     signal_inputs, signal_runs, style,
 )
 from scripts.lab.rates import strongest, thinned
@@ -30,8 +31,9 @@ from scripts.lab.rates import strongest, thinned
 TITLE = "The pattern's spectrum and the rates"
 SOURCE = "statements T49 to T53"
 KIND = "question"
-SHOWS = ("Above, rates (dots) and the pattern's power spectrum times one constant per network (lines), for the tones' "
-         "networks. Below, what the law and its nulls leave; one place at a time; and what the untrained pattern foretells.")
+SHOWS = ("Above, rates (dots) and the pattern's power spectrum times one constant per network "
+         "(lines), for the tones' networks. Below, what the law and its nulls leave; one place at "
+         "a time; and what the untrained pattern foretells.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 PLACES = ("[0,1]", "L=6")
 SIDE = {"quick": 256, "laptop": 1024, "paper": 1024}
@@ -55,14 +57,17 @@ def runs(settings):
 
 
 def pair(net, x, shape, top):
-    """(2, bands): intrinsic rates and the pattern's spectrum, from band 1 on, each over the sum of all frequencies."""
-    rates, power = intrinsic_rates(net, x, shape, bands=False), pattern_spectrum(pattern(net, x), shape, bands=False)
+    """(2, bands): intrinsic rates and the pattern's spectrum from band 1 on, as shares of the sum
+    over all frequencies."""
+    rates = intrinsic_rates(net, x, shape, bands=False)
+    power = pattern_spectrum(pattern(net, x), shape, bands=False)
     return np.array([band_means(values / values.sum())[1 : top + 1] for values in (rates, power)])
 
 
 def measure(settings, folder):
-    """tones (inputs, stages, seeds, 2, k): shares of rates and of the pattern's power; half (inputs, seeds, 14), epochs
-    of half error; images (images, inputs, stages, seeds, 2, bands); patches (places, stages, seeds, 2, patches, modes)."""
+    """tones (inputs, stages, seeds, 2, k): shares of rates and of the pattern's power; half (inputs,
+    seeds, 14), epochs of half error; bands (images, inputs, stages, seeds, 2, bands); patches
+    (places, stages, seeds, 2, patches, modes)."""
     names, table = inputs(settings), signal_runs(settings, inputs(settings))
     tones, half = {}, {}
     for key, run in table.items():
@@ -70,8 +75,9 @@ def measure(settings, folder):
         shape, x, _ = thinned(trained, SIDE[settings.scale])
         tones[key] = [pair(net, x, shape, TOP) for net in (trained.nets[0], trained.nets[-1])]
         wanted = np.array(strongest(trained.y) if settings.signal else PAPER_TONES)
-        half[key] = time_to_half(trained.epochs, np.array([
-            frequency_error(predict(net, trained.x), trained.y, trained.shape)[wanted] for net in trained.nets]))
+        errors = [frequency_error(predict(net, trained.x), trained.y, trained.shape)[wanted]
+                  for net in trained.nets]
+        half[key] = time_to_half(trained.epochs, np.array(errors))
     images, patches, many = {}, {}, pictures(settings)
     label, _ = natural_image(settings)
     for key, run in many.items():
@@ -83,23 +89,26 @@ def measure(settings, folder):
             patches[key[1:]] = [local(net, trained) for net in ends]
     pictured = list(dict.fromkeys(key[0] for key in many))
     seeds = settings.seeds
-    return {"inputs": np.array(names), "k": np.arange(1, TOP + 1), "tone_numbers": wanted, "epochs": trained.epochs,
+    return {"inputs": np.array(names), "k": np.arange(1, TOP + 1), "tone_numbers": wanted,
+            "epochs": trained.epochs, "samples": SIDE[settings.scale],
             "tones": np.moveaxis([[tones[name, seed] for seed in seeds] for name in names], 1, 2),
             "half": np.array([[half[name, seed] for seed in seeds] for name in names]),
             "images": np.array(pictured), "image_inputs": np.array(image_inputs(settings)), "image": label,
-            "bands": np.moveaxis([[[images[image, name, seed] for seed in seeds] for name in image_inputs(settings)]
-                                  for image in pictured], 2, 3),
+            "bands": np.moveaxis([[[images[image, name, seed] for seed in seeds]
+                                   for name in image_inputs(settings)] for image in pictured], 2, 3),
             "places": np.array(places(settings)), "side": IMAGE_SIDE[settings.scale],
-            "patches": np.moveaxis([[patches[name, seed] for seed in seeds] for name in places(settings)], 1, 2)}
+            "patches": np.moveaxis([[patches[name, seed] for seed in seeds]
+                                    for name in places(settings)], 1, 2)}
 
 
 def places(settings):
-    names = image_inputs(settings)
-    return tuple(name for name in (names[0], names[-1]))
+    """The inputs whose patches are looked at."""
+    return extremes(settings, image_inputs(settings))
 
 
 def local(net, trained):
-    """(2, patches, modes - 1): self rates and the pattern's power in the modes of every patch but the constant one."""
+    """(2, patches, modes - 1): self rates and the pattern's power in every patch's modes but the
+    constant one."""
     height, width = trained.shape
     rows = np.arange(height * width).reshape(height, width)
     one = scipy.fft.dct(np.eye(PATCH), axis=0, norm="ortho")
@@ -113,7 +122,8 @@ def local(net, trained):
 
 
 def fit(rates, power):
-    """Slope of log rates on log power, and the standard deviation of log(rates / power), along the last axis."""
+    """Slope of log rates on log power, and the deviation of log(rates / power), along the last
+    axis."""
     y, x = np.log(rates), np.log(power)
     centred = x - x.mean(axis=-1, keepdims=True)
     return (y * centred).sum(axis=-1) / (centred**2).sum(axis=-1), (y - x).std(axis=-1)
@@ -126,25 +136,24 @@ def left_by_power(rates, k):
 
 
 def residuals(data):
-    """name -> (law, unordered walls, best power), (stages, seeds) each, for tones and for the first image's bands (before
-    training, networks are the same for all images)."""
-    k, result = data["k"], {}
-    n = 1024
-    for name, values in zip(data["inputs"].tolist(), data["tones"], strict=True):
+    """name -> (law, unordered walls, best power), (stages, seeds) each, for tones and for the first
+    image's bands (before training, networks are the same for all images)."""
+    def three(values, k, n, axes):
         rates, power = values[:, :, 0], values[:, :, 1]
-        result[name] = (fit(rates, power)[1], fit(rates, 1 / np.sin(np.pi * k / n) ** 2)[1], left_by_power(rates, k))
-    bands, side = data["bands"], int(data["side"])
-    radius = np.arange(1, bands.shape[-1] + 1)
-    for image, by_input in zip(data["images"].tolist()[:1], bands, strict=False):
-        for name, values in zip(data["image_inputs"].tolist(), by_input, strict=True):
-            rates, power = values[:, :, 0], values[:, :, 1]
-            result[f"{image} {name}"] = (fit(rates, power)[1], fit(rates, 1 / np.sin(np.pi * radius / side) ** 2)[1],
-                                         left_by_power(rates, radius))
+        unordered = 1 / np.sin(np.pi * k / n) ** (1 + axes)  # points on a line, lines in the plane
+        return fit(rates, power)[1], fit(rates, unordered)[1], left_by_power(rates, k)
+
+    result = {name: three(values, data["k"], int(data["samples"]), 1)
+              for name, values in zip(data["inputs"].tolist(), data["tones"], strict=True)}
+    radius = np.arange(1, data["bands"].shape[-1] + 1)
+    for name, values in zip(data["image_inputs"].tolist(), data["bands"][0], strict=True):
+        result[f"{data['images'][0]} {name}"] = three(values, radius, int(data["side"]), 2)
     return result
 
 
 def local_fits(data):
-    """Per place name, stage, seed: slope and residual over patches x modes before, and slope of the totals per patch."""
+    """(place, stage) -> over seeds: slope over patches x modes, slope of the totals per patch, and
+    correlation over patches x modes."""
     every = {}
     for name, by_stage in zip(data["places"].tolist(), data["patches"], strict=True):
         for stage, by_seed in enumerate(by_stage):
@@ -155,7 +164,8 @@ def local_fits(data):
                 slopes.append(np.polyfit(x, y, 1)[0])
                 correlations.append(np.corrcoef(x, y)[0, 1])
                 crossed = power.sum(axis=1) > 0
-                totals.append(np.polyfit(np.log(power.sum(axis=1)[crossed]), np.log(rates.sum(axis=1)[crossed]), 1)[0])
+                x, y = (np.log(part.sum(axis=1)[crossed]) for part in (power, rates))
+                totals.append(np.polyfit(x, y, 1)[0])
             every[name, stage] = np.array(slopes), np.array(totals), np.array(correlations)
     return every
 
@@ -178,44 +188,65 @@ def claims(data):
            - np.log10(values[1, :, 0, above:] / values[1, :, 1, above:]).mean(axis=-1)
            for name, values in zip(names, tones, strict=True)}
     highest = names[-1]
-    nulls = {"unordered walls": left[highest][1][0], "best power": left[highest][2][0]}
+    law, unordered, power = left[highest]
+    nulls, image = {"unordered walls": unordered[0], "best power": power[0]}, str(data["image"])
     of_coordinates = left[names[0]][2][0] / left[names[0]][0][0]
     fits = local_fits(data)
     before = {name: fits[name, 0][0] for name in data["places"].tolist()}
     totals = {name: fits[name, 1][1] for name in data["places"].tolist()}
-    share = tones[:, 0, :, 1][..., np.array(data["tone_numbers"]) - 1] if max(data["tone_numbers"]) <= TOP else None
     rows = [
-        Claim("X0i", "before training log rates rise with log P_k with a slope of .9 to 1.1", means(slope),
-              [link for name, value in slope.items() for link in (Link(f"slope - .9, {name}", value - 0.9),
-                                                                  Link(f"1.1 - slope, {name}", 1.1 - value))]),
-        Claim("X0j", "and one constant per network leaves a standard deviation of log K - log P below .25 for the tones' "
-                     "networks (k = 1 to 70) and below .15 for images (bands)", means({name: value[0][0] for name, value in left.items()}),
-              [Link(f"{allowed[name]} - deviation, {name}", allowed[name] - value[0][0]) for name, value in left.items()]),
-        Claim("X0k", f"for {highest} the nulls leave at least three times as much (log10 of the ratio above .477)",
-              f"law {left[highest][0][0].mean():.3g} · " + means(nulls),
-              [Link(name, np.log10(value / left[highest][0][0]) - np.log10(3)) for name, value in nulls.items()]),
-        Claim("X0l", f"for {names[0]} the best power of k is as good as the law (within a factor of 3), as T51 says",
-              means({"power / law": of_coordinates}), [Link("log10 3 - log10 ratio", np.log10(3) - np.log10(of_coordinates))]),
-        Claim("X0m", f"after training the law leaves less than .7 for k > {above}, and for images for |k| > 2", means(after),
+        Claim("X0i", "before training log rates rise with log P_k with a slope of .9 to 1.1",
+              means(slope), within(slope, 0.9, 1.1)),
+        Claim("X0j", "and one constant per network leaves a standard deviation of log K - log P "
+                     "below .25 for the tones' networks (k = 1 to 70), below .15 for images (bands)",
+              means({name: value[0][0] for name, value in left.items()}),
+              [Link(f"{allowed[name]} - deviation, {name}", allowed[name] - value[0][0])
+               for name, value in left.items()]),
+        Claim("X0k", f"for {highest} the nulls leave at least three times as much (log10 of the "
+                     "ratio above .477)", f"law {law[0].mean():.3g} · " + means(nulls),
+              [Link(name, np.log10(value / law[0]) - np.log10(3)) for name, value in nulls.items()]),
+        Claim("X0l", f"for {names[0]} the best power of k is as good as the law (within a factor of "
+                     "3), as T51 says", means({"power / law": of_coordinates}),
+              [Link("log10 3 - log10 ratio", np.log10(3) - np.log10(of_coordinates))]),
+        Claim("X0m", f"after training the law leaves less than .7 for k > {above}, and for images "
+                     "for |k| > 2", means(after),
               [Link(f".7 - deviation, {name}", 0.7 - value) for name, value in after.items()]),
-        Claim("X0n", "but at k = 1 to 3 trained coordinate networks are slower than the law says by a factor of two or more "
-                     "(log10 of rate over law, relative to higher k, below -.3)", means(low),
-              [Link(f"-.3 - log10, {name}", -0.3 - low[name]) for name in names if name.startswith("[")]),
-        Claim("X0o", "in one place, before training: log self rates of patches and modes rise with the pattern's local spectrum with "
-                     "a slope of .9 to 1.15", means(before),
-              [link for name, value in before.items() for link in (Link(f"slope - .9, {name}", value - 0.9),
-                                                                   Link(f"1.15 - slope, {name}", 1.15 - value))],
-              image=str(data["image"])),
-        Claim("X0p", "after training the totals per patch rise more steeply than the pattern's: slope above 1.5", means(totals),
-              [Link(f"slope - 1.5, {name}", value - 1.5) for name, value in totals.items()], image=str(data["image"])),
+        Claim("X0n", "but at k = 1 to 3 trained coordinate networks are slower than the law says by "
+                     "a factor of two or more (log10 of rate over law, relative to higher k, below "
+                     "-.3)", means(low),
+              [Link(f"-.3 - log10, {name}", -0.3 - low[name]) for name in names
+               if name.startswith("[")]),
+        Claim("X0o", "in one place, before training: log self rates of patches and modes rise with "
+                     "the pattern's local spectrum with a slope of .9 to 1.15", means(before),
+              within(before, 0.9, 1.15), image=image),
+        Claim("X0p", "after training the totals per patch rise more steeply than the pattern's: "
+                     "slope above 1.5", means(totals),
+              [Link(f"slope - 1.5, {name}", value - 1.5) for name, value in totals.items()],
+              image=image),
     ]
-    if share is not None:
-        foretold = np.array([-rank_correlation(share[:, s], data["half"][:, s]) for s in range(share.shape[1])])
-        by_k = np.array([rank_correlation(np.broadcast_to(data["tone_numbers"], data["half"][:, s].shape), data["half"][:, s])
-                         for s in range(share.shape[1])])
-        rows.append(ordered("X0q", "the untrained pattern foretells when a tone is learned, over all inputs and tones, better than k alone: "
-                                   "rank correlation with the time to half error, {}", "pattern > k", {"pattern": foretold, "k": by_k}))
-    return rows
+    return [*rows, *foretold(data)]
+
+
+def within(values, low, high):
+    """Two links per name: its values lie between low and high."""
+    return [link for name, value in values.items()
+            for link in (Link(f"slope - {low}, {name}", value - low),
+                         Link(f"{high} - slope, {name}", high - value))]
+
+
+def foretold(data):
+    """The claim on times of learning, if the pattern's spectrum reaches the tones."""
+    numbers, half = data["tone_numbers"], data["half"]
+    if max(numbers) > TOP:
+        return []
+    share = data["tones"][:, 0, :, 1][..., numbers - 1]
+    seeds = range(half.shape[1])
+    orders = {"pattern": np.array([-rank_correlation(share[:, s], half[:, s]) for s in seeds]),
+              "k": np.array([rank_correlation(np.broadcast_to(numbers, half[:, s].shape), half[:, s])
+                             for s in seeds])}
+    return [ordered("X0q", "the untrained pattern foretells when a tone is learned, over all inputs "
+                           "and tones, better than k alone: rank correlation with the time to half "
+                           "error, {}", "pattern > k", orders)]
 
 
 def draw(data):
@@ -245,11 +276,13 @@ def draw(data):
     left.set_yscale("log")
     left.set_xticks(range(len(table)), table, rotation=90, fontsize="x-small")
     left.set_ylabel("deviation of the logarithm")
-    left.set_title("left by the law (o), unordered walls (–), best power of k (×)", loc="left", fontsize="small")
+    left.set_title("left by the law (o), unordered walls (–), best power of k (×)", loc="left",
+                   fontsize="small")
     for name, by_stage in zip(data["places"].tolist(), data["patches"], strict=True):
         rates, power = by_stage[0, 0]
         alive = (rates > 0) & (power > 0)
-        local.plot(power[alive], rates[alive], ".", markersize=2, alpha=0.4, color=style.colour(name), label=style.label(name))
+        local.plot(power[alive], rates[alive], ".", markersize=2, alpha=0.4,
+                   color=style.colour(name))
     local.set_xscale("log")
     local.set_yscale("log")
     local.set_xlabel("pattern's power in a mode of an 8 x 8 patch")
@@ -259,11 +292,13 @@ def draw(data):
     if numbers.max() <= TOP:
         never = 1.25 * np.max(data["half"], where=np.isfinite(data["half"]), initial=1)
         for name, values, half in zip(names, data["tones"], data["half"], strict=True):
-            early.plot(values[0, :, 1][:, numbers - 1].ravel(), np.minimum(half, never).ravel(), ".", markersize=4, color=style.colour(name))
+            early.plot(values[0, :, 1][:, numbers - 1].ravel(), np.minimum(half, never).ravel(), ".",
+                       markersize=4, color=style.colour(name))
         early.set_xscale("log")
         early.set_xlabel(r"share of the untrained pattern's power, $P_k / \Sigma P$")
         early.set_ylabel("epoch of half error (top: not reached)")
         early.set_title("tones: what the pattern foretells", loc="left", fontsize="medium")
+    above.supxlabel("grey: before training; colour: after; one seed", fontsize="small")
     for ax in (*panels, left, local, early):
         ax.spines[["top", "right"]].set_visible(False)
     return figure

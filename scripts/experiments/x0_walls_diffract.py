@@ -23,15 +23,16 @@ from relu_dynamics import (
     Coordinates, by_unit, hidden_units, plane_wall_spectrum, split_layers, tangent_kernel, wall_spectrum,
 )
 from scripts.lab import (
-    Claim, Link, encoding, image_setup, means, natural_image, natural_runs, ordered, read, signal_inputs, signal_runs,
-    signal_setup, style,
+    Claim, Link, encoding, image_setup, means, natural_image, natural_runs, ordered, read,
+    signal_inputs, signal_runs, signal_setup, style,
 )
 
 TITLE = "Walls diffract"
 SOURCE = "statements T54 to T56"
 KIND = "question"
-SHOWS = ("Above, the walls that a network has along the signal, each as high as the square of its jump. Below, "
-         "rates (dots) and structure factor of the walls (lines), before and after training, with no constant fitted.")
+SHOWS = ("Above, the walls that a trained network has along the signal, each as high as the square "
+         "of its jump. Below, rates (dots) and structure factor of the walls (lines), before and "
+         "after training, with no constant fitted; and their ratio.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 PLANE_INPUTS = ("[0,1]", "L=1")
 STAGES = ("before training", "after training")
@@ -60,10 +61,10 @@ def top_frequency(name):
 
 
 def measure(settings, folder):
-    """spectra (inputs, stages, seeds, 6, k): rates, walls, walls without an order, the ends' part; and by the
-    cosine transform rates and walls.  layers (inputs, stages, seeds, hidden layers, k), number of walls (inputs,
-    stages, seeds); bands (inputs, stages, seeds, 2, bands) in the plane, rates and walls.  walls_NAME_STAGE:
-    place and energy of the walls of the first seed."""
+    """spectra (inputs, stages, seeds, 6, k): rates, walls, walls without an order, the ends' part, and
+    by the cosine transform rates and walls; layers (inputs, stages, seeds, hidden layers, k); count
+    (inputs, stages, seeds) of walls; bands (inputs, stages, seeds, 2, bands) in the plane, rates
+    and walls; walls_INPUT_STAGE, place and energy of the walls of the first seed."""
     names, n = inputs(settings), min(SAMPLES[settings.scale], signal_setup(settings).size)
     k = np.arange(1, min(MOST, n // 2 - 1) + 1)
     table = signal_runs(settings, names)
@@ -77,7 +78,8 @@ def measure(settings, folder):
             at = (names.index(name), stage, settings.seeds.index(seed))
             found = wall_spectrum(net, [0.0], [1.0], n, k, feed)
             energy = found.energy.sum() + end_energy(net, feed)
-            spectra[at][:4] = found.rates, found.walls, energy / (4 * n * np.sin(np.pi * k / n) ** 2), found.ends
+            unordered = energy / (4 * n * np.sin(np.pi * k / n) ** 2)
+            spectra[at][:4] = found.rates, found.walls, unordered, found.ends
             if name != names[-1] or len(names) == 1:
                 mirrored = wall_spectrum(net, [0.0], [1.0], n, k, feed, transform="cosine")
                 spectra[at][4:] = mirrored.rates, mirrored.walls
@@ -127,7 +129,7 @@ def claims(data):
     start = {name: max(5, int(4 * top_frequency(name)) + 1) for name in names}
     names = [name for name in names if (k >= start[name]).sum() >= 10]  # the others have no frequency to test
     plain = [name for name in names if top_frequency(name) < 1]
-    law, mean, power, unordered, law_cosine, power_cosine = {}, {}, {}, {}, {}, {}
+    law, mean, unordered, law_cosine, power_cosine = {}, {}, {}, {}, {}
     for name in names:
         i, of = data["inputs"].tolist().index(name), k >= start[name]
         for stage, word in enumerate(("before", "after")):
@@ -139,41 +141,64 @@ def claims(data):
                 law_cosine[key], power_cosine[key] = spread(rates_c, walls_c), left_by_power(rates_c, k[of])
     few = {key: value for key, value in law.items() if key.split()[0] in plain}
     many = {key: value for key, value in law.items() if key.split()[0] not in plain}
+    inside = {}
+    for name, by_stage in zip(data["inputs"].tolist(), spectra, strict=True):
+        if top_frequency(name) >= 1:
+            rates, walls = (by_stage[0][:, row, : int(top_frequency(name))] for row in (0, 1))
+            inside[name] = (abs(rates - walls) / rates).mean(axis=-1)
     coherence = {name: np.log10(unordered[f"{name} after"] / unordered[f"{name} before"]) for name in names}
     low = data["bands"][..., 4:]
     in_plane = {f"{name} {word}": spread(low[i, stage, :, 0], low[i, stage, :, 1])
-                for i, name in enumerate(data["plane_inputs"].tolist()) for stage, word in enumerate(("before", "after"))}
+                for i, name in enumerate(data["plane_inputs"].tolist())
+                for stage, word in enumerate(("before", "after"))}
+    every = data["inputs"].tolist()
     shares = data["layers"][..., k >= HIGH].sum(axis=-1)
-    last = dict(zip(data["inputs"].tolist(), (shares[:, 1, :, -1] / shares[:, 1].sum(axis=-1)), strict=True))
-    ends = dict(zip(data["inputs"].tolist(), (spectra[:, 0, :, 3] / spectra[:, 0, :, 1]).mean(axis=-1), strict=True))
+    last = dict(zip(every, shares[..., -1] / shares.sum(axis=-1), strict=True))  # (stages, seeds)
+    ends = (spectra[:, 0, :, 3] / spectra[:, 0, :, 1]).mean(axis=-1)
+    three = np.log10(3)
     return [
-        Claim("X0a", "the structure factor of the walls gives the rates, with no constant, for k = 5 to 500: standard "
-                     "deviation of the logarithm of their ratio below .05, and its mean within .05 of 0, untrained and trained",
-              means(few), [link for key in few for link in (Link(f".05 - deviation, {key}", 0.05 - few[key]),
-                                                             Link(f".05 - |mean|, {key}", 0.05 - mean[key]))]),
+        Claim("X0a", "the structure factor of the walls gives the rates, with no constant, for k = 5 "
+                     "to 500: standard deviation of the logarithm of their ratio below .05, and its "
+                     "mean within .05 of 0, untrained and trained", means(few),
+              [link for key in few for link in (Link(f".05 - deviation, {key}", 0.05 - few[key]),
+                                                Link(f".05 - |mean|, {key}", 0.05 - mean[key]))]),
         Claim("X0b", "and for encodings above four times their top frequency: below .1", means(many),
               [Link(f".1 - deviation, {key}", 0.1 - value) for key, value in many.items()]),
         Claim("X0c", "and in the plane by rows: below .1 in the bands |k| >= 4", means(in_plane),
-              [Link(f".1 - deviation, {key}", 0.1 - value) for key, value in in_plane.items()])._replace(image=str(data["image"])),
-        Claim("X0d", "it does so also where the ends of the line make no jump (cosine transform), and there the best power "
-                     "of k leaves three times as much, same frequencies (log10 of the ratio of deviations above .477)",
+              [Link(f".1 - deviation, {key}", 0.1 - value) for key, value in in_plane.items()],
+              image=str(data["image"])),
+        Claim("X0d", "it does so also where the ends of the line make no jump (cosine transform), "
+                     "and there the best power of k leaves three times as much, same frequencies "
+                     "(log10 of the ratio of deviations above .477)",
               "law " + means(law_cosine) + "; power " + means(power_cosine),
-              [Link(key, np.log10(power_cosine[key] / law_cosine[key]) - np.log10(3)) for key in law_cosine]),
-        Claim("X0e", "it matters where the walls are: walls without an order leave three times as much (log10 of the ratio "
-                     "of deviations above .477)", "unordered " + means(unordered),
-              [Link(key, np.log10(unordered[key] / law[key]) - np.log10(3)) for key in law]),
-        Claim("X0f", "training brings walls into step: what an unordered sum leaves grows (log10 of the ratio)", means(coherence),
+              [Link(key, np.log10(power_cosine[key] / law_cosine[key]) - three)
+               for key in law_cosine]),
+        Claim("X0e", "it matters where the walls are: walls without an order leave three times as "
+                     "much (log10 of the ratio of deviations above .477)",
+              "unordered " + means(unordered),
+              [Link(key, np.log10(unordered[key] / law[key]) - three) for key in law]),
+        Claim("X0f", "training brings walls into step: what an unordered sum leaves grows (log10 of "
+                     "the ratio)", means(coherence),
               [Link(name, value) for name, value in coherence.items()]),
-        Claim("X0g", f"after training more than half of the walls' part of the rates from k = {HIGH} up comes from walls of "
-                     "the last hidden layer", means(last), [Link(f"share - 0.5, {name}", value - 0.5) for name, value in last.items()]),
-        ordered("X0h", "the jump from the end of the line to its start makes more of the rates the fewer walls there are "
-                       "(share of the walls' part, before training): {}",
-                " > ".join(name for name in ends if name in (*list(ends)[:1], "L=1", "L=4", "L=7")), ends),
+        Claim("X0g", f"after training more than half of the walls' part of the rates from k = {HIGH} "
+                     "up comes from walls of the last hidden layer (share before → after)",
+              means(last), [Link(f"share - 0.5, {name}", value[1] - 0.5)
+                            for name, value in last.items()]),
+        Claim("X0h", "training moves the walls' part to earlier layers: the last layer's share falls",
+              means(last), [Link(name, value[0] - value[1]) for name, value in last.items()]),
+        ordered("X0r", "the jump from the end of the line to its start makes more of the rates the "
+                       "fewer walls there are (share of the walls' part, before training): {}",
+                " > ".join(name for name in every if name in (every[0], "L=1", "L=4", "L=7")),
+                dict(zip(every, ends, strict=True))),
+        Claim("X0s", "up to an encoding's top frequency the law does not hold: what moves inside "
+                     "pieces, its own waves, is at least a tenth of the rates (mean of |rate - "
+                     "walls| / rate)", means(inside),
+              [Link(f"share - .1, {name}", value - 0.1) for name, value in inside.items()]),
     ]
 
 
 def draw(data):
-    """Above the walls of one seed, below rates and structure factor: one column per input; then the plane and the layers."""
+    """One column per input: the walls of one seed, rates and structure factor, and their ratio."""
     names, k = data["inputs"].tolist(), data["k"]
     figure = style.Figure(figsize=(3.1 * len(names), 8.4), layout="constrained")
     rows = figure.subplots(3, len(names), gridspec_kw={"height_ratios": (0.75, 1.7, 1.2)}, squeeze=False)
@@ -186,13 +211,13 @@ def draw(data):
         walls.set_yticks([])
         walls.set_title(f"{style.label(name)}\n{len(t)} walls along the signal", loc="left", fontsize="medium")
         walls.set_xlabel("x")
-        for stage, (marker, shade) in enumerate((("o", 0.45), ("o", 1.0))):
-            rates, structure = np.exp(np.log(data["spectra"][i, stage, 0, :2]))
+        for stage in (0, 1):
+            rates, structure = data["spectra"][i, stage, 0, :2]
             colour = style.colour(name) if stage else "0.55"
             shown = np.unique(np.geomspace(1, len(k), 60).astype(int)) - 1
-            spectrum.plot(k, structure, "-", color=colour, linewidth=1, alpha=0.9, label=f"walls, {STAGES[stage]}")
-            spectrum.plot(k[shown], rates[shown], marker, color=colour, markersize=3.2, markerfacecolor="none",
-                          label=f"rates, {STAGES[stage]}", alpha=max(shade, 0.8))
+            spectrum.plot(k, structure, "-", color=colour, linewidth=1, alpha=0.9)
+            spectrum.plot(k[shown], rates[shown], "o", color=colour, markersize=3.2,
+                          markerfacecolor="none")
         if (top := top_frequency(name)) >= 1:
             spectrum.axvspan(1, top, color="0.93", zorder=0)
         spectrum.set_xscale("log")
@@ -201,7 +226,8 @@ def draw(data):
         ratio = np.log(data["spectra"][i, :, :, 0] / data["spectra"][i, :, :, 1])
         for stage, colour in enumerate(("0.55", style.colour(name))):
             share.plot(k, np.exp(ratio[stage].mean(axis=0)), color=colour, linewidth=1, label=STAGES[stage])
-            share.fill_between(k, *np.exp([ratio[stage].min(axis=0), ratio[stage].max(axis=0)]), color=colour, alpha=0.2, linewidth=0)
+            share.fill_between(k, *np.exp([ratio[stage].min(axis=0), ratio[stage].max(axis=0)]),
+                               color=colour, alpha=0.2, linewidth=0)
         share.axhline(1, color="0.8", linewidth=0.8, zorder=0)
         share.set_xscale("log")
         share.set_ylim(0, 2)

@@ -25,8 +25,8 @@ from scripts.lab import (
 TITLE = "Dose and controls"
 SOURCE = "statement T40"
 KIND = "question"
-SHOWS = ("Error after training against the dose, by donor; lines join donors of one kind. Crosses are "
-         "controls.")
+SHOWS = ("Error after training against the dose, by donor; lines join donors of one kind. Dots are untrained "
+         "donors in place, open marks and the one frequency are controls.")
 SETUPS = {
     "quick": Setup(256, (32,) * 4, 60, None, (0, 54, 60)),
     "laptop": Setup(1024, (128,) * 4, 500, None, (0, *range(450, 501, 10))),
@@ -107,9 +107,17 @@ def claims(data):
     ]
 
 
+MARKS = {"": "o", "shuffled": "x", "coins": "s", "trained": "^"}
+BESIDE = {  # where a name stands, in points from its own; the rest stand above right
+    "[0,1]": (-8, -17), "[0,2]": (-8, -17), "[0,16]": (-6, -24), "[0,128]": (-4, 9),
+    "[0,1], trained": (-66, 12),
+    "L=6, trained": (8, 4), PERIODIC: (-34, -18), "[0,128], shuffled": (-34, 9),
+}
+
+
 def draw(data):
-    """One point per donor and seed."""
-    figure, axes = style.panels(1, 1, width=7.2, height=4.6)
+    """One point per donor and seed; a line joins donors of one kind."""
+    figure, axes = style.panels(1, 1, width=8.4, height=5.2)
     ax, names = axes[0, 0], data["donors"].tolist()
     middle = {name: (np.exp(np.log(data["dose"][i]).mean()), np.exp(np.log(data["error"][i]).mean()))
               for i, name in enumerate(names)}
@@ -117,12 +125,16 @@ def draw(data):
         ax.plot(*zip(*(middle[name] for name in kind), strict=True), line, color="0.8", zorder=0)
     for i, name in enumerate(names):
         donor, _, control = name.partition(", ")
-        ax.plot(data["dose"][i], data["error"][i], "x" if control else "o", markersize=6 if control else 5,
-                color="black" if donor == PERIODIC else style.colour(donor), alpha=0.75)
-        ax.annotate(name, middle[name], textcoords="offset points", xytext=(8, 5), fontsize="small")
+        colour = "black" if donor == PERIODIC else style.colour(donor)
+        ax.plot(data["dose"][i], data["error"][i], MARKS[control], markersize=5, color=colour, alpha=0.75,
+                markerfacecolor=colour if not control else "none")
+        ax.annotate(name.replace(PERIODIC, "one frequency"), middle[name], textcoords="offset points",
+                    xytext=BESIDE.get(name, (9, 6)), fontsize="small", color=colour)
     ax.set_xscale("log")
     ax.set_yscale("log")
+    ax.set_ylim(data["error"].min() / 3, 8)
+    ax.set_xlim(data["dose"].min() / 2, data["dose"].max() * 3)
     ax.set_xlabel("dose: units of the imposed gates that switch from one sample to the next")
     ax.set_ylabel("error after training |r|² / |y|²")
-    ax.set_title(f"always fed with {FED}, by the regions imposed", loc="left", fontsize="medium")
+    ax.set_title(f"fed with {FED} always; by whose regions its units go on and off", loc="left", fontsize="medium")
     return figure

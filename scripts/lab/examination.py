@@ -11,9 +11,9 @@ import scipy.fft
 from matplotlib.axes import Axes
 
 from relu_dynamics import (
-    MLP, Coordinates, EncodedPieces, EncodedRegions, Pieces, Regions, affine_map, area_average,
-    band_energy, band_means, confusion_of_pairs, distance_to_wall, draw, forward, global_pairs,
-    grid, hamming_of_pairs, intrinsic_rates, kernel_moments, kernel_spectrum, lipschitz_bound,
+    MLP, EncodedPieces, EncodedRegions, Pieces, Regions, affine_map, area_average, band_energy,
+    band_means, confusion_of_pairs, distance_to_wall, draw, forward, global_pairs, grid,
+    hamming_of_pairs, intrinsic_rates, kernel_moments, kernel_spectrum, lipschitz_bound,
     local_pairs, pattern, pattern_spectrum, predict, regions_in_encoded_window, regions_in_window,
     regions_on_encoded_segment, regions_on_segment, segment_transform, spectral_norms,
     split_layers, window_transform,
@@ -29,6 +29,7 @@ PAIRS = 2000
 CYCLES = 12                  # per window and axis, of the exact transform
 SLOPES = 4096                # samples for the steepest slope
 DENSE = 300                  # from this number on, breakpoints are not marked one by one
+ROUNDING = 1e-12             # of the largest rate
 SHRINKINGS = 30              # halvings of the window, at most
 ONE, OTHER = style.shade(0, 3), style.shade(2, 3)
 
@@ -114,11 +115,15 @@ def _regions(subject: Subject, most: int) -> Regions | EncodedRegions | Pieces |
         return regions_on_encoded_segment(subject.net, subject.encoding, a, b, max_regions=most)
     if subject.flat is not None:
         return regions_in_window(subject.flat, subject.window, max_regions=most)
-    widest = 2 / np.hypot(*subject.encoding.frequencies_in(2).T).max()  # two of the shortest waves
-    if np.ptp(subject.window, axis=1).max() > widest:
-        raise ValueError("the window is wider than two of the encoding's shortest waves")
+    if np.ptp(subject.window, axis=1).max() > shortest_wave(subject.encoding):
+        raise ValueError("the window is wider than the encoding's shortest wave")
     return regions_in_encoded_window(subject.net, subject.encoding, subject.window,
                                      max_regions=most)
+
+
+def shortest_wave(feed: Encoding) -> float:
+    """The shortest wavelength of an encoding of two coordinates."""
+    return 1 / np.hypot(*feed.frequencies_in(2).T).max()
 
 
 def regions_section(subject: Subject, regions: Any) -> Section:
@@ -147,7 +152,7 @@ def regions_section(subject: Subject, regions: Any) -> Section:
                   lambda ax: draw_line(ax, subject, regions))
     if len(subject.window) == 2:
         shown = Panel("Every region; walls of the first layer darkest",
-                      lambda ax: draw_plane(ax, subject, regions))
+                      lambda ax: draw_plane(ax, regions))
     panels = [shown, Panel("What the largest regions cover", sizes)]
     if len(subject.window) == 2 and subject.target is not None:
         panels.insert(1, Panel("The walls over the picture",
@@ -170,11 +175,10 @@ def unsure(regions: Any) -> str:
     return "The enumeration is exact."
 
 
-def draw_plane(ax: Axes, subject: Subject, regions: Regions | EncodedRegions) -> None:
-    """Regions in the colours of their patterns; the y axis points down if there is a picture."""
+def draw_plane(ax: Axes, regions: Regions | EncodedRegions) -> None:
+    """Regions in the colours of their patterns, the second coordinate downwards, as in pictures."""
     draw(ax, regions, linewidth=0.4)
-    if subject.target is not None:
-        ax.invert_yaxis()
+    ax.invert_yaxis()
     ax.set(xlabel="first coordinate", ylabel="second coordinate")
 
 
@@ -254,10 +258,10 @@ def norms_section(subject: Subject, regions: Any) -> Section:
     """The bound on slopes, and the steepest slope."""
     norms, bound = spectral_norms(subject.net), lipschitz_bound(subject.net)
     steepest, where = steepest_slope(subject, regions)
-    text = (f"The spectral norm of a layer is the most by which it can lengthen a vector. Their "
-            "product bounds every slope"
-            f"{'' if subject.encoding is None else ' behind the encoding'}, and is "
-            f"{many(bound / steepest) if steepest else 'infinitely'} times the steepest {where}.")
+    behind = "" if subject.encoding is None else " behind the encoding"
+    times = many(bound / steepest) if steepest else "infinitely many"
+    text = ("The spectral norm of a layer is the most by which it can lengthen a vector. Their "
+            f"product bounds every slope{behind}, and is {times} times the steepest {where}.")
     title = f"Norms allow slopes up to {bound:.3g}; the steepest found is {steepest:.3g}"
     return Section("norms", title, text, {"spectral": norms, "bound": bound,
                                                  "steepest": steepest},
@@ -296,7 +300,9 @@ def distance_section(subject: Subject) -> Section:
             ax.set_ylabel("log10 of the distance")
 
     panels = [Panel("Distance to the nearest wall", map_of)] if len(finite) else []
-    return Section("distance", f"Half the samples are within {middle:.2g} of a wall", text,
+    title = (f"Half the samples are within {middle:.2g} of a wall" if np.isfinite(middle) else
+             "Most samples see no wall")
+    return Section("distance", title, text,
                    {"median": middle, "smallest": finite.min(initial=np.inf),
                     "without_walls": len(distance) - len(finite)}, panels)
 
@@ -304,16 +310,16 @@ def distance_section(subject: Subject) -> Section:
 def spectrum_section(subject: Subject, regions: Any) -> Section:
     """The spectrum of the function."""
     exact = isinstance(regions, (Regions, Pieces))
-    energy = (exact_energy if exact else sampled_energy)(subject, regions)
+    energy = exact_energy(subject, regions) if exact else sampled_energy(subject)
     cycles = np.arange(1, len(energy))
     shown = energy[1:] > 1e-24 * energy.sum()
     if shown.sum() < 2:
         return Section("spectrum", "The function has one frequency at most", "It is constant, or "
                        "nearly so.", {"energy": energy}, [])
     fall = -np.polyfit(np.log(cycles[shown]), np.log(energy[1:][shown]), 1)[0]
+    how = "exactly, from its pieces" if exact else "from samples"
     text = ("The function as a sum of waves: the energy of an average wave of each frequency, "
-            + ("exactly, from its pieces" if exact else "from samples")
-            + ", in cycles per window. Steeper means smoother; here energy falls like the "
+            f"{how}, in cycles per window. Steeper means smoother; here energy falls like the "
             f"frequency to the power {-fall:.1f}. (A jump, such as from one side of the window to "
             f"the other, gives -2 along it.) The window is {spelled(subject.window)}.")
 
@@ -335,12 +341,13 @@ def exact_energy(subject: Subject, regions: Regions | Pieces) -> np.ndarray:
     sides = np.ptp(subject.window, axis=1)
     k = np.stack(np.meshgrid(np.arange(-CYCLES, CYCLES + 1), np.arange(CYCLES + 1)), axis=-1)
     k = k.reshape(-1, 2)
-    k = k[np.hypot(*k.T) < CYCLES + 0.5]
+    other = (k[:, 1] == 0) & (k[:, 0] < 0)  # F(-k) is conj F(k): one of each pair will do
+    k = k[~other & (np.hypot(*k.T) < CYCLES + 0.5)]
     F = window_transform(regions, 2 * np.pi * k / sides) / sides.prod()
     return band_energy(F, k) / band_energy(np.ones((len(k), 1)), k)
 
 
-def sampled_energy(subject: Subject, regions: Any) -> np.ndarray:
+def sampled_energy(subject: Subject) -> np.ndarray:
     """exact_energy from samples of the window, up to a third of the highest sampled frequency."""
     shape, points = subject.samples()
     values = predict(subject.net, subject.fed(points)).reshape(*shape, -1)
@@ -412,7 +419,8 @@ def confusion_section(subject: Subject) -> Section:
     cosine = {name: confusion_of_pairs(subject.net, x, y, *pairs) for name, pairs in both.items()}
     differ = {name: float(hamming_of_pairs(subject.net, x, pairs).sum(axis=1).mean())
               for name, pairs in both.items()}
-    size = {name: float(np.nanmean(np.abs(values))) for name, values in cosine.items()}
+    size = {name: float(np.abs(values[np.isfinite(values)]).sum() / len(values))
+            for name, values in cosine.items()}
     text = (f"Gradient confusion is the cosine between the gradients of two samples: near 1 or -1 "
             "one cannot be trained without the other, near 0 they are independent. Near pairs "
             f"(within {side} samples) differ in {differ['near']:.1f} units of their patterns, far "
@@ -438,23 +446,25 @@ def rates_section(subject: Subject) -> Section:
     rates = intrinsic_rates(subject.net, trace, shape)[1 : min(shape) // 2 + 1]
     q = np.concatenate(trace.pattern, axis=1) if trace.pattern else np.zeros((len(x), 0), bool)
     walls = pattern_spectrum(q, shape)[1 : len(rates) + 1]
-    times, cycles = rates.max() / rates.min(), np.arange(1, len(rates) + 1)
+    least = max(rates.min(), ROUNDING * rates.max())
+    times, cycles = rates.max() / least if least > 0 else np.inf, np.arange(1, len(rates) + 1)
     text = ("The rate at which descent would remove each frequency of the error, next to the "
             "fastest, from the tangent kernel; and the spectrum of the activation pattern, which "
             f"untrained networks follow. The fastest has {int(np.argmax(rates)) + 1} and the "
             f"slowest {int(np.argmin(rates)) + 1} cycles.")
 
     def curves(ax: Axes) -> None:
-        ax.loglog(cycles, rates / rates.max(), marker=".", color=ONE, label="rates")
-        if walls.any():
-            ax.loglog(cycles, walls / walls.max(), "--", color=OTHER,
-                      label="spectrum of the pattern")
+        for values, look, colour, name in ((rates, ".-", ONE, "rates"),
+                                           (walls, "--", OTHER, "spectrum of the pattern")):
+            if values.max() > 0:
+                ax.loglog(cycles, values / values.max(), look, color=colour, label=name)
         ax.legend(frameon=False, fontsize="small")
         ax.set(xlabel="cycles per signal", ylabel="next to the fastest")
 
-    title = f"Its slowest frequency is learned {many(times)} times more slowly than its fastest"
+    title = (f"Its slowest frequency is learned {many(times)} times more slowly than its fastest"
+             if np.isfinite(times) else "No frequency but the mean is learned")
     return Section("rates", title, text, {"rates": rates, "pattern": walls, "times": times},
-                   [Panel("Rates by frequency", curves)])
+                   [Panel("Rates by frequency", curves)] if rates.any() else [])
 
 
 def thinned(subject: Subject,
@@ -490,9 +500,8 @@ def over_window(ax: Axes, subject: Subject, values: np.ndarray, cmap: str) -> An
         ax.plot(subject.samples()[1][:, 0], values, color=ONE, linewidth=1)
         ax.set(xlabel="coordinate", xlim=(low, high))
         return None
-    shown = ax.imshow(values, cmap=cmap, extent=(low, high, *other[0]), origin="lower")
-    if subject.target is not None:
-        ax.invert_yaxis()
+    top, bottom = other[0]
+    shown = ax.imshow(values, cmap=cmap, extent=(low, high, bottom, top))
     ax.set(xlabel="first coordinate", ylabel="second coordinate")
     return shown
 

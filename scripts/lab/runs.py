@@ -288,13 +288,23 @@ def _unfinished(run: Run, folder: Path) -> Path:
     return folder / f"unfinished-{run.name()}"
 
 
+def network(parameters: np.ndarray, widths: np.ndarray) -> MLP:
+    """The network of these widths, inputs and outputs included, with parameters as flatten returns
+    them."""
+    pairs = list(zip(widths[:-1], widths[1:], strict=True))
+    like = MLP(tuple(np.zeros((b, a)) for a, b in pairs), tuple(np.zeros(b) for _, b in pairs))
+    return unflatten(parameters.astype(np.float64), like)
+
+
+def widths(net: MLP) -> np.ndarray:
+    """What network wants to know of it beside its parameters."""
+    return np.array([net.weights[0].shape[1], *map(len, net.biases)])
+
+
 def read(run: Run, folder: Path) -> Trained:
     """The checkpoints that perform wrote."""
     with np.load(folder / run.name(), allow_pickle=False) as file:
-        m = file["widths"].tolist()
-        like = MLP(tuple(np.zeros((b, a), np.float32) for a, b in zip(m[:-1], m[1:], strict=True)),
-                   tuple(np.zeros(b, np.float32) for b in m[1:]))
-        nets = [unflatten(vector.astype(np.float64), like) for vector in file["parameters"]]
+        nets = [network(vector, file["widths"]) for vector in file["parameters"]]
         loss, epochs = file["loss"], file["epochs"]
         gates = _gates(file)
     shape, x, y = problem(run, folder)
