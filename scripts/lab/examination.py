@@ -27,8 +27,8 @@ TRAINED = {1: 1024, 2: 128}  # samples of the picture or signal per axis, at mos
 KERNEL = {1: 512, 2: 24}     # samples per axis for the kernel
 PAIRS = 2000
 CYCLES = 12                  # per window and axis, of the exact transform
-SLOPES = 4096                # samples at which slopes are looked for
-DENSE = 300                  # breakpoints, and more, are not marked one by one
+SLOPES = 4096                # samples for the steepest slope
+DENSE = 300                  # from this number on, breakpoints are not marked one by one
 ROUNDING = 1e-12             # of the largest rate
 SHRINKINGS = 30              # halvings of the window, at most
 ONE, OTHER = style.shade(0, 3), style.shade(2, 3)
@@ -122,7 +122,7 @@ def _regions(subject: Subject, most: int) -> Regions | EncodedRegions | Pieces |
 
 
 def shortest_wave(feed: Encoding) -> float:
-    """Of an encoding of two coordinates; a wider window takes too many triangles to look at."""
+    """The shortest wavelength of an encoding of two coordinates."""
     return 1 / np.hypot(*feed.frequencies_in(2).T).max()
 
 
@@ -348,7 +348,7 @@ def exact_energy(subject: Subject, regions: Regions | Pieces) -> np.ndarray:
 
 
 def sampled_energy(subject: Subject) -> np.ndarray:
-    """The same from the samples of the window, up to a third of the highest they show."""
+    """exact_energy from samples of the window, up to a third of the highest sampled frequency."""
     shape, points = subject.samples()
     values = predict(subject.net, subject.fed(points)).reshape(*shape, -1)
     F = scipy.fft.fftn(values, axes=range(len(shape))) / len(points)
