@@ -91,8 +91,10 @@ def own_regions(regions, corner):
 
 
 def counted(trained, net, scale, rng):
-    """QUANTITIES of one network, per pixel of the image; lengths in sides of a pixel.  Lines are drawn by
-    rng, windows by the seed alone; an image has at least one region, be there one in the windows or not."""
+    """QUANTITIES of one network, per pixel of the image; lengths in sides of a pixel.
+
+    Lines are drawn by rng, windows by the seed alone.  The image has one region at least.
+    """
     feed, size = encoding(trained.run.input), trained.run.size
     corners, side = windows(trained.run.input, scale, stream(trained.run, "pairs"))
     number, length, crofton = [], [], []
@@ -106,7 +108,8 @@ def counted(trained, net, scale, rng):
                                    encoding=feed).length)
     error = np.std(number, ddof=1) / np.sqrt(len(number)) if len(number) > 1 else 0.0
     patterns = sampled_regions(net, trained.x) / size**2
-    return [max(np.mean(number), size**-2), error, patterns, *(np.mean(l) / (side**2 * size) for l in (length, crofton))]
+    return [max(np.mean(number), size**-2), error, patterns,
+            *(np.mean(l) / (side**2 * size) for l in (length, crofton))]
 
 
 def measure(settings, folder):
@@ -175,7 +178,7 @@ def claims(data):
 
 def draw(data):
     names, shown, size = data["inputs"].tolist(), data["shown"].tolist(), int(data["size"])
-    figure = style.Figure(figsize=(3.3 * len(shown), 11.6), layout="constrained")
+    figure = style.Figure(figsize=(3.3 * max(len(shown), 3), 11.6), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(7.4, 4))
     axes = above.subplots(2, len(shown), squeeze=False)
     counts = np.array([[draw_pixels(ax, network(data[f"parameters {name}"], data[f"widths {name}"]),
