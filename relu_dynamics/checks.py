@@ -624,6 +624,12 @@ def check_kind(name: str, value: object, *kinds: type) -> None:
                          f"{type(value).__name__}.")
 
 
+def check_fields(name: str, value: object, meaning: str, *fields: str) -> None:
+    """Raise ValueError unless value has all these fields, as meaning has."""
+    if not all(hasattr(value, field) for field in fields):
+        raise ValueError(f"{name} must be {meaning}. Got {type(value).__name__}.")
+
+
 def check_choice(name: str, value: object, *choices: str) -> None:
     """Raise ValueError unless value is one of choices."""
     if not isinstance(value, str) or value not in choices:

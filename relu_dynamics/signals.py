@@ -48,8 +48,8 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
     """
     sizes = check_samples(shape, (1, 2))
     check_choice("convention", convention, "half-open", "closed")
-    if convention == "closed":
-        check_samples(shape, (1, 2), least=2)
+    if convention == "closed" and min(sizes) < 2:
+        raise ValueError(f"a closed grid needs at least two samples per axis. Got shape {shape!r}.")
     axes = [np.arange(n) / (n if convention == "half-open" else n - 1) for n in sizes]
     return np.stack([axis.ravel() for axis in reversed(np.meshgrid(*axes, indexing="ij"))], axis=1)
 

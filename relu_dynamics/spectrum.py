@@ -32,7 +32,7 @@ import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, as_real, check_kind, check_patch, check_samples, row_blocks,
+    Array, as_real, check_fields, check_patch, check_samples, row_blocks,
 )
 from relu_dynamics.regions1d import Pieces
 from relu_dynamics.regions2d.regions import Regions
@@ -67,7 +67,7 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
     [[0.125]]
     """
     w = as_real("w", w, (None,), "one angular frequency per entry").astype(np.float64)
-    check_kind("pieces", pieces, Pieces)
+    check_fields("pieces", pieces, "Pieces from regions_on_segment", "t", "slope", "offset")
     t, slope = pieces.t, pieces.slope
     left, right = pieces.offset + slope * t[:-1, None], pieces.offset + slope * t[1:, None]
     bend = np.diff(slope, axis=0, prepend=0, append=0)
@@ -108,7 +108,7 @@ def window_transform(regions: Regions, k: ArrayLike) -> Complex:
     sides (p, q) are F / (p q) at k = 2 pi (cycles_x / p, cycles_y / q); band_energy pools them.
     """
     k = as_real("k", k, (None, 2), "one angular frequency per row").astype(np.float64)
-    check_kind("regions", regions, Regions)
+    check_fields("regions", regions, "Regions from regions_in_window", "vertices", "edges", "slope")
     corner, axes, size, places = _own_units(regions)
     k_own = k @ axes  # k.x = k.corner + k_own.place and dx = size d(place)
     faces = Faces(places, regions.slope @ axes, regions.offset + regions.slope @ corner)

@@ -23,8 +23,8 @@ from scripts.lab.ledger import (
 )
 from scripts.lab.pairs import image_pairs, signal_pairs
 from scripts.lab.runs import (
-    PATCHES, THINNED, Gates, Run, Trained, held_out, held_out_gates, network, problem, read, samples,
-    stream, widths,
+    PATCHES, THINNED, Gates, Run, Trained, held_out, held_out_gates, network, problem, read,
+    samples, stream, widths,
 )
 from scripts.lab.settings import (
     Settings, Setup, extremes, image_inputs, image_runs, image_setup, images, made_run,
@@ -36,7 +36,8 @@ __all__ = [
     "chain", "contrast", "coordinates", "each", "encoding", "encodings", "every", "extremes",
     "held_out", "held_out_gates", "image_inputs", "image_pairs", "image_runs", "image_setup",
     "images", "in_order", "last_tenth", "made_run", "means", "named", "natural_image",
-    "natural_runs", "network", "ordered", "ordered_in_each", "ordering", "over_checkpoints", "problem",
+    "natural_runs", "network", "ordered", "ordered_in_each", "ordering", "over_checkpoints",
+    "problem",
     "rank_correlation", "read", "rise", "samples", "signal_inputs", "signal_pairs", "signal_runs",
     "signal_setup", "steadily", "stream", "style", "widths",
 ]

@@ -115,6 +115,7 @@ def _regions(subject: Subject, most: int) -> Regions | EncodedRegions | Pieces |
         return regions_on_encoded_segment(subject.net, subject.encoding, a, b, max_regions=most)
     if subject.flat is not None:
         return regions_in_window(subject.flat, subject.window, max_regions=most)
+    # a wider window takes too many triangles
     if np.ptp(subject.window, axis=1).max() > shortest_wave(subject.encoding):
         raise ValueError("the window is wider than the encoding's shortest wave")
     return regions_in_encoded_window(subject.net, subject.encoding, subject.window,
