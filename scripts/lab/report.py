@@ -47,7 +47,7 @@ ANSWERS = (
          "The walls of the regions alone do not always say how fast a frequency is learned."),
         ("X0q", "Untrained regions foretell when each frequency will be learned, better than the "
                 "frequency itself does.",
-         "The frequency itself foretells when it will be learned better than untrained regions do."),
+         "The frequency itself foretells when it will be learned better than untrained regions."),
         ("X0s", "Up to an encoding's own frequencies the walls are not enough.",
          "For some encoding the walls are nearly enough up to its own frequencies too."))),
     ("x1_transplant_untrained", (
