@@ -46,10 +46,17 @@ def inputs(settings):
     return signal_inputs(settings, INPUTS)
 
 
+def picture_inputs(settings):
+    """The first, the middle and the last of the inputs for images."""
+    names = image_inputs(settings)
+    return tuple(dict.fromkeys((names[0], names[len(names) // 2], names[-1])))
+
+
 def pictures(settings):
     """Runs on the natural image and, if it is there, the random one."""
     label, _ = natural_image(settings)
-    return {key: run for key, run in image_runs(settings).items() if key[0] in (label, "random image")}
+    return {key: run for key, run in image_runs(settings, picture_inputs(settings)).items()
+            if key[0] in (label, "random image")}
 
 
 def runs(settings):
@@ -93,9 +100,9 @@ def measure(settings, folder):
             "epochs": trained.epochs, "samples": SIDE[settings.scale],
             "tones": np.moveaxis([[tones[name, seed] for seed in seeds] for name in names], 1, 2),
             "half": np.array([[half[name, seed] for seed in seeds] for name in names]),
-            "images": np.array(pictured), "image_inputs": np.array(image_inputs(settings)), "image": label,
+            "images": np.array(pictured), "image_inputs": np.array(picture_inputs(settings)), "image": label,
             "bands": np.moveaxis([[[images[image, name, seed] for seed in seeds]
-                                   for name in image_inputs(settings)] for image in pictured], 2, 3),
+                                   for name in picture_inputs(settings)] for image in pictured], 2, 3),
             "places": np.array(places(settings)), "side": IMAGE_SIDE[settings.scale],
             "patches": np.moveaxis([[patches[name, seed] for seed in seeds]
                                     for name in places(settings)], 1, 2)}

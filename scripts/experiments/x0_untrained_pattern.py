@@ -5,7 +5,7 @@
 
 The power spectrum of an untrained network's pattern, P_k = sum_u |(F q_u)_k|^2, stands for the rates of
 learning (T49 to T52; x0_pattern_law tests that), and needs neither a gradient nor a kernel.  So it can
-be had where rates cannot: at paper scale for all 512 x 512 pixels and 4x512 units, 12 seconds per
+be had where rates cannot: at paper scale for all 512 x 512 pixels and 4x512 units, 15 seconds per
 network and input.  Here it is 64 x 64 and 4x128.  10 seeds at least; the image does not matter.
 
 Foretold: an input whose pattern has a larger share of its power in the upper half of the bands
@@ -97,7 +97,7 @@ def draw(data):
     for x, (name, values) in enumerate(upper(data).items()):
         right.plot(np.full(len(values), x), values, "o", color=style.colour(name), markersize=4, alpha=0.6)
     right.set_xticks(range(len(names)), names)
-    right.set_ylabel("log10 share, upper half of the bands")
+    right.set_ylabel("log10 share, upper bands")
     right.set_title("foretold: the higher, the sooner detail is learned", loc="left", fontsize="medium")
     style.legend_below(figure, left, style.BAND)
     return figure

@@ -5,7 +5,7 @@
 E1's signal, shape and training (14 tones, 4x128, full batch, Adam, 500 epochs), fed with coordinates
 or with the highest encoding.  The units go on and off by the network's own moving regions, as usual;
 by its own regions before training, frozen; or by the frozen regions of another, untrained network,
-fed with any of three inputs (h = q * z, T40).  With frozen gates the network is linear in each layer,
+fed with either (h = q * z, T40).  With frozen gates the network is linear in each layer,
 and everything that training can still do is choose weights.
 
 Frozen gates also let the function *jump* where a unit switches, which a ReLU cannot: of the squared change
@@ -35,16 +35,10 @@ def fed(settings):
     return extremes(settings, signal_inputs(settings))
 
 
-def donors(settings):
-    """The inputs whose regions are imposed: the extremes, and the lowest encoding between them."""
-    names = signal_inputs(settings)
-    return tuple(dict.fromkeys((names[0], names[max(0, len(names) - 2)], names[-1])))
-
-
 def wanted(settings):
     """(input, gates, seed) -> run; gates are "moving", "frozen", or the input of another network."""
     plain = signal_runs(settings, fed(settings))
-    kinds = {"moving": None, "frozen": Gates("own"), **{name: Gates(name) for name in donors(settings)}}
+    kinds = {"moving": None, "frozen": Gates("own"), **{name: Gates(name) for name in fed(settings)}}
     return {(name, kind, seed): run._replace(gates=gates) for kind, gates in kinds.items()
             for (name, seed), run in plain.items()}
 

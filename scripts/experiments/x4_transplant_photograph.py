@@ -35,7 +35,7 @@ def fed(settings):
 def kinds(settings):
     """The gates of every column."""
     low, high = fed(settings)[0], fed(settings)[-1]
-    return {"moving": None, "frozen": Gates("own"), low: Gates(low), "L=3": Gates("L=3"), high: Gates(high),
+    return {"moving": None, "frozen": Gates("own"), low: Gates(low), high: Gates(high),
             "coins": Gates(high, "coins")}
 
 
