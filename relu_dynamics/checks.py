@@ -624,6 +624,18 @@ def check_kind(name: str, value: object, *kinds: type) -> None:
                          f"{type(value).__name__}.")
 
 
+def check_fields(name: str, value: object, meaning: str, *fields: str) -> None:
+    """Raise ValueError unless value has all these fields, as meaning has."""
+    if not all(hasattr(value, field) for field in fields):
+        raise ValueError(f"{name} must be {meaning}. Got {type(value).__name__}.")
+
+
+def check_choice(name: str, value: object, *choices: str) -> None:
+    """Raise ValueError unless value is one of choices."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}. Got {value!r}.")
+
+
 def check_rng(rng: np.random.Generator) -> None:
     """Raise ValueError unless rng is a Generator: seeds and global state are not accepted."""
     if not isinstance(rng, np.random.Generator):

@@ -1,12 +1,12 @@
 """Convex polygons of the plane, and the one geometric tolerance of the package.
 
     polygon   (k, 2)                     corners counter-clockwise, strictly convex
-    faces     start (F+1,), corner (c,)  face f has, counter-clockwise, the corners
+    faces     start (F+1,), corner (c,)  the corners of face f, counter-clockwise, are
                                          points[corner[start[f]:start[f+1]]]
 
 A *window* is the convex set in which regions are enumerated: a box ((x0, x1), (y0, y1))
-or a convex polygon.  Lengths are compared with the window's size, its longest side of
-the bounding box, and pre-activations with the size of the sums they are computed from;
+or a convex polygon.  Lengths are compared with the size of the window, the longest side of
+its bounding box, and pre-activations with the size of the sums they are computed from;
 ratios below TOLERANCE are not distinguished from 0.
 """
 
@@ -19,24 +19,25 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import Array, Bits, Indices, as_real
 
-SWEEP = np.array([0.6180339887498949, 0.7861513777574233])  # "up": no wall is likely to be level
-TOLERANCE = 1e-14  # 45 roundings: sums of a few hundred products err by less, walls differ by more
+SWEEP = np.array([0.6180339887498949, 0.7861513777574233])  # "up"; unlikely to be along a wall
+# About 45 roundings: sums of a few hundred products err by less, distinct walls differ by more.
+TOLERANCE = 1e-14
 ROUNDINGS = 8 * float(np.finfo(np.float64).eps)  # of a coordinate, in a point placed on a line
 
 
 def check_window(window: ArrayLike) -> Array:
     """The corners of a window, (k, 2), counter-clockwise and strictly convex.
 
-    A clockwise polygon is turned round, and a corner in the middle of a side is
-    left out.  ValueError for a box whose sides do not increase and for a polygon
-    that is degenerate, not convex, crosses itself or repeats a corner.
+    A clockwise polygon is reversed, and a corner inside a straight side is left out.
+    ValueError for a box whose sides do not increase and for a polygon that is
+    degenerate, not convex, crosses itself or repeats a corner.
 
     >>> from relu_dynamics.geometry import check_window
     >>> check_window(((0, 1), (0, 2))).tolist()
     [[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [0.0, 2.0]]
     """
-    given = as_real("window", window, (None, 2), "a box ((x0, x1), (y0, y1)) or the corners of a "
-                    "convex polygon, one per row")
+    given = as_real("window", window, (None, 2),
+                    "a box ((x0, x1), (y0, y1)) or the corners of a convex polygon, one per row")
     corners = given.astype(np.float64)
     if len(corners) == 2:
         (x0, x1), (y0, y1) = corners
@@ -45,8 +46,8 @@ def check_window(window: ArrayLike) -> Array:
                              f"Got {corners.tolist()}.")
         corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     if len(corners) < 3:
-        raise ValueError("window must have at least three corners, or be a box ((x0, x1), "
-                         f"(y0, y1)). Got shape {given.shape}.")
+        raise ValueError("window must have at least three corners, or be a box "
+                         f"((x0, x1), (y0, y1)). Got shape {given.shape}.")
     if len(np.unique(corners, axis=0)) < len(corners):
         raise ValueError("window must not repeat a corner; leave out the last corner if it closes "
                          f"the polygon. Got {given.tolist()}.")
@@ -55,7 +56,7 @@ def check_window(window: ArrayLike) -> Array:
         area = polygon_area(corners)
     if not (np.isfinite(area) and np.abs(area) > TOLERANCE * lengths.max() ** 2 > 0):
         raise ValueError("window must have an area that float64 can tell from 0: its corners must "
-                         "not lie on one line, nor its sides be as short as that. "
+                         "not lie on one line, and its sides must not be that short. "
                          f"Got area {area}, extent {lengths.tolist()}. "
                          "A network can be rescaled to a larger window.")
     if area < 0:
@@ -70,7 +71,7 @@ def check_window(window: ArrayLike) -> Array:
 
 
 def _turns(corners: Array) -> Array:
-    """The angle, in (-pi, pi], by which the direction turns at each corner; in all, 2 pi."""
+    """The exterior angle at each corner, in (-pi, pi]; around a convex polygon they sum to 2 pi."""
     side = np.roll(corners, -1, axis=0) - corners
     side = side / np.hypot(*side.T)[:, None]
     back = np.roll(side, 1, axis=0)
@@ -91,19 +92,20 @@ def polygon_area(corners: Array) -> Any:
 def face_areas(points: Array, start: Indices, corner: Indices) -> Array:
     """The signed area of every face, (F,).
 
-    Triangles are spanned from each face's first corner, so slivers keep their sign.
+    A sum of triangles from the face's first corner, so that thin faces keep their sign.
     """
     degree = np.diff(start)
     x, y = points[:, 0].take(corner), points[:, 1].take(corner)
     x -= np.repeat(x.take(start[:-1]), degree)
     y -= np.repeat(y.take(start[:-1]), degree)
-    triangle = np.zeros(len(corner))  # 0 between one face's last corner and the next one's first
+    triangle = np.zeros(len(corner))
+    # 0 between the last corner of a face and the first of the next, which is at the origin
     triangle[:-1] = x[:-1] * y[1:] - y[:-1] * x[1:]
     return np.add.reduceat(triangle, start[:-1]) / 2
 
 
 def face_means(points: Array, start: Indices, corner: Indices) -> Array:
-    """The mean of every face's corners, (F, 2): a point inside it."""
+    """The mean of the corners of every face, (F, 2): a point inside it."""
     sums = np.add.reduceat(points.take(corner, axis=0), start[:-1], axis=0)
     return np.asarray(sums / np.diff(start)[:, None])
 
@@ -120,10 +122,10 @@ class Subdivision(NamedTuple):
 
     points: Array     # (v, 2)
     edges: Indices    # (e, 2) vertices
-    next: Indices     # (2e,) the half-edge that follows around the face; of no meaning outside
+    next: Indices     # (2e,) the half-edge that follows around the face; unused outside
     face: Indices     # (2e,)
-    owner: Indices    # (e,) which wall the edge is part of; below 0: of what was there at first
-    rising: Bits      # (e,) does the line that the edge is part of go up, along SWEEP?
+    owner: Indices    # (e,) which wall the edge is part of; negative: an edge there at the start
+    rising: Bits      # (e,) whether the line that contains the edge goes up, along SWEEP
 
 
 class Cycles(NamedTuple):
@@ -145,11 +147,10 @@ def window_subdivision(corners: Array) -> tuple[Subdivision, Cycles]:
 
 
 def walk(following: Indices, first: Indices) -> Cycles | None:
-    """The cycles of following through first[0], first[1], ...
+    """The cycles of the map `following` through first[0], first[1], ...
 
-    None if they take more steps than there are half-edges.
-
-    All faces advance together, so there are as many rounds as the largest face has corners.
+    None if they have more steps than there are half-edges.  All faces advance together, so the
+    number of rounds is the number of corners of the largest face.
     """
     face, at = np.arange(len(first)), first
     degree = np.zeros(len(first), np.intp)
@@ -172,7 +173,7 @@ def walk(following: Indices, first: Indices) -> Cycles | None:
 
 
 def starts(count: Indices) -> Indices:
-    """(k+1,): where k runs with these lengths start, laid end to end, and where the last ends."""
+    """(k+1,): where each of k runs of these lengths starts, end to end, and where the last ends."""
     start = np.zeros(len(count) + 1, np.intp)
     np.cumsum(count, out=start[1:])
     return start
@@ -184,16 +185,17 @@ def ranges(start: Indices, count: Indices) -> Indices:
     return np.arange(begin[-1]) + np.repeat(start - begin[:-1], count)
 
 
-def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int,
-                 ) -> tuple[Subdivision, Array, Indices, Bits] | None:
-    """The subdivision cut by a wall, given z at its vertices: exactly 0 on the wall.
+def cut_by_signs(
+    sub: Subdivision, faces: int, z: Array, owner: int
+) -> tuple[Subdivision, Array, Indices, Bits] | None:
+    """The subdivision cut by a wall z = 0, from z at the vertices, exactly 0 on the wall.
 
-    Returns (the refined subdivision, its crossings, parent, positive).  New vertices,
-    one per row (u, v, t) of crossings, lie at u + t (v - u).  Faces keep their number;
-    those with corners of both signs keep it for the negative part, and the positive
-    parts follow.  parent says which face each was, positive on which side it lies.
-    Signs decide everything, so vertices that nearly coincide do no harm.  None if some
-    face has more than one run of either sign, which no line does to a convex face.
+    Returns (refined subdivision, crossings, parent, positive).  New vertices, one per
+    row (u, v, t) of crossings, lie at u + t (v - u).  Faces keep their number; a face with
+    corners of both signs keeps it for its negative part, and the positive parts come last.
+    parent is the number of the face before the cut, positive says on which side the face
+    lies.  Only signs decide, so vertices that nearly coincide cause no error.  None if a
+    face has more than one run of a sign, which a line cannot cause in a convex face.
     """
     sub, crossings, sign = _split_edges(sub, z)
     origin = sub.edges.ravel()
@@ -214,7 +216,7 @@ def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int,
     last_on[sub.face[leaving]], first_on[sub.face[entering]] = leaving, entering
     if not len(leaving) == len(entering) == len(parents):
         return None
-    # The new half-edge runs from where the boundary leaves the positive side to where it enters it.
+    # The new half-edge goes from where the boundary leaves the positive side to where it returns.
     last_on, first_on = last_on[parents], first_on[parents]
     first_off, last_off = sub.next[last_on], before[first_on]
     new = len(origin) + 2 * np.arange(len(parents))
@@ -225,24 +227,27 @@ def cut_by_signs(sub: Subdivision, faces: int, z: Array, owner: int,
     on = cut & ((here > 0) | (there > 0))
     face = sub.face.copy()
     face[on] = number[face[on]]
-    edges = np.stack([origin[first_off], origin[first_on]], axis=1)
-    beside = np.stack([number[parents], parents], axis=1).ravel()
+    chords = np.stack([origin[first_off], origin[first_on]], axis=1)
     refined = Subdivision(
-        sub.points, np.concatenate([sub.edges, edges]), following, np.concatenate([face, beside]),
+        sub.points, np.concatenate([sub.edges, chords]), following,
+        np.concatenate([face, np.stack([number[parents], parents], axis=1).ravel()]),
         np.concatenate([sub.owner, np.full(len(parents), owner)]),
         np.concatenate([sub.rising, np.zeros(len(parents), np.bool_)]))
-    return (refined, crossings, np.concatenate([np.arange(faces), parents]),
-            np.concatenate([has[0] & ~both, both[parents]]))
+    parent = np.concatenate([np.arange(faces), parents])
+    return refined, crossings, parent, np.concatenate([has[0] & ~both, both[parents]])
 
 
 def _split_edges(sub: Subdivision, z: Array) -> tuple[Subdivision, Array, Array]:
-    """Put a vertex on every edge with ends of opposite sign; also the rows (u, v, t), all signs."""
+    """Put a vertex on every edge with ends of opposite sign.
+
+    Returns the subdivision, the crossings (u, v, t), and the signs of all vertices.
+    """
     u, v = sub.edges.T
     e = np.flatnonzero(np.sign(z).take(u) * np.sign(z).take(v) < 0)
     k, half = len(e), len(sub.next)
     t = z[u[e]] / (z[u[e]] - z[v[e]])
-    start, end = sub.points[u[e]], sub.points[v[e]]
-    points = np.concatenate([sub.points, start + t[:, None] * (end - start)])
+    crossing = sub.points[u[e]] + t[:, None] * (sub.points[v[e]] - sub.points[u[e]])
+    points = np.concatenate([sub.points, crossing])
     x = len(sub.points) + np.arange(k)
     edges = np.concatenate([sub.edges, np.stack([x, v[e]], axis=1)])
     edges[e, 1] = x
@@ -252,7 +257,8 @@ def _split_edges(sub: Subdivision, z: Array) -> tuple[Subdivision, Array, Array]
     following = np.empty(half + 2 * k, np.intp)
     following[last_of] = first_of[sub.next]
     following[2 * e], following[second + 1] = second, 2 * e + 1
-    beside = np.stack([sub.face[2 * e], sub.face[2 * e + 1]], axis=1).ravel()
-    split = Subdivision(points, edges, following, np.concatenate([sub.face, beside]),
-                        *(np.concatenate([a, a[e]]) for a in (sub.owner, sub.rising)))
+    face = np.concatenate(
+        [sub.face, np.stack([sub.face[2 * e], sub.face[2 * e + 1]], axis=1).ravel()])
+    owner, rising = (np.concatenate([a, a[e]]) for a in (sub.owner, sub.rising))
+    split = Subdivision(points, edges, following, face, owner, rising)
     return split, np.stack([u[e], v[e], t], axis=1), np.concatenate([np.sign(z), np.zeros(k)])

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, cast, check_layers, check_more_rows, check_net,
+    Array, Bits, Indices, as_real, cast, check_choice, check_layers, check_more_rows, check_net,
     check_net_and_rows, check_net_and_trace, check_pattern, check_rng, check_some, check_targets,
     check_trace, check_widths, common_dtype, one_line, row_blocks,
 )
@@ -100,17 +100,16 @@ def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch")
     """
     m = check_widths(widths)
     check_rng(rng)
+    check_choice("scheme", scheme, "torch", "he")
     weights, biases = [], []
     for fan_in, fan_out in zip(m[:-1], m[1:], strict=True):
         if scheme == "torch":
             bound = 1 / np.sqrt(max(1, fan_in))
             weights.append(rng.uniform(-bound, bound, (fan_out, fan_in)))
             biases.append(rng.uniform(-bound, bound, fan_out))
-        elif scheme == "he":
+        else:
             weights.append(rng.normal(scale=np.sqrt(2 / max(1, fan_in)), size=(fan_out, fan_in)))
             biases.append(np.zeros(fan_out))
-        else:
-            raise ValueError(f"scheme must be 'torch' or 'he'. Got {scheme!r}.")
     return MLP(tuple(weights), tuple(biases))
 
 

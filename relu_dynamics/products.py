@@ -1,22 +1,23 @@
-"""Kernels beyond memory: products, largest eigenvalues, moments, and the curvature of every layer.
+"""Kernels too large for memory: products, largest eigenvalues, moments, and curvature of layers.
 
 The tangent kernel K = J J^T of n inputs has (n m[L])^2 entries, and J has n m[L] rows of p numbers.
 Neither is needed: K v is one backward pass, J^T v, and one pass of preactivation rates, J (J^T v),
-in O(n p) time (T48).  What products can tell:
+in O(n p) time (T48).  Products are enough for
 
     kernel_spectrum    the largest eigenvalues and their vectors, by Lanczos' method
     layer_curvature    inside a cell the loss is quadratic in the parameters of one layer, and its
-                       Hessian there is (2 / (n m[L])) J[l]^T J[l]: descent on this layer alone is
-                       stable iff its step is below 2 / (its largest eigenvalue) (T46)
+                       Hessian is (2 / (n m[L])) J[l]^T J[l]: descent on this layer alone is
+                       stable iff the step is below 2 / (the largest eigenvalue) (T46)
 
 kernel_moments are exact sums over blocks of K: mean and variance of all eigenvalues (T47).
 Everything holds for imposed patterns (T40): pass the Trace.
 
 Samples of one cell share D, and every h is affine in x there: their rows of J span at most m[0] + 1
-dimensions per output.  So where a cell holds more samples, J = P J' with m[0] + 1 rows in their
-place and P^T P = 1: from X = Q R, the samples' (x, 1), a forward pass through the cell's gates from
-the rows of R, which are points (x, c) with the constant c in place of 1.  J' J'^T has the nonzero
-eigenvalues of K, and is what is worked with.  (128 x 128 coordinates and 4 x 128 units: 7008 rows.)
+dimensions per output.  If a cell contains more samples, J = P J' with m[0] + 1 rows in their place
+and P^T P = 1: with X = Q R, X the rows (x, 1) of the samples, the new rows come from a forward pass
+of the rows of R through the gates of the cell; a row of R is a point (x, c), with the constant c in
+place of 1.  J' J'^T has the nonzero eigenvalues of K and is used in its place.  (128 x 128
+coordinates and 4 x 128 units: 7008 rows.)
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from relu_dynamics.patterns import pack, pattern_of, unique_words
 from relu_dynamics.tangent import output_sensitivities, rates
 
 ROWS = 2048            # at a time through the network
-KEPT_ENTRIES = 2**27   # 1 GiB of D and h is kept from product to product; more is computed anew
+KEPT_ENTRIES = 2**27   # up to 1 GiB of D and h is kept between products; else computed each time
 DENSE = 512            # matrices up to this size are formed
 BLOCK_ENTRIES = 2**22  # of one block of rows of K: 32 MiB
 
@@ -56,16 +57,16 @@ class KernelSpectrum(NamedTuple):
 
 
 class KernelMoments(NamedTuple):
-    """Of all n m[L] eigenvalues of K."""
+    """Mean and variance of all n m[L] eigenvalues of K."""
 
     mean: float
     variance: float
 
 
-class _Layer(NamedTuple):
-    """One layer's Jacobian J = D (x) h, up to a rotation of its columns, which J J^T does not see.
+class _LayerJacobian(NamedTuple):
+    """One layer's Jacobian J = D (x) h, up to a rotation of its columns, which keeps J J^T.
 
-    D and h have as many columns as their ranks: units that are never on or never switch add none.
+    D and h have as many columns as their ranks: units that never switch or are never on add none.
     """
 
     D: Array  # (n, m[L], a)
@@ -106,9 +107,9 @@ class _Layer(NamedTuple):
 
 
 def kernel_product(net: MLP, x: ArrayLike | Trace, v: ArrayLike) -> Array:
-    """K v, (n, m[L]): sum_j K(x_i, x_j) v_j for v, (n, m[L]), without K (T48).
+    """K v, (n, m[L]): sum_j K(x_i, x_j) v_j for v, (n, m[L]), without forming K (T48).
 
-    O(n p) time; beyond x and v, memory for the parameters and for the passes of ROWS rows.
+    O(n p) time; besides x and v, memory for the parameters and for passes of ROWS rows.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -122,7 +123,7 @@ def kernel_product(net: MLP, x: ArrayLike | Trace, v: ArrayLike) -> Array:
 
 
 def product(net: MLP, x: Array | Trace, v: Array, layers: slice = slice(None)) -> Array:
-    """J (J^T v), of some layers or all, ROWS rows at a time."""
+    """J (J^T v) for the given layers, ROWS rows at a time."""
     pulled = MLP(*(tuple(np.zeros_like(part) for part in parts) for parts in net))  # J^T v
     for rows, trace in trace_blocks(net, x, ROWS):
         gradient = pull_back(net, trace, v[rows])
@@ -141,9 +142,9 @@ def product(net: MLP, x: Array | Trace, v: Array, layers: slice = slice(None)) -
 def kernel_spectrum(net: MLP, x: ArrayLike | Trace, k: int) -> KernelSpectrum:
     """The k largest eigenvalues of the tangent kernel of the rows of x, and their vectors.
 
-    Lanczos' method on products, so K is not formed; memory O(k n m[L] + p), and up to
-    1 GiB for what all products share.  |K v - value v| is at most 1e-8 of the value, and so the
-    value is right to 1e-10 or better.
+    Lanczos' method on products: K is not formed.  Memory O(k n m[L] + p), and up to 1 GiB for
+    D and h, which all products share.  |K v - value v| is at most 1e-8 of the value, so the
+    relative error of the value is at most 1e-10.
     ValueError for k above n m[L]; Undecided if the method does not converge.
 
     >>> import relu_dynamics as rd
@@ -156,10 +157,10 @@ def kernel_spectrum(net: MLP, x: ArrayLike | Trace, k: int) -> KernelSpectrum:
     n, m = row_count(x), len(net.biases[-1])
     check_size("the eigenvectors", (check_count("k", k, 1, n * m), n, m), "Ask for fewer.")
     P, samples, q = _few_rows(net, x, k)
-    if not _fit(net, len(q)):
+    if not _fits_in_memory(net, len(q)):
         values, vectors = _largest(n * m, k, lambda v: product(net, x, v.reshape(n, m)))
         return KernelSpectrum(values, vectors.T.reshape(k, n, m))
-    layers, size = _layers(net, samples, q), len(q) * m
+    layers, size = _layer_jacobians(net, samples, q), len(q) * m
     values, vectors = _largest(
         size, k, lambda v: np.sum([J.push(J.pull(v.reshape(len(q), m))) for J in layers], axis=0),
         np.sum([J.outer() for J in layers], axis=0) if size <= DENSE else None)
@@ -172,7 +173,7 @@ def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
     The loss is (1 / (n m[L])) sum_i |f(x_i) - y_i|^2; inside a cell the block is the same for all
     targets, (2 / (n m[L])) J[l]^T J[l], and J[l] J[l]^T has the same nonzero eigenvalues: the
     smaller of the two is used.  Descent on layer l alone converges iff its step is below
-    2 / layer_curvature(net, x)[l, 0], for as long as no unit switches.
+    2 / layer_curvature(net, x)[l, 0], as long as no unit switches.
     ValueError for k above the number of parameters of a layer; Undecided without convergence.
 
     >>> import relu_dynamics as rd
@@ -185,7 +186,7 @@ def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
     check_some("x", inputs_of(x), "the mean loss of no examples has no meaning")
     k = check_count("k", k, 1, min(W.size + b.size for W, b in zip(*net, strict=True)))
     _, samples, q = _few_rows(net, x, 0)
-    layers = _layers(net, samples, q) if _fit(net, len(q)) else []
+    layers = _layer_jacobians(net, samples, q) if _fits_in_memory(net, len(q)) else []
     curvature = np.zeros((len(net.weights), k))
     for l, row in enumerate(curvature):
         alone = slice(l, l + 1)
@@ -198,8 +199,8 @@ def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
 def kernel_moments(net: MLP, x: ArrayLike | Trace) -> KernelMoments:
     """Mean and variance of all n m[L] eigenvalues of K, without eigenvalues (T47).
 
-    The mean is tr K / (n m[L]), the mean of squares |K|_F^2 / (n m[L]).  At most the time of K
-    itself, O(n^2 sum_l m[l]), and memory O(n m[L] sum_l m[l]) and for a block of rows of K.
+    The mean is tr K / (n m[L]), the mean of squares |K|_F^2 / (n m[L]).  Costs at most the time
+    of K itself, O(n^2 sum_l m[l]), and memory O(n m[L] sum_l m[l]) plus a block of rows of K.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -210,11 +211,11 @@ def kernel_moments(net: MLP, x: ArrayLike | Trace) -> KernelMoments:
     check_some("x", inputs_of(x), "no eigenvalues have no mean")
     n, m = row_count(x), len(net.biases[-1])
     _, samples, q = _few_rows(net, x, 0)
-    layers, size = _layers(net, samples, q), len(q) * m
+    layers, size = _layer_jacobians(net, samples, q), len(q) * m
     trace, squares = 0.0, 0.0
     for rows in row_blocks(size, max(1, BLOCK_ENTRIES // size)):
         K = np.sum([J.outer(rows, slice(rows.start, size)) for J in layers], axis=0)
-        own = K[:, : len(K)]  # the block on the diagonal; what lies left of it was counted above it
+        own = K[:, : len(K)]  # the diagonal block; the part to its left equals one counted before
         trace += float(np.trace(own))
         squares += 2 * float(np.vdot(K, K)) - float(np.vdot(own, own))
     mean = trace / (n * m)
@@ -227,7 +228,7 @@ def kernel_moments(net: MLP, x: ArrayLike | Trace) -> KernelMoments:
 def _few_rows(net: MLP, x: Array | Trace, least: int) -> tuple[csr_array, Array, Bits]:
     """P, (n, n'), and samples (x, c), (n', m[0] + 1), with their gates, (n', H), so that J = P J'.
 
-    If n' m[L] were less than least, the rows stay as they are.
+    If n' m[L] would be less than least, the rows are not replaced.
     """
     q = pattern_of(net, x)
     points = np.column_stack([inputs_of(x), np.ones(len(q))])
@@ -245,13 +246,13 @@ def _few_rows(net: MLP, x: Array | Trace, least: int) -> tuple[csr_array, Array,
     return P[back], np.concatenate([points[stay], *(R for _, R in factors)]), q[gates]
 
 
-def _fit(net: MLP, n: int) -> bool:
+def _fits_in_memory(net: MLP, n: int) -> bool:
     """Whether D and h at n rows are at most KEPT_ENTRIES numbers."""
     m, widths = len(net.biases[-1]), [len(b) for b in net.biases]
     return bool(n * (m * sum(widths) + sum(widths[:-1]) + net.weights[0].shape[1]) <= KEPT_ENTRIES)
 
 
-def _layers(net: MLP, samples: Array, q: Bits) -> list[_Layer]:
+def _layer_jacobians(net: MLP, samples: Array, q: Bits) -> list[_LayerJacobian]:
     """The Jacobian of every layer at samples (x, c) with gates q: z = W h + c b."""
     h, c = samples[:, :-1], samples[:, -1:]
     trace = Trace([], [], split_layers(net, q))
@@ -260,19 +261,19 @@ def _layers(net: MLP, samples: Array, q: Bits) -> list[_Layer]:
         trace.preacts.append(h @ W.T + c * b)
         h = trace.preacts[-1] if gates is None else trace.preacts[-1] * gates
     D, inputs = output_sensitivities(net, trace)
-    return [_Layer(_rotated(d), _rotated(g)) for d, g in zip(D, inputs, strict=True)]
+    return [_LayerJacobian(_rotated(d), _rotated(g)) for d, g in zip(D, inputs, strict=True)]
 
 
 def _rotated(a: Array) -> Array:
-    """a V, V orthogonal, without columns that add nothing but rounding to a V V^T a^T = a a^T."""
+    """a V, V orthogonal, without the columns that add only rounding to a V V^T a^T = a a^T."""
     flat = a.reshape(-1, a.shape[-1])
     square, V = np.linalg.eigh(flat.T @ flat)
     rotated: Array = flat @ V[:, square >= 1e-15 * square.max(initial=0)]
     return rotated.reshape(*a.shape[:-1], rotated.shape[1])
 
 
-def _layer_values(J: _Layer, k: int) -> Array:
-    """The largest eigenvalues, up to k, of J J^T, or of J^T J where that is smaller."""
+def _layer_values(J: _LayerJacobian, k: int) -> Array:
+    """The largest eigenvalues, at most k, of J J^T, or of J^T J if that is smaller."""
     (n, m, units), inputs = J.D.shape, J.h.shape[1]
     if n * m <= units * inputs:
         dense = J.outer() if n * m <= DENSE else None
@@ -284,9 +285,9 @@ def _layer_values(J: _Layer, k: int) -> Array:
 def _largest(
     size: int, k: int, times: Callable[[Array], Array], dense: Array | None = None
 ) -> tuple[Array, Array]:
-    """The largest eigenvalues, up to k, falling, and vectors, (size, k).
+    """The largest eigenvalues, at most k, decreasing, and their vectors, (size, k).
 
-    The matrix is positive semidefinite, and dense or known by its products.
+    The matrix is positive semidefinite, given as dense or by its products, times(v).
     """
     if dense is not None:
         values, vectors = eigh(dense, subset_by_index=(max(size - k, 0), size - 1))
@@ -294,7 +295,7 @@ def _largest(
         values, vectors = eigh(np.stack([times(e).ravel() for e in np.eye(size)]))
     else:
         operator = LinearOperator((size, size), lambda v: times(v).ravel(), dtype=np.float64)
-        start = np.random.default_rng(0).standard_normal(size)  # symmetries hide nothing from it
+        start = np.random.default_rng(0).standard_normal(size)  # not orthogonal to any eigenvector
         try:
             values, vectors = eigsh(operator, k, which="LA", v0=start, tol=1e-8)
         except ArpackError as error:

@@ -1,30 +1,30 @@
 """Exact linear regions along a segment, and along a segment of encoded inputs.
 
-Along x(t) = a + t (b - a), 0 <= t <= 1, a ReLU network is piecewise affine in t, and fed
-by sinusoids of x it is piecewise a sum of sinusoids in t.  Its pieces are the intervals
-of constant activation pattern.  Both enumerations go layer by layer: on every piece that
-the layers before have made, each pre-activation of the next layer is one affine (or
+Along x(t) = a + t (b - a), 0 <= t <= 1, a ReLU network is piecewise affine in t; with
+sinusoids of x as inputs it is piecewise a sum of sinusoids in t.  Its pieces are the
+intervals of constant activation pattern.  Both enumerations go layer by layer: on every
+piece of the layers before, each pre-activation of the next layer is one affine (or
 trigonometric) function of t, whose zeros cut the piece.
 
     1. cut     the zeros of all units on all pieces, at once
     2. split   sort them along the segment; zeros within TOLERANCE become one breakpoint
     3. scan    the bits at t = 0, then one flip per zero: a running exclusive or gives the
-               layer's pattern on every new piece, and no sign is ever computed next to a zero
+               layer's pattern on every new piece, without computing a sign near a zero
     4. chain   the coefficients of the next layer's pre-activations on the new pieces
 
-An affine function has its zero inside a piece if and only if the bits just after the
-start and just before the end differ; a value at an end that rounding cannot tell from 0
+An affine function has a zero inside a piece if and only if the bits just after the start
+and just before the end differ.  If rounding cannot tell the value at an end from 0, it
 counts as 0, and the bit there is that of the other end.  Zeros of trigonometric functions
-are isolated by bounds on derivatives (1a), and their signs are read only where they exceed
-their own rounding error (1b); between two such places a function that is monotone has one
-zero or none (1c), and any other makes an uncertified interval.
+are isolated by bounds on derivatives (1a), and signs are read only where the value exceeds
+its rounding error (1b).  Between two such places a monotone function has one zero or none
+(1c); any other function gives an uncertified interval.
 
-What rounding may move is part of the answer.  A pre-activation is off by at most TOLERANCE
-times the sizes of its terms, and by what its inputs are off by; its zero, by that over the
-slope.  The tolerance is twice the largest of these.
+The effect of rounding is part of the result.  The error of a pre-activation is at most
+TOLERANCE times the sizes of its terms, plus the error of its inputs; the error of its zero
+is that divided by the slope.  The stated tolerance is twice the largest of these.
 
     k   pieces         v = k + 1 breakpoints, both ends of the segment included
-    K   coefficients of a trigonometric function: 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...
+    K   coefficients of a trigonometric function, of 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import pack, rows_times, unpack
 
 MAX_REGIONS = 2**21
-MAX_CELLS = 2**24  # of t, an eighth of the shortest wave each
-SMALLEST = 1e-200  # the bounds of a function of this size do not underflow
-BLOCK = 256        # pieces at a time: their coefficients stay in cache
+MAX_CELLS = 2**24  # of t, each an eighth of the shortest wavelength
+SMALLEST = 1e-200  # the bounds for a function of this size do not underflow
+BLOCK = 256        # pieces at a time, so that their coefficients stay in cache
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -63,7 +63,7 @@ class Pieces:
     slope: Array      # (k, m[L]) df/dt
     offset: Array     # (k, m[L])
     owner: Indices    # (k-1,) the first hidden unit that switches at each inner breakpoint
-    tolerance: float  # in t: breakpoints closer than this may be in the wrong order, or missing
+    tolerance: float  # in t: breakpoints closer than this may be missing, or in the wrong order
 
     def __len__(self) -> int:
         return len(self.pattern)
@@ -76,8 +76,8 @@ class Pieces:
 class EncodedPieces:
     """The pieces along a segment of encoded inputs, f = coefficients . (1, sin 2 pi nu_1 t, ...).
 
-    All is exact but for what lies in uncertified intervals: there the function of a unit cannot
-    be told from 0, and it may have any number of zeros, of which at most one is listed.
+    Exact outside the uncertified intervals.  In such an interval a unit's pre-activation cannot
+    be told from 0: it may have any number of zeros, of which at most one is listed.
     """
 
     t: Array             # (k+1,)
@@ -120,7 +120,7 @@ def regions_on_segment(
 
 
 def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
-    """regions_on_segment; f is continuous, so that bends give the offsets."""
+    """regions_on_segment without checks; f is continuous, so the bends give the offsets."""
     t: Array = np.array([0.0, 1.0])
     owner: Indices = np.zeros(0, np.intp)
     tolerance, units = 2 * TOLERANCE, 0
@@ -155,7 +155,7 @@ def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
 
 
 def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) -> Array:
-    """(v', m) max(z, 0) at all breakpoints: z interpolated, and 0 exactly for units that switch."""
+    """(v', m) max(z, 0) at all breakpoints: z interpolated, exactly 0 for units that switch."""
     left = z.take(piece[split.first], axis=0)
     new = z.take(piece[split.first] + 1, axis=0)
     new -= left
@@ -167,7 +167,7 @@ def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) 
 
 
 class _Cut(NamedTuple):
-    """Where units switch: inside pieces, and at breakpoints that are there already."""
+    """Where units switch: inside pieces, and at existing breakpoints."""
 
     start: Bits      # (k, m) bits just after the start of every piece
     piece: Indices
@@ -181,8 +181,8 @@ class _Cut(NamedTuple):
 def _cut(t: Array, z: Array, doubt: Array) -> _Cut:
     """Step 1.  The zeros of all units, where the bits at the two ends of a piece differ.
 
-    z, (v, m), at a breakpoint counts as 0 up to doubt, which its own sum may be off by; the piece
-    then has the sign of its other end.  A zero within TOLERANCE of a breakpoint is left to it.
+    z, (v, m), at a breakpoint counts as 0 if |z| <= doubt, the rounding error of its own sum; the
+    piece then has the sign of its other end.  A zero within TOLERANCE of a breakpoint is put there.
     """
     on, off = z > doubt, z < -doubt
     start, end = on[:-1] | (on[1:] & ~off[:-1]), on[1:] | (on[:-1] & ~off[1:])
@@ -199,10 +199,11 @@ def _cut(t: Array, z: Array, doubt: Array) -> _Cut:
 
 def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate: Array,
                cut: _Cut, error: Array) -> float:
-    """How far apart breakpoints may be and yet be in the wrong order, with those of this layer.
+    """The largest distance of breakpoints that may be in the wrong order, this layer included.
 
-    A zero is off by at most error over slope, and not beyond its piece, the ends of which are
-    off by half of before; where z at a breakpoint is within its error, it may lie on either side.
+    The error of a zero is at most error over slope, and the zero stays in its piece, whose ends
+    have the error before / 2.  Where |z| at a breakpoint is within its error, the zero may lie on
+    either side.
     """
     near, by = np.divmod(np.flatnonzero(~((z > error) | (z < -error))), max(1, z.shape[1]))
     piece = np.concatenate([cut.piece, np.maximum(near - 1, 0), np.minimum(near, len(t) - 2)])
@@ -212,7 +213,7 @@ def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate:
     if len(flat):
         pieces, of = np.unique(piece[flat], return_inverse=True)
         terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T
-        slope[flat[terms[of, unit[flat]] == 0]] = np.inf  # without terms z is 0, and that is off
+        slope[flat[terms[of, unit[flat]] == 0]] = np.inf  # all terms are 0: z is exactly 0, off
     off = error[unit]
     with np.errstate(divide="ignore", over="ignore"):
         width = 2 * (np.divide(off, slope, out=np.zeros_like(off), where=off > 0) + TOLERANCE)
@@ -220,28 +221,28 @@ def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate:
 
 
 def _terms(W: Array, bias: Array, size: Array) -> Array:
-    """(k, m) the sizes of all terms of W h + bias added up, or more, for |h| up to size, (k, m').
+    """(k, m) a bound on the sum of |terms| of W h + bias, for |h| up to size, (k, m').
 
-    A sum errs in proportion to them, by less than TOLERANCE.
+    The rounding error of the sum is less than TOLERANCE times that.
     """
     lengths = np.linalg.norm(size, axis=1)
     return np.asarray(np.multiply.outer(lengths, np.sqrt(np.vecdot(W, W))) + np.abs(bias))
 
 
 def _inherited(W: Array, scale: Array) -> Array:
-    """(k, m) what W h is off by if inputs are off by scale, (k, m').
+    """(k, m) the error of W h if inputs have the errors scale, (k, m').
 
-    They are so by other roundings each: the squares add up, and not the sizes, which would
-    grow by the square root of the width from layer to layer.
+    The errors are independent roundings, so their squares add up.  The sum of their sizes would
+    grow by the square root of the width in every layer.
     """
     return np.sqrt(scale**2 @ (W**2).T)
 
 
 def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) -> Array:
-    """Step 4.  (m', k') slopes of W max(z, 0) on new pieces, from those of z, (m, k), on old.
+    """Step 4.  (m', k') slopes of W max(z, 0) on new pieces, from those of z, (m, k), on old ones.
 
-    On the first part of each old piece by one product; from there a unit that switches on or
-    off adds or takes away its own slope times its column of W, which costs no product.
+    One matrix product gives the first part of each old piece.  From there a unit that switches
+    on or off adds or subtracts its own slope times its column of W, without a matrix product.
     """
     base = W @ (rate * np.ascontiguousarray(start.T))
     if len(split.unit) == 0:
@@ -253,7 +254,7 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
     jump[split.place] = switched[split.first_sorted]
     steps = W.take(of, axis=1)
     steps *= jump
-    # where several zeros are one breakpoint
+    # several zeros at one breakpoint
     more = np.setdiff1d(np.arange(len(at)), split.first_sorted, assume_unique=True)
     np.add.at(steps.T, at[more], (W.take(split.unit[more], axis=1) * switched[more]).T)
     np.cumsum(steps, axis=1, out=steps)
@@ -266,20 +267,20 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
 
 
 class _Split(NamedTuple):
-    """Zeros sorted along the segment and grouped into breakpoints; the pieces they make."""
+    """Zeros sorted along the segment and grouped into breakpoints, and the pieces between them."""
 
     t: Array               # (k'+1,) old and new breakpoints
-    parent: Indices        # (k',) the piece each new piece is part of
-    old: Indices           # (k+1,) where the old breakpoints stand in t
-    place: Indices         # (g,) where each new breakpoint stands in t; the piece it starts
+    parent: Indices        # (k',) the old piece that contains each new piece
+    old: Indices           # (k+1,) index in t of each old breakpoint
+    place: Indices         # (g,) index in t of each new breakpoint, and of the piece it starts
     unit: Indices          # (c,) the unit of each zero, sorted
-    group: Indices         # (c,) which new breakpoint it belongs to
+    group: Indices         # (c,) the new breakpoint of each zero
     first: Indices         # (g,) the first zero of each new breakpoint, among the zeros as given
-    first_sorted: Indices  # (g,) and among the sorted ones
+    first_sorted: Indices  # (g,) the same, among the sorted zeros
 
 
 def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int) -> _Split:
-    """Step 2.  Cut the pieces between the breakpoints t by zeros of units, at places inside."""
+    """Step 2.  Cut the pieces between the breakpoints t at the zeros of units inside them."""
     order = np.lexsort((unit, at, piece))
     piece, unit, at = piece[order], unit[order], at[order]
     new = np.ones(len(at), np.bool_)
@@ -296,7 +297,7 @@ def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int)
 
 
 def _insert(split: _Split, old: Array, new: Array) -> Array:
-    """Rows for all breakpoints from those of the old ones and of the new ones."""
+    """One row per breakpoint, from the rows of the old and of the new breakpoints."""
     rows = np.empty((len(split.t), old.shape[1]))
     rows[split.old], rows[split.place] = old, new
     return rows
@@ -313,8 +314,8 @@ def _insert_owner(split: _Split, owner: Indices, units: int) -> Indices:
 def _scan(split: _Split, start: Bits, vertex: Indices, unit: Indices) -> Bits:
     """Step 3.  (k', m) the layer's bits on every new piece, from those at t = 0, (m,).
 
-    Consecutive rows differ by the units that switch between them, at new breakpoints or, unit
-    by unit, at a vertex among the old ones: one running exclusive or over all pieces.
+    Consecutive rows differ in the units that switch between them, at a new breakpoint or at an
+    old one, given by vertex and unit: one running exclusive or over all pieces.
     """
     flips = np.zeros((len(split.parent), len(start)), np.bool_)
     flips[0] = start
@@ -324,7 +325,7 @@ def _scan(split: _Split, start: Bits, vertex: Indices, unit: Indices) -> Bits:
 
 
 def _patterns(layers: list[tuple[Indices, Bits]], k: int) -> Bits:
-    """(k, H) from each layer's bits, walking up from the last pieces to those they are part of."""
+    """(k, H) from each layer's bits, following parents from the last pieces to the first ones."""
     columns: list[Bits] = []
     piece = np.arange(k)
     for parent, bits in reversed(layers):
@@ -342,9 +343,9 @@ def regions_on_encoded_segment(
 ) -> EncodedPieces | Pieces:
     """The pieces of t -> f(encoding(a + t (b - a))) between two points of unit coordinates, (d,).
 
-    Exact for every sinusoidal encoding; coordinates only stretch the segment, and give Pieces.
+    Exact for every sinusoidal encoding; Coordinates only scale the segment, and give Pieces.
     ValueError if a equals b, the encoding does not fit the net, the segment is longer than
-    MAX_CELLS / 8 of the shortest waves, or there are more than max_regions pieces.
+    MAX_CELLS / 8 of the shortest wavelength, or there are more than max_regions pieces.
     """
     net = cast(check_net(net), np.dtype(np.float64))
     check_kind("encoding", encoding, Sinusoids, Coordinates)
@@ -369,7 +370,7 @@ def _encoded_pieces(net: MLP, nu: Array, columns: Array, limit: int) -> EncodedP
     of_units: list[Indices] = [np.zeros(0, np.intp)]
     z, parent, bits = columns[None], np.zeros(1, np.intp), np.ones((1, columns.shape[1]), np.bool_)
     size: Array = np.ones((1, columns.shape[1]))
-    scale = size + np.abs(_derivative(columns.T, nu)).sum(axis=1)  # t itself is rounded
+    scale = size + np.abs(_derivative(columns.T, nu)).sum(axis=1)  # t is rounded too
     for W, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
         scale = _terms(W, bias, bits * size[parent]) + _inherited(W, bits * scale[parent])
         z = _chain_waves(z, parent, bits, W, bias)
@@ -391,11 +392,11 @@ def _encoded_pieces(net: MLP, nu: Array, columns: Array, limit: int) -> EncodedP
 
 
 def _waves(frequencies: Array, a: Array, b: Array) -> tuple[Array, Array]:
-    """nu (q,) > 0, the different frequencies along the line, and the encoding's columns, (K, D).
+    """nu (q,) > 0, the distinct frequencies along the line, and the encoding's columns, (K, D).
 
-    Wave i is sin and cos of 2 pi (rate_i t + phase_i), and by the addition theorem a
-    combination of those of |rate_i| t.  Rates and phases are computed in fractions and
-    rounded once, whole turns taken off before: far from the origin is as exact as near it.
+    Wave i is sin and cos of 2 pi (rate_i t + phase_i), by the addition theorem a combination
+    of sin and cos of 2 pi |rate_i| t.  Rates and phases are computed in fractions, reduced by
+    whole turns and then rounded once, so they are as exact far from the origin as near it.
     """
     start, stop = [Fraction(x) for x in a.tolist()], [Fraction(x) for x in b.tolist()]
     step = [y - x for x, y in zip(start, stop, strict=True)]
@@ -416,7 +417,7 @@ def _waves(frequencies: Array, a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _basis(t: Array, nu: Array) -> Array:
-    """(n, K): 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...; whole turns are taken off exactly."""
+    """(n, K): 1, sin(2 pi nu_1 t), cos(2 pi nu_1 t), ...; whole turns are removed exactly."""
     turns = t[:, None] * nu
     angle = 2 * np.pi * (turns - np.round(turns))
     basis = np.ones((len(t), 2 * len(nu) + 1))
@@ -444,14 +445,14 @@ class _Layer(NamedTuple):
     t: Array       # (k+1,)
     z: Array       # (k, K, m) coefficients
     nu: Array      # (q,)
-    second: Array  # (k, m) of |p''|: sum_i w_i^2 rho_i
-    third: Array   # (k, m) of |p'''|: sum_i w_i^3 rho_i
-    size: Array    # (k, m) of |p|
-    error: Array   # (k, m) of rounding in p
+    second: Array  # (k, m) bound on |p''|: sum_i w_i^2 rho_i
+    third: Array   # (k, m) bound on |p'''|: sum_i w_i^3 rho_i
+    size: Array    # (k, m) bound on |p|
+    error: Array   # (k, m) bound on the rounding error of p
 
 
 def _bounded(t: Array, z: Array, nu: Array, error: Array) -> _Layer:
-    """Amplitudes are up to 8 % larger: max + (sqrt(2) - 1) min takes a third of hypot's time."""
+    """The bounds.  max + (sqrt(2) - 1) min is at most 8 % above hypot, and three times as fast."""
     w = 2 * np.pi * nu
     sums, powers = np.empty((3, len(z), z.shape[2])), np.stack([w**2, w**3, w**0])
     for rows in row_blocks(len(z), BLOCK):
@@ -465,7 +466,7 @@ def _bounded(t: Array, z: Array, nu: Array, error: Array) -> _Layer:
 
 
 def _value(layer: _Layer, piece: Indices, unit: Indices, at: Array) -> Array:
-    """(n,): p(at), each of one unit as it is on one piece."""
+    """(n,): p(at), each for one unit on one piece."""
     return np.asarray(np.vecdot(_basis(at, layer.nu), layer.z[piece, :, unit]))
 
 
@@ -476,14 +477,14 @@ def _slope(layer: _Layer, piece: Indices, unit: Indices, at: Array) -> Array:
 
 
 class _Cells(NamedTuple):
-    """Cells of t, one unit each, in which it may have zeros."""
+    """Cells of t, each for one unit that may have zeros there."""
 
     piece: Indices
     unit: Indices
     low: Array
     high: Array
     error: Array  # of the unit on the piece
-    trend: Array  # 1 where the unit rises, -1 where it falls, 0 where it is as good as 0 (open)
+    trend: Array  # 1 where the unit rises, -1 where it falls, 0 where it is near 0 (open)
 
 
 def _pick(cells: _Cells, which: NDArray[Any]) -> _Cells:
@@ -494,15 +495,15 @@ def _pick(cells: _Cells, which: NDArray[Any]) -> _Cells:
 def _isolate(layer: _Layer) -> _Cells:
     """Step 1a.  All cells in which units may have zeros, unit by unit, along t.
 
-    On a cell with midpoint m and half width r, where |p''| <= B and p is off by at most e,
+    On a cell with midpoint m and half width r, where |p''| <= B and the error of p is at most e,
 
         p has no zero      if |p(m)| > |p'(m)| r + B r^2 / 2 + e
         p is monotone      if |p'(m)| > B r + e w_max
         the cell is open   if |p(m)| + |p'(m)| r + B r^2 / 2 <= 4 e
 
     and otherwise it is halved.  B is the smaller of sum_i w_i^2 rho_i and
-    |p''(m)| + r sum_i w_i^3 rho_i.  One of the three holds as soon as the terms in r are below
-    3 e / 2, so no cell becomes narrower than what rounding can tell.
+    |p''(m)| + r sum_i w_i^3 rho_i.  One of the three holds when the terms in r are below
+    3 e / 2, so no cell becomes narrower than rounding can resolve.
     """
     w_max = 2 * np.pi * layer.nu.max(initial=0)
     none = np.zeros(0, np.intp)
@@ -531,7 +532,7 @@ def _isolate(layer: _Layer) -> _Cells:
 def _screen(layer: _Layer) -> Iterator[_Cells]:
     """The cells that the first test of _isolate does not exclude, with B = sum_i w_i^2 rho_i.
 
-    Cells are pieces, cut so that none is longer than an eighth of the shortest wave.
+    Cells are pieces, cut so that none is longer than an eighth of the shortest wavelength.
     """
     t, z, nu = layer.t, layer.z, layer.nu
     parts = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0))).astype(np.intp)
@@ -546,32 +547,32 @@ def _screen(layer: _Layer) -> Iterator[_Cells]:
         p, p1 = np.abs(np.matmul(both, z[of])).swapaxes(0, 1)  # (cells, m) at the midpoints
         e = layer.error[of]
         maybe = p <= p1 * r + layer.second[of] * r**2 / 2 + e
-        maybe &= e > 0  # without any terms a unit is 0 everywhere, which is off
+        maybe &= e > 0  # e = 0: all terms are 0, and the unit is off everywhere
         cell, unit = np.nonzero(maybe)
         yield _Cells(of[cell], unit, low[rows][cell], high[rows][cell], e[cell, unit],
                      np.zeros(len(cell)))
 
 
 class _Runs(NamedTuple):
-    """Cells first .. last of a unit, side by side, between places where its sign is sure."""
+    """Adjacent cells first .. last of a unit, between places where its sign is certain."""
 
     first: Indices
     last: Indices
-    before: Bits  # is the unit on before the run?
+    before: Bits  # whether the unit is on before the run
     after: Bits
-    open: Bits    # has it an open cell?
-    at_low: Array   # (n,) the unit at the low end of every cell
+    open: Bits    # whether the run has an open cell
+    at_low: Array   # (n,) p at the low end of every cell
     at_high: Array  # (n,)
 
 
 def _runs(layer: _Layer, cells: _Cells) -> _Runs:
-    """Step 1b.  A sign is sure where |p| exceeds its error, on both pieces if two of them meet.
+    """Step 1b.  A sign is certain where |p| exceeds its error, on both pieces at a breakpoint.
 
-    Cells that meet where the sign is not sure belong to one run, and so do open cells that
-    meet.  In a run of rising cells, or of falling ones, the unit has one zero or none, as its
-    signs before and after say.  If cells of both kinds meet they do so at a kink, and zeros
-    beside it are closer to each other than zeros can be placed: the same rule holds.  With an
-    open cell, before and after say no more than whether the number of zeros is odd.
+    Cells that meet where the sign is not certain belong to one run, and so do open cells that
+    meet.  In a run of rising cells, or of falling cells, the unit has one zero or none,
+    according to its signs before and after.  Cells of both kinds meet only at a kink, and zeros
+    on its two sides are closer than zeros can be located: the same rule holds.  With an open
+    cell, the signs before and after decide only whether the number of zeros is odd.
     """
     piece, unit, low, high, e, trend = cells
     at_low, at_high = _value(layer, piece, unit, low), _value(layer, piece, unit, high)
@@ -592,9 +593,10 @@ def _runs(layer: _Layer, cells: _Cells) -> _Runs:
 
 
 def _sign_beyond(layer: _Layer, cells: _Cells, at: Array, p: Array, step: int) -> tuple[Bits, Bits]:
-    """Is the unit on beyond the end of each cell, where it is p?  Or does the segment end there?
+    """Whether the unit is on beyond the end at of each cell, and whether the segment ends there.
 
-    If the sign of p is not sure, the next cell lies on another piece, where the sign is sure.
+    p is its value there.  If the sign of p is not certain, the next cell lies on another piece,
+    where the sign is certain.
     """
     border = layer.t[cells.piece + (step > 0)]
     weak = (np.abs(p) <= cells.error) & (at == border)
@@ -605,7 +607,7 @@ def _sign_beyond(layer: _Layer, cells: _Cells, at: Array, p: Array, step: int) -
 
 
 class _Zeros(NamedTuple):
-    """Where units switch: inside pieces, and at breakpoints that are there already."""
+    """Where units switch: inside pieces, and at existing breakpoints."""
 
     start: Bits           # (m,) the bits at t = 0
     piece: Indices
@@ -620,7 +622,7 @@ def _zeros(layer: _Layer, cells: _Cells, runs: _Runs) -> _Zeros:
     """Step 1c.  One zero for every run with different signs before and after.
 
     It lies in the first cell that ends with the later sign; a zero within TOLERANCE of a
-    breakpoint is left to that breakpoint.
+    breakpoint is put there.
     """
     switches = runs.before != runs.after
     run = np.repeat(np.arange(len(runs.first)), runs.last - runs.first + 1)  # of every cell
@@ -645,10 +647,10 @@ def _zeros(layer: _Layer, cells: _Cells, runs: _Runs) -> _Zeros:
 
 
 def _width(layer: _Layer, cells: _Cells, runs: _Runs, run: Indices, at: Array) -> float:
-    """Two zeros closer than this may be in the wrong order; open runs apart, which are uncertified.
+    """Two zeros closer than this may be in the wrong order; without open runs, the uncertified.
 
-    A zero is off by at most 2 e / |p'|, with the least |p'| in the cells of its run, next to it:
-    there |p| <= e, and beyond |p| > e within the run; if p bends, |p'| is halved on the way.
+    The error of a zero is at most 2 e / |p'|, with the smallest |p'| in the cells of its run, at
+    the point nearest to it: where |p| <= e, curvature can at most halve |p'|.
     """
     ends = np.where(np.abs(runs.at_low) < np.abs(runs.at_high), cells.low, cells.high)
     switches = (runs.before != runs.after)[run]
@@ -662,13 +664,13 @@ def _width(layer: _Layer, cells: _Cells, runs: _Runs, run: Indices, at: Array) -
 
 
 def _solve(layer: _Layer, cells: _Cells, target: Array) -> Array:
-    """Where p takes its target in each of the cells, between its values at the ends."""
+    """Where p equals target in each cell; target lies between the values of p at the ends."""
     piece, unit, low, high, e, _ = cells
     c = layer.z[piece, :, unit]
     d, noise = _derivative(c, layer.nu), EPSILON / TOLERANCE * e
     rises = _value(layer, piece, unit, high) > target
     at = (low + high) / 2
-    for _ in range(60):  # Newton's steps, halving where one leaves the bracket
+    for _ in range(60):  # Newton steps; bisection where a step leaves the bracket
         basis = _basis(at, layer.nu)
         p, slope = np.vecdot(basis, c) - target, np.vecdot(basis, d)
         above = (p > 0) == rises
@@ -677,13 +679,13 @@ def _solve(layer: _Layer, cells: _Cells, target: Array) -> Array:
             step = at - p / slope
             best = np.where((step >= low) & (step <= high), step, (low + high) / 2)
             if (np.abs(best - at) <= EPSILON + noise / np.abs(slope)).all():
-                break  # nearer to the zero than p can tell
+                break  # the error of p is now larger than the distance
         at = best
     return at
 
 
 def _open_intervals(layer: _Layer, cells: _Cells, runs: _Runs) -> Array:
-    """(u, 2) the runs with an open cell, as far as |p| <= 2 e in their first and last cells."""
+    """(u, 2) the runs with an open cell, cut to |p| <= 2 e in their first and last cells."""
     first, last = runs.first[runs.open], runs.last[runs.open]
     interval = np.stack([cells.low[first], cells.high[last]], axis=1)
     for column, (of, p) in enumerate(((first, runs.at_low[first]), (last, runs.at_high[last]))):
@@ -708,7 +710,7 @@ def _chain_waves(z: Array, parent: Indices, bits: Bits, W: Array, bias: Array) -
 
 
 def evaluate(pieces: Pieces | EncodedPieces, t: ArrayLike) -> Array:
-    """(n, m[L]): f at the places t, (n,), in [0, 1], from the piece that each lies in."""
+    """(n, m[L]): f at the places t, (n,), in [0, 1], from the piece that contains each."""
     check_kind("pieces", pieces, Pieces, EncodedPieces)
     t = check_shares("t", t, "places on the segment")
     piece = np.clip(np.searchsorted(pieces.t, t, side="right") - 1, 0, len(pieces) - 1)

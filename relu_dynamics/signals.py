@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Indices, as_real, check_count, check_rng, check_samples, check_size,
+    Array, Indices, as_real, check_choice, check_count, check_rng, check_samples, check_size,
 )
 
 PAPER_TONES = tuple(range(5, 71, 5))  # cycles per signal
@@ -47,9 +47,7 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
     ([0.0, 0.25, 0.5, 0.75], [0.0, 0.25, 0.5, 0.75, 1.0])
     """
     sizes = check_samples(shape, (1, 2))
-    if convention not in ("half-open", "closed"):
-        raise ValueError("convention must be 'half-open' (k/n) or 'closed' (k/(n-1)). Got "
-                         f"{convention!r}.")
+    check_choice("convention", convention, "half-open", "closed")
     if convention == "closed" and min(sizes) < 2:
         raise ValueError(f"a closed grid needs at least two samples per axis. Got shape {shape!r}.")
     axes = [np.arange(n) / (n if convention == "half-open" else n - 1) for n in sizes]
@@ -110,8 +108,7 @@ def elevation(shape: int | tuple[int, int], place: str = "jacksboro") -> Array:
     """
     sources = {"jacksboro": ("jacksboro_fault_dem.npz", "elevation"),
                "salish": ("topobathy.npz", "topo")}
-    if not isinstance(place, str) or place not in sources:
-        raise ValueError(f"place must be one of {', '.join(map(repr, sources))}. Got {place!r}.")
+    check_choice("place", place, *sources)
     name, key = sources[place]
     with np.load(_sample(name)) as file:
         heights = np.asarray(file[key], np.float64)
@@ -133,8 +130,7 @@ def eeg(channel: int, n: int = 800) -> Array:
 
     The largest magnitude is 1.
     """
-    if check_count("channel", channel, 0) > 3:
-        raise ValueError(f"channel must be 0, 1, 2 or 3. Got {channel}.")
+    check_count("channel", channel, 0, 3)
     samples = np.fromfile(_sample("eeg.dat"), "<f8").reshape(800, 4)[:, [channel]]
     signal = area_average(samples, (check_count("n", n, 1),))
     return np.asarray(signal / np.abs(signal).max())

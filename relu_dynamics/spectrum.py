@@ -4,18 +4,18 @@ A ReLU network is affine on each of its cells, so its Fourier transform
 
     F(k) = integral of f(x) exp(-i k.x) dx
 
-over a segment or a window is a finite sum over the pieces, with nothing sampled:
+over a segment or a window is a finite sum over the pieces, without sampling:
 
-    segment_transform   from the breakpoints of regions1d: decays like 1/w^2 and faster (T33)
+    segment_transform   from the breakpoints of regions1d; the bends decay like 1/w^2 (T33)
     window_transform    from the edges of regions2d
     band_energy         energies pooled over radial bands, |k| rounded to a whole number
 
 For samples on a uniform grid the residual r = f - y has a discrete transform r_hat, and
-|r_hat_k| / |y_hat_k| says how much of frequency k is still missing: 1 before anything
-is learned, 0 when it is fitted.  Spectral bias is that small k fall first (T35).
+|r_hat_k| / |y_hat_k| is the part of frequency k that is still missing: 1 before learning,
+0 when it is fitted.  Spectral bias: it decreases first for small k (T35).
 
-    frequency_error         discrete Fourier transform of the whole signal: *what* is missing
-    patch_frequency_error   discrete cosine transform of each patch: also *where*
+    frequency_error         discrete Fourier transform of the signal: which frequency is missing
+    patch_frequency_error   discrete cosine transform of each patch: which frequency, and where
 
 In 2-D frequencies are grouped into the same radial bands.
 """
@@ -31,7 +31,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
-from relu_dynamics.checks import Array, as_real, check_count, row_blocks
+from relu_dynamics.checks import (
+    Array, as_real, check_fields, check_patch, check_samples, row_blocks,
+)
 from relu_dynamics.regions1d import Pieces
 from relu_dynamics.regions2d.regions import Regions
 from relu_dynamics.signals import radial_bands
@@ -48,16 +50,15 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
     """(K, m[L]): F(w) = integral over 0 <= t <= 1 of f(t) exp(-i w t) dt.
 
     w, (K,), are angular frequencies, and t is the parameter of x = a + t (b - a).  Per unit of
-    length, with s = |b - a| t, the transform at angular frequency v is |b - a| F(v |b - a|).  Any
-    w will do, 0 included: each is computed by whichever of two exact formulas rounds less there,
+    length, with s = |b - a| t, the transform at angular frequency v is |b - a| F(v |b - a|).  Every
+    w is allowed, also 0: the more accurate of two exact formulas is used,
 
         sum over pieces of d exp(-i w mid) [ f_mid j0(w d/2) - (i/2) rise j1(w d/2) ]
         (i/w) [f exp(-i w t)] from t = 0 to 1  -  w^-2 sum over breakpoints of bend exp(-i w t)
 
     with d, f_mid and rise the length, middle value and increase of a piece, j0 and j1 the
     spherical Bessel functions, and bend the jump of the slope (which is 0 outside).  The
-    second makes the decay visible:
-    |F(w)| <= (|f(0)| + |f(1)|) / |w| + sum |bend| / w^2 (T33).
+    second formula shows the decay: |F(w)| <= (|f(0)| + |f(1)|) / |w| + sum |bend| / w^2 (T33).
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -66,15 +67,13 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
     [[0.125]]
     """
     w = as_real("w", w, (None,), "one angular frequency per entry").astype(np.float64)
-    if not all(hasattr(pieces, field) for field in ("t", "slope", "offset")):
-        raise ValueError("pieces must be Pieces, of regions_on_segment, which are affine. Got "
-                         f"{type(pieces).__name__}.")
+    check_fields("pieces", pieces, "Pieces from regions_on_segment", "t", "slope", "offset")
     t, slope = pieces.t, pieces.slope
     left, right = pieces.offset + slope * t[:-1, None], pieces.offset + slope * t[1:, None]
     bend = np.diff(slope, axis=0, prepend=0, append=0)
     size = (np.diff(t)[:, None] * np.maximum(np.abs(left), np.abs(right))).sum()
     ends = np.abs(left[0]).sum() + np.abs(right[-1]).sum()
-    # where the second formula's terms are the smaller ones
+    # where the terms of the second formula are smaller
     far = w**2 * size > np.abs(w) * ends + np.abs(bend).sum()
     F = np.empty((len(w), slope.shape[1]), np.complex128)
     for rows in row_blocks(len(w), max(1, BLOCK_ENTRIES // len(t))):
@@ -101,17 +100,15 @@ def window_transform(regions: Regions, k: ArrayLike) -> Complex:
     """(K, m[L]): F(k) = integral over the window of f(x) exp(-i k.x) dx.
 
     k, (K, 2), are angular frequencies.  exp(-i k.x) is the divergence of
-    (i k/|k|^2) exp(-i k.x), so F is a sum over edges; twice applied, it leaves of an inner edge
-    only the jump of the gradient across it, which is normal to the edge since f is continuous.
-    Any k will do: near 0, where the sum over edges would cancel, Gauss quadrature of the regions
-    is exact to rounding.  Any window will do: its own extent along and across are the units of
-    length, so none is thin.  The coefficients of f's Fourier series in a window of sides (p, q)
-    are F / (p q) at k = 2 pi (cycles_x / p, cycles_y / q); band_energy pools them.
+    (i k/|k|^2) exp(-i k.x), so F is a sum over edges.  Applied twice, this leaves for an inner
+    edge only the jump of the gradient, which is normal to the edge because f is continuous.
+    Every k is allowed: near 0, where the sum over edges would cancel, Gauss quadrature on the
+    regions is exact to rounding.  Every window is allowed, also a thin one: the units of length
+    are its own extents along and across.  The coefficients of f's Fourier series in a window of
+    sides (p, q) are F / (p q) at k = 2 pi (cycles_x / p, cycles_y / q); band_energy pools them.
     """
     k = as_real("k", k, (None, 2), "one angular frequency per row").astype(np.float64)
-    if not all(hasattr(regions, field) for field in ("vertices", "edges", "slope")):
-        raise ValueError("regions must be Regions, of regions_in_window. Got "
-                         f"{type(regions).__name__}.")
+    check_fields("regions", regions, "Regions from regions_in_window", "vertices", "edges", "slope")
     corner, axes, size, places = _own_units(regions)
     k_own = k @ axes  # k.x = k.corner + k_own.place and dx = size d(place)
     faces = Faces(places, regions.slope @ axes, regions.offset + regions.slope @ corner)
@@ -125,7 +122,7 @@ def window_transform(regions: Regions, k: ArrayLike) -> Complex:
 
 
 class Faces(NamedTuple):
-    """Regions in other coordinates: where the vertices are, and the function there."""
+    """Regions in other coordinates: the vertices, and f = offset + slope . x on each face."""
 
     vertices: Array  # (v, 2)
     slope: Array     # (F, m, 2)
@@ -135,18 +132,19 @@ class Faces(NamedTuple):
 def _own_units(regions: Regions) -> tuple[Array, Array, float, Array]:
     """corner (2,), axes (2, 2), |axes| > 0 and places (v, 2): vertices = corner + places @ axes.T.
 
-    The window of the places is not thin: the axes lead from one corner to the vertex farthest
-    from it, and to the one farthest from that line.  In a thin window all cross products cancel,
-    and are corrected for rounding.
+    In these coordinates the window is not thin: the axes go from one corner to the vertex farthest
+    from it, and to the vertex farthest from that line.  In a thin window cross products cancel, so
+    they are corrected for rounding.
     """
     corner = regions.vertices[regions.edges[(regions.edge_faces < 0).any(axis=1)][0, 0]]
     arm = _difference(regions.vertices, corner)
     far = np.argmax(np.hypot(*arm[0].T))
-    height = _cross(arm[:, far], arm)
+    height = _exact_cross(arm[:, far], arm)
     wide = np.argmax(np.abs(height))
     first, second = (far, wide) if height[wide] > 0 else (wide, far)
     size = abs(height[wide])
-    places = np.stack([_cross(arm, arm[:, second]), _cross(arm[:, first], arm)], axis=1) / size
+    across = _exact_cross(arm, arm[:, second]), _exact_cross(arm[:, first], arm)
+    places = np.stack(across, axis=1) / size
     return corner, arm[0, [first, second]].T, float(size), places
 
 
@@ -166,8 +164,8 @@ def _product(a: Array, b: Array) -> Array:
     return np.stack([p, ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low])
 
 
-def _cross(a: Array, b: Array) -> Array:
-    """a x b for vectors given as (2, ..., 2), value and rounding error; as if rounded once."""
+def _exact_cross(a: Array, b: Array) -> Array:
+    """a x b for vectors (2, ..., 2), value and rounding error; accurate as if rounded once."""
     (ax, ay), (bx, by) = ((part[..., 0], part[..., 1]) for part in (a, b))
     left, right = _product(ax[0], by[0]), _product(ay[0], bx[0])
     small = left[1] - right[1] + (ax[0] * by[1] + ax[1] * by[0]) - (ay[0] * bx[1] + ay[1] * bx[0])
@@ -178,7 +176,7 @@ def _cross(a: Array, b: Array) -> Array:
 def _sum_of_edges(regions: Regions, faces: Faces, k: Array) -> Complex:
     """The integrals of (f i k.N / |k|^2 + grad f . k k.N / |k|^4) exp(-i k.x) around all faces.
 
-    N is outward.  An inner edge is met from both sides, and only the jump of grad f remains.
+    N is the outward normal.  The two sides of an inner edge leave only the jump of grad f.
     """
     reverse = regions.edge_faces[:, 0] < 0  # the window to the left of every edge
     ends = np.where(reverse[:, None], regions.edges[:, ::-1], regions.edges)
@@ -263,9 +261,9 @@ def _j1(y: Array) -> Array:
 def band_energy(coefficients: ArrayLike, cycles: ArrayLike) -> Array:
     """(bands,): the sum of |coefficients|^2, (K, m), over the outputs and each radial band.
 
-    cycles, (K, d), are the frequencies in whole cycles; band r holds |cycles| rounded to r.
+    cycles, (K, d), are the frequencies in whole cycles; |cycles| is rounded to the band.
     With all coefficients of a Fourier series, or of a unitary discrete transform, the
-    energies add up to the signal's (Parseval).
+    energies add up to the energy of the signal (Parseval).
     """
     cycles = as_real("cycles", cycles, (None, None), "one frequency per row")
     values = np.asarray(coefficients)
@@ -284,14 +282,15 @@ def frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> Array
     """(bands,): |r_hat_k| / |y_hat_k| for k = 0, 1, ... cycles per signal, r = f - y.
 
     f and y are (n, m), row-major samples of a signal of shape (n,) or (height, width);
-    bands pool the outputs and, in 2-D, the radius |k|, as root mean squares.  NaN where
-    the target has nothing at that frequency.
+    a band is the ratio of root mean squares over the outputs and, in 2-D, over the rounded
+    radius |k|.  NaN where the target has no energy at that frequency.
 
     >>> import relu_dynamics as rd
     >>> y = [[1.0], [0.0], [-1.0], [0.0]]
     >>> rd.frequency_error([[0.5], [0.0], [-0.5], [0.0]], y, (4,)).tolist()  # of cycles 0, 1, 2
     [nan, 0.5, nan]
     """
+    shape = check_samples(shape)
     f, y = _check_signals(f, y, shape)
     axes = tuple(range(len(shape)))
     residual, target = ((np.abs(scipy.fft.fftn(s, axes=axes, norm="ortho")) ** 2).sum(axis=-1)
@@ -303,24 +302,23 @@ def frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> Array
 def patch_frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...], patch: int) -> Array:
     """(patches, bands): |r_hat_k| / |y_hat_k| in each patch, k = 0, 1, ... half cycles per patch.
 
-    patch samples per axis; the signal is cut into whole patches in row-major order, and
-    ValueError says so if they do not fit.  The transform is the orthonormal DCT-II of each
-    patch, so that the energies add up to those of the signal.
+    A patch has `patch` samples per axis; patches are in row-major order.  ValueError unless
+    patch divides every axis.  The transform is the orthonormal DCT-II of each patch, so the
+    energies add up to the energy of the signal.
     """
+    shape = check_samples(shape)
     f, y = _check_signals(f, y, shape)
-    patch = check_count("patch", patch, 1)
-    if any(n % patch for n in shape):
-        raise ValueError(f"patch must divide every axis of {shape}. Got {patch}.")
+    check_patch(patch, shape)
     axes = tuple(range(1, len(shape) + 1))
     residual, target = (
-        (scipy.fft.dctn(_patches(s, patch), axes=axes, norm="ortho") ** 2).sum(axis=-1)
+        (scipy.fft.dctn(_cut_into_patches(s, patch), axes=axes, norm="ortho") ** 2).sum(axis=-1)
         for s in (f - y, y)
     )
     cycles = np.meshgrid(*(np.arange(patch) for _ in shape), indexing="ij")
     return _relative(residual, target, cycles)
 
 
-def _patches(signal: Array, patch: int) -> Array:
+def _cut_into_patches(signal: Array, patch: int) -> Array:
     """(n, m) or (height, width, m) to (patches, patch, m) or (patches, patch, patch, m)."""
     if signal.ndim == 2:
         return signal.reshape(-1, patch, signal.shape[-1])
@@ -334,7 +332,7 @@ def _relative(residual: Array, target: Array, cycles: Sequence[ArrayLike]) -> Ar
     band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
     pooled = [np.apply_along_axis(lambda e: np.bincount(band, e), 1, e.reshape(len(e), -1))
               for e in (residual, target)]
-    # energy below the rounding of the transform, (1e-12)^2 of the total, is no component of y
+    # energy below the rounding of the transform, (1e-12)^2 of the total, counts as 0
     present = pooled[1] > 1e-24 * pooled[1].sum(axis=1, keepdims=True)
     ratio = np.full(pooled[0].shape, np.nan)
     np.divide(pooled[0], pooled[1], out=ratio, where=present)
@@ -342,9 +340,7 @@ def _relative(residual: Array, target: Array, cycles: Sequence[ArrayLike]) -> Ar
 
 
 def _check_signals(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    if not isinstance(shape, tuple) or len(shape) not in (1, 2):
-        raise ValueError(f"shape must be (n,) or (height, width). Got {shape!r}.")
-    n = math.prod(check_count("shape", s, 1) for s in shape)
-    y = as_real("y", y, (n, None), "one sample per row, in row-major order of the signal")
+    meaning = "one sample per row, in row-major order of the signal"
+    y = as_real("y", y, (math.prod(shape), None), meaning)
     f = as_real("f", f, y.shape, "shaped like y")
     return f.astype(np.float64).reshape(*shape, -1), y.astype(np.float64).reshape(*shape, -1)

@@ -1,29 +1,29 @@
 """How parameters move outputs: tangent kernel, loss-gradient Gram matrix, gradient confusion.
 
-A small change of the parameters moves f(x) by J(x) dtheta, so the inputs x and x' move
+A small change of the parameters moves f(x) by J(x) dtheta, so the outputs at x and x' move
 together as far as their Jacobians overlap: K(x, x') = J(x) J(x')^T, the *tangent kernel*
-of this very network (not of its infinite-width limit).  A layer's Jacobian is an outer
-product, D[l](x) = df/dz[l] times the layer's input h[l-1](x), so inner products of
-Jacobians are products of two small ones and no gradient is ever formed (T6):
+of this finite network (not of its infinite-width limit).  A layer's Jacobian is an outer
+product, D[l](x) = df/dz[l] times the layer's input h[l-1](x), so an inner product of
+Jacobians is a product of two smaller inner products, and no gradient is formed (T6):
 
     K(x, x') = sum_l  D[l](x) D[l](x')^T  (h[l-1](x).h[l-1](x') + 1)
                       \\__ units on at both __/  \\_ weights _/   biases
 
-The sum inside D D^T runs over the units that are on at both inputs: this is where
-activation patterns govern training (T11).  The same with the residuals in place of the
-outputs gives the Gram matrix of the per-example loss gradients (T7), for the loss
+The sum in D D^T runs over the units that are on at both inputs: in this way activation
+patterns determine training (T11).  With residuals in place of outputs the same formula
+gives the Gram matrix of the per-example loss gradients (T7), for the loss
 
     loss_i = |r_i|^2 / m[L],   r = f(x) - y,   delta[l] = d loss_i / d z[l] = D[l]^T (2/m[L]) r_i .
 
 *Gradient confusion* of a pair of examples is the cosine of their loss gradients, the
-paper's measure of how far descent on one undoes descent on the other.
+paper's measure of how much descent on one undoes descent on the other.
 
-Everything holds word for word for an imposed pattern, with D and h of the Trace (T40): the
-features of one network and the gates of another are forward(net, x, pattern=gates) (T41).
+Everything also holds for an imposed pattern, with D and h of the Trace (T40): the features
+of one network with the gates of another are forward(net, x, pattern=gates) (T41).
 
     x, x2    rows, (n, m[0]), or the Trace of a forward pass; x2 = None means x2 = x
-    rows     how many rows of the result are computed at a time: memory beyond the
-             result itself stays within a few (rows, n2 m[L]) arrays
+    rows     how many rows of the result are computed at a time: besides the result,
+             memory is needed for a few (rows, n2 m[L]) arrays
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def tangent_kernel(
 def layer_kernels(
     net: MLP, x: ArrayLike | Trace, x2: ArrayLike | Trace | None = None
 ) -> Array:
-    """(L, 2, n, n2, m[L], m[L]): the parts of K, which sum to it, by layer and kind.
+    """(L, 2, n, n2, m[L], m[L]): the parts of K by layer; their sum is K.
 
     [l, 0] is from the layer's weights, [l, 1] from its biases.
     """
@@ -79,7 +79,7 @@ def layer_kernels(
     check_size("layer_kernels", shape, "Pass fewer rows at a time.")
     parts, (left, right) = np.empty(shape), _two_sides(net, here, there)
     for part, D, h, E, g in zip(parts, *left, *right, strict=True):
-        part[1] = np.moveaxis(_pairs(D, E), 3, 1)
+        part[1] = np.moveaxis(_outer_products(D, E), 3, 1)
         part[0] = part[1] * (h @ g.T)[:, :, None, None]
     return parts
 
@@ -90,7 +90,7 @@ def unit_kernels(
     """(H + m[L], n, n2, m[L], m[L]): the parts of K by unit, its incoming weights and bias (T11).
 
     Hidden units in layer order, then the outputs.  A hidden unit's part is zero for a
-    pair unless it is on at both inputs: only shared activity couples two inputs.
+    pair unless the unit is on at both inputs: only shared units couple two inputs.
     """
     net, here, there = _two_traces(net, x, x2)
     m, n, n2 = len(net.biases[-1]), row_count(here), row_count(there)
@@ -124,7 +124,7 @@ def path_kernel(
 def example_gradients(net: MLP, x: ArrayLike | Trace) -> Array:
     """J, (n, m[L], p): the Jacobian of every output in all parameters, in the order of flatten.
 
-    For small networks and for tests; everything else here gets by without it.
+    For small networks and for tests; no other function here needs it.
     """
     net, trace = traced(net, x)
     n, m = row_count(trace), len(net.biases[-1])
@@ -142,14 +142,14 @@ def example_gradients(net: MLP, x: ArrayLike | Trace) -> Array:
 def descent_direction(net: MLP, x: ArrayLike | Trace, y: ArrayLike) -> MLP:
     """-grad of the loss (1 / (n m[L])) sum_i |f(x_i) - y_i|^2, shaped like net (T14).
 
-    This is how gradient flow moves the parameters.  ValueError if there are no rows, for
-    which the mean has no meaning.
+    The velocity of the parameters under gradient flow.  ValueError without rows, because the
+    mean is then undefined.
     """
     return descent(*traced_examples(net, x, y))
 
 
 def descent(net: MLP, trace: Trace, y: Array) -> MLP:
-    """The direction itself."""
+    """descent_direction without checks."""
     gradient = pull_back(net, trace, -2 / y.size * (trace.preacts[-1] - y))
     return MLP(gradient.weights, gradient.biases)
 
@@ -157,15 +157,15 @@ def descent(net: MLP, trace: Trace, y: Array) -> MLP:
 def preactivation_rates(net: MLP, x: ArrayLike | Trace, motion: MLP) -> list[Array]:
     """dz[l]/dt at the rows of x, (n, m[l]) for l = 1 .. L.
 
-    The parameters move at the velocity motion, shaped like net.  The pattern is held where it
-    is: dh/dt = q dz/dt.  The last entry is df/dt = J motion (T1).
+    motion, shaped like net, is the velocity of the parameters.  The pattern is held fixed:
+    dh/dt = q dz/dt.  The last entry is df/dt = J motion (T1).
     """
     net, trace = traced(net, x)
     return rates(net, trace, check_same_shapes(net, motion, "motion"))
 
 
 def rates(net: MLP, trace: Trace, motion: MLP | Gradient) -> list[Array]:
-    """The rates themselves: dz = dW h + db + W (q dz of the layer before)."""
+    """preactivation_rates without checks: dz = dW h + db + W (q dz of the layer before)."""
     dz: list[Array] = []
     for l, (W, dW, db, h) in enumerate(zip(net.weights, *motion[:2], trace.inputs, strict=True)):
         dz.append(h @ dW.T + db)
@@ -180,8 +180,8 @@ def rates(net: MLP, trace: Trace, motion: MLP | Gradient) -> list[Array]:
 def loss_gradient_gram(net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, rows: int = 512) -> Array:
     """(n, n): inner products of the per-example loss gradients, <grad loss_i, grad loss_j> (T7).
 
-    Symmetric to the last bit.  Its smallest off-diagonal entry, negated, is the confusion
-    bound eta of Sankararaman et al. 2020.
+    Exactly symmetric.  Minus its smallest off-diagonal entry is the confusion bound eta of
+    Sankararaman et al. 2020.
     """
     net, trace = traced(net, x)
     y = check_targets(net, trace.inputs[0], y)
@@ -193,9 +193,9 @@ def loss_gradient_gram(net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, rows: in
 def gradient_confusion(net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, rows: int = 512) -> Array:
     """(n, n): cosines of the per-example loss gradients, Lazzari & Liu's gradient confusion.
 
-    Diagonal 1, symmetric to the last bit, NaN in the rows and columns of examples that
-    are fitted exactly (r_i = 0, the only way for a gradient to vanish: the output bias
-    sees 2 r_i / m[L]).  For one output it is sign(r_i r_j) K_ij / sqrt(K_ii K_jj) (T8).
+    Diagonal 1, exactly symmetric, NaN in the rows and columns of examples that are fitted
+    exactly (r_i = 0; only then is a gradient 0, because the output bias has the gradient
+    2 r_i / m[L]).  For one output it is sign(r_i r_j) K_ij / sqrt(K_ii K_jj) (T8).
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -222,7 +222,7 @@ def confusion_of_pairs(
 ) -> Array:
     """(k,): gradient_confusion[i, j] for k pairs of row indices only.
 
-    Costs O(k sum_l m[l]) and a pass through the network of the rows that occur.
+    Costs O(k sum_l m[l]) and one pass through the network for the rows that occur.
     """
     net, x = rows_or_trace(net, x, float64=True)
     n = row_count(x)
@@ -263,11 +263,11 @@ def loss_sensitivities(net: MLP, trace: Trace, y: Array, *, unit_residuals: bool
     """delta[l] = d loss_i/dz[l], (n, m[l]), and h[l-1], (n, m[l-1]), for l = 1 .. L.
 
     Layer l's gradient of example i is delta_i (x) h_i.  With unit_residuals each nonzero r_i is
-    first scaled to length 1, which no cosine can tell apart; for one output it becomes exactly +-1.
+    first scaled to length 1, which does not change cosines; for one output it becomes exactly +-1.
     """
     r = trace.preacts[-1] - y
     if unit_residuals:
-        for norm in (np.max, np.linalg.norm):  # the largest entry first, lest a square overflow
+        for norm in (np.max, np.linalg.norm):  # first by the largest entry: no square overflows
             size = norm(np.abs(r), axis=1, keepdims=True)
             r = r / np.where(size > 0, size, 1.0)
     return pulled(net, trace, 2 / r.shape[1] * r), trace.inputs
@@ -297,17 +297,17 @@ def coupling(left: Factors, right: Factors) -> Array:
     """sum_l D[l]_i E[l]_j^T (h[l-1]_i . g[l-1]_j + 1), (n, a, b, n2) (T6).
 
     D[l] is (n, a, m[l]) and E[l] (n2, b, m[l]).  With output sensitivities on both sides this is
-    the kernel; with r^T D in place of either, its products with residuals.  The rows of the
-    second batch come last, where they are contiguous.
+    the kernel; with r^T D on one side, its product with the residuals.  The rows of the second
+    batch are the last axis, where they are contiguous.
     """
     total: Array | None = None
     for D, h, E, g in zip(*left, *right, strict=True):
         both = h @ g.T
         both += 1
-        part = _pairs(D, E)
+        part = _outer_products(D, E)
         part *= both[:, None, None, :]
         total = part if total is None else np.add(total, part, out=total)
-    assert total is not None  # a network has a layer
+    assert total is not None  # every network has a layer
     return total
 
 
@@ -323,7 +323,7 @@ def gram(factors: Factors, rows: int) -> Array:
             part *= delta[block] @ delta[block.start :].T
             upper += part
         corner = G[block, block]
-        corner[:] = (corner + corner.T) / 2  # equal already, but for the last bit
+        corner[:] = (corner + corner.T) / 2  # they differ at most in the last bit
         G[block.stop :, block] = G[block, block.stop :].T
     return G
 
@@ -336,7 +336,7 @@ def _products(deltas: list[Array], inputs: list[Array], i: Indices, j: Indices) 
     return total
 
 
-def _pairs(D: Array, E: Array) -> Array:
+def _outer_products(D: Array, E: Array) -> Array:
     """D_i E_j^T for all i, j: (n, a, k) and (n2, b, k) to (n, a, b, n2), as one matrix product."""
     (n, a, k), (n2, b, _) = D.shape, E.shape
     return (D.reshape(n * a, k) @ E.swapaxes(0, 1).reshape(b * n2, k).T).reshape(n, a, b, n2)
@@ -345,7 +345,7 @@ def _pairs(D: Array, E: Array) -> Array:
 def _two_traces(
     net: MLP, x: ArrayLike | Trace, x2: ArrayLike | Trace | None
 ) -> tuple[MLP, Trace, Trace]:
-    """net in float64 and the traces of both batches; one and the same if x2 is None."""
+    """net in float64 and the traces of both batches; the same trace twice if x2 is None."""
     net, here = traced(net, x)
     return net, here, here if x2 is None else traced_too(net, x2, "x2")
 

@@ -1,26 +1,26 @@
-"""For conjectures: networks to try them on, exact answers, and checks that raise with numbers.
+"""Tools to test conjectures: strategies for networks, exact answers, and checks with numbers.
 
 Strategies for Hypothesis (`pip install hypothesis`; it is imported when a strategy is made):
 
     lattice_nets       half-integer weights: forward and backward passes are exact, so test with ==
-    degenerate_nets    special by construction: zero, equal and opposite units, dead layers, ...
+    degenerate_nets    zero, equal and opposite units, dead layers, ... by construction
     exact_nets         either of these
-    gaussian_nets      general position, at realistic widths
+    gaussian_nets      in general position, of realistic widths
     trained_nets       after some steps of Adam on a random signal
     with_rows          (net, x, ...), x being half-integer inputs, where lattice networks often tie
 
 Their sizes are numbers, ranges (least, most) or strategies: lattice_nets(inputs=2, hidden=(1, 3)).
 
-Answers in rational arithmetic, from the specification, for networks of a few dozen units:
+Exact answers in rational arithmetic, from the specification, for up to a few dozen units:
 
     exact_pieces       of a segment
     exact_regions      of a window
 
-Checks that raise AssertionError with the numbers, of what the package computes or of what you do:
+Checks of the package's results or of yours; they raise AssertionError with the numbers:
 
     check_gradient     backward: against exact difference quotients inside one region
     check_kernel       tangent_kernel: against the explicit Jacobian
-    check_pieces       regions_on_segment: the same patterns, from the same t to the same t
+    check_pieces       regions_on_segment: the same patterns, with the same ends in t
     check_regions      regions_in_window: the same patterns, with the same areas
     check_flow         decompose: every split has the sum -|gradient|^2
 """
@@ -60,8 +60,8 @@ Pattern = tuple[bool, ...]
 def halves(shape: tuple[int, ...], largest: int = 3) -> Strategy:
     """Arrays of half-integers in [-largest, largest].
 
-    Whole integer arrays are drawn and then divided: mapping the elements would switch off the
-    fill value that makes zeros and repeats common.
+    Integer arrays are drawn and then divided: mapping the elements would switch off the fill value
+    of Hypothesis, which makes zeros and repeated entries common.
     """
     from hypothesis.extra import numpy as hnp
 
@@ -102,7 +102,7 @@ def trained_nets(
     inputs: Count = (1, 2), outputs: Count = (1, 2), hidden: Count = (1, 2), width: int = 16,
     epochs: int = 50,
 ) -> Strategy:
-    """Networks after so many epochs of Adam on 32 random points and normal targets."""
+    """Networks after some epochs of Adam on 32 random points with normal targets."""
     def make(draw: Any) -> MLP:
         m, rng = _widths(draw, inputs, outputs, hidden, width), _generator(draw)
         x, y = rng.uniform(size=(32, m[0])), rng.normal(size=(32, m[-1]))
@@ -113,7 +113,7 @@ def trained_nets(
 
 
 def nets_with_a_zero_unit(**sizes: Any) -> Strategy:
-    """One unit is exactly 0 everywhere: off, and without a wall."""
+    """Networks in which one unit is exactly 0 everywhere: off, and without a wall."""
     def change(draw: Any, W: Array, b: Array) -> None:
         u = _unit(draw, b)
         W[u], b[u] = 0, 0
@@ -122,17 +122,17 @@ def nets_with_a_zero_unit(**sizes: Any) -> Strategy:
 
 
 def nets_with_duplicate_units(**sizes: Any) -> Strategy:
-    """Two units (perhaps the same one twice) share a wall and a side, up to scale."""
+    """Networks in which two units (or one unit drawn twice) have equal walls and sides."""
     return _changed(_copied([0.5, 1.0, 2.0]), **sizes)
 
 
 def nets_with_opposite_units(**sizes: Any) -> Strategy:
-    """Two units share a wall and are on at opposite sides of it."""
+    """Networks in which two units share a wall and are on at opposite sides of it."""
     return _changed(_copied([-0.5, -1.0, -2.0]), **sizes)
 
 
 def nets_with_a_dead_layer(**sizes: Any) -> Strategy:
-    """One hidden layer is off everywhere: a constant function."""
+    """Networks in which one hidden layer is off everywhere: a constant function."""
     def change(draw: Any, W: Array, b: Array) -> None:
         W[:], b[:] = 0, -draw(_count((0, 1)))
 
@@ -168,7 +168,7 @@ def exact_nets(**sizes: Any) -> Strategy:
 
 
 def with_rows(nets: Strategy, rows: Count = (0, 4), columns: int = 0) -> Strategy:
-    """(net, x, ...): half-integer inputs for what nets draws, and so many arrays like targets."""
+    """(net, x, ...): half-integer inputs for nets, and `columns` arrays in the shape of targets."""
     def make(draw: Any) -> tuple[Any, ...]:
         net, n = draw(nets), draw(_count(rows))
         x = draw(halves((n, net.weights[0].shape[1])))
@@ -239,7 +239,7 @@ class ExactPiece(NamedTuple):
 
 
 def rational(values: Any) -> Any:
-    """The same numbers as Fractions: of an array, or of all arrays of a network."""
+    """The numbers of an array, or of all arrays of a network, as Fractions."""
     if isinstance(values, MLP):
         return MLP(*(tuple(map(rational, arrays)) for arrays in values))
     return np.vectorize(Fraction, otypes=[object])(values)
@@ -289,9 +289,8 @@ def check_gradient(net: MLP, x: ArrayLike, df: ArrayLike | None = None,
     """Raise AssertionError unless gradient is that of sum(df * f(x)) (T1, T3).
 
     df, (n, m[L]), is all ones and gradient backward(net, forward(net, x), df) if not given.
-    For one random direction in every layer's parameters, and one in the inputs, it is compared
-    with the exact rise of f in that direction: inside one region f is affine in both, so no step
-    has to be small.
+    It is compared with the exact rise of f along one random direction in every layer's parameters,
+    and one in the inputs: inside one region f is affine in both, so the step need not be small.
     """
     net, trace = traced(net, x)
     delta = np.ones_like(trace.preacts[-1]) if df is None else np.asarray(df, np.float64)
@@ -345,8 +344,8 @@ def check_flow(net: MLP, x: ArrayLike, y: ArrayLike, flow: Flow | None = None) -
 def check_pieces(net: MLP, a: ArrayLike, b: ArrayLike, pieces: Pieces | None = None) -> None:
     """Raise AssertionError unless pieces, or regions_on_segment(net, a, b), are the exact ones.
 
-    Every pattern must begin and end where it does in rational arithmetic, up to the tolerance that
-    pieces state; one that is not there must be shorter than that.
+    Every piece must have the ends that it has in rational arithmetic, up to pieces.tolerance; a
+    missing or surplus piece must be shorter than that.
     """
     pieces = regions_on_segment(net, a, b) if pieces is None else pieces
     ends = zip(pieces.t[:-1].tolist(), pieces.t[1:].tolist(), strict=True)
@@ -366,8 +365,8 @@ def check_pieces(net: MLP, a: ArrayLike, b: ArrayLike, pieces: Pieces | None = N
 def check_regions(net: MLP, window: ArrayLike, regions: Regions | None = None) -> None:
     """Raise AssertionError unless regions, or regions_in_window(net, window), are the exact ones.
 
-    Every pattern must have the area that it has in rational arithmetic, up to the tolerance that
-    regions state times the length around the window.
+    Every pattern must have the area that it has in rational arithmetic, up to regions.tolerance
+    times the perimeter of the window.
     """
     regions = regions_in_window(net, window) if regions is None else regions
     corners = check_window(window)
@@ -396,7 +395,7 @@ def _bits(q: Pattern) -> str:
 
 
 def _check_close(what: str, found: Any, exact: Any, tolerance: float) -> None:
-    """Raise AssertionError, with the worst number, if any is off by more than the tolerance."""
+    """Raise AssertionError, with the worst number, if an error is above the tolerance."""
     found, exact = np.asarray(found, np.float64), np.asarray(exact, np.float64)
     if found.shape != exact.shape:
         raise AssertionError(f"{what}: has shape {found.shape}, should have {exact.shape}.")

@@ -6,13 +6,13 @@
     adam   m <- beta1 m + (1 - beta1) g         v <- beta2 v + (1 - beta2) g^2
            theta <- theta - rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 
-The pattern is the network's own at every step, or imposed and kept: each example then has
-its gates for ever, and the network is linear in the parameters of each layer (T40).
+The pattern is the network's own at every step, or imposed: then every example keeps its
+gates, and the network is linear in the parameters of each layer (T40).
 
-mlp.forward and mlp.backward are the clear version of a step, and what the tests compare it
-with.  Here nothing is allocated: theta and g are each one vector of which the layers are
-views, and a batch passes forward and backward in blocks of rows, small enough to stay in
-cache, through the same few arrays.
+mlp.forward and mlp.backward are the clear version of a step; the tests compare the two.
+Here no array is allocated in a step: theta and g are one vector each, with the layers as
+views, and a batch is processed in blocks of rows, small enough for the cache, in the same
+few arrays.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from relu_dynamics.checks import (
 )
 from relu_dynamics.mlp import MLP, flatten, split_layers, unflatten
 
-BLOCK = 512  # rows; enough for the matrix products to run at full speed, few enough for the cache
+BLOCK = 512  # rows: enough for fast matrix products, few enough for the cache
 
 
 class SGD(NamedTuple):
@@ -53,10 +53,10 @@ class Adam(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where an optimiser stands between two steps."""
+    """The state of an optimiser between two steps."""
 
     steps: int     # taken so far
-    first: Array   # (p,) Adam's running means of the gradient
+    first: Array   # (p,) Adam's running mean of the gradient
     second: Array  # (p,) and of its square; both in the dtype of the steps, zero for SGD
 
     def __repr__(self) -> str:
@@ -64,7 +64,7 @@ class State(NamedTuple):
 
 
 class History(NamedTuple):
-    """What train saw on the way."""
+    """The losses and records of a run, and the final state of the optimiser."""
 
     loss: Array              # (epochs,): the mean over the epoch's batches, each before its step
     records: dict[int, Any]  # epoch -> what record(epoch, net) returned
@@ -76,7 +76,7 @@ class History(NamedTuple):
 
 
 class Divergence(ValueError, FloatingPointError):
-    """Training left the finite numbers."""
+    """Training reached a loss or a parameter that is not finite."""
 
 
 def sgd(rate: float) -> SGD:
@@ -89,7 +89,7 @@ def adam(rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float =
 
     ValueError unless rate and epsilon are finite and positive and 0 <= beta1, beta2 < 1.
     """
-    meaning = "the share of its past that a running mean keeps"
+    meaning = "the decay factor of a running mean"
     betas = check_share("beta1", beta1, meaning), check_share("beta2", beta2, meaning)
     return Adam(check_positive("rate", rate), *betas, check_positive("epsilon", epsilon))
 
@@ -98,37 +98,27 @@ def adam(rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float =
 
 
 def train(
-    net: MLP,
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    optimiser: SGD | Adam,
-    epochs: int,
-    batch_size: int | None = None,
-    rng: np.random.Generator | None,
-    pattern: ArrayLike | None = None,
-    record: Callable[[int, MLP], Any] | None = None,
-    record_epochs: Iterable[int] | None = None,
-    reshuffle: bool = True,
-    state: State | None = None,
-    dtype: DTypeLike = np.float64,
-    progress: bool | None = None,
+    net: MLP, x: ArrayLike, y: ArrayLike, *, optimiser: SGD | Adam, epochs: int,
+    batch_size: int | None = None, rng: np.random.Generator | None,
+    pattern: ArrayLike | None = None, record: Callable[[int, MLP], Any] | None = None,
+    record_epochs: Iterable[int] | None = None, reshuffle: bool = True,
+    state: State | None = None, dtype: DTypeLike = np.float64, progress: bool | None = None,
 ) -> tuple[MLP, History]:
     """(trained network, History): net after epochs passes over x, (n, m[0]), and y, (n, m[L]).
 
-    batch_size rows make one step, the last batch of an epoch what is left; None is full batch.
-    rng deals the rows to batches anew every epoch, or only once with reshuffle=False; with a single
+    A step uses batch_size rows, the last step of an epoch the remaining rows; None is full batch.
+    rng assigns the rows to batches, in every epoch or only once with reshuffle=False; with a single
     batch nothing is random, and rng may be None.
     pattern, (n, H) bool, imposes the gates of every example throughout, as in forward (T40).
-    record(epoch, net) is called with net itself as epoch 0 and after every epoch, or only at
-    record_epochs.  state, the history.state of an earlier call, goes on from there: with the
-    network that call returned, its dtype, and the generator it used (with reshuffle=False, one in the state
-    that it had at the start), two calls give the bytes of one.  dtype is that of the steps, float32
-    or float64; networks given to record and returned are float64.  The same arguments give the same
-    bytes.  progress shows a line on stderr; None: if it is a terminal.
+    record(epoch, net) is called with the initial net as epoch 0 and after every epoch, or only at
+    record_epochs.  state, the history.state of an earlier call, continues it: with the network that
+    it returned, its dtype, and its generator (with reshuffle=False, a generator as it was at the
+    start), two calls give the bytes of one.  dtype is the precision of the steps, float32 or
+    float64; networks given to record and returned are float64.  The same arguments give the same
+    bytes.  progress shows a line on stderr; None: only if it is a terminal.
 
-    ValueError for arguments that do not fit together or hold no example; Divergence
-    (a ValueError and a FloatingPointError) when the loss or a parameter is not finite.
+    ValueError for arguments that do not fit together, or without examples; Divergence
+    (a ValueError and a FloatingPointError) if the loss or a parameter is not finite.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -152,20 +142,17 @@ def train(
     theta.vector[:] = check_rounded("net", flatten(net), data.x.dtype)
     steps, *means = check_moments(state, State, len(theta.vector), data.x.dtype)
 
-    batches, records, started = list(row_blocks(n, size)), {}, time.monotonic()
+    batches, records, losses = list(row_blocks(n, size)), {}, np.empty(epochs)
     after = State(steps + epochs * len(batches), means[0], means[1])
     if record is not None and 0 in wanted:
         records[0] = record(0, unflatten(flatten(net), net))
-    losses, last_shown = np.empty(epochs), -math.inf
     passes = _passes(data, rng if size < n else None, reshuffle)
     work = _workspace(net, size, data.x.dtype)
     descent = _descend(theta, passes, batches, optimiser, after, itertools.count(steps + 1), work)
-    for epoch, loss in zip(range(1, epochs + 1), descent):
+    for epoch, loss in _with_progress(descent, epochs, show):
         losses[epoch - 1] = loss
         if record is not None and epoch in wanted:
             records[epoch] = record(epoch, _network(theta.vector, net, epoch, optimiser))
-        if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):
-            last_shown = _show(epoch, epochs, loss, started)
     trained = _network(theta.vector, net, epochs, optimiser) if epochs else net
     return trained, History(losses, records, after)
 
@@ -197,7 +184,7 @@ def _check_examples(
 def _passes(
     data: _Examples, rng: np.random.Generator | None, reshuffle: bool
 ) -> Iterator[_Examples]:
-    """The examples in the order of each epoch; a pass is overwritten by the next."""
+    """The examples in the order of each epoch; the next pass overwrites the arrays."""
     if rng is None:
         while True:
             yield data
@@ -215,29 +202,40 @@ def _descend(
     theta: _Parameters, passes: Iterator[_Examples], batches: list[slice],
     optimiser: SGD | Adam, means: State, steps: Iterator[int], work: _Workspace,
 ) -> Generator[float, None, None]:
-    """The mean loss over the batches of each epoch; theta and the running means move on."""
+    """The mean loss over the batches of each epoch; updates theta and the running means."""
     for epoch, data in enumerate(passes, 1):
         losses = []
-        with np.errstate(over="ignore", invalid="ignore"):  # divergence is found by its loss
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss shows divergence
             for batch in batches:
                 losses.append(_gradient(theta, data.at(batch), work))
-                _check_finite("loss", losses[-1], epoch, optimiser)
+                _check_divergence("loss", losses[-1], epoch, optimiser)
                 g, t = work.gradient.vector, next(steps)
                 _step(theta.vector, g, optimiser, means, work.scratch, t)
         yield sum(losses) / len(losses)
 
 
+def _with_progress(
+    descent: Iterator[float], epochs: int, show: bool
+) -> Iterator[tuple[int, float]]:
+    """(epoch, its loss) for epochs 1, 2, ..., with a progress line at most every 0.1 s."""
+    started, last_shown = time.monotonic(), -math.inf
+    for epoch, loss in zip(range(1, epochs + 1), descent):
+        yield epoch, loss
+        if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):
+            last_shown = _show(epoch, epochs, loss, started)
+
+
 def _network(theta: Array, like: MLP, epoch: int, optimiser: SGD | Adam) -> MLP:
-    """A float64 copy to hand out, after checking that it is finite."""
-    _check_finite("largest parameter", float(np.abs(theta).max()), epoch, optimiser)
+    """The network as a float64 copy; Divergence unless all parameters are finite."""
+    _check_divergence("largest parameter", float(np.abs(theta).max()), epoch, optimiser)
     return unflatten(theta.astype(np.float64), like)
 
 
-def _check_finite(name: str, value: float, epoch: int, optimiser: SGD | Adam) -> None:
+def _check_divergence(name: str, value: float, epoch: int, optimiser: SGD | Adam) -> None:
     if not math.isfinite(value):
         raise Divergence(f"Training diverged: the {name} is {value} in epoch {epoch}. Use a "
-                         f"smaller rate than {optimiser.rate:g}; data of a size far from 1 also "
-                         "call for a smaller one, or for scaling.")
+                         f"smaller rate than {optimiser.rate:g}; if the data are far from 1 in "
+                         "size, scale them.")
 
 
 def _show(epoch: int, epochs: int, loss: float, started: float) -> float:
@@ -250,7 +248,7 @@ def _show(epoch: int, epochs: int, loss: float, started: float) -> float:
     return now
 
 
-# ------------------------------------------- one step, in arrays made before the first
+# ------------------------------------------- one step, in preallocated arrays
 
 
 class _Parameters(NamedTuple):
@@ -262,7 +260,7 @@ class _Parameters(NamedTuple):
 
 
 class _Workspace(NamedTuple):
-    """All that a step writes to, besides theta and the running means."""
+    """All arrays that a step writes to, except theta and the running means."""
 
     hidden: list[Array]    # h[1] .. h[L-1] and f, each (rows, m[l]); on the way back, dLoss/dz[l]
     pattern: list[Bits]    # q[1] .. q[L-1]
@@ -289,9 +287,9 @@ def _block_gradient(
     L, n = len(theta.weights), len(rows.x)
     h = [rows.x, *(array[:n] for array in work.hidden)]  # h[0] .. h[L-1], and f in place of h[L]
     imposed = rows.pattern.shape[1] > 0
-    q = _by_layer(theta, rows.pattern) if imposed else [array[:n] for array in work.pattern]
+    q = _imposed_gates(theta, rows.pattern) if imposed else [array[:n] for array in work.pattern]
 
-    # np.dot rather than matmul, which leaves products with one output to a slow loop
+    # np.dot, because matmul uses a slow loop for products with one output
     for k in range(L):                                  # z = h W^T + b, h = q z
         z = np.dot(h[k], theta.weights[k].T, out=h[k + 1])
         z += theta.biases[k]
@@ -308,13 +306,13 @@ def _block_gradient(
         np.dot(g.T, h[k], out=into.weights[k])
         g.sum(axis=0, out=into.biases[k])
         if k > 0:
-            g = np.dot(g, theta.weights[k], out=h[k])   # h[k] has been used for the last time
+            g = np.dot(g, theta.weights[k], out=h[k])   # h[k] is not needed any more
             g *= q[k - 1]
     return loss
 
 
 def _step(theta: Array, g: Array, optimiser: SGD | Adam, means: State, u: Array, t: int) -> None:
-    """Move theta, (p,), by step t = 1, 2, ... of the optimiser.  g and u are used up."""
+    """Move theta, (p,), by step t = 1, 2, ... of the optimiser.  Overwrites g and u."""
     if isinstance(optimiser, SGD):
         g *= optimiser.rate
         theta -= g
@@ -326,7 +324,7 @@ def _step(theta: Array, g: Array, optimiser: SGD | Adam, means: State, u: Array,
     v *= beta2
     g *= g
     v += np.multiply(g, 1 - beta2, out=u)
-    # m^ / (sqrt(v^) + epsilon) with both corrections taken out of the vectors
+    # m^ / (sqrt(v^) + epsilon), with both bias corrections as scalar factors
     correction = math.sqrt(1 - beta2**t)
     np.sqrt(v, out=u)
     u += epsilon * correction
@@ -335,12 +333,12 @@ def _step(theta: Array, g: Array, optimiser: SGD | Adam, means: State, u: Array,
     theta -= u
 
 
-def _by_layer(theta: _Parameters, pattern: Bits) -> list[Bits]:
+def _imposed_gates(theta: _Parameters, pattern: Bits) -> list[Bits]:
     return split_layers(MLP(tuple(theta.weights), tuple(theta.biases)), pattern)
 
 
 def _parameters(net: MLP, dtype: np.dtype[Any]) -> _Parameters:
-    """Room for the parameters of net."""
+    """An uninitialised vector for the parameters of net, with its views."""
     vector, at = np.empty(sum(part.size for parts in net for part in parts), dtype), 0
     weights, biases = [], []
     for W, b in zip(*net, strict=True):
@@ -351,7 +349,7 @@ def _parameters(net: MLP, dtype: np.dtype[Any]) -> _Parameters:
 
 
 def _workspace(net: MLP, rows: int, dtype: np.dtype[Any]) -> _Workspace:
-    """Arrays for batches of so many rows."""
+    """Arrays for batches of up to rows rows."""
     widths, rows = [len(b) for b in net.biases], min(rows, BLOCK)
     part, gradient = _parameters(net, dtype), _parameters(net, dtype)
     hidden = [np.empty((rows, w), dtype) for w in widths]

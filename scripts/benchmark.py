@@ -1,12 +1,12 @@
-"""How fast is the package, next to its peers and to its own matrix products?
+"""How fast is the package, compared with its peers and with its own matrix products?
 
     python -m scripts.benchmark                     # everything, a few minutes
     python -m scripts.benchmark training --quick    # one part, fewer repetitions
 
-Prints one line per measurement, medians and ratios of contestants that took turns in
-this very run, and at the end what was measured beside what is asked for.  Peers
-(PyTorch, regioncam, affinitree) that cannot be imported are skipped with a line saying
-so.  NumPy's BLAS and PyTorch have one thread throughout.
+Prints one line per measurement, with medians and ratios of contestants that took turns in
+the same run, and at the end a table of measurements and requirements.  Peers (PyTorch,
+regioncam, affinitree) that cannot be imported are skipped, with a message.  NumPy's BLAS
+and PyTorch use one thread.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from scripts.benchmark_regions import Asked, Burst, importable, ratio, take_turn
 
 # ------------------------------------------------------------------ training
 
-# (widths, rows, the ratio to PyTorch that is asked for, steps in a burst)
+# (widths, rows, the required ratio to PyTorch, steps in a burst)
 TRAINING = [
     ([2, 64, 64, 1], 256, 2.0, 300),
     ([2, 256, 256, 3], 4096, 0.95, 12),
@@ -73,17 +73,20 @@ def training_lines(
     line = f"training  {str(widths):29} x {rows:4}  ours {1e3 * np.median(times['ours']):8.3f} ms"
     for peer in ("products", "PyTorch", "fused"):
         if peer in times:
-            line += f"  {peer} {1e3 * np.median(times[peer]):8.3f} ms, {ratio(times[peer], times['ours']):4.2f}"
+            line += (f"  {peer} {1e3 * np.median(times[peer]):8.3f} ms, "
+                     f"{ratio(times[peer], times['ours']):4.2f}")
     yield line
     work = f"Adam step, float32, {widths} x {rows}"
     if rows > 256:
-        yield Asked(work, "its matrix products", ratio(times["ours"], times["products"]), "<=", 1.15, "times as long")
+        yield Asked(work, "its matrix products", ratio(times["ours"], times["products"]), "<=",
+                    1.15, "times as long")
     if "PyTorch" in times:
-        yield Asked(work, "PyTorch", ratio(times["PyTorch"], times["ours"]), ">=", wanted, "times as fast")
+        yield Asked(work, "PyTorch", ratio(times["PyTorch"], times["ours"]), ">=", wanted,
+                    "times as fast")
 
 
 def products(widths: list[int], rows: int, steps: int) -> Burst:
-    """The matrix products of a step and nothing else, into arrays made before."""
+    """The matrix products of a step and nothing else, into preallocated arrays."""
     rng = np.random.default_rng(0)
     W = [rng.random((b, a), np.float32) for a, b in zip(widths[:-1], widths[1:], strict=True)]
     h = [rng.random((rows, w), np.float32) for w in widths]
@@ -138,7 +141,7 @@ def torch_model(net: MLP) -> torch.nn.Sequential:
 
 
 def confusion(quick: bool) -> Iterator[str | Asked]:
-    """All-pairs gradient confusion, per pair, against two backward passes per pair and against its own products."""
+    """All-pairs gradient confusion, against two backward passes per pair and its own products."""
     widths, n, rounds = [2, 512, 512, 512, 512, 3], 2048, 3 if quick else 7
     rng = np.random.default_rng(0)
     net, x, y = init(widths, rng), rng.random((n, 2)), rng.random((n, 3))
@@ -146,41 +149,49 @@ def confusion(quick: bool) -> Iterator[str | Asked]:
     contestants: dict[str, tuple[Burst, int]] = {
         "ours": (lambda: gradient_confusion(net, x, y), 1),
         "products": (gram_products(net, x, y), 1),
-        "two passes": (lambda: [pair_by_two_passes(net, x, y, 2 * k, 2 * k + 1) for k in range(some)], some),
+        "two passes": (lambda: [pair_by_two_passes(net, x, y, 2 * k, 2 * k + 1)
+                                for k in range(some)], some),
     }
     if importable("torch"):
         contestants["PyTorch"] = (torch_pairs(net, x, y, some), some)
     times = take_turns(contestants, rounds)
-    line = (f"confusion {str(widths):29} x {n:4}  ours {np.median(times['ours']):.2f} s for {pairs} pairs, "
-            f"{1e6 * np.median(times['ours']) / pairs:.2f} us a pair  ours/products {ratio(times['ours'], times['products']):.2f}")
+    seconds = float(np.median(times["ours"]))
+    line = (f"confusion {str(widths):29} x {n:4}  ours {seconds:.2f} s for {pairs} pairs, "
+            f"{1e6 * seconds / pairs:.2f} us a pair  "
+            f"ours/products {ratio(times['ours'], times['products']):.2f}")
     for peer in ("two passes", "PyTorch"):
         if peer in times:
             line += (f"  {peer} {1e6 * np.median(times[peer]):.0f} us a pair, "
                      f"{ratio(times[peer] * pairs, times['ours']):.0f} times")
     yield line
     work = f"gradient confusion of all pairs, {widths}, n = {n}"
-    yield Asked(work, "two backward passes a pair", ratio(times["two passes"] * pairs, times["ours"]), ">=", 10_000, "times as fast")
-    yield Asked(work, "its matrix products", ratio(times["ours"], times["products"]), "<=", 2, "times as long")
+    yield Asked(work, "two backward passes a pair",
+                ratio(times["two passes"] * pairs, times["ours"]), ">=", 10_000, "times as fast")
+    yield Asked(work, "its matrix products", ratio(times["ours"], times["products"]), "<=", 2,
+                "times as long")
 
 
 def pair_by_two_passes(net: MLP, x: Array, y: Array, i: int, j: int) -> float:
-    """The cosine of two loss gradients as the definition has it."""
+    """The cosine of two loss gradients, by the definition."""
     gradients = []
     for k in (i, j):
         trace = forward(net, x[[k]])
-        gradients.append(flatten(backward(net, trace, 2 / y.shape[1] * (trace.preacts[-1] - y[[k]]))))
+        df = 2 / y.shape[1] * (trace.preacts[-1] - y[[k]])
+        gradients.append(flatten(backward(net, trace, df)))
     a, b = gradients
     return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
 def gram_products(net: MLP, x: Array, y: Array, rows: int = 512) -> Burst:
     """The matrix products of the Gram matrix's upper triangle, and nothing else."""
-    factors = [factor for side in loss_sensitivities(net, forward(net, x), y, unit_residuals=True) for factor in side]
+    deltas, inputs = loss_sensitivities(net, forward(net, x), y, unit_residuals=True)
+    factors = [*deltas, *inputs]
     room = np.empty(rows * len(x))
 
     def burst() -> None:
         for block in row_blocks(len(x), rows):
-            out = room[: (block.stop - block.start) * (len(x) - block.start)].reshape(block.stop - block.start, -1)
+            count = block.stop - block.start
+            out = room[: count * (len(x) - block.start)].reshape(count, -1)
             for factor in factors:
                 np.matmul(factor[block], factor[block.start :].T, out=out)
 
@@ -188,7 +199,7 @@ def gram_products(net: MLP, x: Array, y: Array, rows: int = 512) -> Burst:
 
 
 def torch_pairs(net: MLP, x: Array, y: Array, pairs: int) -> Burst:
-    """Two backward passes per pair in PyTorch, float32: the way of the paper's code."""
+    """Two backward passes per pair in PyTorch, float32, as in the paper's code."""
     import torch
 
     torch.set_num_threads(1)
@@ -219,17 +230,18 @@ def patterns(quick: bool) -> Iterator[str | Asked]:
     words = np.concatenate([pack(pattern(net, x[block])) for block in row_blocks(len(x))])
     forward_seconds = time.perf_counter() - start
     times = take_turns({"unique": (lambda: unique_words(words), 1)}, 3)["unique"]
-    yield (f"patterns  {str(widths):29} x {len(x)}  forward pass and packing {forward_seconds:.1f} s, "
-           f"unique patterns {np.median(times):.2f} s")
+    yield (f"patterns  {str(widths):29} x {len(x)}  forward pass and packing "
+           f"{forward_seconds:.1f} s, unique patterns {np.median(times):.2f} s")
     if not quick:
-        yield Asked(f"unique patterns of {len(x)} inputs, 2048 units", "", float(np.median(times)), "<=", 1, "s")
+        yield Asked(f"unique patterns of {len(x)} inputs, 2048 units", "",
+                    float(np.median(times)), "<=", 1, "s")
 
 
 # ------------------------------------------------------------------ segments
 
 
 def segments(quick: bool) -> Iterator[str | Asked]:
-    """Pieces with slopes along a segment, against one forward pass at the breakpoints; then along encoded segments."""
+    """Pieces with slopes on segments, against a forward pass at the breakpoints; also encoded."""
     for widths in ([1, 512, 512, 1], [2, 512, 512, 1], [2, 512, 512, 512, 1]):
         net = init(widths, np.random.default_rng(0))
         a, b = -np.ones(widths[0]), np.ones(widths[0])
@@ -239,25 +251,30 @@ def segments(quick: bool) -> Iterator[str | Asked]:
             "forward": (lambda: [predict(net, a + t[:, None] * (b - a)) for _ in range(8)], 8),
         }
         times = take_turns(contestants, 3 if quick else 15)
-        yield (f"segments  {str(widths):29} {len(t) - 1:6} pieces  {1e3 * np.median(times['ours']):8.2f} ms  "
+        yield (f"segments  {str(widths):29} {len(t) - 1:6} pieces  "
+               f"{1e3 * np.median(times['ours']):8.2f} ms  "
                f"ours/forward {ratio(times['ours'], times['forward']):.2f}")
-        yield Asked(f"pieces of a segment, with slopes, {widths}", "a forward pass at the breakpoints",
+        yield Asked(f"pieces of a segment, with slopes, {widths}",
+                    "a forward pass at the breakpoints",
                     ratio(times["ours"], times["forward"]), "<=", 1.2, "times as long")
     for L, hidden, most in ((8, [64, 64], 20), (8, [128, 128, 128], 60)):
         net = init([2 * L, *hidden, 1], np.random.default_rng(0))
         pieces = regions_on_encoded_segment(net, PositionalEncoding(L), [0.0], [1.0])
-        burst = lambda net=net, L=L: regions_on_encoded_segment(net, PositionalEncoding(L), [0.0], [1.0])
+        burst = lambda net=net, L=L: regions_on_encoded_segment(
+            net, PositionalEncoding(L), [0.0], [1.0])
         seconds = np.median(take_turns({"ours": (burst, 1)}, 3)["ours"])
-        yield (f"segments  encoded L={L} {str(hidden):18} {len(pieces.pattern):6} pieces  {1e3 * seconds:8.2f} ms  "
-               f"{1e6 * seconds / len(pieces.pattern):.1f} us a piece")
-        yield Asked(f"pieces of an encoded segment, L = {L}, {hidden}", "", 1e6 * seconds / len(pieces.pattern), "<=", most, "us a piece")
+        each = 1e6 * seconds / len(pieces)
+        yield (f"segments  encoded L={L} {str(hidden):18} {len(pieces):6} pieces  "
+               f"{1e3 * seconds:8.2f} ms  {each:.1f} us a piece")
+        yield Asked(f"pieces of an encoded segment, L = {L}, {hidden}", "", each, "<=", most,
+                    "us a piece")
 
 
 # ---------------------------------------------------------------------- flow
 
 
 def flow(quick: bool) -> Iterator[str | Asked]:
-    """decompose with everything on, against forming the Jacobian and its Gram matrix; peak memory of a fresh process."""
+    """decompose with all splits, against the Jacobian and its Gram matrix; peak memory alone."""
     widths = [2, 256, 256, 3]
     for side, peer in ((16, True), (32 if quick else 64, False)):
         net, x, y = flow_problem(widths, side)
@@ -266,16 +283,21 @@ def flow(quick: bool) -> Iterator[str | Asked]:
         if peer:
             contestants["Jacobian"] = (lambda: jacobian_gram(net, x), 1)
         times = take_turns(contestants, 3)
-        line = f"flow      {str(widths):29} x {len(x):4}  everything on {np.median(times['ours']):6.2f} s"
+        line = (f"flow      {str(widths):29} x {len(x):4}  everything on "
+                f"{np.median(times['ours']):6.2f} s")
         if peer:
-            line += f"  Jacobian and K alone {np.median(times['Jacobian']):.2f} s, {ratio(times['Jacobian'], times['ours']):.1f} times"
+            line += (f"  Jacobian and K alone {np.median(times['Jacobian']):.2f} s, "
+                     f"{ratio(times['Jacobian'], times['ours']):.1f} times")
         else:
             with multiprocessing.get_context("spawn").Pool(1) as pool:
-                line += f"  peak memory {pool.apply(flow_memory, (widths, side)):.0f} MiB (the Jacobian: {len(x) * 3 * flatten(net).size / 2**17:.0f})"
+                memory = pool.apply(flow_memory, (widths, side))
+            line += (f"  peak memory {memory:.0f} MiB (the Jacobian: "
+                     f"{len(x) * 3 * flatten(net).size / 2**17:.0f})")
         yield line
         work = f"every split of gradient flow, {widths}, n = {len(x)}"
         if peer:
-            yield Asked(work, "its Jacobian and their Gram matrix", ratio(times["Jacobian"], times["ours"]), "", None, "times as fast")
+            yield Asked(work, "the Jacobian and its Gram matrix",
+                        ratio(times["Jacobian"], times["ours"]), "", None, "times as fast")
         else:
             yield Asked(work, "", float(np.median(times["ours"])), "", None, "s")
 
@@ -286,7 +308,7 @@ def flow_problem(widths: list[int], side: int) -> tuple[MLP, Array, Array]:
 
 
 def flow_memory(widths: list[int], side: int) -> float:
-    """MiB by which the process that calls it grows."""
+    """The MiB by which the calling process grows."""
     problem, before = flow_problem(widths, side), benchmark_regions.high_water()
     decompose(*problem, grid=(side, side), patch=8, outputs=True)
     return benchmark_regions.high_water() - before
@@ -313,13 +335,16 @@ def setting() -> str:
     """One line on the machine, so that numbers kept from different ones are not mixed."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     core = os.environ.get("OPENBLAS_CORETYPE", "as detected")
-    return (f"numpy {np.__version__}, {blas['name']} {blas['version']}, one BLAS thread, kernels {core}; "
-            f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+    return (f"numpy {np.__version__}, {blas['name']} {blas['version']}, one BLAS thread, "
+            f"kernels {core}; {os.cpu_count()} cores, {platform.machine()}, "
+            f"Python {platform.python_version()}")
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"which parts: {', '.join(BENCHMARKS)}; all if none is named")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="name",
+                        help=f"parts to run (default: all): {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     args = parser.parse_args(argv)
     unknown = [name for name in args.names if name not in BENCHMARKS]
@@ -337,14 +362,16 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def table(asked: list[Asked]) -> str:
-    """Must and measured side by side, in Markdown."""
+    """Requirements and measurements side by side, in Markdown."""
     def number(value: float) -> str:
         return f"{value:.0f}" if value >= 100 else f"{value:.2g}"
 
     rows = ["| work | compared with | must | measured |", "|---|---|---|---|"]
     for row in asked:
-        must = "–" if row.must is None else f"{row.sense.replace('<=', '≤').replace('>=', '≥')} {number(row.must)}"
-        rows.append(f"| {row.work} | {row.against or '–'} | {must} | {number(row.measured)} {row.unit}{'' if row.met else ' (missed)'} |")
+        sense = {"<=": "≤", ">=": "≥"}.get(row.sense, row.sense)
+        must = "–" if row.must is None else f"{sense} {number(row.must)}"
+        rows.append(f"| {row.work} | {row.against or '–'} | {must} | "
+                    f"{number(row.measured)} {row.unit}{'' if row.met else ' (missed)'} |")
     return "\n".join(rows)
 
 

@@ -1,8 +1,8 @@
 """How fast are kernels, spectra, curvatures and flows?  Parts of scripts.benchmark.
 
-Kernels beyond memory against forming them; the pattern's spectrum of a picture that no kernel
-would fit; the curvature of every layer against power iteration on Hessian products in PyTorch;
-gradient flow followed through every kink; and what one call costs on a tiny network.
+Kernels by products against forming them; the pattern's spectrum of a picture whose kernel does
+not fit in memory; the curvature of every layer against power iteration on Hessian products in
+PyTorch; gradient flow through every kink; and the cost of one call on a tiny network.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def curvature(quick: bool) -> Iterator[str | Asked]:
     times = take_turns(contestants, 3)
     yield f"curvature {widths}, n = {n}: every layer {1e3 * np.median(times['ours']):.0f} ms"
     if "PyTorch" in times:
-        yield Asked(f"layer_curvature, {widths}, n = {n}", "power iteration in PyTorch, 20 products a layer",
+        yield Asked(f"layer_curvature, {widths}, n = {n}",
+                    "power iteration in PyTorch, 20 products a layer",
                     ratio(times["PyTorch"], times["ours"]), ">=", 10, "times as fast")
 
 
@@ -73,10 +74,12 @@ def torch_curvature(net: MLP, x: Any, y: Any, steps: int = 20) -> list[float]:
 
     torch.set_num_threads(1)
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
-    parameters = [torch.from_numpy(part.copy()).requires_grad_() for layer in zip(*net, strict=True) for part in layer]
+    parameters = [torch.from_numpy(part.copy()).requires_grad_()
+                  for layer in zip(*net, strict=True) for part in layer]
     h = inputs
     for k in range(0, len(parameters), 2):
-        h = torch.nn.functional.linear(h if k == 0 else torch.relu(h), parameters[k], parameters[k + 1])
+        h = h if k == 0 else torch.relu(h)
+        h = torch.nn.functional.linear(h, parameters[k], parameters[k + 1])
     loss, largest = torch.mean((h - targets) ** 2), []
     for k in range(0, len(parameters), 2):
         layer = parameters[k : k + 2]
@@ -101,16 +104,18 @@ def trajectories(quick: bool) -> Iterator[str | Asked]:
         start = time.perf_counter()
         path = integrate(net, x, y, [float(until)])
         seconds = time.perf_counter() - start
-        yield f"flow      [2, 8, 1], n = 10, to t = {until}: {seconds:.2f} s, {len(path.flips.time)} switches"
+        yield (f"flow      [2, 8, 1], n = 10, to t = {until}: {seconds:.2f} s, "
+               f"{len(path.flips.time)} switches")
         yield Asked(f"integrate, [2, 8, 1], n = 10, t = {until}", "", seconds, "<=", most, "s")
 
 
 def calls(quick: bool) -> Iterator[str | Asked]:
-    """One call on a tiny network: what checking and allocating cost."""
+    """One call on a tiny network: the cost of checks and allocations."""
     rng = np.random.default_rng(0)
     net, x, y = init([2, 16, 16, 1], rng), rng.random((8, 2)), rng.random((8, 1))
     jobs: dict[str, Burst] = {
-        "kernel": lambda: tangent_kernel(net, x), "confusion": lambda: gradient_confusion(net, x, y),
+        "kernel": lambda: tangent_kernel(net, x),
+        "confusion": lambda: gradient_confusion(net, x, y),
         "decompose": lambda: decompose(net, x, y)}
     times = take_turns({name: repeated(job, 50) for name, job in jobs.items()}, 3 if quick else 9)
     yield "calls     [2, 16, 16, 1], n = 8: " + ", ".join(

@@ -33,30 +33,32 @@ from relu_dynamics.regions2d import count_regions, regions_in_encoded_window, re
 
 T = TypeVar("T")
 Burst = Callable[[], object]  # a function worth calling many times
-SIZES = {"[16]2": [16] * 2, "[32]3": [32] * 3, "[64]3": [64] * 3, "[128]2": [128] * 2, "[128]3": [128] * 3,
-         "[256]2": [256] * 2, "[256]3": [256] * 3, "[512]2": [512] * 2}
-SLOW = 30_000  # from so many regions on regioncam runs once, alone
+SIZES = {"[16]2": [16] * 2, "[32]3": [32] * 3, "[64]3": [64] * 3, "[128]2": [128] * 2,
+         "[128]3": [128] * 3, "[256]2": [256] * 2, "[256]3": [256] * 3, "[512]2": [512] * 2}
+SLOW = 30_000  # from this number of regions on, regioncam runs once, alone
 QUICK = ("[16]2", "[32]3", "[64]3", "[128]2")
 BOX = ((-1.0, 1.0), (-1.0, 1.0))
-STEPS = ("_cut_edges", "_find_chords", "_crossing_pairs", "_cut_chords", "scan", "_link", "_trace", "_face_bits", "refine",
-         "_signs", "lift", "assemble")
-MUST = {"[16]2": (0.3, None), "[32]3": (1, None), "[64]3": (4, 3), "[128]3": (10, 3), "[256]2": (None, 5),
-        "[256]3": (15, 5), "[512]2": (18, 5)}  # complex, with maps
+STEPS = ("_cut_edges", "_find_chords", "_crossing_pairs", "_cut_chords", "scan", "_link", "_trace",
+         "_face_bits", "refine", "_signs", "lift", "assemble")
+MUST = {"[16]2": (0.3, None), "[32]3": (1, None), "[64]3": (4, 3), "[128]3": (10, 3),
+        "[256]2": (None, 5), "[256]3": (15, 5), "[512]2": (18, 5)}  # complex, with maps
 
 
 class Asked(NamedTuple):
-    """A measurement and what is asked of it."""
+    """A measurement and its requirement."""
 
     work: str
     against: str        # the contestant, if any
     measured: float
     sense: str          # "<=" or ">="
-    must: float | None  # nothing is asked
+    must: float | None  # None: no requirement
     unit: str
 
     @property
     def met(self) -> bool:
-        return self.must is None or (self.measured <= self.must if self.sense == "<=" else self.measured >= self.must)
+        if self.must is None:
+            return True
+        return self.measured <= self.must if self.sense == "<=" else self.measured >= self.must
 
 
 def ratio(slow: Array, fast: Array) -> float:
@@ -89,10 +91,10 @@ def forward_in_blocks(net: MLP, x: Any) -> None:
 
 
 def take_turns(contestants: dict[str, tuple[Burst, int]], rounds: int) -> dict[str, Array]:
-    """Seconds per step, (rounds,), of each (burst, steps in it): every round runs every contestant once.
+    """Seconds per step, (rounds,), of each (burst, steps in it); a round runs each of them once.
 
-    One unmeasured round goes first.  The pause lets threads that spin after their work
-    (OpenMP's do) go to sleep before the next contestant starts.
+    One unmeasured round goes first.  In the pause, threads that still spin (OpenMP's do) go to
+    sleep before the next contestant starts.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for k in range(rounds + 1):
@@ -106,7 +108,7 @@ def take_turns(contestants: dict[str, tuple[Burst, int]], rounds: int) -> dict[s
 
 
 def repeated(job: Burst, times: int) -> tuple[Burst, int]:
-    """job many times over, as a contestant of take_turns."""
+    """job, repeated, as a contestant of take_turns."""
     def burst() -> None:
         for _ in range(times):
             job()
@@ -115,7 +117,7 @@ def repeated(job: Burst, times: int) -> tuple[Burst, int]:
 
 
 def measure(name: str, rounds: int) -> dict[str, float]:
-    """Seconds for each kind of work on one network, and what was found; small networks many times a turn."""
+    """Seconds for each kind of work on one network, and the counts; small networks repeat."""
     net = network(name)
     start = time.perf_counter()
     found = regions_in_window(net, BOX)
@@ -137,13 +139,13 @@ def measure(name: str, rounds: int) -> dict[str, float]:
 
 
 def in_a_process_of_its_own(function: Callable[..., T], *arguments: object) -> T:
-    """As a script would run it: what came before leaves neither memory nor an allocator that holds on to it."""
+    """The result of function in a new process, whose memory earlier work has not changed."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 
 
 def steps(name: str) -> dict[str, float]:
-    """Seconds per step, each with all that it calls."""
+    """Seconds per step, each with all its calls."""
     net = network(name)
     regions_in_window(net, BOX)
     profile = cProfile.Profile()
@@ -154,10 +156,11 @@ def steps(name: str) -> dict[str, float]:
 
 
 def high_water() -> float:
-    """The most memory that this process has held, in MiB; NaN where the system does not say."""
+    """The peak memory of this process, in MiB; NaN on systems without /proc."""
     status = Path("/proc/self/status")  # getrusage would include the process that started this one
     lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), float("nan"))
+    peaks = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
+    return peaks[0] if peaks else float("nan")
 
 
 class Run(NamedTuple):
@@ -170,38 +173,48 @@ class Run(NamedTuple):
 
 def run_alone(net: MLP, window: tuple[tuple[float, float], tuple[float, float]], tool: str) -> Run:
     before, start = high_water(), time.perf_counter()
-    regions = run_regioncam(net) if tool == "regioncam" else len(regions_in_window(net, window).packed)
+    ours = tool != "regioncam"
+    regions = len(regions_in_window(net, window).packed) if ours else run_regioncam(net)
     return Run(regions, time.perf_counter() - start, high_water() - before)
 
 
 def table(names: list[str], rounds: int) -> Iterator[str | Asked]:
-    """One line per network, and what is asked for."""
+    """One line per network, and its requirements."""
     if not importable("regioncam"):
         yield "regioncam is not installed: its columns are skipped"
-    yield ("net     regions    complex     maps      all    count  forward | us/region: complex  maps | all/forward"
-           " | regioncam: regions  seconds  x complex  x maps  memory ours/theirs MiB | off/on")
+    yield ("net     regions    complex     maps      all    count  forward | us/region: complex  "
+           "maps | all/forward | regioncam: regions  seconds  x complex  x maps  "
+           "memory ours/theirs MiB | off/on")
     for name in names:
         row = in_a_process_of_its_own(measure, name, rounds)
-        text = f"{name:7s} {row['regions']:7.0f} " + " ".join(f"{row[k]:8.4f}s" for k in ("complex", "maps", "all", "count", "forward"))
-        text += f" | {1e6 * row['complex'] / row['regions']:5.2f} {1e6 * row['maps'] / row['regions']:5.2f}"
+        text = f"{name:7s} {row['regions']:7.0f} " + " ".join(
+            f"{row[k]:8.4f}s" for k in ("complex", "maps", "all", "count", "forward"))
+        each = {k: 1e6 * row[k] / row["regions"] for k in ("complex", "maps")}
+        text += f" | {each['complex']:5.2f} {each['maps']:5.2f}"
         text += f" | {row['all'] / row['forward']:5.2f}"
         asked = []
         if importable("regioncam"):
-            ours, theirs = (in_a_process_of_its_own(run_alone, network(name), BOX, tool) for tool in ("ours", "regioncam"))
+            ours, theirs = (in_a_process_of_its_own(run_alone, network(name), BOX, tool)
+                            for tool in ("ours", "regioncam"))
             row = {"regioncam": theirs.seconds, "regioncam regions": theirs.regions, **row}
             text += f" | {row['regioncam regions']:7.0f} {row['regioncam']:8.4f}s"
             for k, least in zip(("complex", "maps"), MUST.get(name, (None, None)), strict=True):
                 text += f" {row['regioncam'] / row[k]:6.1f}x"
                 if least is not None:
-                    work = f"exact regions{', with affine maps' if k == 'maps' else ''}, {name}: {row['regions']:.0f}"
-                    asked.append(Asked(work, "regioncam", row["regioncam"] / row[k], ">=", least, "times as fast"))
+                    maps = ", with affine maps" if k == "maps" else ""
+                    work = f"exact regions{maps}, {name}: {row['regions']:.0f}"
+                    asked.append(Asked(work, "regioncam", row["regioncam"] / row[k], ">=", least,
+                                       "times as fast"))
             text += f" {ours.memory:6.0f}/{theirs.memory:.0f}"
             if name in MUST and row["regions"] > 20_000:
-                asked.append(Asked(f"the same, peak memory, {name}", "regioncam", ours.memory / theirs.memory, "<=", 1 / 8, "times as much"))
+                asked.append(Asked(f"the same, peak memory, {name}", "regioncam",
+                                   ours.memory / theirs.memory, "<=", 1 / 8, "times as much"))
         if row["regions"] >= 1000:
             spent = steps(name)
-            geometry = row["complex"] * (1 - spent["lift"] / spent["regions_in_window"])  # without the layers' products
-            asked.append(Asked(f"the geometry alone, {name}", "", 1e6 * geometry / row["regions"], "<=", 2, "us a region"))
+            # without the matrix products of the layers
+            geometry = each["complex"] * (1 - spent["lift"] / spent["regions_in_window"])
+            asked.append(Asked(f"the geometry alone, {name}", "", geometry, "<=", 2,
+                               "us a region"))
         yield text + f" | {row['off'] / row['on']:.1g}"
         yield from asked
 
@@ -212,20 +225,23 @@ def lines(quick: bool) -> Iterator[str | Asked]:
     yield from table(names, 5)
     for name in names[-2:]:
         per_region = 1e6 / len(regions_in_window(network(name), BOX))
-        yield f"{name} us/region by step: " + ", ".join(f"{step} {per_region * s:.3f}" for step, s in steps(name).items())
+        yield f"{name} us/region by step: " + ", ".join(
+            f"{step} {per_region * s:.3f}" for step, s in steps(name).items())
     yield from everywhere(quick)
     if not quick:
         largest = init([2, 512, 512, 512, 512, 1], np.random.default_rng(0))
         run = in_a_process_of_its_own(run_alone, largest, ((0, 1), (0, 1)), "ours")
-        yield f"[512]4 on [0, 1]^2: {run.regions} regions in {run.seconds:.2f} s, {run.memory:.0f} MiB"
-        yield Asked(f"exact regions, [512]4 on the unit square: {run.regions}", "", run.memory / 1024, "<=", 2, "GiB")
+        yield (f"[512]4 on [0, 1]^2: {run.regions} regions in {run.seconds:.2f} s, "
+               f"{run.memory:.0f} MiB")
+        yield Asked(f"exact regions, [512]4 on the unit square: {run.regions}", "",
+                    run.memory / 1024, "<=", 2, "GiB")
 
 
 # ------------------------------------------------------------- small networks, unbounded windows
 
 
 def run_affinitree(net: MLP) -> int:
-    """The number of linear regions in the whole plane that affinitree finds; what it prints goes nowhere."""
+    """The number of linear regions in the whole plane that affinitree finds, without its output."""
     import affinitree
 
     layers = affinitree.Architecture(2)
@@ -250,7 +266,7 @@ def silence() -> Iterator[None]:
 
 
 def everywhere(quick: bool) -> Iterator[str | Asked]:
-    """Small networks in a window that holds all their walls' crossings."""
+    """Small networks in a window that contains all crossings of walls."""
     if not importable("affinitree"):
         yield "affinitree cannot be imported: skipped"
         return
@@ -259,16 +275,19 @@ def everywhere(quick: bool) -> Iterator[str | Asked]:
         times = take_turns({"ours": (lambda: regions_in_window(net, wide).slope, 1),
                             "affinitree": (lambda: run_affinitree(net), 1)}, 3)
         found = len(regions_in_window(net, wide)), run_affinitree(net)
-        yield f"unbounded {str(hidden):10} regions {found[0]}, affinitree {found[1]}: {ratio(times['affinitree'], times['ours']):.1f} times as fast"
-        yield Asked(f"exact regions in +-1e4, {hidden}: {found[0]}", "affinitree", ratio(times["affinitree"], times["ours"]), ">=", 2, "times as fast")
+        faster = ratio(times["affinitree"], times["ours"])
+        yield (f"unbounded {str(hidden):10} regions {found[0]}, affinitree {found[1]}: "
+               f"{faster:.1f} times as fast")
+        yield Asked(f"exact regions in +-1e4, {hidden}: {found[0]}", "affinitree", faster, ">=", 2,
+                    "times as fast")
 
 
 # ------------------------------------------------------------------------ under an encoding
 
 
 def planes(quick: bool) -> Iterator[str | Asked]:
-    """Regions of an encoded network in the plane: one pixel of 64x64, against coordinates in a window of about
-    as many regions; then 4x4 pixels, in a process of their own."""
+    """Regions of an encoded network in the plane: one pixel of 64x64, against coordinates in a
+    window of about as many regions; then 4x4 pixels, in a separate process."""
     net, encoding = init([24, *[128] * 4, 1], np.random.default_rng(0)), PositionalEncoding(6)
     plain, pixel = init([2, *[128] * 4, 1], np.random.default_rng(0)), ((0.5, 0.5 + 1 / 64),) * 2
     found = regions_in_encoded_window(net, encoding, pixel)
@@ -281,11 +300,13 @@ def planes(quick: bool) -> Iterator[str | Asked]:
            f"{ratio(times['encoded'], times['plain']):.1f} times a plain window of as many regions")
     work = f"regions under an encoding, L = 6, 4x128, one pixel of 64x64: {len(found)}"
     yield Asked(work, "", float(np.median(times["encoded"])), "<=", 0.5, "s")
-    yield Asked(work, "as many regions of a plain window", ratio(times["encoded"], times["plain"]), "<=", 5, "times as long")
+    yield Asked(work, "as many regions of a plain window",
+                ratio(times["encoded"], times["plain"]), "<=", 5, "times as long")
     if not quick:
         run = in_a_process_of_its_own(pixels_alone)
         work = f"the same, 4x4 pixels: {run.regions}"
-        yield f"planes    4x4 pixels: {run.regions} regions in {run.seconds:.2f} s, {run.memory:.0f} MiB"
+        yield (f"planes    4x4 pixels: {run.regions} regions in {run.seconds:.2f} s, "
+               f"{run.memory:.0f} MiB")
         yield Asked(work, "", run.seconds, "<=", 6, "s")
         yield Asked(f"{work}, peak memory", "", run.memory / 1024, "<=", 2, "GiB")
 

@@ -3,22 +3,22 @@
     python -m scripts.choose --signal sound.csv
     python -m scripts.choose --image photo.jpg --inputs [0,1] L=4 L=6 L=8 --seeds 5
 
-Compares inputs before any training: how fast a network of this shape, fed with each of them,
-learns every frequency, beside the frequencies that the signal has.  Says of every input how much
-more slowly than its fastest it learns its slowest frequency up to where the signal has 99 % of its
-energy, and which is the smallest L that is flat, within a factor of 10, up to there; if none is,
-the smallest that is within a factor of 2 of the flattest.  Frequencies are pooled in half-octaves,
-by geometric means, those that the signal has more of counting more.
+Compares encodings before training: how fast a network of this shape with each encoding learns
+every frequency, beside the spectrum of the signal.  For every encoding it prints the ratio of the
+fastest to the slowest rate, up to the frequency below which the signal has 99 % of its energy.  It
+recommends the smallest L for which that ratio is at most 10, or, if there is none, the smallest L
+whose ratio is at most twice the smallest ratio.  Frequencies are pooled in half-octaves by
+geometric means, weighted by the energy of the signal.
 
 Writes choose.png and, with every number in it, choose.json.
 
-What this is: rates of gradient flow on the mean squared error at the start, d|r_k|/dt = -rate
-|r_k|, the coupling of frequencies left out (T16).  They are the spectrum of the tangent kernel or,
-beyond 1024 samples, of the activation pattern: before training the kernel's is proportional to it
-(T49, and as an observation T52).  Frequencies are those of the cosine transform, which does not
-join the end of a signal to its start.
-What it is not: it says nothing of what a network does between its samples, where more frequencies
-than needed do harm; nothing of Adam, which evens out rates; and rates change with training.
+The rates are those of gradient flow on the mean squared error at the start, d|r_k|/dt = -rate
+|r_k|, without the coupling of frequencies (T16).  They are the spectrum of the tangent kernel or,
+beyond 1024 samples, of the activation pattern, to which that of the kernel is proportional before
+training (T49, and as an observation T52).  Frequencies are those of the cosine transform, which
+does not join the end of a signal to its start.
+The rates do not describe the network between its samples, where too many frequencies do harm, nor
+Adam, which evens out rates; and they change with training.
 """
 
 from __future__ import annotations

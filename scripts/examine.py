@@ -12,9 +12,9 @@ pairs, and the rate of every frequency.
 net.npz is a file that save(path, net) writes; a PyTorch model is saved with
 save("net.npz", from_torch(model)).  The window is in the coordinates that are fed to the network
 or, with --encoding, in those that are encoded; the samples of a picture lie in [0, 1].  A window
-with too many regions is made smaller about its centre, and the page says so.
+with too many regions is made smaller around its centre, and the page says so.
 
-Writes examine.html, which needs nothing from elsewhere, and examine.json, its numbers.
+Writes examine.html, which needs no other file, and examine.json, its numbers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import numpy as np
 from relu_dynamics import MLP, Coordinates, area_average, load, restrict
 from relu_dynamics.encoding import Encoding
 from scripts.lab import ledger, own_data, report, style
-from scripts.lab.findings import TRAINED, Panel, Section, Subject, sections, spelled
+from scripts.lab.examination import TRAINED, Panel, Section, Subject, sections, spelled
 from scripts.lab.inputs import encoding
 
 # ------------------------------------------------------------------------ the page
@@ -118,8 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.examine", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("net", type=Path, metavar="NET.npz",
-                        help="what save(path, net) has written")
+    parser.add_argument("net", type=Path, metavar="NET.npz", help="a file from save(path, net)")
     parser.add_argument("--encoding", metavar="NAME",
                         help="what it is fed: L=6, or [-1,1] for unit coordinates stretched to it")
     parser.add_argument("--window", type=float, nargs="+", metavar="X",

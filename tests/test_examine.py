@@ -13,7 +13,7 @@ from relu_dynamics import (
     lipschitz_bound, pattern, regions_on_encoded_segment, regions_on_segment, save, wall_length,
 )
 from scripts import choose, examine
-from scripts.lab import findings
+from scripts.lab import examination
 from scripts.lab.schedule import carry_out
 from scripts.lab.settings import Settings
 
@@ -39,7 +39,7 @@ def examined(files, *words):
     """The numbers of every finding, without drawing."""
     options = examine.command_line().parse_args([str(files / words[0]), *words[1:]])
     return {part.key: part.numbers
-            for part in findings.sections(examine.subject_of(options), options.regions)}
+            for part in examination.sections(examine.subject_of(options), options.regions)}
 
 
 # --------------------------------------------------------------------------- the page
@@ -93,6 +93,14 @@ def test_a_window_of_too_many_regions_is_made_smaller_about_its_centre(files):
     assert numbers["regions"] <= most < count_regions(examine.load(files / "plane.npz"), asked)
 
 
+@pytest.mark.parametrize("name", ["line", "plane"])
+def test_the_exact_spectrum_is_that_of_dense_samples_at_low_frequencies(files, name):
+    """A sum over samples tends to the integral over pieces."""
+    subject = examine.subject_of(examine.command_line().parse_args([str(files / f"{name}.npz")]))
+    exact = examination.exact_energy(*examination.enumerated(subject, 10_000))
+    np.testing.assert_allclose(exact[:3], examination.sampled_energy(subject)[:3], rtol=0.05)
+
+
 @pytest.mark.parametrize("name, more", [
     ("dead", ["--image", "picture.png"]), ("plane", []), ("line", []),
     ("encoded", ["--encoding", "L=1", "--signal", "signal.npy"])])
@@ -100,7 +108,7 @@ def test_everything_found_can_be_drawn(files, name, more):
     """Of a network that is dead, too."""
     words = [str(files / word) if "." in word else word for word in [f"{name}.npz", *more]]
     options = examine.command_line().parse_args(words)
-    for part in findings.sections(examine.subject_of(options), options.regions):
+    for part in examination.sections(examine.subject_of(options), options.regions):
         assert part.title and "nan" not in part.title + part.text
         for panel in part.panels:
             panel.draw(Figure().subplots())
@@ -164,6 +172,7 @@ def test_rates_are_the_energies_of_the_gradients_cosine_transform(shape):
 
 def test_beyond_the_kernel_rates_are_the_spectrum_of_the_pattern(monkeypatch):
     monkeypatch.setattr(choose, "KERNEL_SAMPLES", 0)
+    monkeypatch.setattr(choose, "UNITS", 4)
     net = init([2, 6, 5, 1], np.random.default_rng([3, 30]))
     q = pattern(net, grid((4, 6), "half-open"))
     np.testing.assert_allclose(choose.rates_of("[0,1]", (4, 6), (6, 5), 3),

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import assume, given
 
 from relu_dynamics.checks import Undecided
-from relu_dynamics.flow.kinks import first_states, freeze, make_task, motion
+from relu_dynamics.flow.kinks import first_states, freeze, gated_velocity, make_task
 from relu_dynamics.mlp import flatten, forward
 from tests.strategies import problems_with_ties
 
@@ -41,7 +41,7 @@ def left(net, x, y):
     state = first_states(task, theta)[1]
     gates = np.where(state == ON, 1.0, 0.0)
     piece = freeze(task, state, theta)
-    held = motion(piece, theta)
+    held = gated_velocity(piece, theta)
     size = held.low + held.high  # |dL/dh|
     gates.flat[piece.rest] = (held.low / np.where(size > 0, size, 1))[piece.copy]
     state, gates = state[task.group], gates[task.group]

@@ -19,7 +19,7 @@ import pytest
 from matplotlib.image import imsave
 
 from relu_dynamics import (
-    Coordinates, PositionalEncoding, init, pattern, photograph, train,
+    Coordinates, PositionalEncoding, init, pattern, photograph, regions_in_encoded_window, train,
 )
 from scripts import benchmark, experiments, moving_picture, reproduce
 from scripts.lab import own_data, report, runs, schedule, style
@@ -468,18 +468,35 @@ def test_the_benchmark_refuses_parts_it_does_not_have(capsys):
     assert "no part is called nothing" in capsys.readouterr().err
 
 
+# ------------------------------------------------------------ regions per pixel
+
+
+@pytest.mark.parametrize("name", ["[0,1]", "L=1"])
+def test_tiles_of_the_unit_square_own_every_region_of_it_once(name):
+    """So that the mean over random tiles estimates the number of regions without bias (X5)."""
+    x5, feed = schedule.module("x5_regions_per_pixel"), encoding(name)
+    net = init([feed.columns(2), 16, 16, 1], np.random.default_rng(3))
+
+    def own(corner, side):
+        return x5.own_regions(regions_in_encoded_window(net, feed, x5.box(corner, side)), corner)
+
+    corners = np.stack(np.divmod(np.arange(16), 4), axis=1) / 4
+    assert sum(own(corner, 1 / 4) for corner in corners) == own(np.zeros(2), 1.0) > 16
+
+
 # ----------------------------------------------------------- the moving picture
 
 
 def test_the_moving_picture_is_one_page_that_needs_nothing_from_elsewhere(tmp_path):
-    """The same bytes twice, no address in it, and as many pictures as frames were asked for."""
+    """The same bytes twice, no address in it, four panels of two pictures for each of the frames that
+    were asked for, and the photograph; and small enough to send."""
     pages = []
     for folder in (tmp_path / "a", tmp_path / "b"):
         assert moving_picture.main(["--quick", "--frames", "3", "--out", str(folder)]) == 0
         pages.append((folder / "moving_picture.html").read_text())
     assert pages[0] == pages[1] and not re.search(r"https?://|//[a-z]+\.",
                                                   re.sub(r"base64,[^\"]*", "", pages[0]))
-    assert pages[0].count("data:image/png;base64,") == 3 and 'class="fa' not in pages[0]
+    assert pages[0].count("data:image/webp;base64,") == 3 * 8 + 1 and len(pages[0]) < 4e6
 
 
 @pytest.mark.parametrize("argv", [["--frames", "1"], ["--seed", "-1"]])

@@ -483,7 +483,7 @@ def test_half_cycles_of_a_patch_are_cosines_at_half_sample_points():
         (lambda y: radial_bands([[1e30, 0.0]]), "cycles must be at most"),
         (lambda y: frequency_error(y[:5], y, (6,)), "f must be .* shape"),
         (lambda y: frequency_error(y, y, (7,)), "y must be"),
-        (lambda y: frequency_error(y, y, 6), "shape must be"),
+        (lambda y: frequency_error(y, y, (6, 1, 1)), "shape must be"),
         (lambda y: frequency_error(y[:, 0], y[:, 0], (6,)), r"y\[:, None\]"),
         (lambda y: frequency_error(y, np.full_like(y, np.nan), (6,)), "Got nan"),
         (lambda y: patch_frequency_error(y, y, (6,), 4), "patch must divide"),

@@ -1,27 +1,27 @@
-"""Gradient flow taken apart: by layer, unit, shared pattern, place and frequency, exactly.
+"""Exact splits of gradient flow: by layer, unit, shared pattern, place and frequency.
 
 Under theta' = -grad of the loss (1/nm) sum_i |r_i|^2, r = f - y, the network itself moves by
 
     r_i' = sum_j C_ij,   C_ij = -(2/nm) K(x_i, x_j) r_j      the influence of example j on output i
     loss' = (2/nm) sum_ij r_i . C_ij  = -|grad loss|^2        (T14)
 
-and every way to group the terms of these sums is a way to say what descent is made of:
+and every grouping of the terms of these sums splits the rates into parts:
 
     layer, unit       whose parameters move                                            (T15 i, ii)
     pair, hamming,    which pairs of examples act on each other: an example on itself, two in
     distance, place   one cell, two cells that differ in h units; near or far apart    (T15 iii, iv)
-    frequency         F the unitary DFT, r_hat = F r: what the translation-invariant part of K
-                      does to each frequency by itself, and what couples it to the others  (T16)
+    frequency         F the unitary DFT, r_hat = F r: the effect of the translation-invariant
+                      part of K on each frequency alone, and the coupling to others      (T16)
     patch_frequency   the same for the DCT inside each patch: where, and at which frequency  (T17)
 
-A pair is *constructive* if a step along the gradient of one example lowers the loss of the
-other, and *destructive* if it raises it; what is destroyed is the *interference* that slows
-descent.  A finite step is split in two: what the old activation pattern would have done, and
-what is due to the units that switched (T19).
+A pair is *constructive* if a descent step on one example lowers the loss of the other, and
+*destructive* if it raises it: destructive pairs are the *interference* that slows descent.
+A finite step is split in two: the effect with the old activation pattern, and the effect of
+the units that switched (T19).
 
-The loss may also be sum_i w_i |r_i|^2 with weights w_i of one's own.  With s_i = sqrt(w_i) r_i it
-is |s|^2, and s' = -2 K~ s with K~_ij = sqrt(w_i) K_ij sqrt(w_j): then frequencies are those of s.
-An imposed pattern changes nothing but D and h (T40): pass its Trace.
+The loss may also be sum_i w_i |r_i|^2 with given weights w_i.  With s_i = sqrt(w_i) r_i it is
+|s|^2, and s' = -2 K~ s with K~_ij = sqrt(w_i) K_ij sqrt(w_j); frequencies are then those of s.
+An imposed pattern changes only D and h (T40): pass its Trace.
 
     n, m              examples and outputs
     g                 dloss/df = 2 w r, (n, m)
@@ -54,25 +54,25 @@ from relu_dynamics.tangent import Factors, coupling, descent, output_sensitiviti
 
 BLOCK_ENTRIES = 2**22  # of one block of rows of the kernel: 32 MiB
 
-OCTAVES = 2.0 ** np.arange(-1, 31)  # limits of the classes of distances; the first holds 0 alone
+OCTAVES = 2.0 ** np.arange(-1, 31)  # limits of the classes of distances; only 0 is in the first
 CELLS = ("self", "same cell", "different cell")
 SIGNS = ("constructive", "destructive")
 COUPLINGS = ("self", "same patch", "same frequency", "both different")
 
 
 class Split(NamedTuple):
-    """One exact way to write a rate as a sum of parts."""
+    """A rate written as an exact sum of parts."""
 
     values: Array
     axes: tuple[str, ...]                     # the name of every axis of values
-    labels: tuple[tuple[Hashable, ...], ...] = ()  # and what stands at each of its indices
+    labels: tuple[tuple[Hashable, ...], ...] = ()  # the label of every index, for each axis
 
     def __repr__(self) -> str:
         return one_line(self)
 
 
 class Flow(NamedTuple):
-    """The motion of gradient flow at one moment."""
+    """The rates of gradient flow at one time, and their splits."""
 
     output_rate: Array                # (n, m) df(x_i)/dt
     loss_rate: float                  # d loss/dt = -|grad loss|^2
@@ -86,25 +86,25 @@ class Flow(NamedTuple):
 class StepSplit(NamedTuple):
     """One step of gradient descent, (n, m[L]) each: f after - f before = frozen + flips (T19)."""
 
-    linear: Array  # rate * df/dt, the part of frozen that is of first order in the step
-    frozen: Array  # f after, had every unit stayed on or off, - f before
-    flips: Array   # the rest: zero wherever no unit switched
+    linear: Array  # rate * df/dt, the part of frozen of first order in the step
+    frozen: Array  # f after the step with the old pattern, minus f before
+    flips: Array   # the rest: zero where no unit switched
 
     def __repr__(self) -> str:
         return one_line(self)
 
 
-class _Pairs(NamedTuple):
-    """All pairs (i, j) of examples with i in rows, j any."""
+class _PairBlock(NamedTuple):
+    """All pairs (i, j) of examples with i in rows and any j."""
 
     rows: Indices
     value: Array             # (rows, n): g_i . C_ij = -delta_i.delta_j (h_i.h_j + 1), of d loss/dt
-    influence: Array | None  # C_ij, (rows, m, n), where somebody asks for it
-    kernel: Array | None     # K~_ij, (rows, m, m, n), likewise
+    influence: Array | None  # C_ij, (rows, m, n), if needed
+    kernel: Array | None     # K~_ij, (rows, m, m, n), if needed
 
 
 class _Patches(NamedTuple):
-    """How a grid is cut into patches, and the local transform."""
+    """A grid cut into patches, and the transform of a patch."""
 
     samples: Indices                    # (patches, samples) rows of x
     basis: Array                        # B, (modes, samples): the orthonormal DCT-II of one patch
@@ -127,14 +127,14 @@ def decompose(
     "unit" (H + m[L],): by incoming weights and bias, outputs last.
     "pair" (3, 2): self, same cell, different cell x constructive, destructive.
     "hamming" (H + 1,): by the Hamming distance of the two patterns.
-    "place" (n, 3): what each example's pairs do: self, constructive, destructive.
+    "place" (n, 3): the sum over each example's pairs: self, constructive, destructive.
 
     grid = (n1,) or (n1, n2) says that the rows of x are samples of a uniform grid, row-major:
     "frequency" (modes, 2): self and coupling, by whole cycles (radial bands in 2-D);
     "distance" (octaves, 3, 2): "pair" by the distance of the two samples, in samples;
-    "wall_frequency" (modes, 3), on a line: "frequency" with self in two, what the units that
-    switch between neighbours do to their gradients and what else moves these (T55;
-    wall_spectrum has the walls one by one).
+    "wall_frequency" (modes, 3), on a line: "frequency" with self in two parts, the change of the
+    gradients between neighbours by the units that switch, "walls", and the rest, "interior"
+    (T55; wall_spectrum has the walls one by one).
 
     patch = k cuts the grid into patches of k samples per axis, row-major:
     "patch_frequency" (patches, k or k^2, 4): self, same patch, same frequency, both different.
@@ -142,16 +142,16 @@ def decompose(
     outputs = True adds the output splits "layer" (L, 2, n, m), "unit" (H + m, n, m),
     "pair" (3, 2, n, m) and "hamming" (H + 1, n, m).
 
-    Costs O(n^2 sum_l m[l]), times m with outputs, m^2 with a grid; no gradient of an example is
-    formed, and beyond the splits memory stays at a few blocks of rows of the kernel (T17 needs a
-    patch's rows at once).
+    Costs O(n^2 sum_l m[l]), times m with outputs, m^2 with a grid.  No gradient of an example is
+    formed; besides the splits, memory is needed for a few blocks of rows of the kernel (with patch,
+    for the rows of a whole patch).
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
     >>> flow = rd.decompose(hat, [[0.5], [1.5]], [[1.0], [0.0]])
     >>> flow.loss_rate, [float(split.values.sum()) for split in flow.splits.values()]
     (-3.8125, [-3.8125, -3.8125, -3.8125, -3.8125, -3.8125])
-    >>> flow.splits["pair"].values.tolist()  # the examples are in two cells, and disturb each other
+    >>> flow.splits["pair"].values.tolist()  # two examples in two cells: a destructive pair
     [[-5.5625, 0.0], [0.0, 0.0], [0.0, 1.75]]
     """
     net, trace, y = traced_examples(net, x, y)
@@ -202,17 +202,17 @@ def _decomposed(
 
 def _pairs_of(
     rows: Indices, delta: Factors, factors: Factors | None, g: Array, root: Array | None
-) -> _Pairs:
-    """The pairs of some rows: one number each, with D and h m, and with root = sqrt(w) m^2."""
+) -> _PairBlock:
+    """The pairs of some rows; influence needs factors, D and h; kernel also root = sqrt(w)."""
     if factors is None:
-        return _Pairs(rows, -coupling(_rows(delta, rows), delta)[:, 0, 0], None, None)
+        return _PairBlock(rows, -coupling(_rows(delta, rows), delta)[:, 0, 0], None, None)
     if root is None:
         K, influence = None, -coupling(_rows(factors, rows), delta)[:, :, 0]
     else:
         K = coupling(_rows(factors, rows), factors)
         influence = -(K * g.T).sum(axis=2)
         K *= (root[rows] * root.T)[:, None, None, :]
-    return _Pairs(rows, np.einsum("ia,iaj->ij", g[rows], influence), influence, K)
+    return _PairBlock(rows, np.einsum("ia,iaj->ij", g[rows], influence), influence, K)
 
 
 def _rows(factors: Factors, rows: Indices) -> Factors:
@@ -220,7 +220,7 @@ def _rows(factors: Factors, rows: Indices) -> Factors:
 
 
 def _blocks(n: int, m: int, patches: _Patches | None) -> Iterator[Indices]:
-    """Rows in blocks of about BLOCK_ENTRIES entries of the kernel, and in whole patches, if any."""
+    """Blocks of rows, about BLOCK_ENTRIES entries of the kernel each; of whole patches, if any."""
     units = np.arange(n)[:, None] if patches is None else patches.samples
     size = max(1, BLOCK_ENTRIES // (n * m * m * units.shape[1]))
     return (units[block].ravel() for block in row_blocks(len(units), size))
@@ -229,7 +229,7 @@ def _blocks(n: int, m: int, patches: _Patches | None) -> Iterator[Indices]:
 def _no_pairs(
     H: int, size: tuple[int, ...], shape: tuple[int, ...] | None, outputs: bool
 ) -> dict[str, Array]:
-    """Zeros for what _add_pairs adds up."""
+    """Zeros, to which _add_pairs adds."""
     n, m = size
     sums: dict[str, Array] = {
         "pair": np.zeros((3, 2)), "hamming": np.zeros(H + 1), "place": np.zeros((n, 3)),
@@ -244,14 +244,14 @@ def _no_pairs(
 
 
 def _add_pairs(
-    sums: dict[str, Array], pairs: _Pairs, q: Bits, shape: tuple[int, ...] | None
+    sums: dict[str, Array], pairs: _PairBlock, q: Bits, shape: tuple[int, ...] | None
 ) -> None:
-    """Add the pairs, class by class."""
+    """Add the pairs to the sums of their classes."""
     rows, value, influence, _ = pairs
     h = hamming_distances(q[rows], q)
     itself = (np.arange(len(rows)), rows)
     destructive = value > 0
-    destructive[itself] = False  # -|grad loss_i|^2, whatever its rounding
+    destructive[itself] = False  # -|grad loss_i|^2 is never positive, except by rounding
     kind = np.where(h == 0, 2, 4) + destructive  # 2 * cell + sign
     kind[itself] = 0
     sums["pair"] += _summed(kind, value, 6).reshape(3, 2)
@@ -286,7 +286,7 @@ def _on_grid(rows: Indices, shape: tuple[int, ...]) -> Array:
 
 
 def _displaced(K: Array, rows: Indices, shape: tuple[int, ...]) -> Array:
-    """(m, m, n): at [..., d] the sum over i in rows of K(x_i, x_(i-d)), on a grid that wraps."""
+    """(m, m, n): at [..., d] the sum over i in rows of K(x_i, x_(i-d)), on a periodic grid."""
     axes = np.unravel_index(np.arange(math.prod(shape)), shape)
     before = [np.subtract.outer(axis[rows], axis) % n for axis, n in zip(axes, shape, strict=True)]
     j = np.ravel_multi_index(tuple(before), shape)
@@ -312,9 +312,9 @@ def _frequency_split(mean_kernel: Array, s: Array, rate: Array, shape: tuple[int
 def _wall_kernel(factors: Factors, root: Array) -> Array:
     """(m, m, n): the mean of <e_i, e_(i+d)>, at d.
 
-    e_i is what switching units do to sqrt(w) J between samples i and i + 1 of a line.  That is
-    D (x) h times a number, and D depends on the gates alone: their part in its change is the
-    change of D times the mean of the rest.  Indices wrap around.
+    e_i is the change of sqrt(w) J between samples i and i + 1 of a line that is due to switching
+    units.  J is D (x) h, and D depends on the gates only: that part of the change is the change
+    of D times the mean of the other factors.  Indices wrap around.
     """
     D, h = factors
     after = np.roll(np.arange(len(root)), -1)
@@ -328,7 +328,7 @@ def _wall_kernel(factors: Factors, root: Array) -> Array:
 
 
 def _wall_split(frequency: Split, mean_walls: Array, s: Array) -> Split:
-    """T55: a change between neighbours counts 1 / (4 sin^2(pi k/n)) times at k, none at k = 0."""
+    """T55: at k a change between neighbours has the weight 1 / (4 sin^2(pi k/n)), or 0 at k = 0."""
     n = len(s)
     s_hat = scipy.fft.fft(s.T, norm="ortho")
     weight = 4 * np.sin(np.pi * np.arange(n) / n) ** 2
@@ -356,8 +356,8 @@ def _patches(shape: tuple[int, ...] | None, k: int | None) -> _Patches | None:
 def _patch_couplings(K: Array, rows: Indices, patches: _Patches, s: Array) -> Array:
     """(patches among rows, modes, 3): c_pk (B K~ B^T c)_pk with parts of the last sum (T17).
 
-    The parts are the coefficient c_pk itself, those of its patch, and those of its frequency.
-    rows are whole patches, in their order.
+    The parts are the term of c_pk itself, the terms of its patch, and the terms of its frequency.
+    rows are whole patches, in order.
     """
     B, (samples, m), n = patches.basis, (len(patches.modes), s.shape[1]), len(s)
     c = np.einsum("ks,psa->pka", B, s[patches.samples])
@@ -447,7 +447,7 @@ def _output_splits(
 
 
 def step_split(net: MLP, x: ArrayLike | Trace, y: ArrayLike, rate: float) -> StepSplit:
-    """What one step of descent, theta - rate grad loss, does to f at the examples (T19)."""
+    """The change of f at the examples in one step of descent, theta - rate grad loss (T19)."""
     net, trace, y = traced_examples(net, x, y)
     step = float(as_real("rate", rate, (), "the size of the step"))
     motion = descent(net, trace, y)
@@ -457,9 +457,9 @@ def step_split(net: MLP, x: ArrayLike | Trace, y: ArrayLike, rate: float) -> Ste
 
 
 def change_split(net: MLP, moved: MLP, x: ArrayLike | Trace) -> tuple[Array, Array]:
-    """frozen and flips, (n, m[L]) each: f_moved - f_net at the rows of x is their sum (T19).
+    """frozen and flips, (n, m[L]) each: their sum is f_moved - f_net at the rows of x (T19).
 
-    frozen keeps each example's old activation pattern; flips is zero where moved has the same one.
+    frozen keeps each example's old activation pattern; flips is zero where the pattern is the same.
     On a straight path of parameters frozen is a polynomial in the distance, of degree at most L.
     """
     net, trace = traced(net, x)

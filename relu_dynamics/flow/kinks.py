@@ -1,4 +1,4 @@
-"""Gradient flow at its kinks: which units cross, which rest, and the velocity that follows.
+"""Gradient flow at kinks of the loss: which entries cross, which rest, and the velocity.
 
 The parameters follow theta' = -grad L of the paper's loss
 
@@ -8,38 +8,39 @@ An *entry* is a pair (example i, hidden unit u).  Its *gate* is the factor relu'
 backward pass, and its state is one of three:
 
     ON      z > 0: gate 1
-    OFF     z < 0, or a tie that nothing pushes on: gate 0
-    REST    z = 0 for a while: the gate lambda in [0, 1] that keeps z at 0
+    OFF     z < 0, or a tie from which z does not rise: gate 0
+    REST    z stays at 0 for some time: the gate lambda in [0, 1] that keeps z at 0
 
 Why entries rest.  Across z = 0 the loss is continuous but its gradient jumps by (dL/dh) grad z,
-so z' is smaller on the on side by (dL/dh) |grad z|^2.  If dL/dh < 0 the flow that arrives goes on
-across.  If dL/dh > 0, a convex kink, each side may drive the entry towards the other, and
-gradient descent zigzags across it.  The limit of small steps slides along the kink, with the mean
-of the two velocities that keeps z' = 0 (Filippov): minus the shortest element of Clarke's
-subdifferential of L.  The entry leaves to the off side when lambda comes to 0, to the on side
-when it comes to 1.
+so z' is smaller on the on side by (dL/dh) |grad z|^2.  If dL/dh < 0 the flow crosses the kink.
+If dL/dh > 0, a convex kink, each side may drive the entry towards the other, and gradient
+descent zigzags across it.  In the limit of small steps the flow slides along the kink, with the
+mean of the two velocities that keeps z' = 0 (Filippov): minus the shortest element of Clarke's
+subdifferential of L.  The entry leaves to the off side when lambda reaches 0, to the on side
+when it reaches 1.
 
-What holds them.  Of lambda the parameters feel only the *hold* mu = lambda dL/dh, the entry's
-dL/dz.  What rests passes nothing on, forward or backward, so all velocities are affine in the
-holds.  Their directions are minus the gradients of the z at rest: z' = 0 there makes theta' the
-projection of the velocity without holds onto what keeps those z at 0, in any number of layers.
+What keeps them at rest.  lambda acts on the parameters only by the *hold* mu = lambda dL/dh, the
+entry's dL/dz.  An entry at rest has output 0 and passes only its hold back, so all velocities are
+affine in the holds.  Their directions are minus the gradients of the z at rest: z' = 0 makes
+theta' the projection of the velocity without holds onto the directions that keep those z at 0,
+in any number of layers.
 
-What comes to 0 together.  z_iu = (w_u, b_u) . (h_i, 1), so where a unit's entries are 0 at some
-examples, they are 0 wherever (h, 1) is, and stays, a combination of theirs: those are *held*, one
-event brings them there, and all are decided at once.  Two cases are common:
+Which entries are 0 together.  z_iu = (w_u, b_u) . (h_i, 1), so if a unit's entries are 0 at some
+examples, they are 0 wherever (h, 1) is, and stays, a linear combination of theirs: those entries
+are *held*; they reach 0 in one event, and their states are decided together.  Two common cases:
 
-    copies      examples at which no unit of the layer before is on see the same.  Each unit
-                treats them as one: one state, and the sum of their dL/dh.
-    death       (h, 1) of some examples span all others', so the unit is 0 at every one.  To be
-                off at all, with no velocity, agrees with itself, and 0 is the shortest element of
-                the subdifferential: the unit stays at 0.  The flow is unique if the loss rises in
-                every direction that the unit might take; if not, it might also leave again at any
-                time, and what small steps do depends on their size.
+    copies      examples at which no unit of the layer before is on have equal inputs to the
+                layer.  Each unit treats them as one: one state, and the sum of their dL/dh.
+    death       (h, 1) of some examples span those of all others, so the unit is 0 at every
+                example.  Off at all of them, with velocity 0, is consistent, and 0 is the
+                shortest element of the subdifferential: the unit stays at 0.  The flow is unique
+                if the loss rises in every direction in which the unit could move; if not, the
+                unit could also leave at any later time, and the limit depends on the step sizes.
 
     g         distinct inputs; copies of an input have one state, and their mean target
-    state     (g, H) int, one State per entry; entries are also named by their flat index
-    push      (g, H) z', how fast each pre-activation moves
-    margin    what is positive while the states hold and whose first zero ends them
+    state     (g, H) int, one EntryState per entry; entries are also named by their flat index
+    push      (g, H) z', the rate of each pre-activation
+    margin    a quantity that is positive while the states are valid; its first zero ends them
 """
 
 from __future__ import annotations
@@ -60,14 +61,14 @@ from relu_dynamics.mlp import MLP, run, split_layers
 States = NDArray[np.int64]
 EPS = float(np.finfo(np.float64).eps)
 
-# A computed gate may leave [0, 1] by this before its entry moves: relatively, far above an
-# integrator's noise, and absolutely in its hold, which is all that the parameters feel.
+# Tolerances by which a computed gate may leave [0, 1] before its entry moves: relative, far above
+# the noise of an integrator, and absolute for its hold, which is all that acts on the parameters.
 SLACK, NEGLIGIBLE = 1e-9, 1e-11
-ROUNDING = 1e-12  # what of the largest z' counts as no motion
-RELIABLE = 1e-6   # rows with a singular value below this of their largest are nearly dependent
+ROUNDING = 1e-12  # |z'| below this share of the largest counts as 0
+RELIABLE = 1e-6   # rows are nearly dependent if a singular value is below this share of the largest
 
 
-class State(IntEnum):
+class EntryState(IntEnum):
     """OFF and ON as in the pattern; REST on the kink."""
 
     OFF = 0
@@ -75,36 +76,36 @@ class State(IntEnum):
     REST = 2
 
 
-OFF, ON, REST = (int(member) for member in State)  # plain, for speed in comparisons with arrays
+OFF, ON, REST = (int(member) for member in EntryState)  # plain ints: faster to compare with arrays
 
 
 class Task(NamedTuple):
-    """What is trained on what."""
+    """The network, the examples, and the layers that train."""
 
     start: MLP               # the network at time 0, in float64
     x: Array                 # (g, m[0]) the distinct inputs
     y: Array                 # (g, m[L]) the mean target of each
-    weight: Array            # (g, 1) 2/(n m) for each of its copies: dL/df = weight (f - y)
-    group: Indices           # (n,) which of them each example is
-    layers: tuple[int, ...]  # those that train, numbered 1 .. L
+    weight: Array            # (g, 1) 2/(n m) times the number of copies: dL/df = weight (f - y)
+    group: Indices           # (n,) the distinct input of each example
+    layers: tuple[int, ...]  # the layers that train, numbered 1 .. L
 
 
 class Piece(NamedTuple):
-    """A stretch of the flow in which no state changes."""
+    """A time interval of the flow in which no state changes."""
 
     task: Task
     state: States
     on: list[Bits]   # (g, m[l]) per hidden layer
-    rest: Indices    # (k,) the flat indices of what is at rest
-    copy: Indices    # (k,) which hold each is under: copies share one
-    holds: int       # j
-    held: Bits       # (g, H) z stays 0 as long as what rests rests
+    rest: Indices    # (k,) the flat indices of the entries at rest
+    copy: Indices    # (k,) the hold of each; copies share one
+    holds: int       # j, the number of holds
+    held: Bits       # (g, H) z stays 0 as long as the entries at rest do
 
 
-class Sweep(NamedTuple):
-    """A forward pass with frozen states: what is on passes z, what is off or at rest passes 0.
+class FrozenPass(NamedTuple):
+    """A forward pass with frozen states: an entry that is on passes z, any other passes 0.
 
-    Of one vector of parameters, (p,), or of several, (s, p), with one more axis in front then.
+    For one vector of parameters, (p,), or for several, (s, p), with one more axis in front.
     """
 
     net: MLP
@@ -113,10 +114,10 @@ class Sweep(NamedTuple):
     df: Array            # (g, m[L]) dL/df
 
 
-class Motion(NamedTuple):
+class GatedVelocity(NamedTuple):
     """The velocity of the parameters, and how far the gates of the j holds are inside [0, 1].
 
-    Both margins are positive only where the kink is convex, dL/dh > 0: nothing rests on the others.
+    Both margins are positive only at convex kinks, dL/dh > 0: no entry rests at the others.
     """
 
     velocity: Array  # (p,)
@@ -125,7 +126,7 @@ class Motion(NamedTuple):
 
 
 def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Task:
-    """The checked problem; of the targets of copies of an input only the mean matters."""
+    """The checked problem; for copies of an input only the mean target matters."""
     net, x = check_net_and_rows(net, x, float64=True)
     y = check_targets(net, x, y)
     check_some("x", x, "a mean over no examples is no loss")
@@ -142,18 +143,18 @@ def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None
 
 
 def first_states(task: Task, theta: Array) -> tuple[States, States]:
-    """The pattern at the start, where ties are off, and the states the flow leaves it with."""
+    """The pattern at the start, with ties off, and the states just after the start."""
     z = _side_by_side(run(task.start, task.x).preacts[:-1], len(task.x))
     pattern = np.where(z > 0, ON, OFF)
     return pattern, _settle(task, pattern, theta, np.flatnonzero(z == 0))
 
 
 def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Array]:
-    """The states after the margin ended_by has come to 0, and the parameters without the noise on
-    what is 0 with it.
+    """The states after the margin ended_by has reached 0, and the parameters, corrected so that
+    the entries that reach 0 with it are exactly 0.
     """
     task, state, held = piece.task, piece.state.copy(), np.flatnonzero(piece.held)
-    if ended_by >= state.size:  # a gate has come to 0, or to 1
+    if ended_by >= state.size:  # a gate has reached 0 or 1
         end, hold = divmod(ended_by - state.size, piece.holds)
         leaving = piece.rest[piece.copy == hold]
         state.flat[leaving] = ON if end else OFF
@@ -162,28 +163,46 @@ def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Arra
     zero = state[:, unit] == REST
     zero[example] = True
     l, k = _place(task.start, unit)
-    features = with_ones(sweep(piece, theta).inputs[l])
+    features = with_ones(frozen_pass(piece, theta).inputs[l])
     together = _zero_with(features, zero, constant=l == 0)
     if (together & ~zero).any() and l + 1 in task.layers:
         theta = _freed(task, theta, l, k, features[zero])
     state[together, unit] = OFF
     tied = np.union1d(held, np.flatnonzero(together) * state.shape[1] + unit)
-    return _settle(task, state, theta, tied), theta
+    settled = _settle(task, state, theta, tied)
+    if l == 0 and (together & ~zero).any():
+        _check_convex(task, settled, theta, together, unit)
+    return settled, theta
+
+
+def _check_convex(task: Task, state: States, theta: Array, together: Bits, unit: int) -> None:
+    """Undecided if the unit rests at several that are 0 together, some with concave kinks.
+
+    Gates of dependent entries are not free, as only some patterns of theirs exist: no matter where
+    all kinks are convex, but else the states found may ask for gates that no small steps have.
+    """
+    piece = freeze(task, state, theta)
+    _, signals, shares = _holding(piece, theta)
+    force = np.tensordot(shares, signals[:, together, unit], 1)
+    if np.count_nonzero(state[together, unit] == REST) > 1 and (force < -NEGLIGIBLE).any():
+        raise Undecided(f"Unit {unit} comes to 0 at {np.count_nonzero(together)} dependent inputs "
+                        "at once, at some with a convex kink and at some with a concave one. "
+                        "Perturb the inputs, or ask for earlier times.")
 
 
 def margins(piece: Piece, thetas: Array) -> Array:
-    """(s, g H + 2 j): how far each entry is inside its state, then the gates' low and high, for
-    s vectors of parameters.
+    """(s, g H + 2 j): the margins of all entries, then low and high of the gates, for s vectors of
+    parameters.
     """
-    apart = distances(piece, sweep(piece, thetas).z).reshape(len(thetas), -1)
+    apart = distances(piece, frozen_pass(piece, thetas).z).reshape(len(thetas), -1)
     if len(piece.rest) == 0:
         return apart
-    gates = [np.concatenate(motion(piece, theta)[1:]) for theta in thetas]
+    gates = [np.concatenate(gated_velocity(piece, theta)[1:]) for theta in thetas]
     return np.concatenate([apart, gates], axis=1)
 
 
 def distances(piece: Piece, z: Array) -> Array:
-    """Like z, (g, H): z where on, -z where off, inf where held."""
+    """Shaped like z, (g, H): z where on, -z where off, inf where held."""
     return np.where(piece.held, np.inf, np.where(piece.state == ON, z, -z))
 
 
@@ -195,7 +214,7 @@ def freeze(task: Task, state: States, theta: Array) -> Piece:
     if len(rest) == 0:
         return piece
     copy = np.unique(_seen(piece).flat[piece.rest], return_inverse=True)[1]
-    inputs = sweep(piece, theta).inputs
+    inputs = frozen_pass(piece, theta).inputs
     for unit in np.flatnonzero((state == REST).any(axis=0)):
         l = _place(task.start, int(unit))[0]
         zero = state[:, unit] == REST
@@ -205,11 +224,11 @@ def freeze(task: Task, state: States, theta: Array) -> Piece:
 
 def _settle(task: Task, state: States, theta: Array, tied: Indices) -> States:
     """state with the tied entries, given by flat index, changed until they agree with the velocity
-    they cause.
+    that they cause.
 
     On needs z' >= 0, off z' <= 0, and rest a gate in [0, 1] with z' = 0: a linear complementarity
-    problem with bounds.  The first entry that disagrees is moved, with its copies (Murty's rule,
-    which ends where all kinks are convex).
+    problem with bounds.  The first entry that disagrees is changed, with its copies (Murty's rule,
+    which terminates if all kinks are convex).
     """
     for _ in range(20 * len(tied) + 1):
         piece = freeze(task, state, theta)
@@ -228,8 +247,8 @@ def _settle(task: Task, state: States, theta: Array, tied: Indices) -> States:
 
 
 def _pull(piece: Piece, theta: Array) -> States:
-    """(g H,): where the velocity drives an entry at its kink: 1 from its state to on, -1 to off."""
-    moves, flat = motion(piece, theta), piece.state.ravel()
+    """(g H,): 1 where the velocity drives an entry at its kink to on, -1 to off, 0 to neither."""
+    moves, flat = gated_velocity(piece, theta), piece.state.ravel()
     push = _pushes(piece, theta, moves.velocity).ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
@@ -249,7 +268,7 @@ def _with(state: States, entries: Indices, value: int) -> States:
 
 
 def _seen(piece: Piece) -> Indices:
-    """(g, H): the flat index of the first copy of each entry, its own if none is before it."""
+    """(g, H): the flat index of the first copy of each entry, which may be itself."""
     (g, H), first = piece.state.shape, np.arange(len(piece.state))
     seen = np.zeros((g, H), np.intp)
     for on, part in zip(piece.on, split_layers(piece.task.start, seen), strict=True):
@@ -259,11 +278,11 @@ def _seen(piece: Piece) -> Indices:
 
 
 def _zero_with(features: Array, zero: Bits, constant: bool) -> Bits:
-    """(g,): where a unit with these features, (h, 1), is 0 as long as it is at the examples zero.
+    """(g,): where a unit with these features, (h, 1), is 0 as long as it is 0 at the examples zero.
 
-    If the features move, combinations that are so for a moment only do not count: the columns that
-    are not 0 at the examples zero have to be as many as their rows span.  What is nearly
-    dependent says nothing: noise would be amplified too much.
+    Unless the features are constant, combinations that hold only at one moment do not count: the
+    rows at the examples zero must span all the columns that are not 0 there.  Nearly dependent
+    rows are not used, because they would amplify noise too much.
     """
     rows = features[zero]
     sigma = thin_svd(rows)[1]
@@ -281,7 +300,8 @@ def _zero_with(features: Array, zero: Bits, constant: bool) -> Bits:
 
 
 def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
-    """theta with what goes into unit k of layer l + 1 moved, by noise: it is 0 at the rows zero."""
+    """theta with the weights into unit k of layer l + 1 corrected by noise: z = 0 at the rows zero.
+    """
     theta = theta.copy()
     net, N = as_net(theta, task.start), complement(zero)  # views
     row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
@@ -292,7 +312,7 @@ def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
 def thin_svd(A: Array) -> tuple[Array, Array, Array]:
     """A = U diag(sigma) V, sigma > 0.
 
-    Singular values of at most eps max(A.shape) times the largest are rounding, and left out.
+    Singular values up to eps max(A.shape) times the largest are rounding and are left out.
     """
     U, sigma, V = np.linalg.svd(A, full_matrices=False)
     rank = np.count_nonzero(sigma > EPS * max(A.shape) * sigma.max(initial=0))
@@ -300,7 +320,7 @@ def thin_svd(A: Array) -> tuple[Array, Array, Array]:
 
 
 def complement(A: Array) -> Array:
-    """(d, d - rank): orthonormal columns that span what is orthogonal to the rows of A, (k, d)."""
+    """(d, d - rank): orthonormal columns that span the complement of the rows of A, (k, d)."""
     return np.asarray(np.linalg.svd(A)[2][len(thin_svd(A)[1]):].T)
 
 
@@ -310,7 +330,7 @@ def with_ones(h: Array) -> Array:
 
 
 def _place(net: MLP, unit: int) -> tuple[int, int]:
-    """(l, k): in layer order, hidden unit `unit` is unit k of layer l + 1."""
+    """(l, k): hidden unit `unit`, counted in layer order, is unit k of layer l + 1."""
     ends = np.cumsum([len(b) for b in net.biases[:-1]])
     l = int(np.searchsorted(ends, unit, side="right"))
     return l, int(unit) - int(ends[l]) + len(net.biases[l])
@@ -322,29 +342,29 @@ def _place(net: MLP, unit: int) -> tuple[int, int]:
 def velocity(piece: Piece, theta: Array) -> Array:
     """(p,): theta' = -grad L with the states of piece.
 
-    Not a number where z' overflows, for integrators that try steps too long.
+    NaN if the velocities overflow, which can happen when an integrator tries too long a step.
     """
     moves, _, shares = _holding(piece, theta)
     return shares @ moves
 
 
-def motion(piece: Piece, theta: Array) -> Motion:
+def gated_velocity(piece: Piece, theta: Array) -> GatedVelocity:
     """The velocity, and the gates that cause it."""
     moves, signals, shares = _holding(piece, theta)
     if len(piece.rest) == 0:
-        return Motion(moves[0], np.zeros(0), np.zeros(0))
+        return GatedVelocity(moves[0], np.zeros(0), np.zeros(0))
     dh = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
     low, both = (np.bincount(piece.copy, part).astype(np.float64) for part in (shares[1:], dh))
-    return Motion(shares @ moves, low, both - low)
+    return GatedVelocity(shares @ moves, low, both - low)
 
 
 def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
     """Velocities, (k + 1, p), dL/dh, (k + 1, g, H), and (1, mu).
 
-    Of the loss without a hold, and of each hold without the loss; mu are the holds that keep z' = 0
-    at rest, of many the smallest.
+    The first is for the loss without holds, the others for each hold without the loss.  mu are the
+    holds that keep z' = 0 at rest; if they are not unique, the smallest.
     """
-    k, current = len(piece.rest), sweep(piece, theta)
+    k, current = len(piece.rest), frozen_pass(piece, theta)
     df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
     df[0] = current.df
     holds.reshape(k + 1, -1)[np.arange(1, k + 1), piece.rest] = 1
@@ -356,7 +376,7 @@ def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
     return moves, signals, shares
 
 
-def sweep(piece: Piece, theta: Array) -> Sweep:
+def frozen_pass(piece: Piece, theta: Array) -> FrozenPass:
     """The forward pass with the parameters theta, (p,) or (s, p)."""
     net, h = as_net(theta, piece.task.start), piece.task.x
     inputs, preacts = [h], []
@@ -366,7 +386,7 @@ def sweep(piece: Piece, theta: Array) -> Sweep:
         inputs.append(h)
     f = h @ net.weights[-1].swapaxes(-1, -2) + net.biases[-1][..., None, :]
     df = piece.task.weight * (f - piece.task.y)
-    return Sweep(net, inputs, _side_by_side(preacts, *f.shape[:-1]), df)
+    return FrozenPass(net, inputs, _side_by_side(preacts, *f.shape[:-1]), df)
 
 
 def as_net(theta: Array, like: MLP) -> MLP:
@@ -379,13 +399,13 @@ def as_net(theta: Array, like: MLP) -> MLP:
     return MLP(tuple(weights), tuple(biases))
 
 
-def _velocities(piece: Piece, current: Sweep, df: Array, holds: Array) -> tuple[Array, Array]:
+def _velocities(piece: Piece, current: FrozenPass, df: Array, holds: Array) -> tuple[Array, Array]:
     """Minus the gradient, (s, p), and dL/dh, (s, g, H).
 
-    For s choices of dL/df, (s, g, m[L]), and of the holds at rest, (s, g, H).  The gradient is 0
-    for layers that do not train.
+    For s choices of dL/df, (s, g, m[L]), and of the holds, (s, g, H).  The gradient is 0 for
+    layers that do not train.
     """
-    delta, signals = df, np.empty_like(holds)  # delta is dL/dz[l] while going down
+    delta, signals = df, np.empty_like(holds)  # delta is dL/dz[l], from the last layer to the first
     unit, parts = holds.shape[2], []
     for k in reversed(range(len(current.inputs))):
         rate = -1.0 if k + 1 in piece.task.layers else 0.0
@@ -400,8 +420,8 @@ def _velocities(piece: Piece, current: Sweep, df: Array, holds: Array) -> tuple[
 
 
 def _pushes(piece: Piece, theta: Array, moves: Array) -> Array:
-    """z', (g, H), under theta' = moves; what rests or is off passes nothing on."""
-    current, change = sweep(piece, theta), as_net(moves, piece.task.start)
+    """z', (g, H), under theta' = moves; entries that are off or at rest pass 0."""
+    current, change = frozen_pass(piece, theta), as_net(moves, piece.task.start)
     pushes, dh = [], np.zeros_like(piece.task.x)
     layers = zip(current.net.weights, current.inputs, *change, piece.on, strict=False)
     for W, h, dW, db, on in layers:
@@ -411,5 +431,5 @@ def _pushes(piece: Piece, theta: Array, moves: Array) -> Array:
 
 
 def _side_by_side(layers: Sequence[Array], *rows: int) -> Array:
-    """(*rows, H) from one (*rows, m[l]) per hidden layer, of which there may be none."""
+    """(*rows, H) from one (*rows, m[l]) per hidden layer; there may be no hidden layer."""
     return np.concatenate([np.zeros((*rows, 0)), *layers], axis=-1)

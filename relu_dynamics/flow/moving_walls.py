@@ -1,23 +1,23 @@
-"""Walls on the move: how fast walls travel while the network learns, when regions are born and die.
+"""Moving walls: the velocity of walls while the network learns, and births and deaths of regions.
 
-In the cell of a pattern the wall of unit u is z_u(x; theta) = 0, the pattern of the layers before
-it held fixed.  When the parameters move at the velocity theta', the wall travels at
+In the cell of a pattern the wall of unit u is z_u(x; theta) = 0, with the pattern of the layers
+before it held fixed.  If the parameters move at the velocity theta', the wall moves at
 
     v = -(d z_u/d theta . theta') / |grad_x z_u|     along grad_x z_u / |grad_x z_u|          (T18)
 
 and on a line x(t) = a + t (b - a) its breakpoint at -(d z_u/d theta . theta') / (d z_u/dt).
 
-As long as no pre-activation z_u changes its sign at a vertex of the complex of the other units of
-its own and earlier layers, all walls move and nothing else happens.  On a line the vertices are the
-two ends and the breakpoints of those units, and there are four kinds of events (T20 and two more):
+While no pre-activation z_u changes its sign at a vertex of the complex of the other units of its
+own and earlier layers, walls move, but the set of patterns stays the same.  On a line the vertices
+are the two ends and the breakpoints of those units, with four kinds of events (T20 and two more):
 
-    end        the wall of u enters or leaves over an end: 1 piece is born or dies
+    end        the wall of u enters or leaves at an end: 1 piece is born or dies
     extremum   z_u has a local extremum at the breakpoint, and two walls of u appear or vanish
                there: 2 pieces are born or die
-    passing    z_u is monotone there (always so for two units of one layer), and the wall passes
+    passing    z_u is monotone there (always for two units of one layer), and the wall passes
                through the breakpoint: the count stays, one pattern replaces another
-    plateau    all units before u are off on a piece, z_u is constant there, and switches on the
-               whole piece at once: what is born or dies depends on what lies beside it
+    plateau    all units before u are off on a piece, so z_u is constant there and switches on the
+               whole piece at once: births and deaths depend on the neighbouring pieces
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ from relu_dynamics.walls import Walls, lengths
 class Event(NamedTuple):
     """One change in the order of the breakpoints on a line."""
 
-    time: float    # in the middle of the interval it was narrowed down to
-    kind: str      # "end", "extremum", "passing", "plateau"; "several" that could not be told apart
+    time: float    # the middle of the interval that contains it
+    kind: str      # "end", "extremum", "passing", "plateau"; "several": events not separated
     born: int      # pieces after - pieces before
-    units: tuple[int, ...]  # whose breakpoints appeared, vanished or changed places
+    units: tuple[int, ...]  # whose breakpoints appear, vanish or change places
     place: float   # on the line, 0 to 1
 
 
@@ -57,14 +57,14 @@ def wall_velocity(
     net: MLP, x: ArrayLike | Trace, y: ArrayLike, walls: Walls, *,
     along: ArrayLike | None = None, motion: MLP | None = None,
 ) -> Array:
-    """(k,): how fast each unit's wall travels at each point, under gradient flow on x, y (T18).
+    """(k,): the velocity of each unit's wall at each point, under gradient flow on x, y (T18).
 
     walls are points on walls, (k, m[0]), and their units: breakpoints() and edge_midpoints().
-    Positive is along grad z_u, towards where the unit is on: the unit's half of the cell shrinks.
-    along, (m[0],) or (k, m[0]), measures along that direction instead: the wall reaches
-    point + t * velocity * along; for breakpoints on a segment it is b - a, and on an encoded
-    curve the curve's tangent.  motion replaces the velocity of gradient flow by another one of
-    the parameters.  NaN where the unit has no wall or the wall is parallel to along.
+    Positive: the wall moves along grad z_u, to the side where the unit is on, which shrinks.
+    along, (m[0],) or (k, m[0]), measures along that direction instead: after a short time t the
+    wall is at point + t * velocity * along.  For breakpoints on a segment along is b - a, on an
+    encoded curve its tangent.  motion, shaped like net, is the velocity of the parameters, by
+    default that of gradient flow.  NaN where the unit has no wall or the wall is parallel to along.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -110,9 +110,9 @@ def edge_midpoints(regions: Regions) -> Walls:
 
 
 def births_and_deaths(before: Bits, after: Bits) -> tuple[Bits, Bits]:
-    """(k2,) which patterns of after, (k2, H), are new, (k1,) which of before, (k1, H), are gone.
+    """(k2,) which patterns of after, (k2, H), are new; (k1,) which of before, (k1, H), are gone.
 
-    A cell is convex, so on a line and in a convex window every pattern has one region: regions
+    A cell is convex, so on a line and in a convex window every pattern has one region, and regions
     are matched by pattern.
     """
     before, after = check_same_units(("before", before), ("after", after))
@@ -129,11 +129,11 @@ def region_events(
 ) -> list[Event]:
     """The events on the segment from a to b while the network is path(s), 0 <= s <= 1 (T20).
 
-    path is continuous: a step of descent, (1 - s) theta0 + s theta1, or the stretch of a
-    trajectory.  The unit interval is halved until nothing happens in a part or it is narrower
-    than resolution; events closer than that come out as one of kind "several", and events that
-    undo each other between two of the samples first taken are not seen.  Of the pieces born, the
-    sum is always the difference of the two ends.
+    path is continuous: a step of descent, (1 - s) theta0 + s theta1, or a part of a trajectory.
+    It is first sampled at samples + 1 times; an interval with different ends is halved until it is
+    narrower than resolution.  Events closer than that may be returned as one of kind "several";
+    events that undo each other between two samples are missed.  The sum of born over all events is
+    always the difference in the number of pieces between the two ends.
     """
     count = check_count("samples", samples, 1, 2**20)
     check_function("path", path, "from [0, 1] to networks")
@@ -161,7 +161,7 @@ Switches = tuple[tuple[int, ...], ...]  # the units that switch, breakpoint by b
 
 
 class _Line(NamedTuple):
-    """The combinatorial type of a network on a segment, and where its breakpoints are."""
+    """The combinatorial type of a network on a segment, and its breakpoints."""
 
     start: bytes        # the pattern at the start
     switches: Switches
@@ -172,7 +172,7 @@ class _Line(NamedTuple):
         return sum(len(units) - 1 for units in self.switches)
 
     def within_an_event(self, before: _Line, after: _Line) -> bool:
-        """Breakpoints apart before and after fall together here, as far as floats can tell."""
+        """Whether breakpoints that are distinct before and after coincide here, up to rounding."""
         return self.coincidences > min(before.coincidences, after.coincidences)
 
 
@@ -188,7 +188,7 @@ def _between(
     path: Callable[[float], MLP], a: ArrayLike, b: ArrayLike,
     start: float, end: float, before: _Line, after: _Line,
 ) -> tuple[float, _Line] | None:
-    """A time about the middle that is not within an event, and its line; None after three tries."""
+    """A time near the middle, not within an event, and its line; None after three attempts."""
     for share in (0.5, 0.4, 0.6):
         time = start + share * (end - start)
         line = _line(path(time), a, b)
@@ -198,7 +198,7 @@ def _between(
 
 
 def _event(time: float, before: _Line, after: _Line) -> Event:
-    """What turned one line into the other: the part between what their sequences have in common."""
+    """The event between two lines: the part between their common first and last breakpoints."""
     old, new = before.switches, after.switches
     shorter = min(len(old), len(new))
     first = next((k for k in range(shorter) if old[k] != new[k]), shorter)
@@ -222,6 +222,6 @@ def _event(time: float, before: _Line, after: _Line) -> Event:
 
 
 def _without(unit: int, switches: Switches) -> list[tuple[int, ...]]:
-    """The sequence of breakpoints with one unit's taken out."""
+    """The sequence of breakpoints without those of one unit."""
     rest = (tuple(u for u in units if u != unit) for units in switches)
     return [units for units in rest if units]

@@ -1,23 +1,23 @@
-"""Gradient flow followed through its flips: by an integrator, and exactly where it can be solved.
+"""Gradient flow through all its flips: by an integrator, and exactly where it can be solved.
 
-While no entry (example, hidden unit) changes its state the flow theta' = -grad L is smooth; where
+While no entry (example, hidden unit) changes its state the flow theta' = -grad L is smooth.  When
 one does, f, L and the gradient of its outgoing weights stay continuous and the gradient of its
-incoming weights jumps (T23).  So a path is made of smooth pieces with frozen states.  What
-happens between them, and how an entry can rest on its kink, is in kinks.py.
+incoming weights jumps (T23).  So a path consists of smooth pieces with frozen states.  The
+transitions between pieces, and entries at rest on a kink, are in kinks.py.
 
     integrate           any network: LSODA, whose steps grow at late times; flips are roots of its
                         dense output
-    first_layer_flow    one hidden layer, of which the first trains: exact (T22)
-    layer_flow          any one layer, with gates that are given: closed form (T42)
-    output_layer_flow   the last layer with the network's own gates, which stay (T21)
+    first_layer_flow    one hidden layer, only the first layer trains: exact (T22)
+    layer_flow          any one layer trains, the gates are given: closed form (T42)
+    output_layer_flow   the last layer trains, so the network's own gates stay (T21)
 
-In the exact cases all that moves is a sum of exponentials: with c_e >= 0 the eigenvalues of the
-kernel of r' = -K r, everything is its value at the start plus sum_e (amplitude)_e phi_e(t),
+In the exact cases all quantities are sums of exponentials: with c_e >= 0 the eigenvalues of K in
+r' = -K r, each is its value at the start plus sum_e (amplitude)_e phi_e(t),
 
-    phi_e(t) = (1 - exp(-c_e t)) / c_e,   t where c_e = 0: the integral of exp(-c_e t).
+    phi_e(t) = (1 - exp(-c_e t)) / c_e, or t if c_e = 0: the integral of exp(-c_e t).
 
-c_e are squares of singular values, of which those that are rounding are left out (kinks.thin_svd):
-what they stand for does not move, at whatever time.
+c_e are squares of singular values.  Singular values at rounding level are left out
+(kinks.thin_svd): those directions do not move at any time.
 """
 
 from __future__ import annotations
@@ -39,29 +39,29 @@ from relu_dynamics.checks import (
 )
 from relu_dynamics.flow.kinks import (
     EPS, ON, REST, Piece, States, Task, as_net, complement, distances, first_states, freeze,
-    make_task, margins, next_states, sweep, thin_svd, velocity, with_ones,
+    frozen_pass, make_task, margins, next_states, thin_svd, velocity, with_ones,
 )
 from relu_dynamics.mlp import MLP, Trace, flatten, forward, traced_examples, unflatten
 
-SMALLEST = float(np.finfo(np.float64).tiny)
-NUDGE = 1e-13  # in the exact solution a margin is 0 up to this, of the size of its terms
-LOOKS = 2      # how often margins are looked at in a step of the integrator
+TINY = float(np.finfo(np.float64).tiny)
+NUDGE = 1e-13  # in the exact solution a margin is 0 up to this, relative to its terms
+LOOKS = 2      # evaluations of the margins per step of the integrator
 
 
 class Flips(NamedTuple):
-    """Changes of state in the order of time, beginning with the pattern of the first network."""
+    """Changes of state in order of time, starting from the pattern of the first network."""
 
     time: Array       # (k,)
     example: Indices  # (k,)
     unit: Indices     # (k,) in layer order
-    state: States     # (k,) what the entry became: kinks.State, 0 off, 1 on, 2 at rest
+    state: States     # (k,) the new state, a kinks.EntryState: 0 off, 1 on, 2 at rest
 
     def __repr__(self) -> str:
         return one_line(self)
 
 
 class Path(NamedTuple):
-    """The networks at k times, and every flip up to the last of them."""
+    """The networks at k times, and every flip up to the last time."""
 
     times: Array
     networks: list[MLP]
@@ -84,8 +84,8 @@ class OutputFlow(NamedTuple):
 def balances(net: MLP) -> Array:
     """(H,): |w_in|^2 + b^2 - |w_out|^2 of every hidden unit.
 
-    Gradient flow conserves it; a step of gradient descent of size eta adds exactly
-    eta^2 (|g_in|^2 + g_b^2 - |g_out|^2), g the gradient (T24).
+    Gradient flow conserves it; a gradient descent step of size eta adds exactly
+    eta^2 (|g_in|^2 + g_b^2 - |g_out|^2), with g the gradient (T24).
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -105,18 +105,18 @@ def integrate(
 ) -> Path:
     """The gradient flow that starts at net at time 0, at increasing times t, (k,), and its flips.
 
-    It is the flow of Clarke and Filippov, which slides along convex kinks.  Along it L' =
-    -|theta'|^2 (T25), f and L are continuous (T23) and balances are conserved (T24), up to the
-    tolerances rtol and atol of the integrator.  Margins are looked at twice a step: a dip shorter
-    than that can be missed.  Where curvature would bound the steps they are implicit, so late
-    times take few; they need p^2 numbers for p parameters.  The times asked for, but for the last,
-    have no influence on the path.  Where it is not unique a unit that has come to 0 at every
-    example stays there.
-    layers lists the layers that train, numbered 1 .. L; None is all.
+    This is the flow of Clarke and Filippov, which slides along convex kinks: L' = -|theta'|^2
+    (T25), f and L are continuous (T23) and balances are conserved (T24), up to the tolerances
+    rtol and atol of the integrator.  Margins are evaluated twice per step, so a shorter change of
+    sign can be missed.  Where curvature would limit explicit steps they are implicit, so late
+    times need few steps, and p^2 numbers of memory for p parameters.  Only the last of the times t
+    influences the path.  If the flow is not unique, a unit that has reached 0 at every example
+    stays there.
+    layers lists the layers that train, numbered 1 .. L; None means all.
 
-    ValueError for arguments that do not fit together, or hold no example.  Undecided for more than
-    max_flips flips, if the integrator is stuck, or if no states of entries tied at once agree with
-    their velocity.
+    ValueError for arguments that do not fit together, or without examples.  Undecided for more than
+    max_flips flips, if the integrator fails, or if no states of simultaneous ties agree with their
+    velocity.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -140,7 +140,7 @@ def first_layer_flow(
 
     Between flips r' = -(2/(n m)) K r with K_ij = sum_k q_ki q_kj a_k a_k^T (x~_i . P_k x~_j): a_k
     are the weights out of unit k, x~ = (x, 1), and P_k projects onto the complement of the x~ at
-    which unit k rests.  The first zero of a margin, a sum of exponentials, is certified.
+    which unit k rests.  Margins are sums of exponentials; their first zero is certified.
 
     ValueError as in integrate, and unless net has one hidden layer; Undecided for more than
     max_flips flips, or for ties as in integrate.
@@ -156,20 +156,20 @@ def layer_flow(
     net: MLP, x: ArrayLike | Trace, y: ArrayLike, t: ArrayLike, layer: int,
     pattern: ArrayLike | None = None,
 ) -> OutputFlow:
-    """Outputs and networks at increasing times t, (k,): one layer trains, gates are given (T42).
+    """Outputs and networks at increasing times t, (k,): one layer trains, gates are fixed (T42).
 
-    pattern, (n, H) bool, holds the gates, h = q * z, at every time; None keeps those of the start.
-    So the outputs are those of forward(network, x, pattern), affine in the layer, numbered 1 .. L,
-    and without any kink, and exact:
+    layer is numbered 1 .. L.  pattern, (n, H) bool, imposes the gates, h = q * z, at all times;
+    None means the pattern of net at the start.  So the outputs are those of
+    forward(network, x, pattern), affine in the layer, without kinks, and exact:
 
         r(t) = exp(-(2t/(n m)) K_l) r(0),   K_l the layer's part of the tangent kernel.
 
-    ValueError for arguments that do not fit together, or hold no example.
+    ValueError for arguments that do not fit together, or without examples.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
     >>> flow = rd.layer_flow(hat, [[0.5], [1.5]], [[-1.0], [1.0]], [20.0], 1)
-    >>> flow.outputs[0].round(3).tolist()  # integrate meets two kinks on this way
+    >>> flow.outputs[0].round(3).tolist()  # integrate meets two kinks on this path
     [[-1.0], [1.0]]
     """
     if pattern is not None:
@@ -182,9 +182,9 @@ def layer_flow(
 def output_layer_flow(net: MLP, x: ArrayLike | Trace, y: ArrayLike, t: ArrayLike) -> OutputFlow:
     """Outputs and networks at increasing times t, (k,), when only the last layer trains (T21).
 
-    Exact: r(t) = exp(-(2t/(n m)) (H H^T kron I)) r(0) with H = [h[L-1], 1]; its integral moves the
-    parameters.
-    ValueError for arguments that do not fit together, or hold no example.
+    Exact: r(t) = exp(-(2t/(n m)) (H H^T kron I)) r(0) with H = [h[L-1], 1]; the parameters follow
+    from its integral.
+    ValueError for arguments that do not fit together, or without examples.
     """
     net, trace, y = traced_examples(net, x, y)
     return _layer_flow(net, trace, y, check_times(t), len(net.weights))
@@ -196,7 +196,7 @@ def output_layer_flow(net: MLP, x: ArrayLike | Trace, y: ArrayLike, t: ArrayLike
 def _layer_flow(net: MLP, trace: Trace, y: Array, times: Array, layer: int) -> OutputFlow:
     """With rho = sqrt(2/(n m)) r, S = d rho / d(layer): rho' = -S S^T rho, layer' = -S^T rho."""
     f, root, features = trace.preacts[-1], np.sqrt(2 / y.size), with_ones(trace.inputs[layer - 1])
-    if layer == len(net.weights):  # one output has nothing to do with the other
+    if layer == len(net.weights):  # the outputs do not interact
         S, rho = root * features, root * (f - y)
     else:
         D = _output_rates(net, trace, layer)
@@ -232,14 +232,14 @@ def _with_layer(net: MLP, layer: int, change: Array) -> MLP:
 # -------------------------------------------------------------- from flip to flip
 
 
-# follow(piece, theta, start, times) goes from start to the last of the times, or to the first time
-# before it at which a margin is 0; it returns that time, the parameters then, the index of the
-# margin (None at the end), and the parameters at those of the times that it has passed.
+# follow(piece, theta, start, times) integrates from start to the last of the times, or to the first
+# zero of a margin before it.  It returns that time, the parameters there, the index of the margin
+# (None at the end), and the parameters at those of the times that are not later.
 _Follow = Callable[[Piece, Array, float, Array], tuple[float, Array, int | None, list[Array]]]
 
 
 def _path(task: Task, times: Array, follow: _Follow, negligible: float, max_flips: int) -> Path:
-    """Smooth pieces put together at the flips, until what is left of the path is negligible."""
+    """Smooth pieces joined at the flips, until the rest of the path is negligibly short."""
     theta, now = flatten(task.start), 0.0
     pattern, state = first_states(task, theta)
     changes = [(now, pattern, state)]
@@ -255,8 +255,8 @@ def _path(task: Task, times: Array, follow: _Follow, negligible: float, max_flip
             state, theta = next_states(piece, theta, ended_by)
             changes.append((now, piece.state, state))
         if len(changes) > max_flips + 1:
-            raise Undecided(f"The path has more than max_flips = {max_flips} flips: it has come to "
-                            f"time {now:.6g} of {times[-1]:.6g}. Allow more flips, or ask for "
+            raise Undecided(f"The path has more than max_flips = {max_flips} flips at time "
+                            f"{now:.6g} of {times[-1]:.6g}. Allow more flips, or ask for "
                             "earlier times.")
     return Path(times, [unflatten(theta, task.start) for theta in passed], _flips(task, changes))
 
@@ -271,8 +271,8 @@ def _flips(task: Task, changes: list[tuple[float, States, States]]) -> Flips:
 
 
 def _length_left(piece: Piece, theta: Array, time: float) -> float:
-    """How far the parameters may move in the time left: sqrt(L time), as L' = -|theta'|^2."""
-    df = sweep(piece, theta).df
+    """A bound on the rest of the path: sqrt(L time), because L' = -|theta'|^2."""
+    df = frozen_pass(piece, theta).df
     return float(np.sqrt(np.sum(df**2 / piece.task.weight) / 2 * time))
 
 
@@ -282,13 +282,13 @@ def _length_left(piece: Piece, theta: Array, time: float) -> float:
 def _follow_numerically(
     rtol: float, atol: float, piece: Piece, theta: Array, start: float, times: Array
 ) -> tuple[float, Array, int | None, list[Array]]:
-    noise = atol + rtol * float(np.abs(theta).max())  # what the integrator allows itself
+    noise = atol + rtol * float(np.abs(theta).max())  # the error that the integrator allows
     lift = np.maximum(0, noise - margins(piece, theta[None])[0])
     solver = LSODA(
         lambda _, theta: velocity(piece, theta), start, theta, times[-1], rtol=rtol, atol=atol)
     passed: list[Array] = []
     while solver.status == "running":
-        _step(solver)
+        _advance(solver)
         at = solver.dense_output()
         time, ended_by = _first_crossing(piece, lift, at, solver.t_old, solver.t)
         passed += [at(now) for now in times[len(passed):] if now <= time]
@@ -297,12 +297,12 @@ def _follow_numerically(
     return solver.t, solver.y, None, passed
 
 
-def _step(solver: LSODA) -> None:
+def _advance(solver: LSODA) -> None:
     with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings(record=True) as said:
         solver.step()
     if solver.status == "failed":
         why = said[-1].message if said else "no step was found."
-        raise Undecided(f"The integrator is stuck at time {solver.t:.6g}: {why} "
+        raise Undecided(f"The integrator failed at time {solver.t:.6g}: {why} "
                         "Ask for earlier times.")
 
 
@@ -311,7 +311,7 @@ def _first_crossing(
 ) -> tuple[float, int | None]:
     """The first time from low to high at which one of the lifted margins is 0, and which.
 
-    (high, None) if none is.  They are positive at low.  at(times) is (p, times).
+    (high, None) if there is none.  All are positive at low.  at(times) is (p, times).
     """
     def values(times: Array) -> Array:
         return margins(piece, at(times).T) + lift
@@ -328,9 +328,9 @@ def _first_crossing(
 def _first_root(
     values: Callable[[float], Array], crossing: Indices, low: float, high: float
 ) -> tuple[float, int]:
-    """The first zero of the values listed in crossing, and which.
+    """The first zero of the values with indices crossing, and the index of that value.
 
-    Up to rounding they are positive at low and not at high.
+    Up to rounding they are positive at low and not positive at high.
     """
     def root(entry: int) -> float:
         if values(low)[entry] <= 0:
@@ -338,7 +338,7 @@ def _first_root(
         if values(high)[entry] > 0:
             return high
         return float(brentq(lambda time: values(time)[entry], low, high,
-                            xtol=SMALLEST, rtol=4 * EPS))
+                            xtol=TINY, rtol=4 * EPS))
 
     return min((root(entry), int(entry)) for entry in crossing)
 
@@ -347,13 +347,13 @@ def _first_root(
 
 
 class _Modes(NamedTuple):
-    """What moves, and its amplitudes."""
+    """The exponentials of a smooth piece: rates and amplitudes."""
 
     rates: Array              # (e,) c_e
     parameters: Array         # (m[1], m[0] + 1, e) the amplitudes of [W[1], b[1]]
     margins: Array            # (g H + 2 k,) as in kinks.margins, at the start
     margin_amplitudes: Array  # (g H + 2 k, e)
-    noise: Array              # (g H + 2 k,) what of the margins may be rounding
+    noise: Array              # (g H + 2 k,) bound on the rounding error of the margins
 
 
 def _follow_exactly(
@@ -377,13 +377,13 @@ def _follow_exactly(
 def _modes(piece: Piece, theta: Array) -> _Modes:
     """With rho = sqrt(weight) r, S = d rho / d(w, b), gated: rho' = -S S^T rho, (w, b)' = -S^T rho.
 
-    The columns of free[k] are an orthonormal basis of the (w_k, b_k) that leave what rests of unit
-    k at 0, then zeros; in these coordinates S is constant.  If S = sum_e sigma_e u_e v_e^T and
-    s_e = u_e . rho(0), then c_e = sigma_e^2 and the amplitudes are -c_e s_e u_e of rho and
+    The columns of free[k] are an orthonormal basis of the (w_k, b_k) that keep the resting entries
+    of unit k at 0, then zeros; in these coordinates S is constant.  If S = sum_e sigma_e u_e v_e^T
+    and s_e = u_e . rho(0), then c_e = sigma_e^2 and the amplitudes are -c_e s_e u_e of rho and
     -sigma_e s_e free v_e of (w, b).
     """
     task, state = piece.task, piece.state
-    start, x, resting = sweep(piece, theta), with_ones(task.x), state == REST
+    start, x, resting = frozen_pass(piece, theta), with_ones(task.x), state == REST
     root, (W, out), b = np.sqrt(task.weight), start.net.weights, start.net.biases[0]
     pinned = [_pseudo_inverse(x[rows]) for rows in resting.T]  # (m[0] + 1, at rest) per unit
     free = np.array([_padded(complement(x[rows])) for rows in resting.T])
@@ -392,7 +392,7 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
     units, d, g, m = pulls.shape
     S = np.einsum("kcb,kcio->iokb", free, pulls).reshape(g * m, units * d)
     U, sigma, V = thin_svd(S)
-    V[:, ~S.any(axis=0)] = 0  # what nothing moves does not move by rounding either
+    V[:, ~S.any(axis=0)] = 0  # parameters without influence must not move by rounding
     rho = (start.df / root).ravel()
     along = U.T @ rho
     parameters = -free @ (V.T * (sigma * along)).reshape(units, d, len(sigma))
@@ -400,14 +400,14 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
     inside = np.where(piece.held, 0, np.where(state == ON, 1, -1))
     z_moves = inside[:, :, None] * np.einsum("ic,kce->ike", x, parameters)
     gates = _gate_functionals(resting, root, out, pinned, pulls)
-    z_terms = np.abs(x) @ np.abs(np.column_stack([W, b])).T
+    z_terms = np.outer(*(np.linalg.norm(part, axis=1) for part in (x, np.column_stack([W, b]))))
     rho_terms = root * (np.abs(start.df / task.weight + task.y) + np.abs(task.y))
     terms = np.concatenate([z_terms.ravel(), np.abs(gates) @ rho_terms.ravel()])
     return _Modes(sigma**2, parameters,
                   np.concatenate([distances(piece, start.z).ravel(), gates @ rho]),
                   np.concatenate([z_moves.reshape(g * units, len(sigma)),
                                   -gates @ (U * (sigma**2 * along))]),
-                  np.maximum(SMALLEST, NUDGE * terms))
+                  np.maximum(TINY, NUDGE * terms))
 
 
 def _padded(columns: Array) -> Array:
@@ -423,9 +423,9 @@ def _pseudo_inverse(A: Array) -> Array:
 def _gate_functionals(
     resting: Bits, root: Array, out: Array, pinned: list[Array], pulls: Array
 ) -> Array:
-    """(2 k, g m): rows that give from rho the holds, mu = lambda dL/dh, then (1 - lambda) dL/dh.
+    """(2 k, g m): rows that map rho to the holds, mu = lambda dL/dh, then to (1 - lambda) dL/dh.
 
-    For the k at rest: their holds cancel what the examples that are on would do to z there.
+    For the k entries at rest: the holds cancel the effect on z there of the examples that are on.
     """
     low, high = [], []
     for i, unit in np.argwhere(resting):
@@ -441,10 +441,10 @@ def _first_zero(
 ) -> tuple[float, int | None]:
     """The first time in (0, span] at which one of start + amplitudes @ phi(t) is 0, and which.
 
-    (span, None) if none is.  start is positive.  Certified: in a step a value falls by at most its
-    negative amplitudes times the growth of phi, which increases.  Where that does not decide,
-    bounds on its slope may make it monotone, so that its ends decide; where neither does, the step
-    is halved, and after a success it is doubled.
+    (span, None) if there is none.  start is positive.  Certified: phi increases, so in a step a
+    value decreases by at most its negative amplitudes times the increase of phi.  If that does not
+    decide, bounds on the slope may show that the value is monotone, and its ends decide.  If not,
+    the step is halved; after a success it is doubled.
     """
     def values(time: float) -> Array:
         return np.asarray(start + amplitudes @ _phi(rates, time))

@@ -4,11 +4,11 @@
 
 Above: the exact regions of a network on coordinates [0,1] before training, after one
 epoch and at the end, filled with the colour the network gives them (before training:
-with a colour per pattern).  Below: the patterns sampled at the pixels, one random colour
-each, for coordinates and encodings after one epoch, as in the paper's maps.  Under an
-encoding walls are curves and the map in the plane can only be sampled, but along a line it
-is exact: the pieces along the middle row, from (0, 1/2) to (1, 1/2), are counted exactly (at
-paper scale along one of its 512 pixels, in which L=16 has thousands).
+with a colour per pattern).  In the middle: the patterns sampled at the pixels, one random
+colour each, for coordinates and encodings after one epoch, as in the paper's maps.  Below:
+the exact regions of the same networks in the little square marked there, 2x2 pixels, under
+the encodings too.  How many regions a pixel holds, and how training changes it, is counted
+in X5.
 """
 
 import numpy as np
@@ -16,22 +16,22 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from relu_dynamics import (
-    MLP, EncodedPieces, draw as draw_regions, flatten, pattern, predict, regions_in_window,
-    regions_on_encoded_segment, unflatten, unique_patterns,
+    draw as draw_regions, flatten, pattern, predict, regions_in_encoded_window, regions_in_window,
+    unique_patterns,
 )
 from scripts.lab import (
-    Claim, Link, chain, coordinates, each, encoding, encodings, image_inputs, in_order, means,
-    named, natural_image, natural_runs, ordered, read, style,
+    Claim, Link, coordinates, each, encoding, encodings, image_inputs, in_order, means, named,
+    natural_image, natural_runs, network, read, style, widths,
 )
 
 TITLE = "Maps of activation regions"
 SOURCE = "the paper's act_regions_image.py, plot_patterns"
 PAPER_EPOCHS = 1000
 SHOWS = ("Above, every region of a network on coordinates, exactly, before, early in and after "
-         "training. Below, patterns sampled "
-         "at the pixels after one epoch, a colour each, and the exact number of regions along the "
-         "white line.")
+         "training. In the middle, patterns sampled at the pixels after one epoch, a colour each. "
+         "Below, every region of 2x2 pixels of it, exactly; white dots are the samples.")
 STAGES = ("before training", "after one epoch", "at the end")
+PIXELS = 2  # along a side of the square shown exactly
 
 
 def shown(settings):
@@ -46,48 +46,28 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """along (inputs, 2, seeds): pieces along the middle row after one epoch and at the end,
-    exactly; share (inputs, 2, seeds): patterns per pixel, likewise; pieces (2, seeds): 4-connected
-    pieces per pattern for coordinates, likewise; maps (inputs, height, width): the first seed's
-    patterns after one epoch, numbered; parameters (stages, p) and widths of the first seed's
-    network on coordinates."""
-    names, share, maps, along = shown(settings), [], [], []
+    """share (inputs, 2, seeds): patterns per pixel after one epoch and at the end; pieces (2, seeds):
+    4-connected pieces per pattern for coordinates, likewise; maps (inputs, height, width): the first
+    seed's patterns after one epoch, numbered; the first seed's networks of the pictures, parameters
+    and widths: on coordinates at every stage, and on every input after one epoch."""
+    names, share, maps, nets = shown(settings), [], [], {}
     wanted = natural_runs(settings, names)
     for name in names:
         trained = [read(wanted[name, seed], folder) for seed in settings.seeds]
         stages = (trained[0].epochs.tolist().index(1), -1)
         numbered = [[unique_patterns(pattern(one.nets[c], one.x))[1].reshape(one.shape)
                      for one in trained] for c in stages]
-        along.append([[pieces_along(one, one.nets[c], line(settings)) for one in trained]
-                      for c in stages])
         share.append([[(ids.max() + 1) / ids.size for ids in stage] for stage in numbered])
         maps.append(numbered[0][0])
+        nets[name] = trained[0].nets[stages[0]]
         if name == names[0]:
             pieces = [[connected_pieces(ids) / (ids.max() + 1) for ids in stage]
                       for stage in numbered]
-            nets = [trained[0].nets[c] for c in (0, *stages)]
+            nets |= {stage: trained[0].nets[c] for stage, c in zip(STAGES, (0, *stages), strict=True)}
     return {"inputs": np.array(names), "image": natural_image(settings)[0],
-            "epochs": trained[0].epochs, "line": np.array(line(settings)),
-            "along": np.array(along), "share": np.array(share), "pieces": np.array(pieces),
-            "maps": np.array(maps),
-            "parameters": np.array([flatten(net) for net in nets]),
-            "widths": np.array([W.shape[1] for W in nets[0].weights] + [len(nets[0].biases[-1])])}
-
-
-def line(settings):
-    """Where along the middle row regions are counted."""
-    return (0.5, 0.5 + 1 / 512) if settings.scale == "paper" else (0.0, 1.0)
-
-
-def pieces_along(trained, net, ends):
-    """The number of activation regions that this part of the middle row of the image passes
-    through, exactly."""
-    pieces = regions_on_encoded_segment(net, encoding(trained.run.input), [ends[0], 0.5],
-                                        [ends[1], 0.5])
-    if isinstance(pieces, EncodedPieces) and len(pieces.uncertified):
-        raise ArithmeticError(f"{len(pieces.uncertified)} zeros along the middle row could not be "
-                              f"certified")
-    return len(pieces.pattern)
+            "epochs": trained[0].epochs, "share": np.array(share), "pieces": np.array(pieces),
+            "maps": np.array(maps), **{f"parameters {key}": flatten(net) for key, net in nets.items()},
+            **{f"widths {key}": widths(net) for key, net in nets.items()}}
 
 
 def connected_pieces(ids):
@@ -102,7 +82,7 @@ def connected_pieces(ids):
 
 def claims(data):
     names = data["inputs"].tolist()
-    share, along = (named(names, data[key]) for key in ("share", "along"))
+    share = named(names, data["share"])
     low, high, image = names[0], names[-1], str(data["image"])
     result = [
         Claim("E9a", f"patterns per pixel: {low} below 0.2 after one epoch",
@@ -113,9 +93,6 @@ def claims(data):
         Claim("E9c", f"{low}: patterns lie in connected patches of pixels (fewer than 1.5 pieces "
                      f"each)", means({low: data["pieces"]}),
               each("1.5 > pieces per pattern", {low: 1.5 - data["pieces"]})),
-        ordered("E9d", "regions along (the middle of) the middle row, exactly: {}, after one "
-                       "epoch and at the end", chain(*reversed(names)),
-                along, form="{:.0f}", kind="question"),
     ]
     if encodings(names):
         result.append(Claim("E9b",
@@ -126,37 +103,68 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(2, 3, width=3.6, height=3.8)
-    low = data["inputs"].tolist()[0]
-    feed = encoding(low)
-    m = data["widths"].tolist()
-    like = MLP(tuple(np.zeros((b, a)) for a, b in zip(m[:-1], m[1:], strict=True)),
-               tuple(np.zeros(b) for b in m[1:]))
-    for ax, vector, stage in zip(axes[0], data["parameters"], STAGES, strict=True):
-        net = unflatten(vector, like)
-        regions = regions_in_window(net, ((feed.low, feed.high),) * 2)
-        centres = np.add.reduceat(regions.vertices[regions.face_vertex], regions.face_start[:-1],
-                                  axis=0)
-        centres /= np.diff(regions.face_start)[:, None]
-        colour = "pattern" if stage == STAGES[0] else np.clip(predict(net, centres), 0, 1)
-        draw_regions(ax, regions, colour, linewidth=0.12)
-        ax.invert_yaxis()
-        ends = [feed.low, feed.high]
-        ax.set(xticks=ends, yticks=ends)
-        ax.set_title(f"{style.label(low)} {stage}:\n{len(regions)} regions, exactly", loc="left",
-                     fontsize="small")
-    for ax, name, ids, along in zip(axes[1], data["inputs"].tolist(), data["maps"], data["along"],
-                                    strict=False):
-        colours = np.random.default_rng(0).uniform(0.1, 0.95, (ids.max() + 1, 3))
-        ax.imshow(colours[ids], extent=(0, 1, 1, 0), interpolation="nearest")
-        for colour, width in (("black", 3.5), ("white", 1.5)):
-            ax.plot(data["line"], [0.5, 0.5], color=colour, linewidth=width)
-        ax.set_title(f"{style.label(name)} after one epoch:\n{ids.max() + 1} patterns at "
-                     f"{ids.size} pixels,\n"
-                     f"{along[0, 0]} regions along the white line, exactly", loc="left",
-                     fontsize="small")
-        ax.set(xticks=[0, 1], yticks=[0, 1])
-    for ax in axes.flat:
-        ax.set_xlabel("x", labelpad=-8)
-        ax.set_ylabel("y", labelpad=-6)
+    figure, axes = style.panels(3, 3, width=3.6, height=3.8)
+    names, size = data["inputs"].tolist(), len(data["maps"][0])
+    feed = encoding(names[0])
+
+    def net(key):
+        return network(data[f"parameters {key}"], data[f"widths {key}"])
+
+    for ax, stage in zip(axes[0], STAGES, strict=True):
+        draw_whole(ax, net(stage), feed, stage)
+        ax.set_title(f"{style.label(names[0])} {stage}:\n{ax.get_title()}", loc="left", fontsize="small")
+        ax.set_title("")
+    for column, name, ids in zip(axes.T, names, data["maps"], strict=False):
+        draw_map(column[1], ids)
+        column[1].set_title(f"{style.label(name)} after one epoch:\n{ids.max() + 1} patterns at "
+                            f"{ids.size} pixels", loc="left", fontsize="small")
+        count = draw_square(column[2], net(name), encoding(name), size)
+        column[2].set_title(f"{style.label(name)} after one epoch:\n{count} regions in "
+                            f"{PIXELS}x{PIXELS} pixels", loc="left", fontsize="small")
+    style.hide_empty(axes)
     return figure
+
+
+def draw_whole(ax, net, feed, stage):
+    """All regions for coordinates; the title is how many."""
+    regions = regions_in_window(net, ((feed.low, feed.high),) * 2)
+    centres = np.add.reduceat(regions.vertices[regions.face_vertex], regions.face_start[:-1], axis=0)
+    centres /= np.diff(regions.face_start)[:, None]
+    colour = "pattern" if stage == STAGES[0] else np.clip(predict(net, centres), 0, 1)
+    draw_regions(ax, regions, colour, linewidth=0.12)
+    ax.invert_yaxis()
+    ends = [feed.low, feed.high]
+    ax.set(xticks=ends, yticks=ends, title=f"{len(regions)} regions")
+    ax.set_xlabel("x", labelpad=-8)
+    ax.set_ylabel("y", labelpad=-6)
+
+
+def draw_map(ax, ids):
+    """A colour for every pattern at the pixels, and the square that is shown exactly."""
+    colours = np.random.default_rng(0).uniform(0.1, 0.95, (ids.max() + 1, 3))
+    ax.imshow(colours[ids], extent=(0, 1, 1, 0), interpolation="nearest")
+    (x0, x1), (y0, y1) = square(len(ids), 0)
+    for colour, width in (("black", 4), ("white", 2)):
+        ax.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=colour, linewidth=width)
+    ax.set(xticks=[0, 1], yticks=[0, 1])
+
+
+def draw_square(ax, net, feed, size):
+    """The regions of the middle pixels; returns how many."""
+    window = square(size, 0.5)
+    regions = regions_in_encoded_window(net, feed, window)
+    draw_regions(ax, regions, linewidth=0.3)
+    for artist in ax.collections:
+        artist.set_rasterized(True)
+    at = np.arange(size // 2 - PIXELS // 2, size // 2 + PIXELS // 2) / size
+    ax.plot(*map(np.ravel, np.meshgrid(at, at)), "o", color="white", markeredgecolor="black", markersize=6)
+    ax.invert_yaxis()
+    ax.set(xticks=[], yticks=[])
+    return len(regions)
+
+
+def square(size, back):
+    """The middle pixels, in unit coordinates, moved back by so many pixels: a sample then is in the
+    middle of its pixel, while in a map it is drawn at the corner."""
+    first = (size // 2 - PIXELS // 2 - back) / size
+    return ((first, first + PIXELS / size),) * 2

@@ -7,8 +7,8 @@ displacement, transformed (T49).  It is put beside the intrinsic rates K_kk (T16
 training, for the runs of E1 (with L=1; 1024 samples, k = 1 to 70) and of E5 on the photograph and the
 random image (32 x 32 pixels, bands).  Each network has one constant of its own, fitted to the logarithms.
 
-Nulls: K_kk ~ 1 / (4 sin^2(pi k/n)), walls without an order, and the best power of k, with one constant
-more than the law.  Any two falling curves correlate, so the residual decides, not the correlation.
+Nulls: walls without an order, K_kk ~ 1 / sin^2(pi k/n) (in the plane the third power, of lines), and the
+best power of k, with one constant more than the law.  Any two falling curves correlate, so the residual decides, not the correlation.
 
 In one place (T53): self rates of the modes of 8 x 8 patches of the photograph against the pattern's own
 spectrum there.  And foretold: the order in which tones reach half error (Adam), over all tones and
@@ -138,16 +138,16 @@ def left_by_power(rates, k):
 def residuals(data):
     """name -> (law, unordered walls, best power), (stages, seeds) each, for tones and for the first
     image's bands (before training, networks are the same for all images)."""
-    def three(values, k, n):
+    def three(values, k, n, axes):
         rates, power = values[:, :, 0], values[:, :, 1]
-        unordered = 1 / np.sin(np.pi * k / n) ** 2
+        unordered = 1 / np.sin(np.pi * k / n) ** (1 + axes)  # points on a line, lines in the plane
         return fit(rates, power)[1], fit(rates, unordered)[1], left_by_power(rates, k)
 
-    result = {name: three(values, data["k"], int(data["samples"]))
+    result = {name: three(values, data["k"], int(data["samples"]), 1)
               for name, values in zip(data["inputs"].tolist(), data["tones"], strict=True)}
     radius = np.arange(1, data["bands"].shape[-1] + 1)
     for name, values in zip(data["image_inputs"].tolist(), data["bands"][0], strict=True):
-        result[f"{data['images'][0]} {name}"] = three(values, radius, int(data["side"]))
+        result[f"{data['images'][0]} {name}"] = three(values, radius, int(data["side"]), 2)
     return result
 
 
@@ -298,6 +298,7 @@ def draw(data):
         early.set_xlabel(r"share of the untrained pattern's power, $P_k / \Sigma P$")
         early.set_ylabel("epoch of half error (top: not reached)")
         early.set_title("tones: what the pattern foretells", loc="left", fontsize="medium")
+    above.supxlabel("grey: before training; colour: after; one seed", fontsize="small")
     for ax in (*panels, left, local, early):
         ax.spines[["top", "right"]].set_visible(False)
     return figure

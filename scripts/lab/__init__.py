@@ -1,17 +1,18 @@
-"""What experiments are written with: inputs, shared runs, claims, and one look for every figure.
+"""The tools of the experiments: inputs, training runs, claims, and a common style of figures.
 
-    inputs      names of inputs and the encodings they stand for
-    runs        training runs and their checkpoints
-    own_data    the user's pictures and signals
-    settings    what the command line chooses; the families of runs that experiments share
-    pairs       the pairs of samples that Hamming distances and gradient confusion are measured on
-    rates       what the experiments on gradient flow share
-    ledger      claims and verdicts
-    style       one look for every figure
-    words       numbers as a sentence has them
-    findings    what there is to say about one network
-    schedule    how experiments are carried out
-    report      the page with every picture and claim
+    inputs       names of inputs and their encodings
+    runs         training runs and their checkpoints
+    own_data     the user's pictures and signals
+    settings     the options of the command line; the families of runs that experiments share
+    pairs        the pairs of samples for Hamming distances and gradient confusion
+    rates        functions shared by the experiments on gradient flow
+    ledger       claims and verdicts
+    style        the common style of figures
+    words        numbers as text
+    examination  the sections of scripts.examine's page about one network
+    schedule     runs the experiments
+    report       the page with every picture and claim
+    readme       writes the findings in README from the ledger
 """
 
 from scripts.lab import style
@@ -22,7 +23,8 @@ from scripts.lab.ledger import (
 )
 from scripts.lab.pairs import image_pairs, signal_pairs
 from scripts.lab.runs import (
-    PATCHES, THINNED, Gates, Run, Trained, held_out, held_out_gates, problem, read, samples, stream,
+    PATCHES, THINNED, Gates, Run, Trained, held_out, held_out_gates, network, problem, read,
+    samples, stream, widths,
 )
 from scripts.lab.settings import (
     Settings, Setup, extremes, image_inputs, image_runs, image_setup, images, made_run,
@@ -34,7 +36,8 @@ __all__ = [
     "chain", "contrast", "coordinates", "each", "encoding", "encodings", "every", "extremes",
     "held_out", "held_out_gates", "image_inputs", "image_pairs", "image_runs", "image_setup",
     "images", "in_order", "last_tenth", "made_run", "means", "named", "natural_image",
-    "natural_runs", "ordered", "ordered_in_each", "ordering", "over_checkpoints", "problem",
+    "natural_runs", "network", "ordered", "ordered_in_each", "ordering", "over_checkpoints",
+    "problem",
     "rank_correlation", "read", "rise", "samples", "signal_inputs", "signal_pairs", "signal_runs",
-    "signal_setup", "steadily", "stream", "style",
+    "signal_setup", "steadily", "stream", "style", "widths",
 ]

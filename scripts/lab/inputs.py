@@ -1,5 +1,5 @@
-"""What a network is fed, by name: "[lo,hi]" are coordinates stretched to [lo, hi], "L=k" is the
-positional encoding with k frequencies, and "2^l x c" c copies of the one frequency 2^l."""
+"""Input encodings by name: "[lo,hi]" are coordinates mapped to [lo, hi], "L=k" is the positional
+encoding with k frequencies, and "2^l x c" is c copies of the single frequency 2^l."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NUMBER = r"\s*(-?\d+(?:\.\d*)?)\s*"
 
 
 def encoding(name: str) -> Encoding:
-    """The encoding that a name stands for; ValueError if it stands for none."""
+    """The encoding with this name; ValueError if there is none."""
     if match := re.fullmatch(rf"\[{NUMBER},{NUMBER}\]", name):
         low, high = map(float, match.groups())
         if low < high:

@@ -1,23 +1,23 @@
-"""Claims and verdicts: what was said, what was measured, and whether the seeds agree.
+"""Claims and verdicts: the statement, the measurement, and whether the seeds agree.
 
-A claim is a conjunction of *links*, each "this number is positive": the difference of two
-inputs' measurements, or of a measurement and a threshold fixed in the claim.  Each seed
+A claim is a conjunction of *links*, each "this number is positive": the difference of the
+measurements of two inputs, or of a measurement and a threshold given in the claim.  Each seed
 gives each link one number.  The 95 % t interval of its mean over seeds decides:
 
-    reproduced       every link's interval lies above zero
-    not reproduced   some link's interval lies below zero, or is zero in every seed
-    not decided      otherwise: the seeds do not tell
+    reproduced       the interval of every link is above zero
+    not reproduced   the interval of some link is below zero, or its values are zero in every seed
+    not decided      otherwise
     untested here    known to need the sizes or the training of paper scale
 
-An order is written once, as a chain "L=7 > L=4 > {[-1,1], [0,1]}": the sentence quotes it, and
-it gives the links.  In it, a >= b (written ≥) means that a is at most a margin below b, which
-the claim states.  A link that holds at every checkpoint takes, for each seed, its smallest
-value over checkpoints.  The effect shown is that of the weakest link.
+An order is written once, as a chain "L=7 > L=4 > {[-1,1], [0,1]}": it is quoted in the
+sentence and gives the links.  In it, a >= b (written ≥) means that a is at most a margin below
+b; the claim states the margin.  A link that must hold at every checkpoint uses, for each seed,
+its smallest value over checkpoints.  The effect shown is that of the weakest link.
 
-Claims are of three kinds, counted apart: the *paper*'s (its text, code or figures), our own
-*question*s, and *identit*ies, true by construction.  The paper's claims are many, so each also
-gets a p value adjusted by Benjamini and Hochberg's rule, which controls the share of false ones
-among those called reproduced.
+Claims are of three kinds, counted separately: *paper* (from its text, code or figures),
+*question* (our own), and *identity* (true by construction).  Because the paper's claims are many,
+each also gets a p value adjusted by Benjamini and Hochberg's rule, which controls the share of
+false claims among those called reproduced.
 """
 
 from __future__ import annotations
@@ -62,10 +62,9 @@ class Link(NamedTuple):
         return REPRODUCED if low > 0 else FAILED if high < 0 or low == high == 0 else UNDECIDED
 
     def p(self) -> float:
-        """Twice the chance of so large a mean, or a larger one, if the true mean were zero; at most
-        1.
+        """Twice the probability of a mean at least this large if the true mean is zero; at most 1.
 
-        It is below 0.05 exactly if the verdict is "reproduced".  1 with a single seed.
+        Below 0.05 if and only if the verdict is "reproduced".  1 with a single seed.
         """
         n, mean = len(self.values), np.mean(self.values)
         if n < 2 or mean <= 0:
@@ -82,17 +81,17 @@ class Claim(NamedTuple):
     """One row of the ledger, before and after measuring."""
 
     key: str               # "E5a"
-    statement: str         # what the paper says, in one sentence
+    statement: str         # the claim, in one sentence
     measured: str          # the numbers, means over seeds
     links: Sequence[Link]
-    kind: str = ""         # of KINDS; "" is the experiment's own
-    image: str = ""        # which image it is about; becomes part of key and statement
-    why: str = ""          # what may be behind it if it does not hold
-    needs: str = ""        # what testing it takes that only paper scale has
+    kind: str = ""         # one of KINDS; "" is the kind of the experiment
+    image: str = ""        # the image it is about; becomes part of key and statement
+    why: str = ""          # a possible reason if it does not hold
+    needs: str = ""        # a requirement of the test that only paper scale meets
 
     def weakest(self) -> Link:
-        """The link that decides: of the worst verdict, the one whose mean is smallest next to its
-        interval."""
+        """The link that decides: among the links with the worst verdict, the one with the smallest
+        mean relative to its interval."""
         worst = [FAILED, UNDECIDED, REPRODUCED]
 
         def strength(link: Link) -> tuple[int, float]:
@@ -147,7 +146,7 @@ def ordered(
 ) -> Claim:
     """The claim that values are in the order of a chain, which replaces "{}" in the statement.
 
-    log compares log10 of the values: for ratios, and what spreads over decades.
+    log compares log10 of the values: for ratios, and for values that differ by powers of ten.
     """
     compared = {name: np.log10(value) for name, value in values.items()} if log else values
     notes = [note for note, used in ((f"≥: less by at most {margin:g}", "≥" in order),
@@ -160,7 +159,7 @@ def ordered(
 
 def ordered_in_each(key: str, statement: str, order: str, tables: Mapping[str, Values],
                     **how: Any) -> Claim:
-    """The claim that the chain holds in every table; how is as in ordered."""
+    """The claim that the chain holds in every table; how are the options of ordered."""
     parts = {name: ordered(key, statement, order, values, **how) for name, values in tables.items()}
     links = [link._replace(text=f"{link.text}, {name}")
              for name, part in parts.items() for link in part.links]
@@ -170,7 +169,7 @@ def ordered_in_each(key: str, statement: str, order: str, tables: Mapping[str, V
 
 
 def named(names: Iterable[str], values: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
-    """{name: value} of as many names as values."""
+    """{name: value}; there must be as many names as values."""
     return dict(zip(names, values, strict=True))
 
 
@@ -188,21 +187,20 @@ def at_worst(values: np.ndarray) -> np.ndarray:
 
 
 def contrast(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(a - b) / (|a| + |b|): tanh of half the log ratio of positive numbers, and as good where some
-    are zero or negative."""
+    """(a - b) / (|a| + |b|): for positive numbers tanh of half their log ratio, and also defined
+    for zero or negative numbers."""
     size = abs(a) + abs(b)
     return np.divide(a - b, size, out=np.zeros_like(size), where=size > 0)
 
 
 def rise(values: np.ndarray) -> np.ndarray:
-    """(checkpoints, seeds) to (seeds,): the last value minus the first; NaN for a single one, too
-    short to say."""
+    """(checkpoints, seeds) to (seeds,): the last value minus the first; NaN for one checkpoint."""
     return values[-1] - values[0] if len(values) > 1 else np.full(values.shape[1], np.nan)
 
 
 def steadily(values: np.ndarray) -> np.ndarray:
-    """(checkpoints, seeds) to (seeds,): the smallest step from one checkpoint to the next; NaN for
-    a single one."""
+    """(checkpoints, seeds) to (seeds,): the smallest increase from a checkpoint to the next; NaN
+    for one checkpoint."""
     return np.diff(values,
                    axis=0).min(axis=0) if len(values) > 1 else np.full(values.shape[1], np.nan)
 
@@ -210,7 +208,7 @@ def steadily(values: np.ndarray) -> np.ndarray:
 def last_tenth(epochs: np.ndarray) -> np.ndarray:
     """(checkpoints,) bool: those in the last tenth of training.
 
-    The end of training is noisy, so what is reached is the best of these.
+    The end of training is noisy, so the value reached is the best of these.
     """
     return np.asarray(epochs) >= 0.9 * epochs[-1]
 
@@ -221,8 +219,8 @@ def every(epochs: np.ndarray) -> str:
 
 
 def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
-    """Spearman's, over all entries of a and b; equal ones are ties, infinities the largest, and 0
-    if one is constant."""
+    """Spearman's correlation over all entries of a and b; equal entries are ties, infinities are
+    the largest; 0 if a or b is constant."""
     ranks = [rankdata(np.ravel(values)) for values in (a, b)]
     return float(np.corrcoef(*ranks)[0, 1]) if all(np.ptp(r) > 0 for r in ranks) else 0.0
 
@@ -244,15 +242,15 @@ def means(values: Values, form: str = "{:.3g}", log: bool = False) -> str:
     return " · ".join(parts)
 
 
-# ------------------------------------------------------------------- on paper
+# ------------------------------------------------------------------- tables and text
 
 
 def rows(claims: Iterable[Claim], kind: str = "paper",
          scale: str = "paper") -> list[dict[str, object]]:
-    """Plain values, for claims.json: keys are stable, numbers are numbers.
+    """Claims as plain values, for claims.json.
 
-    A claim that there was too little to test with is left out: a link without a value (a run too
-    short), or no link (too few inputs).
+    A claim without enough data is left out: a link has no value (the run is too short), or there
+    is no link (too few inputs).
     """
     result = []
     for claim in claims:
@@ -282,14 +280,14 @@ def link_row(link: Link) -> dict[str, object]:
 
 
 def slug(image: str) -> str:
-    """A word for keys: "random" for the random image, else the image's name without what is not a
-    letter or a digit."""
+    """A word for keys: "random" for the random image, else the name of the image, with a hyphen for
+    all that is not a letter or a digit."""
     return "random" if image == "random image" else re.sub(r"\W+", "-", image)
 
 
 def adjusted(p: Sequence[float]) -> list[float]:
-    """Benjamini and Hochberg's p values: those below q, called true, hold a share of false ones of
-    at most q on average."""
+    """Benjamini and Hochberg's p values: among claims with a value below q, the expected share of
+    false ones is at most q."""
     p = np.asarray(p, float)
     order, n = np.argsort(p), len(p)
     stepped = np.minimum.accumulate((p[order] * n / np.arange(1, n + 1))[::-1])[::-1]
@@ -299,9 +297,9 @@ def adjusted(p: Sequence[float]) -> list[float]:
 
 
 def settled(ledger: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
-    """The rows with what only the whole ledger tells: "adjusted", the p values of the paper's
-    tested claims after Benjamini and Hochberg (None for others), and "on", on how many natural
-    images the same claim was reproduced."""
+    """The rows with two entries from the whole ledger: "adjusted", the p values of the paper's
+    tested claims after Benjamini and Hochberg (None for others), and "on", the number of natural
+    images on which the same claim was reproduced."""
     tested = [row for row in ledger if row["kind"] == "paper" and row["verdict"] != UNTESTED]
     p = dict(zip((row["key"] for row in tested), adjusted([row["p"] for row in tested]),
                  strict=True))  # type: ignore[misc]
@@ -324,8 +322,8 @@ def _family(row: Mapping[str, object]) -> str:
 
 
 def summary(ledger: Sequence[Mapping[str, object]]) -> list[str]:
-    """A sentence per kind of claim, the paper's first, and what Benjamini and Hochberg's rule
-    changes; of settled rows."""
+    """For settled rows, a sentence per kind of claim, the paper's first, and the effect of
+    Benjamini and Hochberg's rule."""
     result = []
     for kind, words in KINDS.items():
         mine = [row["verdict"] for row in ledger if row["kind"] == kind]
@@ -353,8 +351,8 @@ def lines(ledger: Sequence[Mapping[str, object]]) -> list[str]:
 
 
 def markdown(records: Sequence[Mapping[str, object]], heading: str) -> str:
-    """The ledger in Markdown, of records with settled claims: a table per experiment, one claim a
-    row, where it is from, and the command that repeats it."""
+    """The ledger in Markdown, of records with settled claims: per experiment its source, the
+    command that repeats it, and a table with one claim per row."""
     ledger = [row for record in records for row in record["claims"]]  # type: ignore[attr-defined]
     text = [f"# {heading}", "", *summary(ledger), "",
             "Intervals are 95 % t intervals of the mean over seeds; the effect is that of the "
@@ -380,7 +378,7 @@ def _cells(row: Mapping[str, object]) -> list[object]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text to path whole or not at all."""
+    """Write text to path, completely or not at all."""
     with replacing(path) as file:
         file.write(text.encode())
 

@@ -1,5 +1,5 @@
-"""The user's own pictures and signals: read, checked, and kept beside the runs under their
-content's digest."""
+"""The user's own pictures and signals: read, checked, and stored with the runs under the digest of
+their content."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LEAST_PIXELS, LEAST_SAMPLES = 24, 64  # per axis; fewer leave experiments withou
 
 
 def picture_files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and the pictures in each folder, sorted.  ValueError if a folder has
-    none."""
+    """The given files, and the pictures in each given folder, sorted.  ValueError if a folder has
+    no picture."""
     files: list[Path] = []
     for path in paths:
         inside = sorted(p for p in path.iterdir()
@@ -33,8 +33,8 @@ def picture_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """(height, width, 1 or 3) 16-bit: grey or colours of a picture file, a transparent one on
-    white."""
+    """(height, width, 1 or 3) 16-bit: the grey or colour values of a picture file; transparent
+    pictures on white."""
     try:
         values = imread(path)
     except (OSError, ValueError, SyntaxError) as error:
@@ -101,8 +101,8 @@ def _first_line(error: Exception) -> str:
 
 
 def keep(values: np.ndarray, kind: str, folder: Path) -> str:
-    """Write the data under folder, by their content's digest, and return the signal's name: kind
-    and digest."""
+    """Write the data under folder, named by the digest of their content, and return the name of the
+    signal: kind and digest."""
     signal = name(values, kind)
     if not _path(signal, folder).exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,13 +112,13 @@ def keep(values: np.ndarray, kind: str, folder: Path) -> str:
 
 
 def name(values: np.ndarray, kind: str) -> str:
-    """ "picture DIGEST" or "signal DIGEST", of the shape and the numbers."""
+    """ "picture DIGEST" or "signal DIGEST": the digest of the shape and the numbers."""
     return kind + hashlib.sha256(repr((values.shape, values.dtype.str)).encode()
                                  + values.tobytes()).hexdigest()[:16]
 
 
 def load_whole(signal: str, folder: Path) -> np.ndarray:
-    """(height, width, channels): a picture as it was read, in [0, 1]."""
+    """(height, width, channels): a whole picture, in [0, 1]."""
     return np.load(_path(signal, folder), allow_pickle=False) / 65535
 
 

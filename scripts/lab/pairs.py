@@ -1,4 +1,4 @@
-"""The pairs of samples that are compared: the same for every input of a seed."""
+"""Pairs of samples to compare, the same for every input of a seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scripts.lab.runs import Trained, stream
 
 
 def signal_pairs(trained: Trained) -> tuple[Pairs, Pairs]:
-    """Local pairs, within windows of a fortieth of a signal, and global ones, from its two ends."""
+    """Local pairs, inside windows of 1/40 of a signal, and global pairs, from its two ends."""
     n, = trained.shape
     rng = stream(trained.run, "pairs")
     return (local_pairs((n,), rng, patches=25, side=max(4, n // 40), pairs=250),
@@ -15,7 +15,7 @@ def signal_pairs(trained: Trained) -> tuple[Pairs, Pairs]:
 
 
 def image_pairs(trained: Trained) -> tuple[Pairs, Pairs]:
-    """Local pairs, within small patches of an image, and global ones, from opposite quadrants."""
+    """Local pairs, inside small patches of an image, and global pairs, from opposite quadrants."""
     rng = stream(trained.run, "pairs")
     if trained.run.size >= 512:  # the paper's scale
         return (local_pairs(trained.shape, rng, patches=100, side=50, pairs=500),

@@ -1,5 +1,5 @@
-"""The report: one page with the ledger and every picture, that opens from disk and needs nothing
-from elsewhere."""
+"""The report: one page with the ledger and every picture, which opens from disk and needs no other
+file."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def explanations(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def said(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What claims that test one step say together."""
+    """The common verdict of the claims that test one step."""
     verdicts = {row["verdict"] for row in rows} - {UNTESTED}
     if verdicts == {REPRODUCED}:
         return "supported"

@@ -1,13 +1,13 @@
-"""Training runs: what they are, where their checkpoints live, and how one is performed.
+"""Training runs: their descriptions, their checkpoint files, and how a run is performed.
 
 A run is a pure function of its description: the same Run gives the same bytes.  Many
-experiments measure the same trained networks, so an experiment only *asks* for runs; a
-run whose file is already there is not repeated.
+experiments measure the same trained networks, so an experiment only *lists* the runs it needs;
+a run whose file exists is not repeated.
 
 A user's own data are part of the description by their content: the signal of a run on them is
-"picture DIGEST" or "signal DIGEST", and the data lie beside the runs (scripts/lab/own_data.py).
+"picture DIGEST" or "signal DIGEST", and the data are stored with the runs (lab/own_data.py).
 
-Which sample grid the inputs use is part of the description too:
+The sample grid of the inputs is part of the description too:
     "half-open"  k/n for every input (the default)
     "closed"     k/(n-1) for every input
     "paper"      k/n for coordinates and k/(n-1) for encodings, as in the paper's code
@@ -58,7 +58,7 @@ class Run(NamedTuple):
     checkpoints: tuple[int, ...]  # epochs after which the network is kept; 0 is before training
     seed: int
     rate: float = 1e-3            # of Adam, in float32; batches are shuffled once
-    gates: Gates | None = None    # imposed ones; None: the network's own, which move
+    gates: Gates | None = None    # imposed gates; None: the network's own, which change
 
     def name(self) -> str:
         """A file name: readable first, then a digest of the whole description."""
@@ -69,12 +69,12 @@ class Run(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """A run's checkpoints, with the problem it was trained on."""
+    """The checkpoints of a run, and the problem it was trained on."""
 
     run: Run
     shape: tuple[int, ...]  # of the signal: (n,) or (height, width)
-    x: np.ndarray           # (n, D) what the network is fed
-    y: np.ndarray           # (n, m) what it should say
+    x: np.ndarray           # (n, D) the inputs of the network
+    y: np.ndarray           # (n, m) the targets
     loss: np.ndarray        # (epochs,) mean loss of each epoch
     epochs: np.ndarray      # (c,) the checkpoints
     nets: list[MLP]         # (c,)
@@ -142,15 +142,15 @@ def high_dimensional(
 
 
 def seen_pixels(size: int) -> np.ndarray:
-    """(size^2,) bool: the pixels in every second row and column, which are all that a run on a
-    thinned image is trained on."""
+    """(size^2,) bool: the pixels in every second row and column, the training set of a run on a
+    thinned image."""
     even = np.arange(size) % 2 == 0
     return np.outer(even, even).ravel()
 
 
 def held_out(run: Run, folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and targets that the run has not been trained on: the other pixels of a thinned image,
-    or fresh data of the same kind."""
+    """Inputs and targets outside the training set: the other pixels of a thinned image, or new data
+    of the same kind."""
     if run.input == "raw":
         return high_dimensional(run, stream(run, "signal"), stream(run, "held out"), folder)
     _, x, y = problem(run._replace(signal=run.signal.removeprefix(THINNED)), folder)
@@ -203,18 +203,18 @@ def train_as(
     run: Run, net: MLP, x: np.ndarray, y: np.ndarray, epochs: int,
     state: State | None = None, gates: np.ndarray | None = None,
 ) -> tuple[MLP, History]:
-    """train, the way a run does: Adam, in float32, batches shuffled once."""
+    """train with the options of a run: Adam, in float32, batches shuffled once."""
     return train(net, x, y, optimiser=adam(run.rate), epochs=epochs, batch_size=run.batch,
                  rng=stream(run, "batches"), reshuffle=False, state=state, pattern=gates,
                  dtype=np.float32, progress=False)
 
 
 def perform(run: Run, folder: Path) -> Path:
-    """Train, and write the checkpoints under folder; returns the file's path.  The file appears
-    whole or not at all.
+    """Train, write the checkpoints under folder, and return the path of the file, which is written
+    completely or not at all.
 
-    A long run is trained in stretches of a minute or so, and after each what is needed to go on is
-    written to a file beside it.  Run again after an interruption, it goes on from there, to the
+    A long run is trained in stretches of about a minute; after each, all that is needed to continue
+    is written to a second file.  After an interruption the run continues from there and gives the
     same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -250,8 +250,7 @@ def _write(path: Path, run: Run, loss: np.ndarray, records: dict[int, np.ndarray
 def _resume(
     run: Run, folder: Path, like: MLP
 ) -> tuple[MLP, State | None, np.ndarray, dict[int, np.ndarray]]:
-    """Where an interrupted run stands: network, optimiser, losses, checkpoints; or the
-    beginning."""
+    """The state of an interrupted run, or of a new one: network, optimiser, losses, checkpoints."""
     path = _unfinished(run, folder)
     if not path.exists():
         start = {0: flatten(like).astype(np.float32)} if 0 in run.checkpoints else {}
@@ -263,17 +262,16 @@ def _resume(
 
 
 def share_done(run: Run, folder: Path) -> float:
-    """How much of an unfinished run is done, 0 to 1, as far as is on disk."""
+    """The share of an unfinished run that is stored on disk, 0 to 1."""
     try:
         with np.load(_unfinished(run, folder), allow_pickle=False) as file:
             return len(file["loss"]) / run.epochs
-    except (OSError, ValueError, KeyError):  # none yet, or just being replaced
+    except (OSError, ValueError, KeyError):  # no file yet, or it is being replaced
         return 0.0
 
 
 def work(run: Run) -> float:
-    """Multiply-adds of a run's forward passes, up to a constant: the larger hidden layers
-    decide."""
+    """The multiply-adds of the forward passes, up to a constant; hidden layers dominate."""
     n = run.size if run.input == "raw" or is_signal(run) else run.size**2
     n //= 4 if run.signal.startswith(THINNED) else 1
     larger = sum(a * b for a, b in zip(run.hidden[:-1], run.hidden[1:], strict=True))
@@ -282,7 +280,7 @@ def work(run: Run) -> float:
 
 
 def _stretch(run: Run) -> int:
-    """Epochs between two times that a long run is written down: about a minute's worth."""
+    """The epochs of a long run between two writes to disk: about a minute."""
     return max(1, int(1e12 * run.epochs / work(run)))
 
 
@@ -290,13 +288,23 @@ def _unfinished(run: Run, folder: Path) -> Path:
     return folder / f"unfinished-{run.name()}"
 
 
+def network(parameters: np.ndarray, widths: np.ndarray) -> MLP:
+    """The network of these widths, inputs and outputs included, with parameters as flatten returns
+    them."""
+    pairs = list(zip(widths[:-1], widths[1:], strict=True))
+    like = MLP(tuple(np.zeros((b, a)) for a, b in pairs), tuple(np.zeros(b) for _, b in pairs))
+    return unflatten(parameters.astype(np.float64), like)
+
+
+def widths(net: MLP) -> np.ndarray:
+    """What network wants to know of it beside its parameters."""
+    return np.array([net.weights[0].shape[1], *map(len, net.biases)])
+
+
 def read(run: Run, folder: Path) -> Trained:
     """The checkpoints that perform wrote."""
     with np.load(folder / run.name(), allow_pickle=False) as file:
-        m = file["widths"].tolist()
-        like = MLP(tuple(np.zeros((b, a), np.float32) for a, b in zip(m[:-1], m[1:], strict=True)),
-                   tuple(np.zeros(b, np.float32) for b in m[1:]))
-        nets = [unflatten(vector.astype(np.float64), like) for vector in file["parameters"]]
+        nets = [network(vector, file["widths"]) for vector in file["parameters"]]
         loss, epochs = file["loss"], file["epochs"]
         gates = _gates(file)
     shape, x, y = problem(run, folder)

@@ -1,9 +1,9 @@
-"""How experiments are carried out: runs first, then measurements, claims and pictures.
+"""Run the experiments: training runs first, then measurements, claims and pictures.
 
 Runs and experiments are mapped over any concurrent.futures executor.  For an experiment NAME the
-folder --out receives NAME.npz (what is plotted), NAME.png, NAME.pdf for print, and NAME.json (its
-claims; written last, so its presence means done).  What is there already, with the same settings,
-is kept unless --force.
+folder --out receives NAME.npz (the data plotted), NAME.png, NAME.pdf for print, and NAME.json (the
+claims; written last, so it marks the experiment as done).  Results that exist, with the same
+settings, are kept unless --force.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def all_names() -> list[str]:
 
 
 def chosen(words: Sequence[str]) -> list[str]:
-    """The experiments that words name, whole ("e5_image_hamming") or by their number ("e5"), in
-    natural order; all of them for no word.  ValueError for a word that names none."""
+    """The experiments named by words, in full ("e5_image_hamming") or by number ("e5"), in natural
+    order; all of them without words.  ValueError for an unknown word."""
     names = all_names()
     known = {word for name in names for word in (name, name.split("_")[0])}
     if unknown := [word for word in words if word not in known]:
@@ -58,8 +58,8 @@ def module(name: str) -> ModuleType:
 
 
 def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
-    """Measure, write NAME.npz, .png, .pdf and .json under out, and return what the last holds.
-    Runs must be there."""
+    """Measure, write NAME.npz, .png, .pdf and .json under out, and return the content of the last.
+    The runs must exist."""
     experiment = module(name)
     data = experiment.measure(settings, out / "runs")
     with replacing(out / f"{name}.npz") as file:
@@ -76,27 +76,26 @@ def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
 
 
 def save(figure: Figure, path: Path, **how: object) -> None:
-    """Write a figure, whole or not at all; the same bytes every time."""
+    """Write a figure, completely or not at all; the same bytes every time."""
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix[1:], **how)
 
 
 def kind(experiment: ModuleType) -> str:
-    """Whose claims an experiment's are, unless a claim says otherwise: "paper", or "question" for
-    our own."""
+    """The default kind of the claims of an experiment: "paper", or "question" for our own."""
     return getattr(experiment, "KIND", "paper")
 
 
 def length(experiment: ModuleType, data: Mapping[str, np.ndarray]) -> str:
-    """How long was trained, beside the paper."""
+    """The length of training, and that of the paper."""
     epochs, paper = data.get("epochs"), getattr(experiment, "PAPER_EPOCHS", None)
     ours = "no training" if epochs is None else f"{int(np.max(epochs))} epochs"
     return ours + (f", {paper} in the paper" if paper else "")
 
 
 def described(name: str, settings: Settings) -> dict[str, object]:
-    """What there is to say about an experiment before it has run; its docstring is a question, a
-    command, and how it is done."""
+    """The record of an experiment before it has run, from its docstring: the question, the command,
+    and the method."""
     experiment = module(name)
     question, _, *about = (" ".join(part.split())
                            for part in str(experiment.__doc__).strip().split("\n\n"))
@@ -109,8 +108,7 @@ def described(name: str, settings: Settings) -> dict[str, object]:
 
 
 def done(name: str, settings: Settings, out: Path) -> dict[str, object] | None:
-    """The record of an experiment that this version has completed under these settings, else
-    None."""
+    """The record of an experiment completed by this version with these settings, else None."""
     files = [out / f"{name}.{ending}" for ending in ("json", "npz", "png", "pdf")]
     if not all(file.exists() for file in files):
         return None
@@ -126,8 +124,8 @@ def carry_out(
 ) -> tuple[dict[str, dict[str, object]], list[str]]:
     """The record of each experiment, in the given order, and the names of those that failed.
 
-    Each experiment starts as soon as its own runs are there.  A failure is printed and the others
-    go on.
+    Each experiment starts as soon as its own runs exist.  A failure is printed and the others
+    continue.
     """
     (out / "runs").mkdir(parents=True, exist_ok=True)
     records: dict[str, dict[str, object]] = {}
@@ -179,7 +177,7 @@ def carry_out(
 
 
 class Progress:
-    """One line on a terminal that says what is left; nothing but results elsewhere."""
+    """A line with the work left, on a terminal only; results are printed everywhere."""
 
     def __init__(self, runs: Sequence[Run], experiments: int, folder: Path) -> None:
         self.runs, self.experiments, self.folder = set(runs), experiments, folder

@@ -1,4 +1,4 @@
-"""What the command line chooses, and the families of runs that experiments share."""
+"""The options of the command line, and the families of runs that experiments share."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from scripts.lab.runs import Run, Trained, read
 class Own(NamedTuple):
     """A user's picture or signal."""
 
-    label: str   # how it is called in tables and pictures
-    path: str    # where it was read from, for the command that repeats an experiment
-    signal: str  # "picture DIGEST" or "signal DIGEST": its content, which is what runs are named by
-    size: int    # the most samples per axis that it has
+    label: str   # its name in tables and pictures
+    path: str    # the file it was read from, for the command that repeats an experiment
+    signal: str  # "picture DIGEST" or "signal DIGEST", of its content; part of the names of runs
+    size: int    # its number of samples per axis
 
 
 class Settings(NamedTuple):
-    """What the command line chooses.  What is None or empty is the scale's own."""
+    """The options of the command line.  None or empty means the default of the scale."""
 
     scale: str = "laptop"            # "quick", "laptop" or "paper"
     seeds: tuple[int, ...] = (0, 1, 2)
     grid: str = "half-open"
     epochs: int | None = None
-    size: int | None = None          # per axis of pictures; of the signal if it alone is own
+    size: int | None = None          # per axis of pictures; of the signal if only that is given
     hidden: tuple[int, ...] = ()
     inputs: tuple[str, ...] = ()
     pictures: tuple[Own, ...] = ()
@@ -39,7 +39,7 @@ class Settings(NamedTuple):
 
 
 def as_options(settings: Settings) -> str:
-    """The command-line options that choose these settings, with a space before each."""
+    """The command-line options for these settings, with a space before each."""
     first, count = settings.seeds[0], len(settings.seeds)
     options = {"quick": "--quick", "paper": "--scale paper"}.get(settings.scale, "").split()
     options += ["--seed", first] if first else []
@@ -96,7 +96,7 @@ def signal_inputs(settings: Settings, default: Sequence[str] = SIGNAL_INPUTS) ->
 
 
 def image_inputs(settings: Settings) -> tuple[str, ...]:
-    """The inputs compared on images, likewise."""
+    """The inputs compared on images, in the same order."""
     return in_order(settings.inputs or IMAGE_INPUTS[settings.scale])
 
 
@@ -113,14 +113,14 @@ def images(settings: Settings) -> dict[str, str]:
 
 
 def natural_image(settings: Settings) -> tuple[str, str]:
-    """Label and signal of the image that stands for all where one must do: the user's first, or the
+    """Label and signal of the image for experiments that use only one: the user's first, or the
     photograph."""
     return next((label, signal) for label, signal in images(settings).items()
                 if label != "random image")
 
 
 def made_run(setup: Setup, signal: str, name: str, seed: int, settings: Settings) -> Run:
-    """One run of a set-up, as the settings change it."""
+    """One run of a set-up, changed by the settings."""
     epochs = setup.epochs if settings.epochs is None else settings.epochs
     checkpoints = tuple(sorted({*(c for c in setup.checkpoints if c <= epochs), epochs}))
     return Run(signal, setup.size, name, settings.grid, settings.hidden or setup.hidden, epochs,
@@ -128,8 +128,8 @@ def made_run(setup: Setup, signal: str, name: str, seed: int, settings: Settings
 
 
 def signal_setup(settings: Settings, setups: dict[str, Setup] = SIGNAL) -> Setup:
-    """The set-up for signals; an own signal has as many samples as it has, up to the scale's, or as
-    asked for."""
+    """The set-up for signals.  The user's signal keeps its number of samples, at most that of the
+    scale, unless the settings give a size."""
     setup = setups[settings.scale]
     if settings.signal is None:
         return setup
@@ -138,8 +138,8 @@ def signal_setup(settings: Settings, setups: dict[str, Setup] = SIGNAL) -> Setup
 
 
 def image_setup(settings: Settings, setups: dict[str, Setup] = IMAGE) -> Setup:
-    """The set-up for images; own pictures have as many pixels per axis as they have, up to the
-    scale's, or as asked for."""
+    """The set-up for images.  The user's pictures keep their pixels per axis, at most those of the
+    scale, unless the settings give a size."""
     setup = setups[settings.scale]
     least = min((own.size for own in settings.pictures), default=setup.size)
     asked = None if settings.signal and not settings.pictures else settings.size
@@ -172,17 +172,17 @@ def natural_runs(settings: Settings,
             if image == label}
 
 
-# ------------------------------------------------------------ measuring them
+# ------------------------------------------------------------ measurements
 
 
 def over_checkpoints(
     runs: dict[tuple, Run], folder: Path, quantity: Callable[[Trained, MLP], ArrayLike],
     axes: Sequence[str] = ("images", "inputs"),
 ) -> dict[str, np.ndarray]:
-    """quantity(trained, net) of all runs at their checkpoints, under "values": (..., inputs,
-    checkpoints, seeds, ...); "epochs", the checkpoints; and what lies along each of the axes.
+    """{"values": quantity(trained, net) of all runs at their checkpoints, (..., inputs,
+    checkpoints, seeds, ...), "epochs": the checkpoints, and the labels of each of the axes}.
 
-    runs are keyed (..., input, seed), the last of axes being that of the inputs.
+    The keys of runs are (..., input, seed); the last of axes is that of the inputs.
     """
     table = []
     for run in runs.values():

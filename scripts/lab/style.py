@@ -1,4 +1,4 @@
-"""One look for every figure: the same input has the same colour everywhere.
+"""A common style for all figures: the same input has the same colour everywhere.
 
 Colours are from the Okabe-Ito palette, which colour-blind readers can tell apart;
 coordinates are dashed, encodings solid, so that grey prints can be read too.
@@ -19,10 +19,9 @@ from matplotlib.lines import Line2D
 from relu_dynamics import Coordinates
 from scripts.lab.inputs import encoding
 
-# Coordinates are blue to grey with the width of their interval, encodings yellow over red to purple
-# with the number of
-# their frequencies: (width or number, colour), with mixtures in between.  These hues mean inputs
-# and nothing else.
+# (width or number, colour), with mixtures in between: coordinates go from blue to grey with the
+# width of their interval, encodings from yellow over red to purple with the number of frequencies.
+# These hues are used only for inputs.
 COORDINATES = ((1, "#0072B2"), (2, "#56B4E9"), (4, "#8C96C6"), (6, "#7F7F7F"))
 ENCODINGS = ((1, "#E69F00"), (3.5, "#D55E00"), (6.5, "#CC79A7"), (9, "#882255"), (16, "#332288"))
 LAYERS = ((0, "#00441B"), (0.5, "#238B45"), (1, "#99D594"))
@@ -44,7 +43,7 @@ def colour(name: str) -> tuple[float, ...]:
 
 
 def shade(k: int, n: int) -> tuple[float, ...]:
-    """The green of the k-th of n things that are no inputs, such as layers, from dark to light."""
+    """The green, dark to light, for the k-th of n objects other than inputs, such as layers."""
     return mixed(LAYERS, k / max(n - 1, 1))
 
 
@@ -80,7 +79,7 @@ def panels_for(images: np.ndarray) -> tuple[Figure, np.ndarray]:
 
 
 def hide_empty(axes: np.ndarray) -> None:
-    """Remove the panels that nothing was drawn in."""
+    """Remove the empty panels."""
     for ax in axes.flat:
         if not ax.has_data():
             ax.remove()
@@ -94,7 +93,7 @@ def with_band(ax: Axes, x: np.ndarray, values: np.ndarray, name: str) -> None:
 
 def shaded(ax: Axes, x: np.ndarray, values: np.ndarray, color: object, label: str,
            linestyle: str = "-") -> None:
-    """The same in any colour."""
+    """with_band in a given colour."""
     ax.plot(x, values.mean(axis=1), marker=".", markersize=3, linewidth=1.4, color=color,
             label=label, linestyle=linestyle)
     ax.fill_between(x, values.min(axis=1), values.max(axis=1), color=color, alpha=0.18, linewidth=0)
@@ -119,7 +118,7 @@ def epochs_axis(ax: Axes, epochs: np.ndarray, ylabel: str) -> None:
 
 
 def same_range(axes: np.ndarray, low: float | None = None) -> None:
-    """One range of values for panels that are to be compared: what fits all of them, from low if
+    """One range of values for panels to be compared: it fits all of them, and starts at low if
     given."""
     ends = [end for ax in axes.flat for end in ax.get_ylim()]
     for ax in axes.flat:
@@ -138,8 +137,8 @@ def histogram(ax: Axes, edges: np.ndarray, counts: Mapping[str, np.ndarray], xla
 
 def legend_below(figure: Figure, axes: Axes | Iterable[Axes], note: str = "",
                  columns: int = 5) -> None:
-    """One legend for the whole figure, under it, with a note on what bands mean; lines that look
-    alike share an entry, "a / b"."""
+    """One legend below the whole figure, with a note on the bands; lines that look the same share
+    an entry, "a / b"."""
     entries: dict[object, tuple[Artist, list[str]]] = {}
     for ax in (axes,) if isinstance(axes, Axes) else axes:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):

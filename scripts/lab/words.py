@@ -1,4 +1,4 @@
-"""Numbers as a sentence has them."""
+"""Numbers as text."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def many(times: float) -> str:
 
 
 def count(n: int, what: str) -> str:
-    """How many of something there are: 1 region, 2 371 regions."""
+    """A number of things: 1 region, 2 371 regions."""
     return f"{n:,} {what}{'' if n == 1 else 's'}".replace(",", " ")

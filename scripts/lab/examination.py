@@ -1,5 +1,5 @@
-"""What there is to say about a network of one or two coordinates: findings, each with its number,
-a sentence, and pictures."""
+"""Sections about a network of one or two coordinates, each with a number, an explanation, and
+pictures."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from scripts.lab.words import count, many
 
 GRID = {1: 1024, 2: 128}     # samples of the window per axis, by the number of coordinates
 TRAINED = {1: 1024, 2: 128}  # samples of the picture or signal per axis, at most
-KERNEL = {1: 512, 2: 24}     # of which the kernel is formed
+KERNEL = {1: 512, 2: 24}     # samples per axis for the kernel
 PAIRS = 2000
 CYCLES = 12                  # per window and axis, of the exact transform
-SLOPES = 4096                # samples at which slopes are looked for
-DENSE = 300                  # breakpoints, and more, are not marked one by one
+SLOPES = 4096                # samples for the steepest slope
+DENSE = 300                  # from this number on, breakpoints are not marked one by one
 ROUNDING = 1e-12             # of the largest rate
 SHRINKINGS = 30              # halvings of the window, at most
 ONE, OTHER = style.shade(0, 3), style.shade(2, 3)
 
 
 class Subject(NamedTuple):
-    """A network, what it is fed, and where."""
+    """A network, its encoding, its window, and its target."""
 
     net: MLP
     encoding: Encoding | None
     flat: MLP | None          # the same function of the window's coordinates, if it is a network
     window: np.ndarray        # (d, 2)
-    asked: np.ndarray         # (d, 2) the window before it was made smaller
+    asked: np.ndarray         # (d, 2) the requested window, before it was made smaller
     shape: tuple[int, ...]    # of the target's samples
     target: np.ndarray | None  # (n, m) in row-major order
 
@@ -58,14 +58,14 @@ class Subject(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One picture, and what it shows."""
+    """One picture, and its caption."""
 
     caption: str
     draw: Callable[[Axes], None]
 
 
 class Section(NamedTuple):
-    """One finding: its title with the number, a sentence on what that means, numbers, pictures."""
+    """A title with the main number, a sentence that explains it, numbers, and pictures."""
 
     key: str
     title: str
@@ -75,7 +75,7 @@ class Section(NamedTuple):
 
 
 def sections(subject: Subject, most: int) -> Iterator[Section]:
-    """Everything there is to say, in order."""
+    """All sections, in order."""
     part, regions = enumerated(subject, most)
     yield picture_section(subject)
     yield regions_section(part, regions)
@@ -94,8 +94,8 @@ def sections(subject: Subject, most: int) -> Iterator[Section]:
 
 
 def enumerated(subject: Subject, most: int) -> tuple[Subject, Any]:
-    """The regions or pieces of the window, made smaller about its centre until they are at most so
-    many."""
+    """The regions or pieces of the window, which is made smaller around its centre until they are
+    at most `most`."""
     error: ValueError | None = None
     for _ in range(SHRINKINGS):
         try:
@@ -115,6 +115,7 @@ def _regions(subject: Subject, most: int) -> Regions | EncodedRegions | Pieces |
         return regions_on_encoded_segment(subject.net, subject.encoding, a, b, max_regions=most)
     if subject.flat is not None:
         return regions_in_window(subject.flat, subject.window, max_regions=most)
+    # a wider window takes too many triangles
     if np.ptp(subject.window, axis=1).max() > shortest_wave(subject.encoding):
         raise ValueError("the window is wider than the encoding's shortest wave")
     return regions_in_encoded_window(subject.net, subject.encoding, subject.window,
@@ -122,18 +123,18 @@ def _regions(subject: Subject, most: int) -> Regions | EncodedRegions | Pieces |
 
 
 def shortest_wave(feed: Encoding) -> float:
-    """Of an encoding of two coordinates; a wider window takes too many triangles to look at."""
+    """The shortest wavelength of an encoding of two coordinates."""
     return 1 / np.hypot(*feed.frequencies_in(2).T).max()
 
 
 def regions_section(subject: Subject, regions: Any) -> Section:
-    """How many regions, and how large they are."""
+    """The number of regions, and their sizes."""
     size = np.sort(regions.area if len(subject.window) == 2 else np.diff(regions.t))[::-1]
     half = int(np.searchsorted(np.cumsum(size), size.sum() / 2)) + 1
     whole = np.array_equal(subject.window, subject.asked)
     small = ("" if whole else
-             f" The window asked for, {spelled(subject.asked)}, holds too many to show; this is "
-             "the part of it about its centre that does not.")
+             f" The requested window, {spelled(subject.asked)}, has too many regions to show; this "
+             "is a smaller part of it around its centre.")
     exact = unsure(regions)
     text = (f"Inside a region the same units are on, so the network is one simple formula there: "
             f"{'affine' if subject.flat is not None else 'a sum of waves'}. The window is "
@@ -162,7 +163,7 @@ def regions_section(subject: Subject, regions: Any) -> Section:
 
 
 def unsure(regions: Any) -> str:
-    """How certain the regions are."""
+    """A sentence on the certainty of the regions."""
     if isinstance(regions, Regions):
         return "The enumeration is exact" + (" and certified." if regions.certificate.ok else
                                              f" down to widths of {regions.tolerance:.1g}.")
@@ -183,7 +184,7 @@ def draw_plane(ax: Axes, regions: Regions | EncodedRegions) -> None:
 
 
 def draw_over(ax: Axes, subject: Subject, regions: Regions | EncodedRegions) -> None:
-    """Walls over the picture, where the window and the picture meet."""
+    """Walls over the picture, in the intersection of the window and the picture."""
     draw(ax, regions, np.zeros((len(regions), 4)), linewidth=0.4)
     x, y = ax.get_xlim(), ax.get_ylim()
     ax.imshow(colours(subject.target, subject.shape), extent=(0, 1, 1, 0), cmap="gray", vmin=0,
@@ -214,7 +215,7 @@ def draw_line(ax: Axes, subject: Subject, pieces: Pieces | EncodedPieces) -> Non
 
 
 def walls_section(subject: Subject, regions: Any) -> Section:
-    """Whose walls they are."""
+    """The walls of each layer."""
     layers = len(subject.net.weights) - 1
     if len(subject.window) == 2:
         own = regions.edge_owner >= 0
@@ -238,7 +239,7 @@ def walls_section(subject: Subject, regions: Any) -> Section:
 
 
 def units_section(subject: Subject) -> Section:
-    """Which units ever switch."""
+    """The units that switch, and those that never do."""
     q = pattern(subject.net, subject.fed(subject.samples()[1]))
     never, always = ([int(part.sum()) for part in split_layers(subject.net, bits[None])]
                      for bits in (~q.any(axis=0), q.all(axis=0)))
@@ -255,7 +256,7 @@ def units_section(subject: Subject) -> Section:
 
 
 def norms_section(subject: Subject, regions: Any) -> Section:
-    """How steep it can be and is."""
+    """The bound on slopes, and the steepest slope."""
     norms, bound = spectral_norms(subject.net), lipschitz_bound(subject.net)
     steepest, where = steepest_slope(subject, regions)
     behind = "" if subject.encoding is None else " behind the encoding"
@@ -269,7 +270,7 @@ def norms_section(subject: Subject, regions: Any) -> Section:
 
 
 def steepest_slope(subject: Subject, regions: Any) -> tuple[float, str]:
-    """The largest norm of the derivative in the network's own inputs, and where it was sought."""
+    """The largest norm of the derivative in the network's own inputs, and the set searched."""
     if isinstance(regions, (Regions, Pieces)) and subject.encoding is None:
         slope = regions.slope if isinstance(regions, Regions) else (
             regions.slope[:, :, None] / np.ptp(subject.window))
@@ -282,7 +283,7 @@ def steepest_slope(subject: Subject, regions: Any) -> tuple[float, str]:
 
 
 def distance_section(subject: Subject) -> Section:
-    """How near walls are."""
+    """Distances to the nearest wall."""
     shape, points = subject.samples()
     distance = distance_to_wall(subject.net, subject.fed(points))
     finite = distance[np.isfinite(distance)]
@@ -308,9 +309,9 @@ def distance_section(subject: Subject) -> Section:
 
 
 def spectrum_section(subject: Subject, regions: Any) -> Section:
-    """What frequencies the function has."""
+    """The spectrum of the function."""
     exact = isinstance(regions, (Regions, Pieces))
-    energy = (exact_energy if exact else sampled_energy)(subject, regions)
+    energy = exact_energy(subject, regions) if exact else sampled_energy(subject)
     cycles = np.arange(1, len(energy))
     shown = energy[1:] > 1e-24 * energy.sum()
     if shown.sum() < 2:
@@ -341,13 +342,14 @@ def exact_energy(subject: Subject, regions: Regions | Pieces) -> np.ndarray:
     sides = np.ptp(subject.window, axis=1)
     k = np.stack(np.meshgrid(np.arange(-CYCLES, CYCLES + 1), np.arange(CYCLES + 1)), axis=-1)
     k = k.reshape(-1, 2)
-    k = k[np.hypot(*k.T) < CYCLES + 0.5]
+    other = (k[:, 1] == 0) & (k[:, 0] < 0)  # F(-k) is conj F(k): one of each pair will do
+    k = k[~other & (np.hypot(*k.T) < CYCLES + 0.5)]
     F = window_transform(regions, 2 * np.pi * k / sides) / sides.prod()
     return band_energy(F, k) / band_energy(np.ones((len(k), 1)), k)
 
 
-def sampled_energy(subject: Subject, regions: Any) -> np.ndarray:
-    """The same from the samples of the window, up to a third of the highest they show."""
+def sampled_energy(subject: Subject) -> np.ndarray:
+    """exact_energy from samples of the window, up to a third of the highest sampled frequency."""
     shape, points = subject.samples()
     values = predict(subject.net, subject.fed(points)).reshape(*shape, -1)
     F = scipy.fft.fftn(values, axes=range(len(shape))) / len(points)
@@ -358,7 +360,7 @@ def sampled_energy(subject: Subject, regions: Any) -> np.ndarray:
 
 
 def picture_section(subject: Subject) -> Section:
-    """What it shows, and what that should be."""
+    """The outputs beside their target."""
     if subject.target is None:
         shape, points = subject.samples()
         f = predict(subject.net, subject.fed(points))
@@ -375,8 +377,8 @@ def picture_section(subject: Subject) -> Section:
             f"{error:.3g}, that of the constant that fits best {y.var(axis=0).mean():.3g}."
             + " Above 30 dB the eye sees few differences; below 20 dB much is missing."
             * (len(shape) == 2))
-    panels = [Panel("What the network says", lambda ax: show(ax, subject, f, shape, True)),
-              Panel("What it should say", lambda ax: show(ax, subject, y, shape, True)),
+    panels = [Panel("The output of the network", lambda ax: show(ax, subject, f, shape, True)),
+              Panel("The target", lambda ax: show(ax, subject, y, shape, True)),
               Panel("The difference", lambda ax: show_error(ax, f - y, shape))]
     return Section("function", f"It shows its target with {decibels:.1f} dB", text,
                    {"mean_squared_error": error, "decibels": decibels, "samples": shape},
@@ -384,7 +386,7 @@ def picture_section(subject: Subject) -> Section:
 
 
 def kernel_section(subject: Subject) -> Section:
-    """How unevenly descent learns."""
+    """The eigenvalues of the tangent kernel."""
     shape, y, x = thinned(subject, KERNEL)
     trace = forward(subject.net, subject.fed(x))
     moments = kernel_moments(subject.net, trace)
@@ -409,7 +411,7 @@ def kernel_section(subject: Subject) -> Section:
 
 
 def confusion_section(subject: Subject) -> Section:
-    """How training at one sample disturbs others, near and far."""
+    """Gradient confusion of near and far pairs."""
     shape, y, rng = subject.shape, subject.target, np.random.default_rng(0)
     x, n = subject.fed(grid(shape, "half-open")), min(shape)
     side = max(3, n // 20)
@@ -439,7 +441,7 @@ def confusion_section(subject: Subject) -> Section:
 
 
 def rates_section(subject: Subject) -> Section:
-    """How fast each frequency is learned from here."""
+    """The rate at which each frequency is learned."""
     shape, _, x = thinned(subject, KERNEL)
     trace = forward(subject.net, subject.fed(x))
     rates = intrinsic_rates(subject.net, trace, shape)[1 : min(shape) // 2 + 1]
@@ -468,7 +470,7 @@ def rates_section(subject: Subject) -> Section:
 
 def thinned(subject: Subject,
             most: dict[int, int]) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
-    """Shape, targets and points of a coarser grid, of at most so many samples per axis."""
+    """Shape, targets and points of a coarser grid, with at most the given samples per axis."""
     side = min(most[len(subject.shape)], *subject.shape)
     shape = (side,) * len(subject.shape)
     y = area_average(subject.target.reshape(*subject.shape, -1), shape)
@@ -493,7 +495,7 @@ def bars(ax: Axes, parts: dict[str, np.ndarray], ylabel: str) -> None:
 
 
 def over_window(ax: Axes, subject: Subject, values: np.ndarray, cmap: str) -> Any:
-    """A map of the window, or a line over it."""
+    """A map over the window, or a curve if it has one dimension."""
     (low, high), *other = subject.window
     if not other:
         ax.plot(subject.samples()[1][:, 0], values, color=ONE, linewidth=1)
@@ -539,7 +541,7 @@ def show_error(ax: Axes, error: np.ndarray, shape: tuple[int, ...]) -> None:
     ax.set(xticks=[], yticks=[])
 
 
-# --------------------------------------------------------------------------- words
+# ---------------------------------------------------------------------------- text
 
 
 def spelled(window: np.ndarray) -> str:
