@@ -475,7 +475,7 @@ def test_the_benchmark_refuses_parts_it_does_not_have(capsys):
 def test_tiles_of_the_unit_square_own_every_region_of_it_once(name):
     """So that the mean over random tiles estimates the number of regions without bias (X5)."""
     x5, feed = schedule.module("x5_regions_per_pixel"), encoding(name)
-    net = init([feed.columns(2), 8, 8, 1], np.random.default_rng(3))
+    net = init([feed.columns(2), 16, 16, 1], np.random.default_rng(3))
 
     def own(corner, side):
         return x5.own_regions(regions_in_encoded_window(net, feed, x5.box(corner, side)), corner)

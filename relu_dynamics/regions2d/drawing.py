@@ -38,7 +38,8 @@ def draw(ax: Axes, regions: Regions | EncodedRegions, colour: str | ArrayLike = 
         sub, cycles = regions.pieces, regions.cycles
         corners, start = sub.points[sub.edges.ravel()[cycles.half_edge]], cycles.start
         colours = colours[regions.region]
-    faces = PolyCollection(np.split(corners, start[1:-1]), linewidths=0.3, rasterized=True)
+    faces = PolyCollection(np.split(corners, start[1:-1]), linewidths=0.3, rasterized=True,
+                           antialiaseds=isinstance(regions, Regions))  # or seams would show
     if colours.ndim == 1:
         faces.set_array(colours)
         faces.set_cmap(cmap)
