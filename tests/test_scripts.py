@@ -348,7 +348,7 @@ def test_an_interrupted_command_leaves_whole_files_and_goes_on_from_there(tmp_pa
     while not list(tmp_path.rglob("*.npz")):  # a first run is done, others are under way
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "goes on from there" in errors
     assert not list(tmp_path.rglob("*.part"))
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
