@@ -24,7 +24,7 @@ from relu_dynamics import (
 from scripts import benchmark, experiments, moving_picture, reproduce
 from scripts.lab import own_data, report, runs, schedule, style
 from scripts.lab.inputs import encoding, in_order
-from scripts.lab.ledger import FAILED, VERDICTS
+from scripts.lab.ledger import FAILED, REPRODUCED, VERDICTS
 from scripts.lab.runs import Gates, Run
 from scripts.lab.schedule import all_names, carry_out
 from scripts.lab.settings import IMAGE_INPUTS, Settings, image_runs, signal_runs
@@ -262,10 +262,24 @@ def test_the_report_is_one_page_that_needs_nothing_from_elsewhere(reproduced):
     assert not re.search(r"<script|src=\"http|@import|<link", page)
     families = {row["key"].split("-")[0] for row in rows}
     assert {key for _, keys in report.EXPLANATIONS for key in keys} <= families
+    assert {key for _, said in report.ANSWERS for key, *_ in said} <= families
+    assert page.index("Are the regions the cause?") < page.index("The argument, step by step")
     links, places = (set(re.findall(form, page)) for form in (r'href="#([^"]*)"', r'id="([^"]*)"'))
     assert links <= places and {row["key"] for row in rows} | set(ALL) == places
     for sentence in ledger["summary"]:
         assert html.escape(sentence) in page and sentence in (out / "claims.md").read_text()
+
+
+def test_the_answer_says_what_the_verdicts_say():
+    """Of each claim the one sentence that its verdict allows; of an open one, the claim."""
+    keys = {key: said for _, statements in report.ANSWERS for key, *said in statements}
+    for verdict in VERDICTS:
+        rows = [{"key": f"{key}-photograph", "verdict": verdict, "claim": f"the claim {key}",
+                 "image": "photograph"} for key in keys]
+        told = html.unescape(report.answer([{"name": "x99", "claims": rows}], Path()))
+        for key, (held, failed) in keys.items():
+            assert (held in told, failed in told, f": the claim {key}." in told) == (
+                verdict == REPRODUCED, verdict == FAILED, verdict not in (REPRODUCED, FAILED))
 
 
 # ------------------------------------------------------------- carrying them out

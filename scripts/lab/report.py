@@ -31,6 +31,46 @@ li { margin-bottom: 0.7em; } li div { font-size: 0.85em; padding-left: 1.3em; te
   thead { display: none; } table, tbody, tr, td { display: block; padding: 0.1em 0; }
 }
 """
+# The question and its answer: in short, then with the picture of each experiment.  A statement is a
+# claim, what is said if it was reproduced, and what if it was not; see told.
+ANSWERS = (
+    ("", (
+        ("X2b", "At the samples, yes: exchanging a network's regions changes what it learns more "
+                "than exchanging what it is fed.",
+         "At the samples, no: exchanging what a network is fed changes what it learns more than "
+         "exchanging its regions."),
+        ("X4b", "Between the samples, yes: there too regions change more than what is fed.",
+         "Between the samples, no: there what is fed changes more than regions do."))),
+    ("x0_walls_diffract", (
+        ("X0a", "The walls of the regions alone say how fast each frequency is learned, with no "
+                "constant to fit.",
+         "The walls of the regions alone do not always say how fast a frequency is learned."),
+        ("X0q", "Untrained regions foretell when each frequency will be learned, better than the "
+                "frequency itself does.",
+         "The frequency itself foretells when it will be learned better than untrained regions."),
+        ("X0s", "Up to an encoding's own frequencies the walls are not enough.",
+         "For some encoding the walls are nearly enough up to its own frequencies too."))),
+    ("x1_transplant_untrained", (
+        ("X1a", "Before any training, high frequencies follow regions more than what is fed.",
+         "Before any training, high frequencies follow what is fed more than regions."),)),
+    ("x2_transplant_trained", (
+        ("X2a", "Fed with the plainest input, a network learns more with the frozen regions of an "
+                "untrained network that has the most frequencies than with its own.",
+         "Fed with the plainest input, a network learns less with the frozen regions of an "
+         "untrained network that has the most frequencies than with its own."),)),
+    ("x3_dose", (
+        ("X3a", "The more of the imposed units switch from one sample to the next, the smaller the "
+                "error.",
+         "How many of the imposed units switch from one sample to the next does not alone "
+         "decide the error."),
+        ("X3c", "Units that are on by mere chance fit the samples worse than those of an encoding.",
+         "Units that are on by mere chance fit the samples better still."))),
+    ("x4_transplant_photograph", (
+        ("X4a", "At the pixels trained on, regions change more than what is fed.",
+         "At the pixels trained on, what is fed changes more than regions do."),
+        ("X4f", "At the others, units that are on by chance do worse than an encoding's regions.",
+         "At the others, units that are on by chance do better than an encoding's regions."))),
+)
 # The paper's explanation, step by step, and the claims (on natural images) that test each step.
 EXPLANATIONS = (
     ("Under encodings neighbours are computed differently, on coordinates alike", ("E2a", "E5a")),
@@ -69,11 +109,32 @@ each measured on trained networks. A claim is a conjunction of statements "this 
 positive"; each seed gives each one a value, and the 95 % t interval of the mean over seeds decides.
 The effect is that of the weakest statement, the one that decides.</p>
 {"".join(f"<p><strong>{html.escape(sentence)}</strong></p>" for sentence in sentences)}{broken}
+{answer(records, out)}
 {explanations(records)}
 <h2>The experiments</h2>
 {"".join(section(record, out) for record in records)}
 </body></html>
 """
+
+
+def answer(records: Sequence[Mapping[str, Any]], out: Path) -> str:
+    """Whether regions are the cause, in words that follow the verdicts, with the pictures."""
+    by_name, parts = {record["name"]: record for record in records}, []
+    for name, statements in ANSWERS:
+        words = " ".join(told(row, *said) for key, *said in statements for record in records
+                         for row in record["claims"] if row["key"].split("-")[0] == key)
+        if words or name in by_name:
+            words = words if name else f"<strong>{words}</strong>"
+            picture = figure(by_name[name], out) if name in by_name else ""
+            parts.append(f"<p>{words}</p>{picture}")
+    return f"<h2>Are the regions the cause?</h2>{''.join(parts)}" if parts else ""
+
+
+def told(row: Mapping[str, Any], held: str, failed: str) -> str:
+    """What came out for one claim: a sentence by its verdict, and where the claim stands."""
+    open_one = f"{row['verdict'].capitalize()}: {row['claim']}."
+    words = {REPRODUCED: held, FAILED: failed}.get(row["verdict"], open_one)
+    return f'{html.escape(words)} (<a href="#{row["key"]}">{row["key"]}</a>)'
 
 
 def explanations(records: Sequence[Mapping[str, Any]]) -> str:
@@ -130,19 +191,25 @@ def section(record: Mapping[str, Any], out: Path) -> str:
     """One experiment, folded: its question, its picture, how it was done, its claims."""
     name, title = record["name"], html.escape(record["title"])
     question = html.escape(record["question"].removeprefix(record["title"].split()[0] + " "))
-    picture = base64.b64encode((out / f"{name}.png").read_bytes()).decode()
+    picture = ("<p>Its picture is above.</p>" if name in dict(ANSWERS) else figure(record, out))
     about = "".join(f'<p class="about">{html.escape(part)}</p>' for part in record["about"])
     verdicts = [row["verdict"] for row in record["claims"]]
     signs = " ".join(f"{sign} {verdicts.count(verdict)}" for verdict, (_, sign) in LOOKS.items()
                      if verdict in verdicts)
-    shows = html.escape(record["shows"])
     return f"""
 <details id="{name}"><summary><strong>{title}</strong> {signs}<br>{question}</summary>
 <p class="about">{html.escape(record["source"])}; {record["length"]}</p>
-<figure><figcaption>{shows}</figcaption>
-<div class="wide"><img loading="lazy" alt="{shows}" src="data:image/png;base64,{picture}"></div>
-</figure>
+{picture}
 {about}
 {table(record["claims"])}
 <p class="about">Repeat it: <code>{html.escape(record["command"])}</code>. Everything plotted is in
 <code>{name}.npz</code>, the picture for print in <code>{name}.pdf</code>.</p></details>"""
+
+
+def figure(record: Mapping[str, Any], out: Path) -> str:
+    """The picture of an experiment, and what it shows."""
+    shows = html.escape(record["shows"])
+    picture = base64.b64encode((out / f"{record['name']}.png").read_bytes()).decode()
+    return f"""<figure><figcaption>{shows}</figcaption>
+<div class="wide"><img loading="lazy" alt="{shows}" src="data:image/png;base64,{picture}"></div>
+</figure>"""
