@@ -42,25 +42,25 @@ from scripts.lab.inputs import encoding, in_order
 from scripts.lab.words import many
 
 INPUTS = ("[0,1]", "[-1,1]", *(f"L={k}" for k in range(1, 11)))
-KERNEL_SAMPLES = 1024  # up to so many the kernel is formed
+KERNEL_SAMPLES = 1024  # up to this number of samples the kernel is formed
 SIZES = {1: (1024, 2**16), 2: (64, 256)}  # least and most samples per axis, by the number of axes
-UNITS = 64             # at a time
-NEAR = 2               # times the flattest is nearly as flat
-FLOOR = 1e-12          # of the largest rate: less is rounding
+UNITS = 64             # per block
+NEAR = 2               # a ratio of rates up to NEAR times the smallest is nearly as flat
+FLOOR = 1e-12          # rates below this share of the largest are rounding
 
 
 class Need(NamedTuple):
-    """What the signal needs."""
+    """The frequencies and samples that the signal needs."""
 
     energy: np.ndarray   # (r,) of its frequencies of 0, 1/2, 1, ... cycles; that of the mean is 0
-    cycles: float        # it has its share of the energy up to this frequency
-    size: int            # so many samples per axis show it
+    cycles: float        # the signal has the given share of its energy up to this frequency
+    size: int            # the samples per axis that resolve it
     shown: float         # the highest frequency of size samples
     weights: np.ndarray  # (n,) the energy of each frequency of size samples per axis
 
 
 def need(values: np.ndarray, share: float, size: int | None) -> Need:
-    """What a signal, (n, m), or square picture, (n, n, m), needs; size is chosen unless given."""
+    """The Need of a signal, (n, m), or square picture, (n, n, m); size is chosen unless given."""
     *shape, m = values.shape
     axes = tuple(range(len(shape)))
     coefficients = scipy.fft.dctn(values, axes=axes, norm="ortho")
@@ -85,8 +85,8 @@ def half_cycles(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def rates_of(name: str, shape: tuple[int, ...], hidden: Sequence[int], seed: int) -> np.ndarray:
-    """(n,): how fast an untrained network learns each frequency of the cosine transform, up to a
-    factor that all have in common."""
+    """(n,): the rate at which an untrained network learns each frequency of the cosine transform,
+    up to a common factor."""
     feed = encoding(name)
     net = init([feed.columns(len(shape)), *hidden, 1], np.random.default_rng([seed, 30]))
     trace = forward(net, feed(grid(shape, "half-open")))
@@ -104,7 +104,7 @@ def rates_of(name: str, shape: tuple[int, ...], hidden: Sequence[int], seed: int
 
 def bands(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """(n,) the half-octave of each frequency, -1 for none, and (b,) the middles of the half-octaves
-    in cycles.  The mean and what exceeds the frequencies of an axis have none."""
+    in cycles.  The mean and frequencies beyond those of an axis have none."""
     radius = np.sqrt((half_cycles(shape) ** 2).sum(axis=1))
     inside = (radius > 0) & (radius < min(shape))
     octave = np.rint(2 * np.log2(np.where(inside, radius, 1))).astype(int)
@@ -115,7 +115,7 @@ def bands(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def slowness_of(name: str, known: Need, d: int, hidden: Sequence[int], seeds: int) -> np.ndarray:
-    """slowness of one input, for what a signal of d axes needs."""
+    """slowness of one input, for the Need of a signal of d axes."""
     shape = (known.size,) * d
     rates = [rates_of(name, shape, hidden, seed) for seed in range(seeds)]
     return slowness(rates, bands(shape)[0], known.weights)
@@ -123,7 +123,7 @@ def slowness_of(name: str, known: Need, d: int, hidden: Sequence[int], seeds: in
 
 def slowness(rates: Sequence[np.ndarray], band: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(b,): how many times more slowly each half-octave is learned than the fastest, from rates of
-    several seeds; geometric means over the seeds and, weighted, the frequencies."""
+    several seeds; geometric means over seeds and, with weights, over frequencies."""
     logs = np.mean([np.log(np.maximum(rate, FLOOR * rate.max() + 1e-300)) for rate in rates],
                    axis=0)
     inside = band >= 0
@@ -132,11 +132,11 @@ def slowness(rates: Sequence[np.ndarray], band: np.ndarray, weights: np.ndarray)
     return np.exp(means.max() - means)
 
 
-# ------------------------------------------------------------------ what it says
+# ----------------------------------------------------------------------- results
 
 
 def slowest(slow: np.ndarray, cycles: np.ndarray, up_to: float) -> tuple[float, float]:
-    """The largest slowness at the frequencies up to one, and where it is."""
+    """The largest slowness up to a frequency, and the frequency at which it occurs."""
     inside = np.flatnonzero(cycles <= max(up_to, cycles[0]))
     worst = inside[np.argmax(slow[inside])]
     return float(slow[worst]), float(cycles[worst])
@@ -151,7 +151,7 @@ def sentence(name: str, slow: np.ndarray, cycles: np.ndarray, up_to: float) -> s
 
 def verdict(slow: Mapping[str, np.ndarray], cycles: np.ndarray, up_to: float,
             factor: float) -> str:
-    """The smallest L that is flat up to there, unless coordinates are already."""
+    """The smallest L that is flat up to there, unless coordinates are flat already."""
     worst = {name: slowest(values, cycles, up_to)[0] for name, values in slow.items()}
     flat = [name for name in slow if worst[name] <= factor]
     within = f"flat within a factor of {factor:g} up to {up_to:g} cycles"
@@ -196,7 +196,7 @@ def draw(slow: Mapping[str, np.ndarray], cycles: np.ndarray, known: Need, up_to:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compare the inputs that the command line names; 2 and one line if that cannot be done."""
+    """Compare the inputs named in the command line; exit status 2 and one line on an error."""
     options, values = parsed(argv)
     known, d = options.known, values.ndim - 1
     up_to = min(known.cycles, known.shown)
@@ -256,7 +256,7 @@ def parsed(argv: Sequence[str] | None) -> tuple[argparse.Namespace, np.ndarray]:
 
 
 def prepared(options: argparse.Namespace) -> np.ndarray:
-    """The data; known and inputs are put into options.  ValueError, in words, for what is wrong."""
+    """The data; known and inputs are put into options.  ValueError for invalid options."""
     if min(options.seeds, *options.hidden) < 1:
         raise ValueError("--seeds and --hidden must be at least 1")
     if not 0 < options.share < 1 or not options.factor > 1:

@@ -120,7 +120,7 @@ def command_line() -> argparse.ArgumentParser:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("net", type=Path, metavar="NET.npz", help="a file from save(path, net)")
     parser.add_argument("--encoding", metavar="NAME",
-                        help="what it is fed: L=6, or [-1,1] for unit coordinates stretched to it")
+                        help="its input encoding: L=6, or [-1,1] for unit coordinates mapped to it")
     parser.add_argument("--window", type=float, nargs="+", metavar="X",
                         help="x0 x1 y0 y1, or x0 x1 for one coordinate (default: 0 to 1)")
     target = parser.add_mutually_exclusive_group()
@@ -129,7 +129,7 @@ def command_line() -> argparse.ArgumentParser:
     target.add_argument("--signal", type=Path, metavar="FILE",
                         help="the signal it learns, with mean 0 and variance 1")
     parser.add_argument("--regions", type=int, default=20000, metavar="N",
-                        help="at most so many, or the window is made smaller (default: 20000)")
+                        help="with more regions the window is made smaller (default: 20000)")
     parser.add_argument("--out", type=Path, default=Path("out"),
                         help="where the page goes (default: out)")
     return parser

@@ -2,14 +2,14 @@
 
     python -m scripts.reproduce                     every experiment at laptop scale
     python -m scripts.reproduce --quick             everything, tiny, within a minute
-    python -m scripts.reproduce e5_image_hamming    only what is named; e5 will do
+    python -m scripts.reproduce e5_image_hamming    only the named ones; e5 is enough
     python -m scripts.reproduce e1 e5 --image photo.jpg --signal sound.csv --inputs [0,1] L=4 L=8
 
 Writes, under --out: claims.md and claims.json (the ledger: claim, measured, effect over
 seeds, verdict), report.html, and NAME.npz, NAME.png, NAME.pdf and NAME.json per experiment.
-Training runs are shared between experiments and kept in runs/; what is done is not repeated.
+Training runs are shared between experiments and kept in runs/; finished work is not repeated.
 
-Own pictures and signals take the place of the images and the tones.  A signal is given mean 0
+Your own pictures and signals replace the images and the tones.  A signal is scaled to mean 0
 and variance 1; a picture is cut to its largest centred square; both are averaged down to the
 number of samples.  The exit status says whether everything ran, not whether a claim held.
 """

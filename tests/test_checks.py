@@ -1,6 +1,6 @@
-"""The checks at the door, each tested once on everything hostile; test_public_door shows that every door has them.
+"""The argument checks, each tested once on all kinds of invalid input; test_public_door tests that they are called.
 
-A check refuses with one ValueError that says what was expected and what came, and lets everything meant through.
+A check raises one ValueError that says what was expected and what was given, and accepts every valid argument.
 """
 
 import numpy as np

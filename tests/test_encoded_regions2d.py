@@ -431,3 +431,14 @@ def test_what_is_no_triangulation_is_refused(change, words):
     assert len(regions_on_triangles(net, square, [(2, 1, 0), (0, 3, 2)], square)) == len(regions_in_window(net, UNIT))
     with pytest.raises(ValueError, match=words):
         regions_on_triangles(net, **arguments)
+
+
+@pytest.mark.parametrize("size", [2.0**-40, 2.0**40])
+def test_triangles_may_have_any_size(size):
+    """An area is compared with the square of a triangle's extent, and a sliver is refused at any size."""
+    square = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
+    net = init([2, 4, 1], np.random.default_rng(0))
+    found = regions_on_triangles(net, size * square, [(0, 1, 2), (0, 2, 3)], square)
+    np.testing.assert_allclose(np.sort(found.area), size**2 * np.sort(regions_in_window(net, UNIT).area), rtol=1e-9)
+    with pytest.raises(ValueError, match="areas"):
+        regions_on_triangles(net, size * np.array([(0, 0), (1, 0), (0.5, 1e-13)]), [(0, 1, 2)], square[:3])

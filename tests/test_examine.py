@@ -45,7 +45,7 @@ def examined(files, *words):
 # --------------------------------------------------------------------------- the page
 
 
-def test_the_page_needs_nothing_from_elsewhere_and_says_what_the_numbers_say(files, tmp_path):
+def test_the_page_needs_no_other_file_and_agrees_with_its_numbers(files, tmp_path):
     assert examine.main([str(files / "plane.npz"), "--image", str(files / "picture.png"), "--out",
                          str(tmp_path)]) == 0
     page = (tmp_path / "examine.html").read_text()

@@ -1,4 +1,4 @@
-"""The states in which gradient flow leaves a tie, and the gates of what rests: THEORY T23 against sums over examples by loops."""
+"""States after a tie and gates at rest in gradient flow: T23, against explicit sums."""
 
 import numpy as np
 from hypothesis import assume, given

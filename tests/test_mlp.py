@@ -432,7 +432,7 @@ def test_where_bounds_fail_the_values_at_the_rows_decide(x, part):
 
 
 @given(with_rows(exact_nets(hidden=st.integers(1, 3)), rows=st.integers(1, 3)), st.integers(0, 30), st.booleans())
-def test_what_is_let_in_is_small_and_what_is_refused_is_large_or_beyond_all_bounds(drawn, power, imposed):
+def test_accepted_networks_have_small_values_and_rejected_ones_large_values_or_bounds(drawn, power, imposed):
     """Values in rational arithmetic, gradients as difference quotients in it: at most 1e50, or the product of all |W| and |b| is beyond it."""
     net, x = drawn
     net = MLP(*(tuple(part * 2.0 ** (3 * power) for part in parts) for parts in net))

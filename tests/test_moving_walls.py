@@ -1,4 +1,4 @@
-"""Walls on the move: THEORY T18 and T20, against enumerations of the regions before and after."""
+"""Moving walls: T18 and T20, against enumerations of the regions before and after."""
 
 import numpy as np
 import pytest
@@ -266,7 +266,7 @@ def test_walls_of_one_layer_pass_through_each_other_and_keep_the_count():
     assert born.tolist() == [False, True, False] and died.tolist() == [False, True, False]
 
 
-def test_a_path_on_which_nothing_happens_is_looked_at_once_per_sample_and_at_the_start():
+def test_a_path_without_events_is_evaluated_once_per_sample_and_at_the_start():
     net, seen = init([1, 4, 1], RNG(0)), []
     assert region_events(lambda s: seen.append(s) or net, [0.0], [1.0], samples=4) == []
     assert seen == [0, 0.25, 0.5, 0.75, 1]

@@ -1,8 +1,8 @@
-"""Every public function of the package against odd and hostile input.
+"""Every public function of the package with unusual and with invalid input.
 
-Odd but meant (read-only, Fortran order, strided, lists, whole numbers) gives the answer of the plain array; one
-hostile value in each argument gives one ValueError: the door is there, and what all it refuses is tested once, in
-test_checks.py.  Nothing given is ever changed.  A warning is a failure (setup.cfg).
+Unusual but valid input (read-only, Fortran order, strided, lists, whole numbers) gives the result of the plain
+array.  One invalid value in each argument gives one ValueError, which shows that the check is called; the checks
+themselves are tested once, in test_checks.py.  No argument is ever changed.  A warning is a failure (setup.cfg).
 """
 
 import dataclasses

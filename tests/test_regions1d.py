@@ -241,7 +241,7 @@ def test_a_zero_next_to_a_breakpoint_makes_no_piece_of_its_own(W, b, on):
     ].tolist() == [bool(q) for q in on]
 
 
-def test_as_many_pieces_as_are_allowed_are_listed_and_one_more_is_refused():
+def test_max_regions_pieces_are_listed_and_one_more_raises():
     for listed in (
         lambda limit: regions_on_segment(NET, [-1, -1], [1, 2], max_regions=limit),
         lambda limit: regions_on_encoded_segment(

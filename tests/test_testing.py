@@ -97,7 +97,7 @@ def test_problems_with_ties_have_an_exact_one_in_every_hidden_layer(drawn):
 
 
 @given(trained_nets(inputs=2, hidden=(2, 3), width=8, epochs=5))
-def test_trained_nets_have_moved_from_where_they_began_and_have_the_sizes_asked_for(net):
+def test_trained_nets_differ_from_their_start_and_have_the_requested_sizes(net):
     assert net.weights[0].shape[1] == 2 and 3 <= len(net.weights) <= 4 and max(len(b) for b in net.biases) <= 8
     assert all(np.isfinite(part).all() for part in parts(net))
 

@@ -176,16 +176,17 @@ def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Arra
 
 
 def _check_convex(task: Task, state: States, theta: Array, together: Bits, unit: int) -> None:
-    """Undecided if the unit rests at several that are 0 together, some with concave kinks.
+    """Raise Undecided if unit rests at several entries that reach 0 together, some concave.
 
-    Gates of dependent entries are not free, as only some patterns of theirs exist: no matter where
-    all kinks are convex, but else the states found may ask for gates that no small steps have.
+    Not all patterns of dependent entries exist, so their gates are not independent.  If all kinks
+    are convex this has no effect; otherwise the states found may need gates that small steps
+    cannot produce.
     """
     piece = freeze(task, state, theta)
     _, signals, shares = _holding(piece, theta)
     force = np.tensordot(shares, signals[:, together, unit], 1)
     if np.count_nonzero(state[together, unit] == REST) > 1 and (force < -NEGLIGIBLE).any():
-        raise Undecided(f"Unit {unit} comes to 0 at {np.count_nonzero(together)} dependent inputs "
+        raise Undecided(f"Unit {unit} reaches 0 at {np.count_nonzero(together)} dependent inputs "
                         "at once, at some with a convex kink and at some with a concave one. "
                         "Perturb the inputs, or ask for earlier times.")
 

@@ -22,9 +22,10 @@ LEDGER, README = ROOT / "scripts" / "ledger.json", ROOT / "README.md"
 BEGIN, END = "<!-- findings: python -m scripts.lab.readme -->", "<!-- end of findings -->"
 
 SECTIONS = {
-    "Are the regions the cause?": ("X1a", "X2a", "X3a", "X3c", "X4b-photograph", "X4f-photograph"),
-    "Rates are the spectrum of the walls": ("X0a", "X0e", "X0q", "X0s"),
-    "The paper's picture": ("E1", "E2a", "E3a", "E5b-photograph", "E21a-photograph", "T16c"),
+    "Are the regions the cause?": ("X1a", "X2a", "X3a", "X3c", "X4b-photograph"),
+    "Rates are the spectrum of the walls": ("X0a", "X0q", "X0s"),
+    "How many regions are there?": ("X5a-photograph", "X5b-photograph", "X5d-photograph"),
+    "The paper's picture": ("E1", "E3a", "E5b-photograph", "T16c"),
 }
 WIDTH = 100  # letters of the measured numbers; the rest is in the ledger
 
