@@ -5,16 +5,16 @@ line crosses the wall of a unit u, by exactly (T54)
 
     e_w = +- (df/dh_u) grad_theta z_u          + if u switches on
 
-with df/dh_u by the gates of the layers after u.  On n samples of the line, which wrap around so that
-its ends count as one more jump, the intrinsic rate K_kk of frequency k is that of the differences
-J_(i+1) - J_i, divided by 4 sin^2(pi k/n).  Of the jumps alone it is (T55)
+with df/dh_u by the gates of the layers after u.  On n samples of the line, which wrap around so
+that its ends count as one more jump, the intrinsic rate K_kk of frequency k is that of the
+differences J_(i+1) - J_i, divided by 4 sin^2(pi k/n).  Of the jumps alone it is (T55)
 
     S_k / (4 n sin^2(pi k/n)),      S_k = sum_(w,w') <e_w, e_w'> cos(2 pi k (t_w - t_w'))
 
-with t_w the first sample after wall w, over n: the *structure factor* of the walls, as for light that
-is diffracted by a row of slits.  No constant is free.  What is missing is what J moves inside pieces,
-the *interior*.  S_k is a sum over walls, so the rate of a frequency splits by wall, hence by unit,
-layer and place.
+with t_w the first sample after wall w, over n: the *structure factor* of the walls, as for light
+that a row of slits diffracts.  No constant is free.  What is missing is what J moves inside
+pieces, the *interior*.  S_k is a sum over walls, so the rate of a frequency splits by wall, hence
+by unit, layer and place.
 
 No gradient is formed.  That of z_u is d_l (x) (h_(l-1), 1) in layer l, d_l = dz_u/dz_l, so
 
@@ -47,14 +47,15 @@ from relu_dynamics.tangent import output_sensitivities
 from relu_dynamics.walls import Walls
 
 Waves = NDArray[np.floating | np.complexfloating]  # (n, K)
-AT_SAMPLE = 1e-9  # of the distance of samples: nearer than that, a sample's own pattern decides its side
+# Of the distance of samples: nearer than that, a sample's own pattern decides its side.
+AT_SAMPLE = 1e-9
 
 
 class Jumps(NamedTuple):
     """How the gradient of the outputs jumps at walls."""
 
     energy: Array  # (w,) |e_w|^2, summed over the outputs
-    sign: Array    # (w,) +1 where the unit switches on, -1 where off, 0 if the line runs along the wall
+    sign: Array    # (w,) +1 where the unit switches on, -1 off, 0 if the line runs along the wall
     gram: Array    # (w, w) <e_w, e_w'>
 
     def __repr__(self) -> str:
@@ -65,8 +66,8 @@ class WallSpectrum(NamedTuple):
     """The intrinsic rates of the first output on a line, and what its walls say they are (T55)."""
 
     rates: Array     # (K,) K_kk
-    walls: Array     # (K,) the structure factor over 4 n sin^2(pi k/n), the jump at the ends included
-    interior: Array  # (K,) rates - walls: what moves inside pieces, by itself and together with walls
+    walls: Array     # (K,) structure factor over 4 n sin^2(pi k/n), the jump at the ends included
+    interior: Array  # (K,) rates - walls: what moves inside pieces, by itself and with walls
     t: Array         # (w,) place of every wall on the segment, 0 to 1
     unit: Indices    # (w,) the hidden unit that switches there
     energy: Array    # (w,) |e_w|^2
@@ -162,7 +163,7 @@ def wall_spectrum(
     net: MLP, a: ArrayLike, b: ArrayLike, n: int, k: ArrayLike, encoding: Encoding | None = None,
     *, transform: str = "fourier",
 ) -> WallSpectrum:
-    """Rates of the first output at k cycles per segment, (K,), and the part of the walls on it (T55).
+    """Rates of the first output at k cycles per segment, (K,), and the walls' part of them (T55).
 
     The samples are a + i/n (b - a), i < n, where a and b are inputs of the net or, with an
     encoding, unit coordinates.  The walls are exact: those of regions_on_segment or
@@ -202,7 +203,7 @@ def by_unit(spectrum: WallSpectrum, units: int) -> Array:
 
 
 class _Line(NamedTuple):
-    """The walls on a segment in order, then its two ends: e_w = sum_l jumps[l] (x) (inputs[l], 1)."""
+    """The walls on a segment in order, then its ends: e_w = sum_l jumps[l] (x) (inputs[l], 1)."""
 
     samples: Trace
     t: Array             # (w,)
@@ -240,7 +241,8 @@ def _line(net: MLP, a: Array, b: Array, n: int, encoding: Encoding | None) -> _L
     jumps = [np.concatenate([signed * d, wrap * part[:, 0]])
              for d, part in zip([*down, np.zeros((len(t), 1))], D, strict=True)]
     inputs = [np.concatenate(both) for both in zip(crossed.inputs, ends.inputs, strict=True)]
-    energy = sum((np.vecdot(e, e) * (np.vecdot(h, h) + 1) for e, h in zip(jumps, inputs, strict=True)),
+    energy = sum((np.vecdot(e, e) * (np.vecdot(h, h) + 1)
+                  for e, h in zip(jumps, inputs, strict=True)),
                  np.zeros(len(t) + 2))[:-2]
     samples = run(net, at(np.arange(n) / n))
     place = _first_sample_after(t, unit, on, joined_pattern(samples))
@@ -249,10 +251,10 @@ def _line(net: MLP, a: Array, b: Array, n: int, encoding: Encoding | None) -> _L
 
 
 def _first_sample_after(t: Array, unit: Indices, on: Bits, q: Bits) -> Indices:
-    """(w,): the first of the samples i/n beyond the wall at t, modulo n.  q, (n, H), are their patterns."""
+    """(w,): the first sample i/n beyond the wall at t, modulo n; q, (n, H), holds their patterns."""
     n = len(q)
     nearest = np.rint(t * n).astype(np.intp)
-    beyond = q[nearest % n, unit] == on  # a tie is off, so a sample on the wall may be on either side
+    beyond = q[nearest % n, unit] == on  # a tie is off: a sample on the wall may be on either side
     close = (np.abs(t * n - nearest) < AT_SAMPLE) & (nearest < n)
     first = np.where(close, nearest + ~beyond, np.ceil(t * n).astype(np.intp))
     return np.asarray(first % n, np.intp)
@@ -269,7 +271,8 @@ def _waves(n: int, k: Indices, transform: str) -> tuple[Waves, Waves]:
     i, constant = np.arange(n)[:, None], k % n == 0  # to a constant a jump adds nothing
     if transform == "fourier":
         waves = np.exp(-2j * np.pi * (i * k % n) / n) / np.sqrt(n)
-        return waves, np.where(constant, 0, waves) / np.where(constant, 1, 2 * np.sin(np.pi * k / n))
+        sines = np.where(constant, 1, 2 * np.sin(np.pi * k / n))
+        return waves, np.where(constant, 0, waves) / sines
     if transform == "cosine":
         scale = np.sqrt(np.where(constant, 1, 2) / n)
         cosines = scale * np.cos(np.pi * ((2 * i + 1) * k % (4 * n)) / (2 * n))
@@ -278,7 +281,9 @@ def _waves(n: int, k: Indices, transform: str) -> tuple[Waves, Waves]:
     raise ValueError(f"transform must be 'fourier' or 'cosine'. Got {transform!r}.")
 
 
-def _structure(jumps: list[Array], inputs: list[Array], place: Indices, steps: list[Waves]) -> Array:
+def _structure(
+    jumps: list[Array], inputs: list[Array], place: Indices, steps: list[Waves]
+) -> Array:
     """(w, *K): of |sum_w e_w step_w|^2 the part in which wall w meets all walls; steps per axis.
 
     The inner products of a wall with all walls of one interval are added up, then transformed.
@@ -315,7 +320,7 @@ def _diagonal(net: MLP, samples: Trace, waves: list[Waves]) -> Array:
 
 
 def _products(rows: Array, shape: tuple[int, ...], waves: list[Waves], at: list[Indices]) -> Array:
-    """(rows, *K): Re conj(wave_i) sum_j rows_j wave_j, from (rows, samples); at says where each i is."""
+    """(rows, *K): Re conj(wave_i) sum_j rows_j wave_j, from (rows, samples); at: places of i."""
     values: Waves = rows.reshape(-1, *shape)
     for wave in waves:
         values = np.tensordot(values, wave, (1, 0))  # an axis that is done goes last
@@ -361,7 +366,7 @@ def plane_wall_spectrum(
 def _by_rows(
     net: MLP, n: int, encoding: Encoding | None, axis: int, waves: Waves, steps: Waves
 ) -> tuple[Array, int]:
-    """(L, n, n) at [across, along]: each hidden layer's walls' part, then the ends'; how many walls."""
+    """(L, n, n) at [across, along]: walls' part by hidden layer, then the ends'; count of walls."""
     lines = []
     for place in np.arange(n) / n:
         start, end = (np.roll([at, place], axis) for at in (0.0, 1.0))
