@@ -251,7 +251,7 @@ def _line(net: MLP, a: Array, b: Array, n: int, encoding: Encoding | None) -> _L
 
 
 def _first_sample_after(t: Array, unit: Indices, on: Bits, q: Bits) -> Indices:
-    """(w,): the first sample i/n beyond the wall at t, modulo n; q, (n, H), holds their patterns."""
+    """(w,): the first sample i/n beyond the wall at t, modulo n; q, (n, H), the patterns."""
     n = len(q)
     nearest = np.rint(t * n).astype(np.intp)
     beyond = q[nearest % n, unit] == on  # a tie is off: a sample on the wall may be on either side

@@ -53,7 +53,7 @@ def tangent_kernel(
     """K, (n, n2, m[L], m[L]): K[i, j, a, b] = grad f_a(x_i) . grad f_b(x2_j) (T6).
 
     The gradients are over all parameters.  Positive semidefinite as an (n m[L], n m[L])
-    matrix; costs O(n n2 sum_l m[l]).
+    matrix; costs O(n n2 sum_l m[l]).  For one output K[:, :, 0, 0] is the (n, n2) matrix to show.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)

@@ -781,6 +781,16 @@ def test_pictures_fill_every_region(colour):
     np.testing.assert_array_equal(faces.get_edgecolor(), faces.get_facecolor())  # no gaps between regions
 
 
+def test_pictures_lie_over_an_image():
+    """Downwards, the corner (0, 0) of the unit square is where imshow has the first pixel: left and up."""
+    found, (ax, plain) = regions_in_window(init([2, 4, 1], np.random.default_rng(0)), ((0, 1), (0, 1))), Figure().subplots(1, 2)
+    draw(ax, found, downwards=True)
+    draw(plain, found)
+    assert ax.get_ylim() == (1.0, 0.0) and plain.get_ylim() == (0.0, 1.0)
+    with pytest.raises(ValueError, match="downwards must be True or False"):
+        draw(ax, found, downwards="image")
+
+
 def test_the_hue_of_a_slope_is_its_direction_and_its_value_its_size():
     """A turn is a turn of the colour wheel; steeper is brighter."""
     direction = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]) * [[1.0], [2.0], [3.0], [4.0]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import Array, Bits, as_real, check_kind
+from relu_dynamics.checks import Array, Bits, as_real, check_flag, check_kind
 from relu_dynamics.regions2d.encoded import EncodedRegions
 from relu_dynamics.regions2d.regions import Regions
 
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 
 def draw(ax: Axes, regions: Regions | EncodedRegions, colour: str | ArrayLike = "pattern", *,
-         walls: bool = True, cmap: str = "viridis", linewidth: float = 0.5) -> PolyCollection:
+         walls: bool = True, cmap: str = "viridis", linewidth: float = 0.5,
+         downwards: bool = False) -> PolyCollection:
     """Fill the regions, and draw the walls over them, each layer in its own colour.
 
     colour is "pattern" (patterns that differ in few units look alike), "slope" (hue for the
     direction and brightness for the size of the first output's gradient; not under an encoding,
     where it varies in a region), one value per region, (F,), mapped by cmap, or one RGB or RGBA
-    colour per region, (F, 3 or 4).
+    colour per region, (F, 3 or 4).  downwards: the second coordinate grows downwards, as the rows
+    of an image do; ax.imshow(image, extent=(0, 1, 1, 0)) then lies over the unit square.
     """
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
@@ -31,6 +33,7 @@ def draw(ax: Axes, regions: Regions | EncodedRegions, colour: str | ArrayLike = 
     check_kind("ax", ax, Axes)
     check_kind("regions", regions, Regions, EncodedRegions)
     linewidth = float(as_real("linewidth", linewidth, ()))
+    check_flag("downwards", downwards, "as the rows of an image grow, or upwards")
     colours = _colours(regions, colour)
     if isinstance(regions, Regions):
         corners, start = regions.vertices[regions.face_vertex], regions.face_start
@@ -50,7 +53,7 @@ def draw(ax: Axes, regions: Regions | EncodedRegions, colour: str | ArrayLike = 
     if walls:
         _draw_walls(ax, regions, linewidth)
     (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
-    ax.set(xlim=(x0, x1), ylim=(y0, y1), aspect="equal")
+    ax.set(xlim=(x0, x1), ylim=(y1, y0) if downwards else (y0, y1), aspect="equal")
     return faces
 
 

@@ -131,8 +131,7 @@ def draw_whole(ax, net, feed, stage):
     centres = np.add.reduceat(regions.vertices[regions.face_vertex], regions.face_start[:-1], axis=0)
     centres /= np.diff(regions.face_start)[:, None]
     colour = "pattern" if stage == STAGES[0] else np.clip(predict(net, centres), 0, 1)
-    draw_regions(ax, regions, colour, linewidth=0.12)
-    ax.invert_yaxis()
+    draw_regions(ax, regions, colour, linewidth=0.12, downwards=True)
     ends = [feed.low, feed.high]
     ax.set(xticks=ends, yticks=ends, title=f"{len(regions)} regions")
     ax.set_xlabel("x", labelpad=-8)
@@ -153,12 +152,11 @@ def draw_square(ax, net, feed, size):
     """The regions of the middle pixels; returns how many."""
     window = square(size, 0.5)
     regions = regions_in_encoded_window(net, feed, window)
-    draw_regions(ax, regions, linewidth=0.3)
+    draw_regions(ax, regions, linewidth=0.3, downwards=True)
     for artist in ax.collections:
         artist.set_rasterized(True)
     at = np.arange(size // 2 - PIXELS // 2, size // 2 + PIXELS // 2) / size
     ax.plot(*map(np.ravel, np.meshgrid(at, at)), "o", color="white", markeredgecolor="black", markersize=6)
-    ax.invert_yaxis()
     ax.set(xticks=[], yticks=[])
     return len(regions)
 

@@ -222,12 +222,11 @@ def draw_pixels(ax, net, feed, size, pixels):
     first = size // 2 - pixels // 2
     regions = regions_in_encoded_window(net, feed, box(np.full(2, (first - 0.5) / size), pixels / size),
                                         max_regions=MAX_REGIONS)
-    draw_regions(ax, regions, linewidth=0.6 if pixels == 1 else 0.25)
+    draw_regions(ax, regions, linewidth=0.6 if pixels == 1 else 0.25, downwards=True)
     for artist in ax.collections:
         artist.set_rasterized(True)
     at = np.arange(first, first + pixels) / size
     ax.plot(*map(np.ravel, np.meshgrid(at, at)), "o", color="white", markeredgecolor="black",
             markersize=7 if pixels == 1 else 5)
-    ax.invert_yaxis()
     ax.set(xticks=[], yticks=[])
     return len(regions)

@@ -178,8 +178,7 @@ def unsure(regions: Any) -> str:
 
 def draw_plane(ax: Axes, regions: Regions | EncodedRegions) -> None:
     """Regions in the colours of their patterns, the second coordinate downwards, as in pictures."""
-    draw(ax, regions, linewidth=0.4)
-    ax.invert_yaxis()
+    draw(ax, regions, linewidth=0.4, downwards=True)
     ax.set(xlabel="first coordinate", ylabel="second coordinate")
 
 
