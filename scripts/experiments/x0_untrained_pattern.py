@@ -3,10 +3,10 @@
     python -m scripts.reproduce x0_untrained_pattern
     python -m scripts.reproduce x0_untrained_pattern --scale paper
 
-The power spectrum of an untrained network's pattern, P_k = sum_u |(F q_u)_k|^2, stands for the rates of
-learning (T49 to T52; x0_pattern_law tests that), and needs neither a gradient nor a kernel.  So it can
-be had where rates cannot: at paper scale for all 512 x 512 pixels and 4x512 units, 15 seconds per
-network and input.  Here it is 64 x 64 and 4x128.  10 seeds at least; the image does not matter.
+The power spectrum of an untrained network's pattern, P_k = sum_u |(F q_u)_k|^2, stands for the
+rates of learning (T49 to T52; x0_pattern_law tests that), and needs neither a gradient nor a kernel.
+So it can be had where rates cannot: at paper scale for all 512 x 512 pixels and 4x512 units, 15
+seconds per network.  Here it is 64 x 64 and 4x128.  10 seeds at least; the image does not matter.
 
 Foretold: an input whose pattern has a larger share of its power in the upper half of the bands
 (|k| from a quarter of the pixels per axis) learns fine detail sooner.
@@ -18,14 +18,15 @@ from relu_dynamics import (
     Coordinates, band_means, grid, init, pack, pattern, pattern_spectrum,
 )
 from scripts.lab import (
-    Claim, Link, chain, coordinates, encoding, encodings, image_inputs, image_setup, means, ordered, style,
+    Claim, Link, chain, coordinates, encoding, encodings, image_inputs, image_setup, means, ordered,
+    style,
 )
 
 TITLE = "What the untrained pattern foretells"
 SOURCE = "statements T49 to T52"
 KIND = "question"
-SHOWS = ("Share of the untrained pattern's power in every band: the rates of learning that it foretells, "
-         "up to one constant. Right, the share in the upper half of the bands.")
+SHOWS = ("Share of the untrained pattern's power in every band: the rates of learning that it "
+         "foretells, up to one constant. Right, the share in the upper half of the bands.")
 ROWS = 4096  # of the grid at a time
 
 
@@ -55,14 +56,16 @@ def measure(settings, _):
 def upper(data):
     """name -> (seeds,): the mean of log10 P_k / sum P over the upper half of the bands."""
     bands = data["power"].shape[-1]
-    return dict(zip(data["inputs"].tolist(), np.log10(data["power"][..., bands // 2 :]).mean(axis=-1), strict=True))
+    return dict(zip(data["inputs"].tolist(),
+                    np.log10(data["power"][..., bands // 2 :]).mean(axis=-1), strict=True))
 
 
 def order(data):
     """Encodings that reach an eighth of the pixels per axis first, all alike; then from the most
     frequencies to none, then coordinates from the widest to the narrowest."""
     names, pixels = data["inputs"].tolist(), int(data["pixels"])
-    reach = [name for name in encodings(names) if 8 * encoding(name).frequencies_in(1).max() >= pixels]
+    reach = [name for name in encodings(names)
+             if 8 * encoding(name).frequencies_in(1).max() >= pixels]
     others = [name for name in encodings(names) if name not in reach]
     return chain(reach, *others[::-1], *coordinates(names)[::-1])
 
@@ -74,12 +77,14 @@ def claims(data):
               for name, by_seed in zip(data["inputs"].tolist(), data["power"], strict=True)
               if isinstance(encoding(name), Coordinates) and some.sum() > 1}
     return [
-        ordered("X0t", f"at {data['pixels']} x {data['pixels']} pixels the untrained pattern foretells that fine detail "
-                       "is learned sooner (mean log10 of its share of power in the upper half of the bands) with "
-                       "{}", order(data), upper(data)),
-        Claim("X0u", "fed with coordinates its power falls with |k| as that of walls without an order, lines in the plane: "
-                     "with the power -3, within 0.5, from |k| = 4 to half the bands", means(slopes),
-              [Link(f"0.5 - |slope + 3|, {name}", 0.5 - abs(slope + 3)) for name, slope in slopes.items()]),
+        ordered("X0t", f"at {data['pixels']} x {data['pixels']} pixels the untrained pattern "
+                       "foretells that fine detail is learned sooner (mean log10 of its share of "
+                       "power in the upper half of the bands) with {}", order(data), upper(data)),
+        Claim("X0u", "fed with coordinates its power falls with |k| as that of walls without an "
+                     "order, lines in the plane: with the power -3, within 0.5, from |k| = 4 to "
+                     "half the bands", means(slopes),
+              [Link(f"0.5 - |slope + 3|, {name}", 0.5 - abs(slope + 3))
+               for name, slope in slopes.items()]),
     ]
 
 
