@@ -250,7 +250,7 @@ def run_affinitree(net: MLP) -> int:
         if k < len(net.weights) - 1:
             layers.relu()
     with silence():
-        return int(affinitree.builder.from_layers(layers).num_terminals)
+        return int(affinitree.builder.from_layers(layers).num_terminals())
 
 
 @contextlib.contextmanager
