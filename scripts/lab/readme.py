@@ -22,7 +22,7 @@ LEDGER, README = ROOT / "scripts" / "ledger.json", ROOT / "README.md"
 BEGIN, END = "<!-- findings: python -m scripts.lab.readme -->", "<!-- end of findings -->"
 
 SECTIONS = {
-    "Are the regions the cause?": ("X1a", "X2a", "X3a", "X3c", "X4b-photograph"),
+    "Are the regions the cause?": ("X1a", "X2a", "X2h", "X3a", "X3c", "X3d", "X4b-photograph"),
     "Rates are the spectrum of the walls": ("X0a", "X0q", "X0s"),
     "How many regions are there?": ("X5a-photograph", "X5b-photograph", "X5d-photograph"),
     "The paper's picture": ("E1", "E3a", "E5b-photograph", "T16c"),
