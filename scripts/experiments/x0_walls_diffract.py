@@ -15,6 +15,9 @@ they make no jump (but for the highest encoding, where they hardly count).
 
 Where an encoding's own waves move the gradient inside pieces, up to its top frequency of 2^(L-2) cycles,
 the law is not meant to hold, and what the interior then adds is shown.
+
+Not made before looking: X0s, after one network showed it, and X0h, after X0g had come out otherwise for
+two seeds.
 """
 
 import numpy as np

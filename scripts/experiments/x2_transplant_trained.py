@@ -13,6 +13,8 @@ of the fit from one sample to the next, the share made by the change of gates al
 
 Error is |r|^2 over |y|^2, the best of the last tenth of training; a tone counts as learned when its
 relative error is below one half.
+
+Not made before looking: X2h, after part of the fits had been seen.
 """
 
 import numpy as np

@@ -16,7 +16,7 @@ that shares no code with them, by Crofton's formula from walls along random line
 
 Independent straight lines in all directions, of length l per pixel, cross at l^2 / pi places a pixel and
 leave as many regions (Poisson's lines).  That walls do the same was suggested by the first seed on the
-photograph (X5d); the other claims were made before looking.
+photograph, which is among the seeds that X5d is judged by; the other claims were made before looking.
 """
 
 import numpy as np
