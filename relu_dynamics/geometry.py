@@ -48,7 +48,7 @@ def check_window(window: ArrayLike) -> Array:
     if len(corners) < 3:
         raise ValueError("window must have at least three corners, or be a box "
                          f"((x0, x1), (y0, y1)). Got shape {given.shape}.")
-    if len(np.unique(corners, axis=0)) < len(corners):
+    if len(given) > 2 and len(np.unique(corners, axis=0)) < len(corners):
         raise ValueError("window must not repeat a corner; leave out the last corner if it closes "
                          f"the polygon. Got {given.tolist()}.")
     with np.errstate(over="ignore", invalid="ignore"):
@@ -59,6 +59,8 @@ def check_window(window: ArrayLike) -> Array:
                          "not lie on one line, and its sides must not be that short. "
                          f"Got area {area}, extent {lengths.tolist()}. "
                          "A network can be rescaled to a larger window.")
+    if len(given) == 2:
+        return corners
     if area < 0:
         corners = corners[::-1]
     turn = _turns(corners)
