@@ -265,7 +265,7 @@ def test_the_report_is_one_page_that_needs_nothing_from_elsewhere(reproduced):
     assert links <= places and {row["key"] for row in rows} | set(ALL) <= places
     for sentence in [kept["heading"], *kept["summary"]]:
         assert html.escape(sentence) in page and sentence in (out / "claims.md").read_text()
-    assert kept["heading"] == "Claims at quick scale, 2 seeds (x0_untrained_pattern, X1: 10)"
+    assert kept["heading"] == "Claims at quick scale, 2 seeds"
 
 
 def test_the_report_tells_a_story(reproduced):

@@ -45,9 +45,11 @@ SAID = {  # by key, without the image
         "Gradients of distant pixels spread most on coordinates.",
         "Gradients of distant pixels do not spread most on coordinates.",
         "deviation of the cosine"),
-    "T16c": Finding(
-        "The rates before training foretell when a tone is learned.",
-        "The rates before training do not foretell when a tone is learned.",
+    "T16f": Finding(
+        "The rates before training foretell better than the frequency itself when a tone is "
+        "learned.",
+        "The rates before training do not foretell better than the frequency when a tone is "
+        "learned.",
         "rank correlation"),
     "X0a": Finding(
         "On coordinates and the lowest encoding the walls alone give the rates, with no constant "

@@ -48,7 +48,7 @@ tr { border-bottom: 1px solid var(--line); } :target { outline: 2px solid var(--
 details { border-top: 1px solid var(--line); padding: 0.6em 0; } summary { cursor: pointer; }
 li { margin-bottom: 0.8em; } li div, li details { font-size: 0.9em; }
 li details { border: 0; padding: 0; } dt { font-weight: 600; } code { overflow-wrap: anywhere; }
-@media (max-width: 45em) {
+@media screen and (max-width: 45em) {
   img { max-width: none; zoom: 0.6; } h1 { font-size: 1.5em; } ul, ol { padding-left: 1.2em; }
   thead { display: none; } table, tbody, tr, td { display: block; padding: 0.1em 0; }
 }
@@ -66,11 +66,11 @@ changes the output at another. Here their claims are measured again, the regions
 exactly, and one question is added: are the regions the <i>cause</i>?"""
 # The answer in four pictures: a heading, the experiment with the picture, and the claims told.
 ANSWERS = (
-    ("What has to be explained: the fit", "e1_signal_fit", ("E1", "T16c")),
+    ("What has to be explained: the fit", "e1_signal_fit", ("E1", "T16f")),
     ("A law: walls diffract", "x0_walls_diffract", ("X0a", "X0q", "X0s")),
     ("A transplant: another network's regions", "x2_transplant_trained",
-     ("X2a", "X1a", "X3a", "X3c", "X2h", "X4a", "X4b", "X4f")),
-    ("The regions of one pixel", "x5_regions_per_pixel", ("X5b", "X5a", "X5d")),
+     ("X2a", "X1a", "X3a", "X3c", "X3d", "X2h", "X4a", "X4b", "X4f")),
+    ("The regions of one pixel", "x5_regions_per_pixel", ("E4a", "X5b", "X5a", "X5d")),
 )
 SHORTLY = ("X2b", "X4b", "X0a")
 
@@ -102,7 +102,7 @@ PAPERS = (
     Step("Dead units, norms, angles and distances to walls go with the input in the same way",
          ("E7", "E10", "E11", "E12", "E13", "E14", "E20"),
          "dead units grow by more than half until epoch 50 and then by less than a tenth; the "
-         "first layer's norm grows by less than 45 %; radii grow nearly as L does"),
+         "first layer's norm changes by less than 45 %; radii grow nearly as L does"),
     Step("It is the same on other images and, the other way round, in high dimension",
          ("E15", "E16"), "cosines of distant examples are at 0, with a density above 10"),
 )
@@ -206,7 +206,9 @@ and the 95&nbsp;% interval of the mean over seeds decides: it <b>holds</b> above
 below, and is <b>not decided</b> around it. In brackets stands the effect of the weakest statement.
 What needs larger or longer runs is <b>untested</b> here. Claims on a random image do not count for
 a step.</p>
-<h3>The paper's</h3>{argument(PAPERS, rows)}
+<h3>The paper's</h3>
+<p>What stands as the paper's own is read off its figures, its appendix and its code.</p>
+{argument(PAPERS, rows)}
 <h3>Ours, on why and whether regions are the cause</h3>{argument(OURS, rows)}
 <h2 id="failed">What failed, and why</h2>
 {listed(rows, FAILED)}
