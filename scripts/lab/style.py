@@ -207,6 +207,16 @@ def plain_ticks(axes: np.ndarray) -> None:
         ax.set_yticks([], minor=True)
 
 
+def signed_ticks(ax: Axes) -> None:
+    """Plain numbers on a scale that is linear between -1 and 1 and logarithmic beyond."""
+    low, high = ax.get_ylim()
+    beyond = [sign * 10.0**e for e in range(1, 7) for sign in (-1, 1)]
+    near = (-1, -0.5, 0, 0.5, 1) if high - low < 10 else (-1, 0, 1)
+    ticks = sorted(tick for tick in (*near, *beyond) if low <= tick <= high)
+    ax.set_yticks(ticks, [f"{tick:g}".replace("-", "−") for tick in ticks])
+    ax.set_yticks([], minor=True)
+
+
 def histogram(ax: Axes, edges: np.ndarray, counts: Mapping[str, np.ndarray], xlabel: str) -> None:
     """Outlined densities; counts[name] is (bins,)."""
     for name, count in counts.items():
@@ -240,4 +250,3 @@ def legend_below(figure: Figure, axes: Axes | Iterable[Axes], note: str = "",
 BAND = "line: median over seeds; band: smallest to largest seed"
 DOTS = "dot: median over seeds; line: smallest to largest seed"
 LINES_AND_DOTS = "line or dot: median over seeds; band or line: smallest to largest seed"
-BOTH = BAND + "; a / b: a for tones, b for images"
