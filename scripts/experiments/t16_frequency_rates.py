@@ -157,8 +157,9 @@ def draw(data):
     level = 10 ** np.log10(rate[:, :, 0, :, 0]).mean(axis=2)
     order = np.mean([rank_correlation(rate[:, s, 0, :, 0], data["half"][:, s])
                      for s in range(rate.shape[1])])
+    foretelling = f"{order:.2f}".replace("-", "−")
     style.heading(figure, against(
         named(names, level), "Before training tones shrink by themselves under {last} at {times} "
         "the rate on {first}", "rate of tones before training")
-        + f"; rank correlation of rate and time of learning {order:.2f}".replace("-", "−"))
+        + f"; rank correlation of rate and time of learning {foretelling}")
     return figure

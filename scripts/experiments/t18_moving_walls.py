@@ -196,8 +196,7 @@ def draw(data):
     by_window.set_ylabel("share due to switching units")
     for ax in axes[0]:
         ax.axhline(0, color="0.6", linewidth=0.8)
-        ax.set_yscale("symlog", linthresh=1)
-        style.signed_ticks(ax)
+        style.signed(ax)
     moved = named(names, data["correlation"].swapaxes(1, 2))  # (2, seeds) each
     style.over_images(related, ["speed of walls", "walls gained"], moved,
                       "rank correlation with\nthe error, over the signal")

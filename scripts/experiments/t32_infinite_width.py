@@ -23,7 +23,7 @@ from relu_dynamics import (
     unflatten,
 )
 from scripts.lab import (
-    Claim, Setup, chain, coordinates, each, encoding, encodings, means, ordered, samples,
+    Claim, Setup, chain, coordinates, each, encoding, encodings, means, named, ordered, samples,
     signal_inputs, signal_setup, style,
 )
 from scripts.lab.findings import ranking
@@ -153,6 +153,7 @@ def draw(data):
         ax.set_xscale("log")
         ax.set_xlabel("steps (0 shown at 0.5)")
     axes[0, 2].set_yscale("symlog", linthresh=0.01)
+    axes[0, 2].set_ylim(0)
     axes[1, 0].set_ylabel("distance from the real\nerror, mean over tones")
     style.same_range(axes[1, :2], -0.03)
     style.legend_below(figure, (axes[0, 0], axes[0, 2]), style.BAND)

@@ -118,6 +118,6 @@ def draw(data):
         ax.set_ylim(-0.02)
     style.bare((end, bands))
     style.legend_below(below, (end, bands), style.BAND)
-    style.heading(figure, f"Tones learned to half after {epochs[-1]} epochs, of {len(tones)}: "
+    style.heading(figure, f"Of {len(tones)} tones, learned to half after {epochs[-1]} epochs: "
                   + ranking(named(names, (left < 0.5).sum(axis=2)), "{:.0f}"))
     return figure

@@ -29,13 +29,16 @@ from scripts.lab import (
     Claim, Link, encoding, image_setup, means, natural_image, natural_runs, ordered, read,
     signal_inputs, signal_runs, signal_setup, style,
 )
+from scripts.lab.findings import ranking
 
 TITLE = "Walls diffract"
 SOURCE = "statements T54 to T56"
 KIND = "question"
-SHOWS = ("Above, the walls that a trained network has along the signal, each as high as the square "
-         "of its jump. Below, rates (dots) and structure factor of the walls (lines), before and "
-         "after training, with no constant fitted; and their ratio.")
+SHOWS = ("A column for the first input and one for the last. Above, the walls that a trained "
+         "network has along the signal, each as high as the square of its jump: few on "
+         "coordinates, a forest under the encoding. In the middle, rates (dots) and structure "
+         "factor of the walls (lines), before and after training, with no constant fitted. "
+         "Below, their ratio: 1 but for the lowest frequencies, and for those of the encoding.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 PLANE_INPUTS = ("[0,1]", "L=1")
 STAGES = ("before training", "after training")
@@ -201,46 +204,51 @@ def claims(data):
 
 
 def draw(data):
-    """One column per input: the walls of one seed, rates and structure factor, and their ratio."""
+    """A column for the first input and the last: the walls of one seed, rates and structure factor,
+    and their ratio."""
     names, k = data["inputs"].tolist(), data["k"]
-    figure = style.Figure(figsize=(3.1 * len(names), 8.4), layout="constrained")
-    rows = figure.subplots(3, len(names), gridspec_kw={"height_ratios": (0.75, 1.7, 1.2)}, squeeze=False)
-    for i, name in enumerate(names):
-        walls, spectrum, share = rows[:, i]
-        t, energy = data[f"walls_{i}_1"]
-        walls.vlines(t, 0, energy, color=style.colour(name), linewidth=0.4 if len(t) > 1000 else 0.8)
-        walls.set_xlim(0, 1)
-        walls.set_ylim(0, np.quantile(energy, 0.999) if len(energy) else 1)
-        walls.set_yticks([])
-        walls.set_title(f"{style.label(name)}\n{len(t)} walls along the signal", loc="left", fontsize="medium")
-        walls.set_xlabel("x")
-        for stage in (0, 1):
-            rates, structure = data["spectra"][i, stage, 0, :2]
-            colour = style.colour(name) if stage else "0.55"
-            shown = np.unique(np.geomspace(1, len(k), 60).astype(int)) - 1
-            spectrum.plot(k, structure, "-", color=colour, linewidth=1, alpha=0.9)
-            spectrum.plot(k[shown], rates[shown], "o", color=colour, markersize=3.2,
-                          markerfacecolor="none")
-        if (top := top_frequency(name)) >= 1:
-            spectrum.axvspan(1, top, color="0.93", zorder=0)
-        spectrum.set_xscale("log")
-        spectrum.set_yscale("log")
-        spectrum.set_xlabel("k (cycles per signal)")
-        ratio = np.log(data["spectra"][i, :, :, 0] / data["spectra"][i, :, :, 1])
+    chosen = list(dict.fromkeys((names[0], names[-1])))
+    figure, rows = style.panels(3, len(chosen), height=2.5,
+                                gridspec_kw={"height_ratios": (0.6, 1.5, 1)})
+    ratio = np.log(data["spectra"][:, :, :, 0] / data["spectra"][:, :, :, 1])
+    for (walls, spectrum, share), name in zip(rows.T, chosen, strict=True):
+        i = names.index(name)
+        draw_walls(walls, *data[f"walls_{i}_1"], name)
+        draw_rates(spectrum, k, data["spectra"][i, :, 0, :2], name)
         for stage, colour in enumerate(("0.55", style.colour(name))):
-            share.plot(k, np.exp(ratio[stage].mean(axis=0)), color=colour, linewidth=1, label=STAGES[stage])
-            share.fill_between(k, *np.exp([ratio[stage].min(axis=0), ratio[stage].max(axis=0)]),
-                               color=colour, alpha=0.2, linewidth=0)
+            style.shaded(share, k, np.exp(ratio[i, stage]).T, colour, STAGES[stage])
         share.axhline(1, color="0.8", linewidth=0.8, zorder=0)
-        share.set_xscale("log")
-        share.set_ylim(0, 2)
-        share.set_xlabel("k (cycles per signal)")
-    rows[0, 0].set_ylabel("jump of the\ngradient |e|²")
-    rows[1, 0].set_ylabel(r"dots: intrinsic rate $\hat K_{kk}$" + "\nline: structure factor of the walls")
-    rows[2, 0].set_ylabel("rate / structure factor")
+        share.set(xscale="log", yscale="log", xlabel="k (cycles per signal)")
+    rows[0, 0].set_ylabel("jump |e|²")
+    rows[1, 0].set_ylabel("dots: intrinsic rate\nline: structure factor")
+    rows[2, 0].set_ylabel("rate /\nstructure factor")
     style.same_range(rows[1])
-    for ax in rows.flat:
-        ax.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel("grey: before training; colour: after; shaded: up to the encoding's top frequency; "
-                     "walls and spectra of one seed, ratios of all (" + style.BAND + ")", fontsize="small")
+    style.same_range(rows[2])
+    figure.supxlabel("grey: before training; colour: after; shaded: up to the encoding's top "
+                     "frequency\nwalls and spectra: first seed; ratios: " + style.BAND,
+                     fontsize="small")
+    off = 100 * ratio[:, 1, :, k >= 5].std(axis=0) if k[-1] >= 5 else 100 * abs(ratio[:, 1, :, 0])
+    style.heading(figure, "How far the rates lie from the walls' structure factor after training, "
+                  "from k = 5 up, with no constant fitted, in %: "
+                  + ranking(dict(zip(names, off, strict=True))))
     return figure
+
+
+def draw_walls(ax, t, energy, name):
+    """A line at every wall, as high as the square of its jump."""
+    ax.vlines(t, 0, energy, color=style.colour(name), linewidth=0.4 if len(t) > 1000 else 0.8,
+              rasterized=True)
+    ax.set(xlim=(0, 1), ylim=(0, np.quantile(energy, 0.999) if len(energy) else 1), yticks=[],
+           xlabel="x")
+    style.title(ax, f"{style.label(name)}: {len(t)} walls")
+
+
+def draw_rates(ax, k, spectra, name):
+    """Rates as dots and structure factors as lines, (stages, 2, k), before and after training."""
+    shown = np.unique(np.geomspace(1, len(k), 60).astype(int)) - 1
+    for (rates, structure), colour in zip(spectra, ("0.55", style.colour(name)), strict=True):
+        ax.plot(k, structure, "-", color=colour, linewidth=1)
+        ax.plot(k[shown], rates[shown], "o", color=colour, markersize=3.2, markerfacecolor="none")
+    if (top := top_frequency(name)) >= 1:
+        ax.axvspan(1, top, color="0.93", zorder=0)
+    ax.set(xscale="log", yscale="log", xlabel="k (cycles per signal)")

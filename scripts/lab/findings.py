@@ -9,14 +9,25 @@ import numpy as np
 from scripts.lab.words import many
 
 
+def plain(value: float) -> str:
+    """A number with two digits, or all those before the point: 0.13, 2.5, 25, 2 500."""
+    text = f"{value:.2g}" if abs(value) < 100 else f"{float(f'{value:.2g}'):,.0f}"
+    return text.replace(",", "\xa0").replace("-", "−")
+
+
 def times(ratio: float) -> str:
     """A ratio to what is named next: "4.1 times" the error, "about" the error, "0.7 of" it, "1/90
     of" it."""
     if ratio >= 1.05:
-        return f"{many(ratio)} times"
+        return f"{joined(ratio)} times"
     if ratio > 0.95:
         return "about"
-    return f"{ratio:.1g} of" if ratio > 0.4 else f"1/{many(1 / ratio)} of"
+    return f"{ratio:.1g} of" if ratio > 0.4 else f"1/{joined(1 / ratio)} of"
+
+
+def joined(number: float) -> str:
+    """A factor whose digits stay in one line."""
+    return many(number).replace(" ", "\xa0")
 
 
 def middle(values: np.ndarray) -> float:
@@ -37,10 +48,11 @@ def against(values: Mapping[str, np.ndarray], sentence: str, what: str) -> str:
     return f"{what}: {ranking(values)}"
 
 
-def ranking(values: Mapping[str, np.ndarray], form: str = "{:.2g}") -> str:
+def ranking(values: Mapping[str, np.ndarray], form: str | None = None) -> str:
     """"L=6 34 > L=3 20 > [0,1] 3.1": medians over seeds, the largest first; "=" between those that
     look the same."""
-    shown = {name: form.format(middle(array)) for name, array in values.items()}
+    say = plain if form is None else lambda value: form.format(value).replace("-", "−")
+    shown = {name: say(middle(array)) for name, array in values.items()}
     names = sorted(values, key=lambda name: -middle(values[name]))
     text = f"{names[0]}\xa0{shown[names[0]]}"
     for above, name in zip(names[:-1], names[1:], strict=True):

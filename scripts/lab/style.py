@@ -122,7 +122,7 @@ def over_images(ax: Axes, images: Sequence[str], values: Mapping[str, np.ndarray
         place = np.arange(len(images)) + 0.7 * ((k + 0.5) / len(values) - 0.5)
         ranges(ax, place, array, color=colour(name), label=label(name),
                marker="s" if name.startswith("[") else "o")
-    ax.set_xticks(range(len(images)), [image.replace(" ", "\n") for image in images],
+    ax.set_xticks(range(len(images)), [image.replace(" ", "\n", 1) for image in images],
                   fontsize="small")
     ax.set_xlim(-0.5, len(images) - 0.5)
     for k in range(1, len(images)):
@@ -184,7 +184,7 @@ def epochs_axis(ax: Axes, epochs: np.ndarray, ylabel: str) -> None:
     """Epochs from left to right, the first ones further apart; the last one has a tick."""
     ax.set_xscale("symlog", linthresh=1)
     ax.set_xlim(0, 1.06 * epochs[-1])
-    ticks = [*(e for e in (0, 1, 10, 100, 1000) if e <= epochs[-1] / 3), epochs[-1]]
+    ticks = [*(e for e in (0, 1, 10, 100, 1000) if e <= epochs[-1] / 4), epochs[-1]]
     ax.set_xticks(ticks, [str(e) for e in ticks])
     ax.set_xlabel("epoch (0: before training)")
     ax.set_ylabel(ylabel)
@@ -207,12 +207,14 @@ def plain_ticks(axes: np.ndarray) -> None:
         ax.set_yticks([], minor=True)
 
 
-def signed_ticks(ax: Axes) -> None:
-    """Plain numbers on a scale that is linear between -1 and 1 and logarithmic beyond."""
+def signed(ax: Axes) -> None:
+    """A scale that is linear between -1 and 1 and logarithmic beyond, with plain numbers."""
     low, high = ax.get_ylim()
+    if -1 <= low and high <= 1:
+        return
+    ax.set_yscale("symlog", linthresh=1)
     beyond = [sign * 10.0**e for e in range(1, 7) for sign in (-1, 1)]
-    near = (-1, -0.5, 0, 0.5, 1) if high - low < 10 else (-1, 0, 1)
-    ticks = sorted(tick for tick in (*near, *beyond) if low <= tick <= high)
+    ticks = sorted(tick for tick in (-1, 0, 1, *beyond) if low <= tick <= high)
     ax.set_yticks(ticks, [f"{tick:g}".replace("-", "−") for tick in ticks])
     ax.set_yticks([], minor=True)
 
