@@ -30,7 +30,7 @@ from scripts.lab import (
     Claim, Link, each, encoding, means, ordered, read, signal_inputs, signal_runs, signal_setup,
     style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Walls diffract"
 SOURCE = "statements T54 and T55"
