@@ -27,9 +27,11 @@ from scripts.lab import (
 TITLE = "Maps of activation regions"
 SOURCE = "the paper's act_regions_image.py, plot_patterns"
 PAPER_EPOCHS = 1000
-SHOWS = ("Above, every region of a network on coordinates, exactly, before, early in and after "
-         "training. In the middle, patterns sampled at the pixels after one epoch, a colour each. "
-         "Below, every region of 2x2 pixels of it, exactly; white dots are the samples.")
+SHOWS = ("Above, every region of a network on coordinates, exactly, filled with the colour it "
+         "gives them, after one epoch and at the end, and the patterns of it sampled at the "
+         "pixels, a colour each. Below, every region of a square of 2x2 pixels for coordinates "
+         "and for the highest encoding, and that encoding's patterns at the pixels: every "
+         "pixel another colour.")
 STAGES = ("before training", "after one epoch", "at the end")
 PIXELS = 2  # along a side of the square shown exactly
 
@@ -103,49 +105,60 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(3, 3, width=3.6, height=3.8)
+    """Above: coordinates exactly, early and late, and sampled; below: the square exactly, for the
+    first and the last input, and the last sampled."""
+    figure, axes = style.panels(2, 3, height=2.75)
     names, size = data["inputs"].tolist(), len(data["maps"][0])
-    feed = encoding(names[0])
+    first, last = names[0], names[-1]
 
     def net(key):
         return network(data[f"parameters {key}"], data[f"widths {key}"])
 
-    for ax, stage in zip(axes[0], STAGES, strict=True):
-        draw_whole(ax, net(stage), feed, stage)
-        ax.set_title(f"{style.label(names[0])} {stage}:\n{ax.get_title()}", loc="left", fontsize="small")
-        ax.set_title("")
-    for column, name, ids in zip(axes.T, names, data["maps"], strict=False):
-        draw_map(column[1], ids)
-        column[1].set_title(f"{style.label(name)} after one epoch:\n{ids.max() + 1} patterns at "
-                            f"{ids.size} pixels", loc="left", fontsize="small")
-        count = draw_square(column[2], net(name), encoding(name), size)
-        column[2].set_title(f"{style.label(name)} after one epoch:\n{count} regions in "
-                            f"{PIXELS}x{PIXELS} pixels", loc="left", fontsize="small")
-    style.hide_empty(axes)
+    def say(ax, count, what, where):
+        style.title(ax, f"{what}:\n{count} {where}")
+        return count
+
+    for ax in axes.flat:
+        ax.spines[:].set_visible(False)
+    for ax, stage in zip(axes[0], STAGES[1:], strict=False):
+        whole = say(ax, draw_whole(ax, net(stage), encoding(first)), f"{first} {stage}",
+                    "regions")
+    for ax, name, ids in ((axes[0, 2], first, data["maps"][0]),
+                          (axes[1, 2], last, data["maps"][-1])):
+        say(ax, draw_map(ax, ids), f"{name}, one epoch", f"patterns at {ids.size} pixels")
+    inside = [say(ax, draw_square(ax, net(name), encoding(name), size), f"{name}, one epoch",
+                  f"regions in {PIXELS}x{PIXELS} pixels")
+              for ax, name in zip(axes[1], (first, last), strict=False)]
+    figure.supxlabel("first seed; black and white square: the pixels shown exactly; white dots: "
+                     "samples", fontsize="small")
+    style.heading(figure, f"{data['image']}: {first} has {whole} regions in the whole image "
+                  f"{STAGES[2]}; after one epoch {PIXELS}x{PIXELS} pixels hold {inside[0]} with "
+                  f"{first}" + (f", {inside[1]} with {last}" if first != last else ""))
     return figure
 
 
-def draw_whole(ax, net, feed, stage):
-    """All regions for coordinates; the title is how many."""
+def draw_whole(ax, net, feed):
+    """All regions for coordinates; returns how many."""
     regions = regions_in_window(net, ((feed.low, feed.high),) * 2)
     centres = np.add.reduceat(regions.vertices[regions.face_vertex], regions.face_start[:-1], axis=0)
     centres /= np.diff(regions.face_start)[:, None]
-    colour = "pattern" if stage == STAGES[0] else np.clip(predict(net, centres), 0, 1)
-    draw_regions(ax, regions, colour, linewidth=0.12, downwards=True)
-    ends = [feed.low, feed.high]
-    ax.set(xticks=ends, yticks=ends, title=f"{len(regions)} regions")
-    ax.set_xlabel("x", labelpad=-8)
-    ax.set_ylabel("y", labelpad=-6)
+    draw_regions(ax, regions, np.clip(predict(net, centres), 0, 1), linewidth=0.12, downwards=True)
+    for artist in ax.collections:
+        artist.set_rasterized(True)
+    ax.set(xticks=[], yticks=[])
+    return len(regions)
 
 
 def draw_map(ax, ids):
-    """A colour for every pattern at the pixels, and the square that is shown exactly."""
+    """A colour for every pattern at the pixels, and the square that is shown exactly; returns how
+    many patterns."""
     colours = np.random.default_rng(0).uniform(0.1, 0.95, (ids.max() + 1, 3))
     ax.imshow(colours[ids], extent=(0, 1, 1, 0), interpolation="nearest")
     (x0, x1), (y0, y1) = square(len(ids), 0)
     for colour, width in (("black", 4), ("white", 2)):
         ax.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=colour, linewidth=width)
-    ax.set(xticks=[0, 1], yticks=[0, 1])
+    ax.set(xticks=[], yticks=[])
+    return ids.max() + 1
 
 
 def draw_square(ax, net, feed, size):

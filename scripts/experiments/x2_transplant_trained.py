@@ -24,13 +24,16 @@ from scripts.lab import (
     Claim, Gates, Link, extremes, last_tenth, means, ordered, read, signal_inputs,
     signal_runs, style,
 )
+from scripts.lab.headings import times
 from scripts.lab.rates import strongest
 
 TITLE = "Features or regions: trained"
 SOURCE = "E1 with imposed patterns; statement T40"
 KIND = "question"
-SHOWS = ("What is fed in rows, whose regions in columns. Above, the fits after training, one seed; "
-         "below, the error of every tone and the error through training.")
+SHOWS = ("Above, fits after training of networks fed with coordinates: with their own moving "
+         "regions they miss the signal, with the frozen regions of an encoding they follow it. "
+         "Below, the error by whose regions a network has, filled for coordinates and open for "
+         "the encoding as what is fed; and the error of every tone.")
 
 
 def fed(settings):
@@ -118,49 +121,52 @@ def claims(data):
 
 
 def called(kind):
-    return {"moving": "own gates, moving", "frozen": "own gates, frozen"}.get(kind, f"gates of {kind}")
+    return {"moving": "own regions, moving", "frozen": "own regions, frozen"}.get(
+        kind, f"regions of {kind}")
 
 
 def look(kind):
     """A line by its gates: an input's colour for a donor's, black for the network's own."""
     if kind in ("moving", "frozen"):
-        return {"color": "black" if kind == "moving" else "0.55", "linestyle": "-" if kind == "moving" else ":",
-                "label": called(kind)}
-    return {"color": style.colour(kind), "linestyle": "--" if kind.startswith("[") else "-", "label": called(kind)}
+        return {"color": "black" if kind == "moving" else "0.55",
+                "linestyle": "-" if kind == "moving" else ":", "label": called(kind)}
+    return {**style.look(kind), "label": called(kind)}
 
 
 def draw(data):
-    """Fits for every pair of features and gates; below them the tones, and the error through training."""
+    """Above: fits of the first input fed, by regions; below: errors for both, and tones."""
     names, kinds, errors = data["inputs"].tolist(), data["gates"].tolist(), final(data)
-    figure = style.Figure(figsize=(13.5, 8.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
-    fits = above.subplots(len(names), len(kinds), sharex=True, sharey=True, squeeze=False)
-    for (f, g), ax in np.ndenumerate(fits):
-        ax.plot(data["x"], data["target"], color="0.75", linewidth=2.2, label="signal")
-        ax.plot(data["x"], data["fit"][f, g], color=look(kinds[g])["color"], linewidth=1.1)
-        error = np.median(errors[names[f]][kinds[g]])
-        ax.set_title((f"{called(kinds[g])}\n" if f == 0 else "") + f"error {error:.2g}", loc="left", fontsize="medium")
-        ax.spines[["top", "right"]].set_visible(False)
-    for name, ax in zip(names, fits[:, 0], strict=True):
-        ax.set_ylabel(f"fed with {name}\nsignal (grey) and fit")
-    for ax in fits[-1]:
+    figure = style.sheet(height=5.6)
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.3))
+    chosen = style.some(kinds, 3)
+    fits = above.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
+    for ax, kind in zip(fits, chosen, strict=True):
+        ax.plot(data["x"], data["target"], color="0.75", linewidth=2.2)
+        ax.plot(data["x"], data["fit"][0, kinds.index(kind)], color=look(kind)["color"],
+                linewidth=1.2)
+        style.title(ax, f"{called(kind)}:\nerror {np.median(errors[names[0]][kind]):.2g}")
         ax.set_xlabel("x")
-    panels = below.subplots(1, 2 * len(names), squeeze=False)[0]
-    for f, name in enumerate(names):
-        tones, curve = panels[2 * f : 2 * f + 2]
-        for g, kind in enumerate(kinds):
-            style.shaded(tones, data["tones"], data["tone_error"][f, g].T, **look(kind))
-            style.shaded(curve, data["epochs"], data["error"][f, g].T, **look(kind))
-        tones.axhline(0.5, color="0.8", linewidth=0.8, zorder=0)
-        tones.set_xlabel("tone k (cycles per signal)")
-        tones.set_ylabel("relative error of the tone")
-        tones.set_title(f"fed with {name}: tones", loc="left", fontsize="medium")
-        style.epochs_axis(curve, data["epochs"], "error |r|² / |y|²")
-        curve.set_yscale("log")
-        curve.set_title(f"fed with {name}: training", loc="left", fontsize="medium")
-        for ax in (tones, curve):
-            ax.spines[["top", "right"]].set_visible(False)
-    style.same_range(panels[::2])
-    style.same_range(panels[1::2])
-    style.legend_below(figure, panels[0], "colour: whose regions; " + style.BAND)
+    fits[0].set_ylabel(f"fed with {names[0]}")
+    every, tones = below.subplots(1, 2)
+    for g, kind in enumerate(kinds):
+        for f, name in enumerate(names):
+            style.ranges(every, np.array([g + 0.24 * (f - (len(names) - 1) / 2)]),
+                         errors[name][kind][None], look(kind)["color"], marker="os"[f],
+                         face=None if f == 0 else "white")
+        style.shaded(tones, data["tones"], data["tone_error"][0, g].T, **look(kind))
+    every.set_yscale("log")
+    every.set_xticks(range(len(kinds)), [called(kind).replace(" ", "\n") for kind in kinds],
+                     fontsize="small")
+    every.set_ylabel("error |r|² / |y|²")
+    style.title(every, f"fed with {names[0]}" + (f" (open: {names[-1]})" if len(names) > 1 else ""))
+    tones.set_xlabel("tone k (cycles per signal)")
+    tones.set_ylabel("relative error of the tone")
+    style.title(tones, f"fed with {names[0]}, by tone")
+    style.bare([*fits, every, tones])
+    style.legend_below(below, tones, "colour: whose regions; fits: first seed, grey the signal; "
+                       "dot or line: median over seeds", columns=3)
+    own, other = errors[names[0]]["moving"], errors[names[0]][kinds[-1]]
+    style.heading(figure, f"Fed with {names[0]}, a network with the frozen regions of an untrained "
+                  f"network on {kinds[-1]} leaves {times(np.median(other) / np.median(own))} the "
+                  f"error of its own moving regions")
     return figure

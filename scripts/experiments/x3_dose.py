@@ -24,12 +24,15 @@ from relu_dynamics import predict
 from scripts.lab import (
     Claim, Gates, Link, Setup, last_tenth, means, ordered, rank_correlation, read, signal_runs, style,
 )
+from scripts.lab.headings import times
 
 TITLE = "Dose and controls"
 SOURCE = "statement T40"
 KIND = "question"
-SHOWS = ("Error after training against the dose, by donor; lines join donors of one kind. Dots are untrained "
-         "donors in place, open marks and the one frequency are controls.")
+SHOWS = ("Error after training against the number of units that switch from one sample to the "
+         "next, by whose regions: it falls along the lines, which join coordinates of wider "
+         "intervals and encodings of more frequencies. Open marks and the single frequency are "
+         "controls.")
 SETUPS = {
     "quick": Setup(256, (32,) * 4, 60, None, (0, 54, 60)),
     "laptop": Setup(1024, (128,) * 4, 500, None, (0, *range(450, 501, 10))),
@@ -119,25 +122,32 @@ BESIDE = {  # where a name stands, in points from its own; the rest stand above 
 
 
 def draw(data):
-    """One point per donor and seed; a line joins donors of one kind."""
-    figure, axes = style.panels(1, 1, width=8.4, height=5.2)
+    """A point per donor with its ranges over seeds; a line joins donors of one kind."""
+    figure, axes = style.panels(1, 1, height=4.4)
     ax, names = axes[0, 0], data["donors"].tolist()
-    middle = {name: (np.exp(np.log(data["dose"][i]).mean()), np.exp(np.log(data["error"][i]).mean()))
+    middle = {name: (np.median(data["dose"][i]), np.median(data["error"][i]))
               for i, name in enumerate(names)}
     for kind, line in ((STRETCHED, "--"), (ENCODED, "-")):
         ax.plot(*zip(*(middle[name] for name in kind), strict=True), line, color="0.8", zorder=0)
     for i, name in enumerate(names):
         donor, _, control = name.partition(", ")
         colour = "black" if donor == PERIODIC else style.colour(donor)
-        ax.plot(data["dose"][i], data["error"][i], MARKS[control], markersize=5, color=colour, alpha=0.75,
-                markerfacecolor=colour if not control else "none")
-        ax.annotate(name.replace(PERIODIC, "one frequency"), middle[name], textcoords="offset points",
-                    xytext=BESIDE.get(name, (9, 6)), fontsize="small", color=colour)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_ylim(data["error"].min() / 3, 8)
-    ax.set_xlim(data["dose"].min() / 2, data["dose"].max() * 3)
-    ax.set_xlabel("dose: units of the imposed gates that switch from one sample to the next")
+        ax.plot(data["dose"][i], data["error"][i], MARKS[control], markersize=5, color=colour,
+                alpha=0.75, markerfacecolor=colour if not control else "none")
+        ax.annotate(name.replace(PERIODIC, "one frequency"), middle[name], color=colour,
+                    fontsize="small",
+                    xytext=BESIDE.get(name, (9, 6)), textcoords="offset points")
+    ax.set(xscale="log", yscale="log", ylim=(data["error"].min() / 3, 8),
+           xlim=(data["dose"].min() / 2, data["dose"].max() * 3))
+    ax.set_xlabel("units of the imposed regions that switch from one sample to the next")
     ax.set_ylabel("error after training |r|² / |y|²")
-    ax.set_title(f"fed with {FED} always; by whose regions its units go on and off", loc="left", fontsize="medium")
+    style.title(ax, f"always fed with {FED}; a mark a seed, named by whose regions")
+    donors = [names.index(name) for name in (*STRETCHED, *ENCODED)]
+    related = np.median([rank_correlation(data["dose"][donors, s], data["error"][donors, s])
+                         for s in range(data["dose"].shape[1])])
+    shown = f"{related:.2f}".replace("-", "−")
+    by_chance = middle["L=6, coins"][1] / middle["L=6"][1]
+    style.heading(figure, f"Units that switch and the error: rank correlation {shown} over "
+                  f"untrained regions; units switching by chance leave {times(by_chance)} the "
+                  f"error of L=6")
     return figure

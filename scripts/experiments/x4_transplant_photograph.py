@@ -18,13 +18,17 @@ from scripts.lab import (
     THINNED, Gates, extremes, held_out, held_out_gates, image_setup, made_run, natural_image, ordered,
     read, samples, stream, style,
 )
+from scripts.lab.headings import ranking
 from scripts.lab.runs import seen_pixels
 
 TITLE = "Features or regions: between the pixels"
 SOURCE = "E21 with imposed patterns; statement T40"
 KIND = "question"
-SHOWS = ("What the network says at all pixels, of which it has seen a quarter, by what it is fed (rows) "
-         "and whose regions it has (columns); below, peak signal-to-noise ratios.")
+SHOWS = ("Above, what networks fed with coordinates say at all pixels, of which they have seen "
+         "a quarter, by whose regions they have: blurred with their own, detailed but grainy "
+         "with those of an encoding, noise between the pixels with units that are on by "
+         "chance; and the image. Below, peak signal-to-noise ratios on the pixels trained on "
+         "and left out, for both inputs fed.")
 INPUTS = ("[0,1]", "L=5")
 
 
@@ -101,35 +105,42 @@ def claims(data):
     )]
 
 
+OWN = {"moving": "own, moving", "frozen": "own, frozen", "coins": "by chance"}
+
+
 def called(kind):
-    return {"moving": "own, moving", "frozen": "own, frozen", "coins": "by chance"}.get(kind, f"of {kind}")
+    return OWN.get(kind, f"of {kind}")
 
 
 def draw(data):
+    """Above: pictures of the first input fed, by regions; below: PSNR of all."""
     names, columns = data["inputs"].tolist(), data["gates"].tolist()
-    figure = style.Figure(figsize=(2.1 * (len(columns) + 1), 8.2), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(2 * len(names) + 0.2, 3))
-    axes = above.subplots(len(names), len(columns) + 1, squeeze=False)
-    for ax in axes.flat:
-        ax.set_xticks([])
-        ax.set_yticks([])
+    figure = style.sheet(height=5.6)
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.25))
+    donor = [kind for kind in columns if kind not in OWN][-1]
+    chosen = list(dict.fromkeys((columns[0], donor, columns[-1])))
+    axes = above.subplots(1, len(chosen) + 1)
+    pictures = [data["pictures"][0, columns.index(kind)] for kind in chosen]
+    for ax, picture, kind in zip(axes, [*pictures, data["target"]], [*chosen, None], strict=True):
+        ax.imshow(np.clip(picture, 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
+        style.title(ax, called(kind) if kind else str(data["image"]))
+        ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
-    for f, name in enumerate(names):
-        for g, kind in enumerate(columns):
-            axes[f, g].imshow(np.clip(data["pictures"][f, g], 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
-            shown = [f"{data['values'][k, f, g].mean():.1f}" for k in (0, 1)]
-            axes[f, g].set_title((f"regions {called(kind)}\n" if f == 0 else "") + " | ".join(shown) + " dB", fontsize="small")
-        axes[f, 0].set_ylabel(f"fed with {name}")
-        axes[f, -1].imshow(np.clip(data["target"], 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
-    axes[0, -1].set_title("image\n(trained on | left out)", fontsize="small")
-    for ax, k, title in zip(below.subplots(1, 2), (0, 1), ("pixels trained on", "pixels left out"), strict=True):
+    axes[0].set_ylabel(f"fed with {names[0]}")
+    panels = below.subplots(1, 2)
+    for ax, k, text in zip(panels, (0, 1), ("pixels trained on", "pixels left out"), strict=True):
         for f, name in enumerate(names):
-            style.shaded(ax, np.arange(len(columns)), data["values"][k, f], style.colour(name), f"fed with {name}",
-                         "--" if name.startswith("[") else "-")
-        ax.set_xticks(range(len(columns)), [called(kind) for kind in columns])
-        ax.set_xlabel("regions")
+            style.ranges(ax, np.arange(len(columns)) + 0.2 * (f - (len(names) - 1) / 2),
+                         data["values"][k, f], style.colour(name), f"fed with {name}",
+                         "s" if name.startswith("[") else "o")
+        ax.set_xticks(range(len(columns)), [called(kind) for kind in columns], rotation=45,
+                      ha="right", rotation_mode="anchor")
         ax.set_ylabel("PSNR (dB)")
-        ax.set_title(title, loc="left", fontsize="medium")
-        ax.spines[["top", "right"]].set_visible(False)
-    style.legend_below(below, below.axes[:1], style.BAND)
+        style.title(ax, text)
+    style.bare(panels)
+    style.legend_below(below, panels[:1], f"by whose regions; {style.DOTS}; pictures: first seed")
+    unseen = {called(kind): by_seed
+              for kind, by_seed in zip(columns, data["values"][1, 0], strict=True)}
+    style.heading(figure, f"Fed with {names[0]}, dB on pixels left out, by whose regions: "
+                  + ranking({called(kind): unseen[called(kind)] for kind in chosen}, "{:.1f}"))
     return figure

@@ -40,7 +40,7 @@ from matplotlib.figure import Figure
 from relu_dynamics import __version__
 from relu_dynamics.files import replacing
 from scripts import experiments
-from scripts.lab import ledger
+from scripts.lab import ledger, png
 from scripts.lab import runs as training
 from scripts.lab.runs import Run
 from scripts.lab.settings import Settings, as_options
@@ -79,7 +79,8 @@ def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
     with replacing(out / f"{name}.npz") as file:
         np.savez(file, settings=repr(tuple(settings)), **data)
     figure = experiment.draw(data)
-    save(figure, out / f"{name}.png", dpi=130, metadata={"Software": None})
+    with replacing(out / f"{name}.png") as file:
+        png.write(figure, file)
     figure.set_layout_engine("none")  # as laid out for the screen
     save(figure, out / f"{name}.pdf", dpi=300,
          metadata={"CreationDate": None, "Creator": None, "Producer": None})
