@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from PIL import Image  # comes with matplotlib
 
 from scripts.lab import ledger, schedule
 from scripts.lab.findings import SAID, SHORT, family, numbers, of_first_image, reason, told
@@ -367,22 +364,12 @@ def section(record: Record, out: Path) -> str:
 def figure(record: Record, out: Path) -> str:
     """The picture of an experiment, what it shows, and for those who cannot see it what was
     measured."""
-    picture = base64.b64encode(small(out / f"{record['name']}.png")).decode()
+    picture = base64.b64encode((out / f"{record['name']}.png").read_bytes()).decode()
     seen = "; ".join(f"{row['claim']}: {row['measured']}" for row in record["claims"][:3])
     shows = html.escape(record["shows"])
     return f"""<figure><div class="wide"><img loading="lazy" alt="{shows} Seen are: {
         html.escape(seen)}." src="data:image/png;base64,{picture}"></div>
 <figcaption>{shows} <code>{html.escape(record["command"])}</code></figcaption></figure>"""
-
-
-def small(picture: Path) -> bytes:
-    """A picture with at most 128 colours, so that the page stays below MOST_BYTES: a quarter of the
-    bytes, and no difference to be seen in charts."""
-    reduced = io.BytesIO()
-    with Image.open(picture) as image:
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(
-            reduced, "PNG", optimize=True)
-    return reduced.getvalue()
 
 
 if __name__ == "__main__":
