@@ -24,7 +24,7 @@ from relu_dynamics import (
 from scripts import benchmark, experiments, moving_picture, reproduce
 from scripts.lab import findings, own_data, readme, report, runs, schedule, style
 from scripts.lab.inputs import encoding, in_order
-from scripts.lab.ledger import FAILED, REPRODUCED, UNTESTED, VERDICTS
+from scripts.lab.ledger import FAILED, REPRODUCED, UNTESTED, VERDICTS, family
 from scripts.lab.runs import Gates, Run
 from scripts.lab.schedule import all_names, carry_out
 from scripts.lab.settings import IMAGE_INPUTS, Settings, image_runs, signal_runs
@@ -288,7 +288,7 @@ def test_every_claim_of_the_paper_is_in_its_argument_once(reproduced):
         steps = sum(bool(report.tests(step, [row])) for step in (*report.PAPERS, *report.OURS))
         natural = row["image"] != "random image"
         assert steps == natural if row["kind"] == "paper" else steps <= natural, row["key"]
-    families = {findings.family(row) for row in rows}
+    families = {family(row) for row in rows}
     assert {*findings.SAID, *findings.REASONS} <= families
     told = {key for *_, keys in report.ANSWERS for key in keys} | {*report.SHORTLY}
     assert told | {*readme.ANSWER, *readme.TABLE} == {*findings.SAID}
@@ -303,7 +303,7 @@ def test_the_report_says_what_the_verdicts_say():
         told = html.unescape(report.answer([{"name": "x99", "claims": rows}], Path()))
         for row in rows:
             assert (findings.told(row) in told) == any(
-                findings.family(row) in keys for *_, keys in report.ANSWERS)
+                family(row) in keys for *_, keys in report.ANSWERS)
             for other in VERDICTS:
                 assert (f"claim {row['key'].split('-')[0]}<" in report.listed(rows, other)) == (
                     verdict == other)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, UNTESTED
+from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, UNTESTED, family
 
 Row = Mapping[str, object]  # one claim of the ledger
 SHORT = {REPRODUCED: "holds", FAILED: "fails", UNDECIDED: "not decided", UNTESTED: "untested"}
@@ -145,11 +145,6 @@ def reason(row: Row) -> str:
         return str(row["why"])
     guess = REASONS.get(family(row))
     return f"Perhaps: {guess}" if guess else "No reason is known."
-
-
-def family(row: Row) -> str:
-    """The key without the image: "E5a" of "E5a-brain"."""
-    return str(row["key"]).split("-")[0]
 
 
 def told(row: Row) -> str:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scripts.lab import ledger, schedule
-from scripts.lab.findings import SAID, SHORT, family, numbers, of_first_image, reason, told
-from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, UNTESTED
+from scripts.lab.findings import SAID, SHORT, numbers, of_first_image, reason, told
+from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, UNTESTED, family
 
 Record = Mapping[str, Any]  # what schedule.perform wrote of one experiment; its claims are settled
 Row = Mapping[str, Any]
@@ -256,7 +256,8 @@ def argument(steps: Sequence[Step], rows: Sequence[Row]) -> str:
             continue
         first = tests(step, rows)[0]
         what = SAID[family(first)].numbers if family(first) in SAID else first["claim"]
-        here = html.escape(f"{what}: {first['measured']}") + f" ({link(first)}; {first['length']})"
+        here = (html.escape(f"{what}: {first['measured']}") + f" ({link(first)}; "
+                + html.escape(f"{first['effect']}; {first['length']})"))
         paper = f" <i>In the paper</i>: {step.paper}." if step.paper else ""
         failed = [line(row) for row in found if row["verdict"] == FAILED]
         others = [line(row) for row in found if row["verdict"] != FAILED]
