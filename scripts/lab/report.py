@@ -270,7 +270,7 @@ def argument(steps: Sequence[Step], rows: Sequence[Row]) -> str:
 def tests(step: Step, rows: Sequence[Row]) -> list[Row]:
     """The claims that test a step, on natural images or on none."""
     return [row for row in rows if row["image"] != "random image"
-            and any(re.fullmatch(f"{key}[a-z]?", family(row)) for key in step.keys)]
+            and any(re.fullmatch(f"{key}[a-z]*", family(row)) for key in step.keys)]
 
 
 def verdict_of(rows: Sequence[Row]) -> str:
