@@ -143,6 +143,7 @@ def draw(data):
                        f"epochs, {style.DOTS}")
     local = data["values"][:, :, -1, :, 0]
     style.heading(figure, against(
-        named(names, local[0]), f"{labels[0]}: the Hamming distance of neighbours under {{last}} is "
+        named(names, local[0]), f"{labels[0]}: the Hamming distance of neighbours under {{last}} "
+                                f"is "
         f"{{times}} that on {{first}}", "Hamming distance of neighbours") + likewise(local, 0))
     return figure

@@ -100,7 +100,8 @@ def draw(data):
     best = data["image_loss"][:, :, late].min(axis=2)
     style.over_images(every_image, images, named(names, best.swapaxes(0, 1)), "mean squared error")
     style.title(every_image, "best of the last tenth")
-    for k, (name, training, fresh) in enumerate(zip(DATA, data["data"], data["fresh"], strict=True)):
+    for k, (name, training, fresh) in enumerate(zip(DATA, data["data"], data["fresh"],
+                                                    strict=True)):
         colour = style.shade(k, len(DATA))
         curve(data_set, np.arange(1, len(training) + 1), training, colour, f"{name}, training")
         curve(data_set, data["checkpoints"][1:], fresh[1:], colour, f"{name}, fresh data", "--")

@@ -75,7 +75,8 @@ def draw(data):
     figure, axes = style.panels(2, 2)
     names, images = data["inputs"].tolist(), data["images"].tolist()
     for row, place, text in zip(axes, (0, 1), ("local pairs, ", "global pairs, "), strict=True):
-        style.trained_images(row, data, data["values"][..., place], "Hamming distance (units)", text)
+        style.trained_images(row, data, data["values"][..., place], "Hamming distance (units)",
+                             text)
         style.same_range(row, 0)
     style.legend_below(figure, axes.flat[0], style.LINES_AND_DOTS)
     end, shown = data["values"][:, :, -1, :, 0], style.main_image(images)

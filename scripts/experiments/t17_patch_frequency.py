@@ -123,8 +123,8 @@ def claims(data):
                 "under the highest encoding (spread of log10 over patches): {}",
                 chain(few[:1], many[-1:]), named(names, spread)),
         Claim("T17c", "after 10 epochs flat patches are moved by other patches more than detailed "
-                      "ones are (log10 of others' part over "
-              "their own: flat - detailed), for every input", means(gap),
+                      "ones are (log10 of others' part over their own: flat - detailed), for every "
+              "input", means(gap),
               each("flat > detailed", gap)),
         Claim("T17d", "coordinates: training speeds up high local frequencies more where the "
                       "image has detail (log10 of the rate, end "

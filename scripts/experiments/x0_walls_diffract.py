@@ -1,29 +1,31 @@
-"""X0. Is the rate at which a network learns a frequency decided by its walls: where they are, and how
-much each changes the gradient?
+"""X0. Is the rate at which a network learns a frequency decided by its walls: where they are, and
+how much each changes the gradient?
 
     python -m scripts.reproduce x0_walls_diffract
 
-For networks before and after training (runs of E1, and the same with L=1) the intrinsic rates K_kk on
-1024 samples are put beside the structure factor of the walls (T55): all walls along the signal, from the
-exact enumeration, each with the jump of the gradient there.  No constant is fitted.  The same in the
-plane, along rows and columns of a 16 x 16 grid (T56), for the runs of E5 on the photograph.
+For networks before and after training (runs of E1, and the same with L=1) the intrinsic rates K_kk
+on 1024 samples are put beside the structure factor of the walls (T55): all walls along the signal,
+from the exact enumeration, each with the jump of the gradient there.  No constant is fitted.  The
+same in the plane, along rows and columns of a 16 x 16 grid (T56), for the runs of E5 on the
+photograph.
 
-Nulls.  The best power of k, with two fitted constants.  Walls without an order: the sum of |e_w|^2, which
-is what walls at random places would give on average.  And the ends: on a line that is taken for a period,
-coordinates jump from the end to the start, so the law is also tested for the cosine transform, in which
-they make no jump (but for the highest encoding, where they hardly count).
+Nulls.  The best power of k, with two fitted constants.  Walls without an order: the sum of |e_w|^2,
+which is what walls at random places would give on average.  And the ends: on a line that is taken
+for a period, coordinates jump from the end to the start, so the law is also tested for the cosine
+transform, in which they make no jump (but for the highest encoding, where they hardly count).
 
-Where an encoding's own waves move the gradient inside pieces, up to its top frequency of 2^(L-2) cycles,
-the law is not meant to hold, and what the interior then adds is shown.
+Where an encoding's own waves move the gradient inside pieces, up to its top frequency of 2^(L-2)
+cycles, the law is not meant to hold, and what the interior then adds is shown.
 
-Not made before looking: X0s, after one network showed it, and X0h, after X0g had come out otherwise for
-two seeds.
+Not made before looking: X0s, after one network showed it, and X0h, after X0g had come out otherwise
+for two seeds.
 """
 
 import numpy as np
 
 from relu_dynamics import (
-    Coordinates, by_unit, hidden_units, plane_wall_spectrum, split_layers, tangent_kernel, wall_spectrum,
+    Coordinates, by_unit, hidden_units, plane_wall_spectrum, split_layers, tangent_kernel,
+    wall_spectrum,
 )
 from scripts.lab import (
     Claim, Link, encoding, image_setup, means, natural_image, natural_runs, ordered, read,
@@ -67,10 +69,10 @@ def top_frequency(name):
 
 
 def measure(settings, folder):
-    """spectra (inputs, stages, seeds, 6, k): rates, walls, walls without an order, the ends' part, and
-    by the cosine transform rates and walls; layers (inputs, stages, seeds, hidden layers, k); count
-    (inputs, stages, seeds) of walls; bands (inputs, stages, seeds, 2, bands) in the plane, rates
-    and walls; walls_INPUT_STAGE, place and energy of the walls of the first seed."""
+    """spectra (inputs, stages, seeds, 6, k): rates, walls, walls without an order, the ends' part,
+    and by the cosine transform rates and walls; layers (inputs, stages, seeds, hidden layers, k);
+    count (inputs, stages, seeds) of walls; bands (inputs, stages, seeds, 2, bands) in the plane,
+    rates and walls; walls_INPUT_STAGE, place and energy of the walls of the first seed."""
     names, n = inputs(settings), min(SAMPLES[settings.scale], signal_setup(settings).size)
     k = np.arange(1, min(MOST, n // 2 - 1) + 1)
     table = signal_runs(settings, names)
@@ -94,7 +96,8 @@ def measure(settings, folder):
             count[at] = len(found.t)
             if at[2] == 0:
                 places[f"walls_{at[0]}_{stage}"] = np.stack([found.t, found.energy])
-    return {"inputs": np.array(names), "k": k, "spectra": spectra, "layers": layers, "count": count, **places,
+    return {"inputs": np.array(names), "k": k, "spectra": spectra, "layers": layers,
+            "count": count, **places,
             "image": natural_image(settings)[0], "plane_inputs": np.array(PLANE_INPUTS),
             "bands": plane(settings, folder), "epochs": first.epochs}
 
@@ -133,18 +136,21 @@ def left_by_power(rates, k):
 def claims(data):
     names, k, spectra = data["inputs"].tolist(), data["k"], data["spectra"]
     start = {name: max(5, int(4 * top_frequency(name)) + 1) for name in names}
-    names = [name for name in names if (k >= start[name]).sum() >= 10]  # the others have no frequency to test
+    names = [name for name in names
+             if (k >= start[name]).sum() >= 10]  # the others have no frequency to test
     plain = [name for name in names if top_frequency(name) < 1]
     law, mean, unordered, law_cosine, power_cosine = {}, {}, {}, {}, {}
     for name in names:
         i, of = data["inputs"].tolist().index(name), k >= start[name]
         for stage, word in enumerate(("before", "after")):
-            rates, walls, incoherent, _, rates_c, walls_c = np.moveaxis(spectra[i, stage][..., of], 1, 0)
+            rates, walls, incoherent, _, rates_c, walls_c = np.moveaxis(spectra[i, stage][..., of],
+                                                                        1, 0)
             key = f"{name} {word}"
             law[key], mean[key] = spread(rates, walls), abs(np.log(rates / walls).mean(axis=-1))
             unordered[key] = spread(rates, incoherent)
             if np.isfinite(rates_c).all():
-                law_cosine[key], power_cosine[key] = spread(rates_c, walls_c), left_by_power(rates_c, k[of])
+                law_cosine[key] = spread(rates_c, walls_c)
+                power_cosine[key] = left_by_power(rates_c, k[of])
     few = {key: value for key, value in law.items() if key.split()[0] in plain}
     many = {key: value for key, value in law.items() if key.split()[0] not in plain}
     inside = {}
@@ -152,7 +158,8 @@ def claims(data):
         if top_frequency(name) >= 1:
             rates, walls = (by_stage[0][:, row, : int(top_frequency(name))] for row in (0, 1))
             inside[name] = (abs(rates - walls) / rates).mean(axis=-1)
-    coherence = {name: np.log10(unordered[f"{name} after"] / unordered[f"{name} before"]) for name in names}
+    coherence = {name: np.log10(unordered[f"{name} after"] / unordered[f"{name} before"])
+                 for name in names}
     low = data["bands"][..., 4:]
     in_plane = {f"{name} {word}": spread(low[i, stage, :, 0], low[i, stage, :, 1])
                 for i, name in enumerate(data["plane_inputs"].tolist())
@@ -163,12 +170,13 @@ def claims(data):
     ends = (spectra[:, 0, :, 3] / spectra[:, 0, :, 1]).mean(axis=-1)
     three = np.log10(3)
     return [
-        Claim("X0a", "the structure factor of the walls gives the rates, with no constant, for k = 5 "
-                     "to 500: standard deviation of the logarithm of their ratio below .05, and its "
-                     "mean within .05 of 0, untrained and trained", means(few),
+        Claim("X0a", "the structure factor of the walls gives the rates, with no constant, for k = "
+                     "5 to 500: standard deviation of the logarithm of their ratio below .05, and "
+                     "its mean within .05 of 0, untrained and trained", means(few),
               [link for key in few for link in (Link(f".05 - deviation, {key}", 0.05 - few[key]),
                                                 Link(f".05 - |mean|, {key}", 0.05 - mean[key]))]),
-        Claim("X0b", "and for encodings above four times their top frequency: below .1", means(many),
+        Claim("X0b", "and for encodings above four times their top frequency: below .1",
+              means(many),
               [Link(f".1 - deviation, {key}", 0.1 - value) for key, value in many.items()]),
         Claim("X0c", "and in the plane by rows: below .1 in the bands |k| >= 4", means(in_plane),
               [Link(f".1 - deviation, {key}", 0.1 - value) for key, value in in_plane.items()],
@@ -183,14 +191,15 @@ def claims(data):
                      "much (log10 of the ratio of deviations above .477)",
               "unordered " + means(unordered),
               [Link(key, np.log10(unordered[key] / law[key]) - three) for key in law]),
-        Claim("X0f", "training brings walls into step: what an unordered sum leaves grows (log10 of "
-                     "the ratio)", means(coherence),
+        Claim("X0f", "training brings walls into step: what an unordered sum leaves grows (log10 "
+                     "of the ratio)", means(coherence),
               [Link(name, value) for name, value in coherence.items()]),
-        Claim("X0g", f"after training more than half of the walls' part of the rates from k = {HIGH} "
-                     "up comes from walls of the last hidden layer (share before → after)",
+        Claim("X0g", f"after training more than half of the walls' part of the rates from k = "
+                     f"{HIGH} up comes from walls of the last hidden layer (share before → after)",
               means(last), [Link(f"share - 0.5, {name}", value[1] - 0.5)
                             for name, value in last.items()]),
-        Claim("X0h", "training moves the walls' part to earlier layers: the last layer's share falls",
+        Claim("X0h", "training moves the walls' part to earlier layers: the last layer's share "
+                     "falls",
               means(last), [Link(name, value[0] - value[1]) for name, value in last.items()]),
         ordered("X0r", "the jump from the end of the line to its start makes more of the rates the "
                        "fewer walls there are (share of the walls' part, before training): {}",
