@@ -283,10 +283,12 @@ def draw(data):
     axes[0, 0].set_ylabel("dots: share of rates\nline: constant x power")
     style.same_range(axes[0, : len(chosen)])
     table = residuals(data)
-    for name, values in table.items():
-        colour, x = style.colour(name.split(" ")[-1]), list(table).index(name)
+    inputs = [key.split(" ")[-1] for key in table]
+    for x, (name, values) in enumerate(zip(inputs, table.values(), strict=True)):
         for value, marker in zip(values, ("o", "_", "x"), strict=True):
-            left.plot(np.full(value.shape[1], x), value[0], marker, color=colour, markersize=4)
+            left.plot(np.full(value.shape[1], x), value[0], marker, color=style.colour(name),
+                      markersize=4,
+                      label=style.label(name) if marker == "o" and inputs.index(name) == x else None)
     left.set(yscale="log", ylabel="deviation of the logarithm", xticks=[],
              xlabel="networks: tones, then images")
     style.title(left, "o law, – unordered,\n× best power of k")
@@ -299,8 +301,8 @@ def draw(data):
     style.title(local, "one place, untrained")
     draw_foretold(early, data)
     style.hide_empty(axes)
-    figure.supxlabel("above, grey: before training, colour: after, first seed; below, colours are "
-                     "inputs,\ndots all seeds (places: the first)", fontsize="small")
+    style.legend_below(figure, left, "above: first seed, grey before and colour after training; "
+                       "below: untrained, all seeds (places: the first)")
     law, unordered, best = (np.concatenate([np.median(table[name][part][:1], axis=1)
                                             for name in names]) for part in range(3))
     style.heading(figure, f"Untrained, on the tones, the pattern's power spectrum and one constant "
