@@ -26,7 +26,7 @@ from relu_dynamics import (
     regions_on_encoded_segment, tones, train, unflatten,
 )
 from relu_dynamics.files import replacing
-from scripts.lab.findings import plain, times
+from scripts.lab.headings import plain, times
 from scripts.lab.style import colour, label, shade
 
 INPUTS = {"[-1,1]": Coordinates(-1.0, 1.0), "L=4": PositionalEncoding(4)}

@@ -1,4 +1,4 @@
-"""What the pictures of the experiments say and how: findings in words, the palette, small files."""
+"""What the pictures of the experiments say and how: headings, the palette, small files."""
 
 import io
 import re
@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 from matplotlib.image import imread
 
-from scripts.lab import findings, png, style
+from scripts.lab import headings, png, style
 from scripts.lab.inputs import in_order
 
 NAMES = ("[-1,1]", "[0,1]", "L=3", "L=6")
@@ -28,13 +28,13 @@ def read(text):
 
 @given(ratios)
 def test_a_ratio_in_words_is_the_ratio_to_its_first_digit(ratio):
-    assert read(findings.times(ratio)) == pytest.approx(ratio, rel=0.1)
+    assert read(headings.times(ratio)) == pytest.approx(ratio, rel=0.1)
 
 
 @given(ratios, ratios)
 def test_the_last_is_compared_with_the_first_whichever_is_larger(first, last):
     values = {"[0,1]": np.array([first]), "L=3": np.array([0.0]), "L=6": np.array([last])}
-    text = findings.against(values, "{last} leaves {times} the error of {first}", "error")
+    text = headings.against(values, "{last} leaves {times} the error of {first}", "error")
     said = re.fullmatch(r"L=6 leaves (.*) the error of \[0,1\]", text)[1]
     assert read(said) == pytest.approx(last / first, rel=0.1)
 
@@ -43,13 +43,13 @@ def test_the_last_is_compared_with_the_first_whichever_is_larger(first, last):
                                     {"[0,1]": np.zeros(3), "L=6": np.ones(3)},
                                     {"[0,1]": np.ones(3), "L=6": np.full(3, np.inf)}])
 def test_where_there_is_no_ratio_none_is_said(values):
-    text = findings.against(values, "{last} leaves {times} the error of {first}", "error")
+    text = headings.against(values, "{last} leaves {times} the error of {first}", "error")
     assert text.startswith("error: ") and all(name in text for name in values)
 
 
 @given(hnp.arrays(float, (4, 3), elements=st.floats(-1e6, 1e6)))
 def test_a_ranking_names_every_median_from_the_largest_down(table):
-    text = findings.ranking(dict(zip(NAMES, table, strict=True)))
+    text = headings.ranking(dict(zip(NAMES, table, strict=True)))
     said = {re.sub(r"\xa0", "", part.replace(part.split("\xa0")[0], "", 1)).replace("−", "-"):
             part.split("\xa0")[0] for part in re.split(" [>=] ", text)}
     order = [part.split("\xa0")[0] for part in re.split(" [>=] ", text)]
@@ -62,9 +62,9 @@ def test_a_ranking_names_every_median_from_the_largest_down(table):
 
 def test_images_are_counted_that_lie_on_the_side_of_the_main_one():
     low, high, same = [[1.0], [2.0]], [[2.0], [1.0]], [[1.0], [1.0]]
-    assert findings.likewise(np.array([low, high, low, same]), 0) == "; likewise on 2 of 4 images"
-    assert findings.likewise(np.array([low, high]), 1) == "; likewise on 1 of 2 images"
-    assert findings.likewise(np.array([low]), 0) == ""
+    assert headings.likewise(np.array([low, high, low, same]), 0) == "; likewise on 2 of 4 images"
+    assert headings.likewise(np.array([low, high]), 1) == "; likewise on 1 of 2 images"
+    assert headings.likewise(np.array([low]), 0) == ""
 
 
 def test_what_is_no_input_has_no_colour_of_an_input():

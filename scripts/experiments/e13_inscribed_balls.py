@@ -13,7 +13,7 @@ import numpy as np
 
 from relu_dynamics import init, inscribed_ball
 from scripts.lab import chain, named, ordered, style
-from scripts.lab.findings import along
+from scripts.lab.headings import along
 
 TITLE = "Inscribed balls of the first layer's cells"
 SOURCE = "the paper's inspheres.py"

@@ -17,7 +17,7 @@ from scripts.lab import (
     Claim, chain, each, encodings, image_inputs, means, named, natural_image, natural_runs,
     ordered, ordered_in_each, read, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Cross-sections of the encoding space"
 SOURCE = "the paper's cross_section.py"

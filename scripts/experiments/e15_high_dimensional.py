@@ -20,7 +20,7 @@ from scripts.lab import (
     PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, means, named,
     natural_image, natural_runs, ordered, ordering, over_checkpoints, read, stream, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "High-dimensional data"
 SOURCE = "the paper's hamming_/confusion_real_data_mlp.py"

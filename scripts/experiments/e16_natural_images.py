@@ -19,7 +19,7 @@ from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup,
     made_run, means, named, ordered, over_checkpoints, read, style,
 )
-from scripts.lab.findings import against, likewise
+from scripts.lab.headings import against, likewise
 
 TITLE = "Other natural images"
 SOURCE = "the paper's appendix, section 1"

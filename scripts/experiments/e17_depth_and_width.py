@@ -15,7 +15,7 @@ from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup,
     images, made_run, means, named, ordered_in_each, over_checkpoints, style,
 )
-from scripts.lab.findings import against
+from scripts.lab.headings import against
 
 TITLE = "Depth and width"
 SOURCE = "the paper's appendix, section 3, coordinate_networks.py"

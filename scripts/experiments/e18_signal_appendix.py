@@ -14,7 +14,7 @@ from scripts.lab import (
     Claim, Setup, chain, coordinates, each, every, extremes, means, named, ordered,
     over_checkpoints, signal_pairs, signal_runs, style,
 )
-from scripts.lab.findings import against
+from scripts.lab.headings import against
 
 TITLE = "Hamming distance along a simpler signal"
 SOURCE = "the paper's appendix, figure 4"

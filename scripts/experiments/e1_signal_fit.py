@@ -12,7 +12,7 @@ import numpy as np
 
 from relu_dynamics import predict
 from scripts.lab import chain, last_tenth, named, ordered, read, signal_inputs, signal_runs, style
-from scripts.lab.findings import against
+from scripts.lab.headings import against
 
 TITLE = "A signal from coordinates and from encodings"
 SOURCE = "the paper's 1d_signal_vis.py"

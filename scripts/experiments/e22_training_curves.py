@@ -17,7 +17,7 @@ from scripts.lab import (
     Claim, Link, chain, held_out, image_inputs, image_runs, images, last_tenth, means, named,
     ordered, read, signal_inputs, signal_runs, style,
 )
-from scripts.lab.findings import against, likewise
+from scripts.lab.headings import against, likewise
 
 TITLE = "Training curves"
 SOURCE = "the paper's training_plots.py, and its fits of signals and images"

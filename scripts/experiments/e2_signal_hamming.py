@@ -15,7 +15,7 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, every, means, named, ordered, over_checkpoints,
     signal_pairs, signal_runs, style,
 )
-from scripts.lab.findings import against
+from scripts.lab.headings import against
 
 TITLE = "Hamming distance along a 1-D signal"
 SOURCE = "the paper's 1d_signal_hamming.py"

@@ -14,7 +14,7 @@ from scripts.lab import (
     chain, coordinates, encodings, named, ordered, read, signal_inputs, signal_pairs, signal_runs,
     style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Gradient confusion along a 1-D signal"
 SOURCE = "the paper's 1d_signal_confusion.py"

@@ -14,7 +14,7 @@ from scripts.lab import (
     Claim, Link, chain, coordinates, each, encodings, every, image_pairs, image_runs, means,
     named, ordered, over_checkpoints, steadily, style,
 )
-from scripts.lab.findings import against, likewise
+from scripts.lab.headings import against, likewise
 
 TITLE = "Hamming distance across an image"
 SOURCE = "the paper's hamming_image.py"

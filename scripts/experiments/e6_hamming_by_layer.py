@@ -16,7 +16,7 @@ from scripts.lab import (
     image_setup, means, ordered_in_each,
     over_checkpoints, rise, stream, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Hamming distance by layer"
 SOURCE = "the paper's hamming_layers.py"

@@ -14,7 +14,7 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, image_pairs, image_runs, means, named, ordered,
     over_checkpoints, style,
 )
-from scripts.lab.findings import against, likewise
+from scripts.lab.headings import against, likewise
 
 TITLE = "Gradient confusion across an image"
 SOURCE = "the paper's gradient_confusion_image.py"

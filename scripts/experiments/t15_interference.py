@@ -20,7 +20,7 @@ from scripts.lab import (
     Claim, chain, contrast, coordinates, each, encodings, image_inputs, means, named,
     natural_image, natural_runs, ordered, read, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 from scripts.lab.rates import checked_flow, thinned
 
 TITLE = "Constructive and destructive pairs"

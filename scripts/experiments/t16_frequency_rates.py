@@ -19,7 +19,7 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, image_inputs, means, named, natural_image,
     natural_runs, ordered, rank_correlation, read, signal_inputs, signal_runs, style,
 )
-from scripts.lab.findings import against
+from scripts.lab.headings import against
 from scripts.lab.rates import checked_flow, frequency_rates, strongest, thinned
 
 TITLE = "Rates per frequency under gradient flow"

@@ -24,7 +24,7 @@ from scripts.lab import (
     Claim, Setup, each, encoding, encodings, means, named, rank_correlation, samples,
     signal_inputs, signal_setup, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 from scripts.lab.rates import strongest
 
 TITLE = "Moving walls and switching units"

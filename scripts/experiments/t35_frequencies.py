@@ -15,7 +15,7 @@ from scripts.lab import (
     means, named, natural_image, natural_runs, ordered, over_checkpoints, rank_correlation, read,
     signal_inputs, signal_runs, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 from scripts.lab.rates import strongest
 
 TITLE = "Error per frequency through training"

@@ -22,7 +22,7 @@ from scripts.lab import (
     Claim, Link, chain, coordinates, encoding, encodings, image_inputs, image_setup, means, ordered,
     style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "What the untrained pattern foretells"
 SOURCE = "statements T49 to T52"

@@ -25,7 +25,7 @@ from scripts.lab import (
     Claim, Gates, Link, extremes, last_tenth, means, ordered, read, signal_inputs, signal_runs,
     style,
 )
-from scripts.lab.findings import times
+from scripts.lab.headings import times
 from scripts.lab.rates import strongest
 
 TITLE = "Features or regions: trained"

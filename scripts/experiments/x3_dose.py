@@ -25,7 +25,7 @@ from scripts.lab import (
     Claim, Gates, Link, Setup, last_tenth, means, ordered, rank_correlation, read, signal_runs,
     style,
 )
-from scripts.lab.findings import times
+from scripts.lab.headings import times
 
 TITLE = "Dose and controls"
 SOURCE = "statement T40"

@@ -19,7 +19,7 @@ from scripts.lab import (
     THINNED, Gates, extremes, held_out, held_out_gates, image_setup, made_run, natural_image,
     ordered, read, samples, stream, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 from scripts.lab.runs import seen_pixels
 
 TITLE = "Features or regions: between the pixels"

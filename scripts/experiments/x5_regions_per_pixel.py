@@ -31,7 +31,7 @@ from scripts.lab import (
     image_runs, image_setup, in_order, means, named, natural_image, network, ordered, read, rise,
     stream, style, widths,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Regions per pixel, in the plane"
 SOURCE = "exact counterpart of the paper's act_regions_image.py, encodings included"

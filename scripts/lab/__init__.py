@@ -8,6 +8,7 @@
     rates        functions shared by the experiments on gradient flow
     ledger       claims and verdicts
     style        the common style of figures
+    headings     what a picture shows, worded by its numbers
     words        numbers as text
     examination  the sections of scripts.examine's page about one network
     schedule     runs the experiments
