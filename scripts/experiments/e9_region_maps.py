@@ -2,13 +2,12 @@
 
     python -m scripts.reproduce e9_region_maps
 
-Above: the exact regions of a network on coordinates [0,1] before training, after one
-epoch and at the end, filled with the colour the network gives them (before training:
-with a colour per pattern).  In the middle: the patterns sampled at the pixels, one random
-colour each, for coordinates and encodings after one epoch, as in the paper's maps.  Below:
+The exact regions of a network on coordinates [0,1] after one epoch and at the end, filled
+with the colour the network gives them; the patterns sampled at the pixels, one random colour
+each, for coordinates and the highest encoding after one epoch, as in the paper's maps; and
 the exact regions of the same networks in the little square marked there, 2x2 pixels, under
-the encodings too.  How many regions a pixel holds, and how training changes it, is counted
-in X5.
+the encoding too.  How many regions a pixel holds, and how training changes it, is counted in
+X5.
 """
 
 import numpy as np

@@ -30,12 +30,14 @@ from relu_dynamics import (
 from scripts.lab import (
     Claim, Link, Setup, each, encoding, means, ordered, rank_correlation, signal_inputs, style,
 )
+from scripts.lab.headings import plain
 
 TITLE = "When is each tone learned?"
 SOURCE = "statement T16; gradient flow"
 KIND = "question"
-SHOWS = ("Left, the measured time to half of every tone against the time that the untrained "
-         "network's kernel foretells. Right, by how much each predictor is off.")
+SHOWS = ("On the left, the measured time to half of every tone, a colour an input, against the "
+         "time that the untrained network's kernel foretells, with the band of a factor of "
+         "two. On the right, by how much times scatter within a network, by predictor.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 SETUPS = {
     "quick": Setup(64, (32,) * 4, 300, None, ()),
@@ -192,7 +194,7 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 2, width=4.9, height=4.1)
+    figure, axes = style.panels(1, 2, height=3.5)
     left, right = axes[0]
     names, reached = data["inputs"].tolist(), np.isfinite(data["measured"])
     for name, alone, measured, known in zip(names, data["alone"], data["measured"], reached,
@@ -202,26 +204,24 @@ def draw(data):
     ends = np.array([1, 1.2 * np.where(reached, data["alone"], 1).max()])
     left.plot(ends, ends, color="0.5", linewidth=0.9)
     left.fill_between(ends, ends / 2, ends * 2, color="0.9", zorder=0)
-    left.set(xscale="log", yscale="log", ylabel="measured time to half",
+    left.set(xscale="log", yscale="log", ylabel="measured",
              ylim=(np.where(reached, data["measured"], ends[1]).min() / 2, 2 * data["end"].max()),
-             xlabel="time to half foretold by the untrained network")
-    factor = 10 ** np.array([np.nanmean(v) if np.isfinite(v).any() else 0
-                             for v in off(data)["intrinsic rate"]])
-    left.set_title(f"Tones are learned {factor.min():.1f} to {factor.max():.0f} times sooner than "
-                   "the\nuntrained kernel says (grey: within a factor of 2)", loc="left",
-                   fontsize="medium")
+             xlabel="foretold by the untrained network")
+    style.title(left, "time to half (grey: factor of 2)")
     spreads = {predictor: 10**values for predictor, values in within(data).items()}
-    for x, values in enumerate(spreads.values()):
-        for i, name in enumerate(names):
-            at = x + (i - len(names) / 2 + 0.5) / (1.6 * len(names))
-            right.plot(np.full(values.shape[1], at), values[i], "o", markersize=3.5, alpha=0.6,
-                       color=style.colour(name))
+    for i, name in enumerate(names):
+        place = np.arange(len(spreads)) + 0.7 * ((i + 0.5) / len(names) - 0.5)
+        style.ranges(right, place, np.array([values[i] for values in spreads.values()]),
+                     style.colour(name))
     right.axhline(2, color="0.6", linewidth=0.8)
     right.set_xticks(range(2), ["intrinsic rate,\nuntrained", "best power\nof k alone"])
-    right.set_ylabel("factor by which times scatter\nwithin a network")
-    typical = [np.exp(np.log(values).mean()) for values in spreads.values()]
-    right.set_title("Within a network its rates are right up to one\nfactor, x/÷ "
-                    f"{typical[0]:.2f}; the best power of k, x/÷ {typical[1]:.2f}", loc="left",
-                    fontsize="medium")
-    style.legend_below(figure, left, "one dot per tone (left) or network (right) of every seed")
+    style.title(right, "scatter within a network (factor)")
+    style.legend_below(figure, left, "left: one dot per tone of every seed; right, "
+                       + style.DOTS)
+    factor = 10 ** np.array([np.nanmedian(v) if np.isfinite(v).any() else 0
+                             for v in off(data)["intrinsic rate"]])
+    rate, power = (np.median(values) for values in spreads.values())
+    style.heading(figure, f"Tones are learned {plain(factor.min())} to {plain(factor.max())} times "
+                  f"sooner than the untrained kernel says; up to one factor per network its rates "
+                  f"are right within x/÷ {rate:.2f}, the best power of k x/÷ {power:.2f}")
     return figure
