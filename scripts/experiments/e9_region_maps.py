@@ -29,8 +29,7 @@ PAPER_EPOCHS = 1000
 SHOWS = ("Above, every region of a network on coordinates, exactly, filled with the colour it "
          "gives them, after one epoch and at the end, and the patterns of it sampled at the "
          "pixels, a colour each. Below, every region of a square of 2x2 pixels for coordinates "
-         "and for the highest encoding, and that encoding's patterns at the pixels: every "
-         "pixel another colour.")
+         "and for the highest encoding, and that encoding's patterns at the pixels.")
 STAGES = ("before training", "after one epoch", "at the end")
 PIXELS = 2  # along a side of the square shown exactly
 

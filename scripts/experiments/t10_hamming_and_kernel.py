@@ -23,9 +23,9 @@ TITLE = "Hamming distance and kernel cosine"
 SOURCE = "statement T10, the paper's central link"
 KIND = "question"
 SHOWS = ("Above, cosine of the tangent kernel against Hamming distance for pairs of samples, a "
-         "colour an input: on lines in the exact case, in a falling cloud in trained networks. "
-         "Below, the rank correlation that is left with depth in untrained networks, and "
-         "before and after training in the shared runs.")
+         "colour an input in the exact case (for each pair of norms on a line) and in trained "
+         "networks. Below, the rank correlation that is left with depth in untrained networks, "
+         "and before and after training in the shared runs.")
 DEPTHS = (1, 2, 3, 4)
 PAIRS = 3000
 

@@ -27,9 +27,9 @@ TITLE = "Rates by patch and frequency"
 SOURCE = "statement T17"
 KIND = "question"
 SHOWS = ("Above, the photograph and maps of how fast high local frequencies are reduced at the "
-         "end, relative to their mean, light for fast: uneven on coordinates, evener under the "
-         "encoding. Below, who does it, in greens: the coefficient itself, its patch, its "
-         "frequency elsewhere, or neither; and how unequal the places are for every input.")
+         "end, relative to their mean, light for fast, for the first input and the last. "
+         "Below, who does it, in greens: the coefficient itself, its patch, its frequency "
+         "elsewhere, or neither; and how unequal the places are for every input.")
 PATCH = 4
 HIGH = [k for k, (a, b) in enumerate(np.ndindex(PATCH, PATCH)) if max(a, b) >= PATCH // 2]  # modes
 STAGES = ("before training", "after 10 epochs", "at the end")

@@ -40,9 +40,9 @@ TITLE = "The pattern's spectrum and the rates"
 SOURCE = "statements T49 to T53"
 KIND = "question"
 SHOWS = ("Above, rates (dots) and the pattern's power spectrum times one constant per network "
-         "(lines), for up to three of the inputs: they go together. Below, what the law and "
-         "its nulls leave, by network; rates against power in one place at a time; and the "
-         "epoch at which a tone is learned against the untrained pattern's power.")
+         "(lines), for up to three of the inputs. Below, what the law and its nulls leave, by "
+         "network; rates against power in one place at a time; and the epoch at which a tone "
+         "is learned against the untrained pattern's power.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 PLACES = ("[0,1]", "L=6")
 SIDE = {"quick": 256, "laptop": 1024, "paper": 1024}

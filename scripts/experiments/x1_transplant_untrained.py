@@ -25,9 +25,8 @@ TITLE = "Features or regions: before training"
 SOURCE = "statements T40 and T41"
 KIND = "question"
 SHOWS = ("Above, a table of the rates of the high tones for every pair of what is fed (rows) "
-         "and whose regions are imposed (columns), light for fast: columns differ, rows hardly "
-         "do. Below, the rate of every tone for the first and the last input: lines go by the "
-         "colour of the regions.")
+         "and whose regions are imposed (columns), light for fast. Below, the rate of every "
+         "tone for the first and the last input: lines go by the colour of the regions.")
 SAMPLES = {"quick": 256, "laptop": 1024, "paper": 2048}
 HIDDEN = {"quick": (32,) * 4, "laptop": (128,) * 4, "paper": (128,) * 4}
 HIGH = 40  # cycles per signal

@@ -31,10 +31,10 @@ from scripts.lab.rates import strongest
 TITLE = "Features or regions: trained"
 SOURCE = "E1 with imposed patterns; statement T40"
 KIND = "question"
-SHOWS = ("Above, fits after training of networks fed with coordinates: with their own moving "
-         "regions they miss the signal, with the frozen regions of an encoding they follow it. "
-         "Below, the error by whose regions a network has, filled for coordinates and open for "
-         "the encoding as what is fed; and the error of every tone.")
+SHOWS = ("Above, fits after training of networks fed with coordinates, the signal in grey: "
+         "with their own moving regions, and with the frozen regions of other networks. Below, "
+         "the error by whose regions a network has, filled for coordinates and open for the "
+         "encoding as what is fed; and the error of every tone.")
 
 
 def fed(settings):

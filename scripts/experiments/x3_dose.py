@@ -31,9 +31,8 @@ TITLE = "Dose and controls"
 SOURCE = "statement T40"
 KIND = "question"
 SHOWS = ("Error after training against the number of units that switch from one sample to the "
-         "next, by whose regions: it falls along the lines, which join coordinates of wider "
-         "intervals and encodings of more frequencies. Open marks and the single frequency are "
-         "controls.")
+         "next, by whose regions; lines join coordinates of wider intervals and encodings of "
+         "more frequencies. Open marks and the single frequency are controls.")
 SETUPS = {
     "quick": Setup(256, (32,) * 4, 60, None, (0, 54, 60)),
     "laptop": Setup(1024, (128,) * 4, 500, None, (0, *range(450, 501, 10))),

@@ -26,10 +26,9 @@ TITLE = "Features or regions: between the pixels"
 SOURCE = "E21 with imposed patterns; statement T40"
 KIND = "question"
 SHOWS = ("Above, what networks fed with coordinates say at all pixels, of which they have seen "
-         "a quarter, by whose regions they have: blurred with their own, detailed but grainy "
-         "with those of an encoding, noise between the pixels with units that are on by "
-         "chance; and the image. Below, peak signal-to-noise ratios on the pixels trained on "
-         "and left out, for both inputs fed.")
+         "a quarter, by whose regions they have: their own, those of an encoding, and units "
+         "that are on by chance; and the image. Below, peak signal-to-noise ratios on the "
+         "pixels trained on and left out, for both inputs fed.")
 INPUTS = ("[0,1]", "L=5")
 
 

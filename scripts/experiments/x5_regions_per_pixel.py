@@ -36,10 +36,10 @@ from scripts.lab.headings import ranking
 TITLE = "Regions per pixel, in the plane"
 SOURCE = "exact counterpart of the paper's act_regions_image.py, encodings included"
 KIND = "question"
-SHOWS = ("Above, every region of one pixel of the trained photograph, exactly, for one seed: a "
-         "few on coordinates, hundreds or thousands under an encoding; the white dot is the "
-         "sample, at which a count of patterns looks. Below, regions per pixel through "
-         "training and at the end on every image, and wall length per pixel.")
+SHOWS = ("Above, every region of one pixel of the trained photograph, exactly, for one seed, "
+         "for coordinates and encodings; the white dot is the sample, at which a count of "
+         "patterns looks. Below, regions per pixel through training and at the end on every "
+         "image, and wall length per pixel.")
 WINDOWS = {"quick": 2, "laptop": 4, "paper": 4}  # along each axis
 LINES = {"quick": 8, "laptop": 32, "paper": 32}  # in all windows together
 RESOLUTION = {"quick": 32, "laptop": None, "paper": None}  # None: as fine as it takes
