@@ -11,8 +11,8 @@ import numpy as np
 
 from relu_dynamics import spectral_norms
 from scripts.lab import (
-    Claim, Link, chain, coordinates, encodings, image_runs, means, named, ordered,
-    over_checkpoints, style,
+    Claim, Link, chain, coordinates, encodings, image_runs, means, named, ordered, over_checkpoints,
+    style,
 )
 from scripts.lab.headings import against, likewise
 

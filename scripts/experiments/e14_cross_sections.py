@@ -109,7 +109,7 @@ def draw(data):
                                     f"frequency")
                 side.set_ticks([-1, 0, 1])
     figure.supxlabel("first seed; like colours are like patterns", fontsize="small")
-    style.heading(figure, f"Regions of a plane, median over seeds: " + ranking(
+    style.heading(figure, "Regions of a plane, median over seeds: " + ranking(
         {f"{name}\xa0{plane}": whole[i, p] for i, name in enumerate(names)
          for p, plane in enumerate(PLANES)}, "{:.0f}"))
     return figure

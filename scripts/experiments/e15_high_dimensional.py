@@ -132,7 +132,8 @@ def draw(data):
     figure, axes = style.panels(2, 2, height=2.7)
     edges, pixels = data["edges"], f"neighbouring pixels, {data['input']}"
     look = {**style.look(str(data["input"])), "label": pixels}
-    axes[0, 0].stairs(data["counts"][0, 0] / data["counts"][0, 0].sum(), edges, linewidth=1.4, **look)
+    axes[0, 0].stairs(data["counts"][0, 0] / data["counts"][0, 0].sum(), edges, linewidth=1.4,
+                      **look)
     for k, (name, counts) in enumerate(zip(DATA, data["counts"][1:], strict=True)):
         for ax, kind in zip(axes[0], (0, 2), strict=True):
             ax.stairs(counts[kind] / counts[kind].sum(), edges, color=style.shade(k, len(DATA)),

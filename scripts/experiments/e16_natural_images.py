@@ -24,10 +24,9 @@ from scripts.lab.headings import against, likewise
 TITLE = "Other natural images"
 SOURCE = "the paper's appendix, section 1"
 PAPER_EPOCHS = 5000
-SHOWS = ("Above, images and what the first seed's networks make of them: blurred on "
-         "coordinates, detailed under the encoding. Below, Hamming distance of neighbours and "
-         "of distant pixels and the spread of neighbours' gradient cosines at the end, for "
-         "every image and input.")
+SHOWS = ("Above, images and what the first seed's networks make of them. Below, Hamming "
+         "distance of neighbours and of distant pixels and the spread of neighbours' gradient "
+         "cosines at the end, for every image and input.")
 QUANTITIES = ("local Hamming distance", "global Hamming distance", "spread of local cosines",
               "dead units", "surrogate distance",
               "mean cosine of rows")
@@ -143,6 +142,7 @@ def draw(data):
                        f"epochs, {style.DOTS}")
     local = data["values"][:, :, -1, :, 0]
     style.heading(figure, against(
-        named(names, local[0]), f"{labels[0]}: the Hamming distance of neighbours under {{last}} is "
+        named(names, local[0]), f"{labels[0]}: the Hamming distance of neighbours under {{last}} "
+                                f"is "
         f"{{times}} that on {{first}}", "Hamming distance of neighbours") + likewise(local, 0))
     return figure

@@ -104,7 +104,8 @@ def draw(data):
         style.title(ax, f"{text}, after {data['epochs'][-1]} epochs")
     style.legend_below(figure, axes[0, 0], style.LINES_AND_DOTS)
     style.heading(figure, against(
-        named(names, ratio[-1, :, -1, :, 0]), f"Networks of {sizes[-1]}: the share of units in which "
-        f"neighbours differ under {{last}} is {{times}} that on {{first}}",
+        named(names, ratio[-1, :, -1, :, 0]),
+        f"Networks of {sizes[-1]}: the share of units in which neighbours differ under {{last}} is "
+        f"{{times}} that on {{first}}",
         f"share of units in which neighbours differ, {sizes[-1]}"))
     return figure

@@ -11,8 +11,8 @@ import numpy as np
 
 from relu_dynamics import confusion_of_pairs
 from scripts.lab import (
-    chain, coordinates, encodings, named, ordered, read, signal_inputs, signal_pairs,
-    signal_runs, style,
+    chain, coordinates, encodings, named, ordered, read, signal_inputs, signal_pairs, signal_runs,
+    style,
 )
 from scripts.lab.headings import ranking
 

@@ -105,8 +105,8 @@ def claims(data):
                 order, end),
         ordered("T15b", "so it does between pixels at most two apart: {}", order, near),
         Claim("T15c", "pairs of small Hamming distance contribute more to the descent, each, than "
-                      "pairs of large: smallest third > largest "
-              "third at every stage (difference over sum of sizes)", means(small_first),
+                      "pairs of large: smallest third > largest third at every stage (difference "
+              "over sum of sizes)", means(small_first),
               each("smallest > largest third", small_first)),
         Claim("T15d", "before training two pixels in one cell act on each other more strongly "
                       "than two in different cells "

@@ -108,9 +108,8 @@ def claims(data):
                         "input (geometric mean of the intrinsic "
                 "rate): {}", chain(*reversed(names)), level, log=True),
         Claim("T16c", "the intrinsic rate before training foretells when a tone is learned: rank "
-                      "correlation with the time to half error, "
-              "over all tones and inputs, and over the tones of each of the two highest "
-              "encodings, below zero", means(foretold),
+                      "correlation with the time to half error, over all tones and inputs, and "
+              "over the tones of each of the two highest encodings, below zero", means(foretold),
               each("-rank correlation", foretold)),
         ordered("T16f", "and better than the tone's number alone (-rank correlation over all tones "
                         "and inputs): {}",

@@ -36,10 +36,10 @@ TITLE = "Walls diffract"
 SOURCE = "statements T54 and T55"
 KIND = "question"
 SHOWS = ("A column for the first input and one for the last. Above, the walls that a trained "
-         "network has along the signal, each as high as the square of its jump: few on "
-         "coordinates, a forest under the encoding. In the middle, rates (dots) and structure "
-         "factor of the walls (lines), before and after training, with no constant fitted. "
-         "Below, their ratio: 1 but for the lowest frequencies, and for those of the encoding.")
+         "network has along the signal, each as high as the square of its jump. In the middle, "
+         "rates (dots) and structure factor of the walls (lines), before and after training, "
+         "with no constant fitted. Below, their ratio, which is 1 where the law holds; shaded, "
+         "the frequencies of the encoding.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 STAGES = ("before", "after")
 SAMPLES = {"quick": 128, "laptop": 1024, "paper": 2048}
