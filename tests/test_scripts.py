@@ -329,6 +329,15 @@ def test_experiments_with_other_seeds_are_put_together_from_their_files(reproduc
         "e1_signal_fit", "e4_region_growth", "e5_image_hamming"]
 
 
+def test_the_length_of_training_is_said_where_experiments_train_by_themselves_too(reproduced):
+    """Beside the paper's where that is known."""
+    records = reproduced[1]
+    assert records["e5_image_hamming"]["length"] == "2 epochs, 1000 in the paper"
+    assert records["e13_inscribed_balls"]["length"] == "no training"
+    for name in ("e22_training_curves", "t18_moving_walls", "x8_time_to_half"):
+        assert records[name]["length"].startswith("2 epochs")
+
+
 def test_claims_keep_the_rules_of_words(reproduced):
     """"Every epoch" is every checkpoint, and how many there are is said."""
     for record in reproduced[1].values():

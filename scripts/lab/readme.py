@@ -48,9 +48,10 @@ def findings(ledger: Mapping[str, Any]) -> str:
     found = [row for key in TABLE if (row := of_first_image(ledger["claims"], key))]
     failed = dict.fromkeys(family(row) for row in ledger["claims"]
                            if row["kind"] == "paper" and row["verdict"] == FAILED)
-    lines = [filled(f"{ledger['heading']} (`scripts/ledger.json`). {' '.join(ledger['summary'])} "
-                    f"Of the paper's failed, on some image: {', '.join(failed) or 'none'}."), "",
-             "|found|measured|claim||", "|---|---|---|---|"]
+    counts = filled(f"{ledger['heading']} (`scripts/ledger.json`). {' '.join(ledger['summary'])} "
+                    f"Failed of the paper's (some on one image only): "
+                    f"{', '.join(failed) or 'none'}.")
+    lines = [counts, "", "|found|measured|claim||", "|---|---|---|---|"]
     for row in found:
         held = ", holds " if row["verdict"] != REPRODUCED else " "
         verdict = SHORT[row["verdict"]] + (held + row["on"] if row["on"] else "")
