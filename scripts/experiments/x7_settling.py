@@ -125,10 +125,10 @@ def claims(data):
 
 def draw(data):
     names, (course, at), times = data["inputs"].tolist(), relative(data), to_a_tenth(data)
-    figure, axes = style.panels(1, len(names), width=3.1, height=3.2)
+    figure, axes = style.panels(1, len(names), width=3.1, height=3.6)
     for ax, values, name, tenth in zip(axes[0], course, names, times, strict=True):
         for q, quantity in enumerate(QUANTITIES):
-            style.shaded(ax, at, np.maximum(values[:, q].T, 1e-3), style.shade(q, 3), quantity,
+            style.shaded(ax, at + 1, np.maximum(values[:, q].T, 1e-3), style.shade(q, 3), quantity,
                          ("-", "--", ":")[q])
         ax.axhline(0.1, color="0.6", linewidth=0.8)
         flips, weights = (f"{step:.0f}" if step < data["end"] else "never"
@@ -138,5 +138,9 @@ def draw(data):
         ax.set(yscale="log", xscale="log", xlabel="step of Adam")
     axes[0, 0].set_ylabel("per step, relative to the start")
     style.same_range(axes)
+    middle = np.median(times, axis=1)
+    gates, weights = (", ".join(name for name, order in zip(names, middle, strict=True)
+                                if order[a] < order[b]) or "none" for a, b in ((0, 1), (1, 0)))
+    figure.suptitle(f"Fed with {gates} the gates settle first, fed with {weights} the weights")
     style.legend_below(figure, axes[0, 0], style.BAND + "; times: median over seeds")
     return figure

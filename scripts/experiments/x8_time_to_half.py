@@ -111,9 +111,10 @@ def off(data):
 
 
 def rms(values, axis):
-    """The root mean square of those that are known; 0 if none is."""
+    """The root mean square of those that are known; 1e-6 at least, also if none is."""
     known = np.isfinite(values)
-    return np.sqrt((np.where(known, values, 0) ** 2).sum(axis) / np.maximum(known.sum(axis), 1))
+    mean = (np.where(known, values, 0) ** 2).sum(axis) / np.maximum(known.sum(axis), 1)
+    return np.sqrt(np.maximum(mean, 1e-12))
 
 
 def within(data):
@@ -193,25 +194,10 @@ def claims(data):
 
 def draw(data):
     figure, axes = style.panels(1, 2, width=4.9, height=4.1)
-    left, right = axes[0]
-    names, reached = data["inputs"].tolist(), np.isfinite(data["measured"])
-    for name, alone, measured, known in zip(names, data["alone"], data["measured"], reached,
-                                            strict=True):
-        left.plot(alone[known], measured[known], "o", markersize=3.5, alpha=0.6,
-                  color=style.colour(name), label=style.label(name))
-    ends = np.array([1, 1.2 * np.where(reached, data["alone"], 1).max()])
-    left.plot(ends, ends, color="0.5", linewidth=0.9)
-    left.fill_between(ends, ends / 2, ends * 2, color="0.9", zorder=0)
-    left.set(xscale="log", yscale="log", ylabel="measured time to half",
-             ylim=(np.where(reached, data["measured"], ends[1]).min() / 2, 2 * data["end"].max()),
-             xlabel="time to half foretold by the untrained network")
-    factor = 10 ** np.array([np.nanmean(v) if np.isfinite(v).any() else 0
-                             for v in off(data)["intrinsic rate"]])
-    left.set_title(f"Tones are learned {factor.min():.1f} to {factor.max():.0f} times sooner than "
-                   "the\nuntrained kernel says (grey: within a factor of 2)", loc="left",
-                   fontsize="medium")
-    spreads = {predictor: 10**values for predictor, values in within(data).items()}
-    for x, values in enumerate(spreads.values()):
+    draw_times(axes[0, 0], data)
+    right, names = axes[0, 1], data["inputs"].tolist()
+    spreads = [10**values for values in within(data).values()]
+    for x, values in enumerate(spreads):
         for i, name in enumerate(names):
             at = x + (i - len(names) / 2 + 0.5) / (1.6 * len(names))
             right.plot(np.full(values.shape[1], at), values[i], "o", markersize=3.5, alpha=0.6,
@@ -219,9 +205,32 @@ def draw(data):
     right.axhline(2, color="0.6", linewidth=0.8)
     right.set_xticks(range(2), ["intrinsic rate,\nuntrained", "best power\nof k alone"])
     right.set_ylabel("factor by which times scatter\nwithin a network")
-    typical = [np.exp(np.log(values).mean()) for values in spreads.values()]
-    right.set_title("Within a network its rates are right up to one\nfactor, x/÷ "
-                    f"{typical[0]:.2f}; the best power of k, x/÷ {typical[1]:.2f}", loc="left",
-                    fontsize="medium")
-    style.legend_below(figure, left, "one dot per tone (left) or network (right) of every seed")
+    rate, power = (np.exp(np.log(values).mean()) for values in spreads)
+    right.set_title(f"Within a network the rates are right up to one\nfactor and a scatter of "
+                    f"{rate:.2f} (best power of k: {power:.2f})", loc="left", fontsize="medium")
+    style.legend_below(figure, axes[0, 0],
+                       "one dot per tone (left) or network (right) of every seed")
     return figure
+
+
+def draw_times(ax, data):
+    """Measured times against the foretold, of tones that were reached."""
+    reached, least = np.isfinite(data["measured"]), data["end"].min() / 1e6
+    measured = np.where(reached, data["measured"], np.nan)
+    alone = np.where(reached, np.maximum(data["alone"], least), np.nan)
+    names, sooner = data["inputs"].tolist(), []
+    for name, x, y in zip(names, alone, measured, strict=True):
+        ax.plot(x.ravel(), y.ravel(), "o", markersize=3.5, alpha=0.6, color=style.colour(name),
+                label=style.label(name))
+        if np.isfinite(y).any():
+            sooner.append(f"{10 ** np.nanmean(np.log10(x / y)):.1f} ({name})")
+    ends = np.array(ax.get_xlim() if reached.any() else (1, 10))
+    ends[0] = max(ends[0], np.nanmin(alone) / 2) if reached.any() else 1
+    ax.plot(ends, ends, color="0.5", linewidth=0.9)
+    ax.fill_between(ends, ends / 2, ends * 2, color="0.9", zorder=0)
+    ax.set(xscale="log", yscale="log", ylabel="measured time to half",
+           ylim=(ends[0] / 5, 2 * data["end"].max()),
+           xlabel="time to half foretold by the untrained network")
+    ax.set_title("Tones are learned sooner than the untrained kernel says,\n"
+                 f"by a factor of {' to '.join([sooner[0], sooner[-1]]) if sooner else 1} "
+                 "(grey: within 2)", loc="left", fontsize="medium")
