@@ -25,8 +25,11 @@ from scripts.lab.runs import train_as
 TITLE = "Distance to the nearest wall"
 SOURCE = "the paper's region_narrowness.py"
 PAPER_EPOCHS = 2500
-SHOWS = ("Mean distance to the nearest wall through training, exactly (left) and by the paper's "
-         "surrogate (right). The two are not the same quantity beyond the first layer.")
+SHOWS = ("Mean distance to the nearest wall, exactly (left) and by the paper's surrogate "
+         "(right), a line an input: above through training on one image, on a logarithmic "
+         "scale as the spaces of inputs differ in size; below, how many times it grows in the "
+         "first epoch, on every image. Beyond the first layer the two are not the same "
+         "quantity.")
 MEANS = (0.2, 0.65)  # of the shifted image
 
 
@@ -98,14 +101,26 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(len(data["images"]), 2)
-    for row, image, table in zip(axes, data["images"].tolist(), data["values"], strict=True):
-        for ax, kind, title in zip(row, (0, 1), ("exact", "surrogate |z| / |w|"), strict=True):
-            values = named(data["inputs"].tolist(), 1000 * table[..., kind])
-            style.over_epochs(ax, data["epochs"], values,
-                              "mean distance to a wall x 1000\n(lengths in the space of inputs)")
-            ax.set_title(f"{image}: {title}", loc="left", fontsize="medium")
-    for column in axes.T:
-        style.same_range(column, 0)
-    style.legend_below(figure, axes.flat[0], style.BAND)
+    """Above: one image through training; below: by how much the first epoch widens, every image."""
+    figure, axes = style.panels(2, 2, sharey="row")
+    names, images = data["inputs"].tolist(), data["images"].tolist()
+    shown = style.main_image(images)
+    soon = 1 if len(data["epochs"]) > 1 else 0
+    growth = data["values"][:, :, soon] / data["values"][:, :, 0]  # (images, inputs, seeds, 2)
+    for column, kind, word in zip(axes.T, (0, 1), ("exact", "surrogate |z| / |w|"), strict=True):
+        style.over_epochs(column[0], data["epochs"], named(names, data["values"][shown, ..., kind]),
+                          "" if kind else "mean distance to a wall\n(in the space of inputs)")
+        style.title(column[0], f"{word}, {images[shown]}")
+        style.over_images(column[1], images, named(names, growth[..., kind].swapaxes(0, 1)),
+                          "" if kind else "after one epoch /\nbefore training")
+        style.title(column[1], f"{word}: the first epoch")
+        column[1].axhline(1, color="0.6", linewidth=0.8, zorder=0)
+        column[0].set_yscale("log")
+        column[1].set_yscale("log")
+    style.plain_ticks(axes[1])
+    style.legend_below(figure, axes.flat[0], style.LINES_AND_DOTS)
+    exact, surrogate = np.median(growth, axis=2)[..., 0], np.median(growth, axis=2)[..., 1]
+    style.heading(figure, f"In the first epoch the distance to a wall grows {exact.min():.2g} to "
+                  f"{exact.max():.2g} times exactly, the surrogate {surrogate.min():.2g} to "
+                  f"{surrogate.max():.2g} times (medians by image and input)")
     return figure

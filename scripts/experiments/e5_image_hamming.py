@@ -24,14 +24,16 @@ from scripts.lab import (
     Claim, Link, chain, coordinates, each, encodings, every, image_pairs, image_runs, means,
     named, ordered, over_checkpoints, steadily, style,
 )
+from scripts.lab.headings import against, likewise
 
 TITLE = "Hamming distance across an image"
 SOURCE = "the paper's hamming_image.py"
 PAPER_EPOCHS = 1000
+SHOWS = ("How many units differ between two pixels, one line an input: above for neighbours, "
+         "below for distant ones; on the left through training on one image, on the right at "
+         "the end on every image.")
 APART = 0.1   # distance of two targets, colours from 0 to 1
 LEAST = 1e-3  # units: distances are compared as logarithms
-SHOWS = ("How many units differ between two pixels, through training: on the left for neighbours, "
-         "on the right for distant ones.")
 
 
 def runs(settings):
@@ -108,13 +110,16 @@ def fallen(far, names):
 
 
 def draw(data):
-    figure, axes = style.panels(len(data["images"]), 2)
-    for row, image, table in zip(axes, data["images"].tolist(), data["values"], strict=True):
-        for ax, place, title in zip(row, range(2), ("local pairs", "global pairs"), strict=True):
-            values = named(data["inputs"].tolist(), table[..., place])
-            style.over_epochs(ax, data["epochs"], values, "Hamming distance (units)")
-            ax.set_title(f"{image}: {title}", loc="left", fontsize="medium")
-    for column in axes.T:
-        style.same_range(column, 0)
-    style.legend_below(figure, axes.flat[0], style.BAND)
+    figure, axes = style.panels(2, 2)
+    names, images = data["inputs"].tolist(), data["images"].tolist()
+    for row, place, text in zip(axes, (0, 1), ("local pairs, ", "global pairs, "), strict=True):
+        style.trained_images(row, data, data["values"][..., place], "Hamming distance (units)",
+                             text)
+        style.same_range(row, 0)
+    style.legend_below(figure, axes.flat[0], style.LINES_AND_DOTS)
+    end, shown = data["values"][:, :, -1, :, 0], style.main_image(images)
+    style.heading(figure, against(
+        named(names, end[shown]), f"{images[shown]}: the Hamming distance of neighbours under "
+        f"{{last}} is {{times}} that on {{first}}", "Hamming distance of neighbours")
+        + likewise(end, shown))
     return figure

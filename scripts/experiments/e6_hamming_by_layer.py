@@ -20,13 +20,15 @@ from scripts.lab import (
     image_setup, means, ordered_in_each,
     over_checkpoints, rise, stream, style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "Hamming distance by layer"
 SOURCE = "the paper's hamming_layers.py"
 PAPER_EPOCHS = 1000
+SHOWS = ("How many units of each layer differ between two random pixels, layers from dark to "
+         "light green, for the first input and the last: above through training on one image, "
+         "below at the end on every image.")
 LEAST = 1e-3  # units: distances are compared as logarithms
-SHOWS = ("How many units of each layer differ between two random pixels, through training, for the"
-         " first input and the last.")
 
 
 def compared(settings):
@@ -100,15 +102,26 @@ def lead(distance):
 
 
 def draw(data):
-    figure, axes = style.panels(len(data["images"]), len(data["inputs"]))
-    layers = data["values"].shape[-1]
-    for row, image, table in zip(axes, data["images"].tolist(), data["values"], strict=True):
-        for ax, name, values in zip(row, data["inputs"].tolist(), table, strict=True):
-            for l in range(layers):
-                style.shaded(ax, data["epochs"], values[:, :, l], style.shade(l, layers),
-                             f"layer {l + 1}")
-            style.epochs_axis(ax, data["epochs"], "Hamming distance (units)")
-            ax.set_ylim(0, 1.05 * table.max())
-            ax.set_title(f"{image}: {style.label(name)}", loc="left", fontsize="medium")
-    style.legend_below(figure, axes.flat[0], style.BAND)
+    """Above: the layers of one image through training; below: of every image, at the end."""
+    names, images = data["inputs"].tolist(), data["images"].tolist()
+    figure, axes = style.panels(2, len(names), height=2.6)
+    layers, shown = data["values"].shape[-1], style.main_image(images)
+    for (above, below), i in zip(axes.T, range(len(names)), strict=True):
+        for l in range(layers):
+            style.shaded(above, data["epochs"], data["values"][shown, i, :, :, l],
+                         style.shade(l, layers), f"layer {l + 1}")
+            style.ranges(below, np.arange(len(images)) + 0.6 * ((l + 0.5) / layers - 0.5),
+                         data["values"][:, i, -1, :, l], style.shade(l, layers))
+        style.epochs_axis(above, data["epochs"], "Hamming distance (units)")
+        style.title(above, f"{style.label(names[i])}, {images[shown]}")
+        style.title(below, f"{style.label(names[i])}, at the end")
+        below.set_xticks(range(len(images)), [image.replace(" ", "\n") for image in images],
+                         fontsize="small")
+        below.set_ylabel("Hamming distance (units)")
+    style.same_range(axes, 0)
+    style.legend_below(figure, axes[0, 0], style.LINES_AND_DOTS)
+    last = data["values"][shown, -1, -1]
+    style.heading(figure, f"{images[shown]}, {names[-1]}, at the end: units in which two pixels "
+                  f"differ: "
+                  + ranking({f"layer\xa0{l + 1}": last[:, l] for l in range(layers)}, "{:.0f}"))
     return figure

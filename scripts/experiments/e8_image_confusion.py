@@ -19,13 +19,15 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, image_pairs, image_runs, means, named, ordered,
     over_checkpoints, read, style,
 )
+from scripts.lab.headings import against, likewise
 from scripts.lab.rates import band_energies
 
 TITLE = "Gradient confusion across an image"
 SOURCE = "the paper's gradient_confusion_image.py"
 PAPER_EPOCHS = 1000
-SHOWS = ("Histograms of the cosine between two pixels' loss gradients, nearby and far apart, at "
-         "the end. Wide tails are pixels bound together; a narrow peak at 0 is independence.")
+SHOWS = ("Above, histograms of the cosine between two pixels' loss gradients at the end, "
+         "nearby and far apart, an outline an input: wide tails are pixels bound together, a "
+         "narrow peak at 0 is independence. Below, the spread of these cosines on every image.")
 EDGES = np.linspace(-1, 1, 51)
 
 
@@ -112,12 +114,24 @@ def crossing(spread, epochs, low, high):
 
 
 def draw(data):
-    figure, axes = style.panels(len(data["images"]), 2)
-    for row, image, table in zip(axes, data["images"].tolist(), data["counts"], strict=True):
-        for place, title in enumerate(("local pairs", "global pairs")):
-            counts = named(data["inputs"].tolist(), table[:, -1, place])
-            style.histogram(row[place], data["edges"], counts, "cosine of two loss gradients")
-            row[place].set_title(f"{image}: {title}", loc="left", fontsize="medium")
-    style.same_range(axes)
-    style.legend_below(figure, axes.flat[0], f"all seeds pooled, after {data['epochs'][-1]} epochs")
+    """Above: histograms of one image; below: the spread on every image."""
+    figure, axes = style.panels(2, 2, height=2.7)
+    names, images = data["inputs"].tolist(), data["images"].tolist()
+    shown = style.main_image(images)
+    for column, place, kind in zip(axes.T, (0, 1), ("local", "global"), strict=True):
+        counts = named(names, data["counts"][shown, :, -1, place])
+        style.histogram(column[0], data["edges"], counts, "cosine of two loss gradients")
+        style.title(column[0], f"{kind} pairs, {images[shown]}")
+        spread = data["spread"][:, :, -1, :, place].swapaxes(0, 1)
+        style.over_images(column[1], images, named(names, spread), "spread (std) of the cosine")
+        style.title(column[1], f"{kind} pairs, every image")
+    style.same_range(axes[0])
+    style.same_range(axes[1], 0)
+    style.legend_below(figure, axes.flat[0], f"after {data['epochs'][-1]} epochs; histograms: all "
+                       f"seeds pooled; below, {style.DOTS}")
+    end = data["spread"][:, :, -1, :, 0]
+    style.heading(figure, against(
+        named(names, end[shown]), f"{images[shown]}: the spread of neighbours' cosines under "
+        f"{{last}} is {{times}} that on {{first}}", "spread of neighbours' cosines")
+        + likewise(end, shown))
     return figure

@@ -24,14 +24,16 @@ from scripts.lab import (
     Claim, Link, chain, coordinates, each, encodings, image_inputs, means, named, natural_image,
     natural_runs, ordered, read, signal_inputs, signal_runs, stream, style,
 )
+from scripts.lab.headings import ranking
 from scripts.lab.rates import strongest, thinned
 
 TITLE = "The spectrum of the tangent kernel"
 SOURCE = "Ou & Zhuang, arXiv 2512.15169; statement T47"
 KIND = "question"
-SHOWS = ("Left, the eigenvalues of the tangent kernel before (dotted) and after training; middle, "
-         "their relative variance; right, how much of the signal lies in the 28 leading "
-         "eigenvectors.")
+SHOWS = ("A line an input. On the left, the eigenvalues of the tangent kernel, dotted before "
+         "and solid after training; in the middle, their relative variance through training; "
+         "on the right, how much of the signal lies in the leading eigenvectors, and dotted, "
+         "of tones that were not trained on.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 LEAST = 1e-8  # of the largest eigenvalue: smaller ones are not counted
 HIGHER = 2    # cycles, by which the tones not trained on are higher
@@ -132,33 +134,25 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 3, width=4.2, height=3.6)
+    figure, axes = style.panels(1, 3, height=3.1)
     names, epochs = data["inputs"].tolist(), data["epochs"]
     left, middle, right = axes[0]
     number = np.arange(1, data["values"].shape[-1] + 1)
     for name, (before, after) in zip(names, np.maximum(data["values"], 1e-12), strict=True):
         for values, line in ((before, ":"), (after, "-")):
-            left.plot(number, np.exp(np.log(values).mean(axis=0)), line, lw=1.2,
-                      color=style.colour(name))
-    left.set(xscale="log", yscale="log", ylim=(1e-8, 2 * number[-1]), xlabel="eigenvalue number",
-             ylabel="eigenvalue / mean")
-    share = data["values"][:, 0, :, 0].mean(axis=1) / number[-1]
-    left.set_title(f"One eigenvalue in {number[-1]} holds {100 * share.min():.0f} to "
-                   f"{100 * share.max():.0f} %\nof their sum before training", loc="left",
-                   fontsize="medium")
-    style.over_epochs(middle, epochs, named(names, data["uneven"]),
-                      "variance of eigenvalues / mean²")
+            left.plot(number, np.median(values, axis=0), line, lw=1.2, color=style.colour(name))
+    left.set(xscale="log", yscale="log", ylim=(1e-8, 2 * number[-1]), xlabel="eigenvalue number")
+    style.title(left, "eigenvalue / mean\n(dotted: untrained)")
+    style.over_epochs(middle, epochs, named(names, data["uneven"]), "")
     middle.set_yscale("log")
-    start = data["uneven"][:, 0].mean(axis=1)
-    middle.set_title(f"Unevenness, before training: {start[0]:.0f} with {names[0]},\n"
-                     f"{start[-1]:.0f} with {names[-1]}", loc="left", fontsize="medium")
-    style.over_epochs(right, epochs, named(names, data["aligned"][..., 0]),
-                      "share of the target's energy")
+    style.title(middle, "variance of\neigenvalues / mean²")
+    style.over_epochs(right, epochs, named(names, data["aligned"][..., 0]), "")
     for name, other in zip(names, data["aligned"][..., 1], strict=True):
-        right.plot(epochs, other.mean(axis=1), ":", color=style.colour(name), lw=1.2)
-    ends = data["aligned"][:, -1, :, 0].mean(axis=1)
-    right.set_title(f"In the {data['leading']} leading eigenvectors, at the end:\n{ends.min():.2f} "
-                    f"to {ends.max():.2f} (dotted: tones not trained on)", loc="left",
-                    fontsize="medium")
-    style.legend_below(figure, right, style.BAND)
+        right.plot(epochs, np.median(other, axis=1), ":", color=style.colour(name), lw=1.2)
+    style.title(right, f"target's share in {data['leading']}\neigenvectors (dotted: other)")
+    style.legend_below(figure, right, style.BAND + "; other: tones that were not trained on")
+    share = 100 * np.median(data["values"][:, 0, :, 0], axis=1) / number[-1]
+    style.heading(figure, f"Before training one eigenvalue in {number[-1]} holds {share.min():.0f} "
+                  f"to {share.max():.0f} % of their sum; variance / mean²: "
+                  + ranking(named(names, data["uneven"][:, 0])))
     return figure

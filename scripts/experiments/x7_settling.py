@@ -32,8 +32,9 @@ from scripts.lab import (
 TITLE = "Do patterns settle before weights?"
 SOURCE = "arXiv 2602.08333"
 KIND = "question"
-SHOWS = ("Flips per step, movement of the weights, and flips by random steps of the same length, "
-         "each relative to its start, through training.")
+SHOWS = ("A panel an input, greens from dark to light: flips per step, movement of the "
+         "weights, and flips by random steps of the same length, each relative to its start, "
+         "through training; the grey line is a tenth.")
 SETUPS = {
     "quick": Setup(160, (32,) * 4, 200, None, ()),
     "laptop": Setup(256, (64,) * 4, 1000, None, ()),
@@ -125,22 +126,26 @@ def claims(data):
 
 def draw(data):
     names, (course, at), times = data["inputs"].tolist(), relative(data), to_a_tenth(data)
-    figure, axes = style.panels(1, len(names), width=3.1, height=3.6)
-    for ax, values, name, tenth in zip(axes[0], course, names, times, strict=True):
+    chosen = style.some(names, 4)
+    figure, axes = style.panels((len(chosen) + 1) // 2, 2, height=2.6)
+    for ax, name in zip(axes.flat, chosen, strict=False):
         for q, quantity in enumerate(QUANTITIES):
-            style.shaded(ax, at + 1, np.maximum(values[:, q].T, 1e-3), style.shade(q, 3), quantity,
+            values = course[names.index(name)][:, q].T
+            style.shaded(ax, at + 1, np.maximum(values, 1e-3), style.shade(q, 3), quantity,
                          ("-", "--", ":")[q])
         ax.axhline(0.1, color="0.6", linewidth=0.8)
-        flips, weights = (f"{step:.0f}" if step < data["end"] else "never"
-                          for step in np.median(tenth[:, :2], axis=0))
-        ax.set_title(f"{style.label(name)}\nto a tenth: flips {flips},\nweights {weights}",
-                     loc="left", fontsize="medium")
+        style.title(ax, style.label(name))
         ax.set(yscale="log", xscale="log", xlabel="step of Adam")
-    axes[0, 0].set_ylabel("per step, relative to the start")
-    style.same_range(axes)
-    middle = np.median(times, axis=1)
-    gates, weights = (", ".join(name for name, order in zip(names, middle, strict=True)
-                                if order[a] < order[b]) or "none" for a, b in ((0, 1), (1, 0)))
-    figure.suptitle(f"Fed with {gates} the gates settle first, fed with {weights} the weights")
-    style.legend_below(figure, axes[0, 0], style.BAND + "; times: median over seeds")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("per step / at the start")
+    style.same_range(axes.flat[: len(chosen)])
+    style.hide_empty(axes)
+    style.legend_below(figure, axes[0, 0], style.BAND)
+
+    def step(values):
+        return f"{np.median(values):.0f}" if np.median(values) < data["end"] else "never"
+
+    style.heading(figure, "Steps until flips (weights) move at a tenth of their first speed: "
+                  + ", ".join(f"{name}\xa0{step(tenth[0])}\xa0({step(tenth[1])})"
+                              for name, tenth in zip(names, times, strict=True)))
     return figure

@@ -30,12 +30,14 @@ from relu_dynamics import (
 from scripts.lab import (
     Claim, Link, Setup, each, encoding, means, ordered, rank_correlation, signal_inputs, style,
 )
+from scripts.lab.headings import plain
 
 TITLE = "When is each tone learned?"
 SOURCE = "statement T16; gradient flow"
 KIND = "question"
-SHOWS = ("Left, the measured time to half of every tone against the time that the untrained "
-         "network's kernel foretells. Right, by how much each predictor is off.")
+SHOWS = ("On the left, the measured time to half of every tone, a colour an input, against the "
+         "time that the untrained network's kernel foretells, with the band of a factor of "
+         "two. On the right, by how much times scatter within a network, by predictor.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 SETUPS = {
     "quick": Setup(64, (32,) * 4, 300, None, ()),
@@ -193,44 +195,34 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 2, width=4.9, height=4.1)
-    draw_times(axes[0, 0], data)
-    right, names = axes[0, 1], data["inputs"].tolist()
-    spreads = [10**values for values in within(data).values()]
-    for x, values in enumerate(spreads):
-        for i, name in enumerate(names):
-            at = x + (i - len(names) / 2 + 0.5) / (1.6 * len(names))
-            right.plot(np.full(values.shape[1], at), values[i], "o", markersize=3.5, alpha=0.6,
-                       color=style.colour(name))
+    figure, axes = style.panels(1, 2, height=3.5)
+    left, right = axes[0]
+    names, reached = data["inputs"].tolist(), np.isfinite(data["measured"])
+    for name, alone, measured, known in zip(names, data["alone"], data["measured"], reached,
+                                            strict=True):
+        left.plot(alone[known], measured[known], "o", markersize=3.5, alpha=0.6,
+                  color=style.colour(name), label=style.label(name))
+    ends = np.array([1, 1.2 * np.where(reached, data["alone"], 1).max()])
+    left.plot(ends, ends, color="0.5", linewidth=0.9)
+    left.fill_between(ends, ends / 2, ends * 2, color="0.9", zorder=0)
+    left.set(xscale="log", yscale="log", ylabel="measured",
+             ylim=(np.where(reached, data["measured"], ends[1]).min() / 2, 2 * data["end"].max()),
+             xlabel="foretold by the untrained network")
+    style.title(left, "time to half (grey: factor of 2)")
+    spreads = {predictor: 10**values for predictor, values in within(data).items()}
+    for i, name in enumerate(names):
+        place = np.arange(len(spreads)) + 0.7 * ((i + 0.5) / len(names) - 0.5)
+        style.ranges(right, place, np.array([values[i] for values in spreads.values()]),
+                     style.colour(name))
     right.axhline(2, color="0.6", linewidth=0.8)
     right.set_xticks(range(2), ["intrinsic rate,\nuntrained", "best power\nof k alone"])
-    right.set_ylabel("factor by which times scatter\nwithin a network")
-    rate, power = (np.exp(np.log(values).mean()) for values in spreads)
-    right.set_title(f"Within a network the rates are right up to one\nfactor and a scatter of "
-                    f"{rate:.2f} (best power of k: {power:.2f})", loc="left", fontsize="medium")
-    style.legend_below(figure, axes[0, 0],
-                       "one dot per tone (left) or network (right) of every seed")
+    style.title(right, "scatter within a network (factor)")
+    style.legend_below(figure, left, "left: one dot per tone of every seed; right, "
+                       + style.DOTS)
+    factor = 10 ** np.array([np.nanmedian(v) if np.isfinite(v).any() else 0
+                             for v in off(data)["intrinsic rate"]])
+    rate, power = (np.median(values) for values in spreads.values())
+    style.heading(figure, f"Tones are learned {plain(factor.min())} to {plain(factor.max())} times "
+                  f"sooner than the untrained kernel says; up to one factor per network its rates "
+                  f"are right within x/÷ {rate:.2f}, the best power of k x/÷ {power:.2f}")
     return figure
-
-
-def draw_times(ax, data):
-    """Measured times against the foretold, of tones that were reached."""
-    reached, least = np.isfinite(data["measured"]), data["end"].min() / 1e6
-    measured = np.where(reached, data["measured"], np.nan)
-    alone = np.where(reached, np.maximum(data["alone"], least), np.nan)
-    names, sooner = data["inputs"].tolist(), []
-    for name, x, y in zip(names, alone, measured, strict=True):
-        ax.plot(x.ravel(), y.ravel(), "o", markersize=3.5, alpha=0.6, color=style.colour(name),
-                label=style.label(name))
-        if np.isfinite(y).any():
-            sooner.append(f"{10 ** np.nanmean(np.log10(x / y)):.1f} ({name})")
-    ends = np.array(ax.get_xlim() if reached.any() else (1, 10))
-    ends[0] = max(ends[0], np.nanmin(alone) / 2) if reached.any() else 1
-    ax.plot(ends, ends, color="0.5", linewidth=0.9)
-    ax.fill_between(ends, ends / 2, ends * 2, color="0.9", zorder=0)
-    ax.set(xscale="log", yscale="log", ylabel="measured time to half",
-           ylim=(ends[0] / 5, 2 * data["end"].max()),
-           xlabel="time to half foretold by the untrained network")
-    ax.set_title("Tones are learned sooner than the untrained kernel says,\n"
-                 f"by a factor of {' to '.join([sooner[0], sooner[-1]]) if sooner else 1} "
-                 "(grey: within 2)", loc="left", fontsize="medium")

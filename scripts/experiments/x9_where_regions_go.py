@@ -34,9 +34,10 @@ from scripts.lab import (
 TITLE = "Where regions go"
 SOURCE = "Humayun et al. 2024; Patel & Montufar 2025"
 KIND = "question"
-SHOWS = ("Length of walls midway between training pixels over that around them, and at edges of "
-         "the photograph over that in its flat parts, through training; right, total variation "
-         "against its bound.")
+SHOWS = ("Length of walls midway between training pixels over that around them (left), and at "
+         "edges of the photograph over that in its flat parts (middle), through training, a "
+         "line an input, the grey line at 1: alike. On the right, total variation against its "
+         "bound by the density of walls, larger dots for later.")
 WINDOWS = {"quick": 4, "laptop": 10, "paper": 40}  # at edges, and as many in flat parts
 RESOLUTION = 16                                     # legs of triangles in the shortest wave
 MAX_REGIONS = 2**20
@@ -157,33 +158,31 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 3, width=4.4, height=3.6)
+    figure, axes = style.panels(1, 3, height=3.1)
     (left, middle, right), names = axes[0], data["inputs"].tolist()
-    for ax, part, words, short in zip((left, middle), contrasts(data, "walls"), (
-            "midway between training pixels over around them", f"at edges of the {data['image']} "
-            "over in flat parts"), ("between / around", "edges / flat parts"), strict=True):
-        ratio = {name: (1 + np.minimum(c, 0.999)) / (1 - np.minimum(c, 0.999))
-                 for name, c in part.items()}
-        style.over_epochs(ax, data["epochs"], ratio, f"length of walls, {short}")
+    found = []
+    for ax, part, words in zip((left, middle), contrasts(data, "walls"), (
+            "walls: between over\naround pixels", "walls: at edges over\nin flat parts"),
+            strict=True):
+        factors = {name: (1 + c) / np.maximum(1 - c, 1e-2) for name, c in part.items()}
+        style.over_epochs(ax, data["epochs"], factors, "")
         ax.axhline(1, color="0.6", linewidth=0.8)
-        ax.set_yscale("log")
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter("{x:g}")
-        found = ", ".join(f"{values[-1].mean():.2f} ({name})" for name, values in ratio.items())
-        ax.set_title(f"Walls {words},\nat the end: {found}", loc="left", fontsize="small")
-    style.same_range(axes[0, :2])
+        style.title(ax, words)
+        found.append(np.array([np.median(values[-1]) for values in factors.values()]))
     for name, bound, variation in zip(names, data["bound"], data["variation"], strict=True):
         colour = style.colour(name)
-        right.plot(bound.mean(axis=1), variation.mean(axis=1), color=colour, lw=0.8)
+        right.plot(np.median(bound, axis=1), np.median(variation, axis=1), color=colour, lw=0.8)
         for c, size in enumerate(np.linspace(3, 8, len(bound))):
             right.plot(bound[c], variation[c], "o", markersize=size, color=colour, alpha=0.6)
     ends = np.array([data["bound"].min() / 2, data["bound"].max() * 2])
     right.plot(ends, ends, color="0.5", linewidth=0.9)
-    right.set(xscale="log", yscale="log", xlabel="bound by the density of walls",
-              ylabel="total variation, mean |grad f|")
-    slack = data["bound"] / data["variation"]
-    right.set_title(f"The bound (grey line) is {slack.min():.0f} to {slack.max():.0f} times the "
-                    "total variation\n(the larger the dot, the later)", loc="left",
-                    fontsize="small")
+    right.set(xscale="log", yscale="log", xlabel="bound by density of walls")
+    style.title(right, "total variation\n(larger dots: later)")
     style.legend_below(figure, left, style.BAND)
+    slack = data["bound"][:, -1] / data["variation"][:, -1]
+    style.heading(figure, "{}, at the end: walls between over around pixels {:.2f} to {:.2f}, at "
+                  "edges over in flat parts {:.2f} to {:.2f}; the bound is {:.0f} to {:.0f} times "
+                  "the variation".format(data["image"], *(end(part) for part in found
+                                                          for end in (np.min, np.max)),
+                                         slack.min(), slack.max()))
     return figure
