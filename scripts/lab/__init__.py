@@ -12,7 +12,8 @@
     words        numbers as text
     examination  the sections of scripts.examine's page about one network
     schedule     runs the experiments
-    report       the page with every picture and claim
+    findings     what came out for a claim, in a sentence by its verdict
+    report       the page that tells what was found, with every picture and claim
     readme       writes the findings in README from the ledger
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, UNTESTED
+from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, UNTESTED, family
 
 Row = Mapping[str, object]  # one claim of the ledger
 SHORT = {REPRODUCED: "holds", FAILED: "fails", UNDECIDED: "not decided", UNTESTED: "untested"}
@@ -45,9 +45,11 @@ SAID = {  # by key, without the image
         "Gradients of distant pixels spread most on coordinates.",
         "Gradients of distant pixels do not spread most on coordinates.",
         "deviation of the cosine"),
-    "T16c": Finding(
-        "The rates before training foretell when a tone is learned.",
-        "The rates before training do not foretell when a tone is learned.",
+    "T16f": Finding(
+        "The rates before training foretell better than the frequency itself when a tone is "
+        "learned.",
+        "The rates before training do not foretell better than the frequency when a tone is "
+        "learned.",
         "rank correlation"),
     "X0a": Finding(
         "On coordinates and the lowest encoding the walls alone give the rates, with no constant "
@@ -143,11 +145,6 @@ def reason(row: Row) -> str:
         return str(row["why"])
     guess = REASONS.get(family(row))
     return f"Perhaps: {guess}" if guess else "No reason is known."
-
-
-def family(row: Row) -> str:
-    """The key without the image: "E5a" of "E5a-brain"."""
-    return str(row["key"]).split("-")[0]
 
 
 def told(row: Row) -> str:

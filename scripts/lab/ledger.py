@@ -308,19 +308,20 @@ def settled(ledger: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
                  strict=True))  # type: ignore[misc]
     result = []
     for row in ledger:
-        family = [other["verdict"] for other in ledger if _natural(other)
-                  and _family(other) == _family(row)]
-        several = len(family) > 1 and _natural(row) and row["verdict"] != UNTESTED
-        on = f"on {family.count(REPRODUCED)} of {len(family)} images" if several else ""
+        same = [other["verdict"] for other in ledger if _natural(other)
+                and family(other) == family(row)]
+        several = len(same) > 1 and _natural(row) and row["verdict"] != UNTESTED
+        on = f"on {same.count(REPRODUCED)} of {len(same)} images" if several else ""
         result.append({**row, "adjusted": p.get(row["key"]), "on": on})
     return result
 
 
 def _natural(row: Mapping[str, object]) -> bool:
-    return row["image"] not in ("", "random image")
+    return row["image"] not in ("", "random image", "mixture")  # the last: E15's random clouds
 
 
-def _family(row: Mapping[str, object]) -> str:
+def family(row: Mapping[str, object]) -> str:
+    """The key without the image: "E5a" of "E5a-brain"."""
     return str(row["key"]).split("-")[0]
 
 

@@ -1,10 +1,16 @@
 """Write what README says was found, from the ledger, scripts/ledger.json.
 
     python -m scripts.lab.readme          write it from scripts/ledger.json
-    python -m scripts.lab.readme out      first replace the ledger by that of the run in out/
+    python -m scripts.lab.readme out      first replace ledger and pictures by those in out/
 
 A test checks that the two agree.  Which claims README tells is chosen here; sentences follow the
-verdicts (scripts/lab/findings.py), numbers and verdicts come from the ledger.
+verdicts (scripts/lab/findings.py), numbers and verdicts come from the ledger.  With more seeds than
+usual, and fewer where they are dear, the kept ledger is made by
+
+    python -m scripts.reproduce --seeds 20 --out out
+    python -m scripts.reproduce x5 --seeds 8 --out out
+    python -m scripts.lab.report out
+    python -m scripts.lab.readme out
 """
 
 from __future__ import annotations
@@ -18,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from relu_dynamics.files import replacing
-from scripts.lab.findings import SHORT, family, numbers, of_first_image, told
-from scripts.lab.ledger import FAILED, REPRODUCED
+from scripts.lab.findings import SHORT, numbers, of_first_image, told
+from scripts.lab.ledger import FAILED, REPRODUCED, family
 
 ROOT = Path(__file__).parents[2]
 LEDGER, README = ROOT / "scripts" / "ledger.json", ROOT / "README.md"
+PICTURES = ROOT / "scripts" / "pictures"
 
 ANSWER = ("X2b", "X4b", "X0a")
 TABLE = ("E1", "E5a", "E5b", "E3a", "E8e", "X0a", "X0s", "X1a", "X2a", "X2h", "X3a", "X3c",
@@ -70,7 +77,10 @@ def with_findings(readme: str, ledger: Mapping[str, Any]) -> str:
 
 def main(argv: Sequence[str]) -> int:
     if argv:
-        shutil.copyfile(Path(argv[0]) / "claims.json", LEDGER)
+        out = Path(argv[0])
+        shutil.copyfile(out / "claims.json", LEDGER)
+        for picture in PICTURES.glob("*.png"):
+            shutil.copyfile(out / picture.name, picture)
     text = with_findings(README.read_text(), json.loads(LEDGER.read_text()))
     with replacing(README) as file:
         file.write(text.encode())

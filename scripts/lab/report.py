@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 import re
 import sys
@@ -20,11 +19,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image  # comes with matplotlib
-
 from scripts.lab import ledger, schedule
-from scripts.lab.findings import SAID, SHORT, family, numbers, of_first_image, reason, told
-from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, UNTESTED
+from scripts.lab.findings import SAID, SHORT, numbers, of_first_image, reason, told
+from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, UNTESTED, family
 
 Record = Mapping[str, Any]  # what schedule.perform wrote of one experiment; its claims are settled
 Row = Mapping[str, Any]
@@ -48,7 +45,7 @@ tr { border-bottom: 1px solid var(--line); } :target { outline: 2px solid var(--
 details { border-top: 1px solid var(--line); padding: 0.6em 0; } summary { cursor: pointer; }
 li { margin-bottom: 0.8em; } li div, li details { font-size: 0.9em; }
 li details { border: 0; padding: 0; } dt { font-weight: 600; } code { overflow-wrap: anywhere; }
-@media (max-width: 45em) {
+@media screen and (max-width: 45em) {
   img { max-width: none; zoom: 0.6; } h1 { font-size: 1.5em; } ul, ol { padding-left: 1.2em; }
   thead { display: none; } table, tbody, tr, td { display: block; padding: 0.1em 0; }
 }
@@ -66,11 +63,11 @@ changes the output at another. Here their claims are measured again, the regions
 exactly, and one question is added: are the regions the <i>cause</i>?"""
 # The answer in four pictures: a heading, the experiment with the picture, and the claims told.
 ANSWERS = (
-    ("What has to be explained: the fit", "e1_signal_fit", ("E1", "T16c")),
+    ("What has to be explained: the fit", "e1_signal_fit", ("E1", "T16f")),
     ("A law: walls diffract", "x0_walls_diffract", ("X0a", "X0q", "X0s")),
     ("A transplant: another network's regions", "x2_transplant_trained",
-     ("X2a", "X1a", "X3a", "X3c", "X2h", "X4a", "X4b", "X4f")),
-    ("The regions of one pixel", "x5_regions_per_pixel", ("X5b", "X5a", "X5d")),
+     ("X2a", "X1a", "X3a", "X3c", "X3d", "X2h", "X4a", "X4b", "X4f")),
+    ("The regions of one pixel", "x5_regions_per_pixel", ("E4a", "X5b", "X5a", "X5d")),
 )
 SHORTLY = ("X2b", "X4b", "X0a")
 
@@ -102,7 +99,7 @@ PAPERS = (
     Step("Dead units, norms, angles and distances to walls go with the input in the same way",
          ("E7", "E10", "E11", "E12", "E13", "E14", "E20"),
          "dead units grow by more than half until epoch 50 and then by less than a tenth; the "
-         "first layer's norm grows by less than 45 %; radii grow nearly as L does"),
+         "first layer's norm changes by less than 45 %; radii grow nearly as L does"),
     Step("It is the same on other images and, the other way round, in high dimension",
          ("E15", "E16"), "cosines of distant examples are at 0, with a density above 10"),
 )
@@ -206,7 +203,9 @@ and the 95&nbsp;% interval of the mean over seeds decides: it <b>holds</b> above
 below, and is <b>not decided</b> around it. In brackets stands the effect of the weakest statement.
 What needs larger or longer runs is <b>untested</b> here. Claims on a random image do not count for
 a step.</p>
-<h3>The paper's</h3>{argument(PAPERS, rows)}
+<h3>The paper's</h3>
+<p>What stands as the paper's own is read off its figures, its appendix and its code.</p>
+{argument(PAPERS, rows)}
 <h3>Ours, on why and whether regions are the cause</h3>{argument(OURS, rows)}
 <h2 id="failed">What failed, and why</h2>
 {listed(rows, FAILED)}
@@ -257,7 +256,8 @@ def argument(steps: Sequence[Step], rows: Sequence[Row]) -> str:
             continue
         first = tests(step, rows)[0]
         what = SAID[family(first)].numbers if family(first) in SAID else first["claim"]
-        here = html.escape(f"{what}: {first['measured']}") + f" ({link(first)}; {first['length']})"
+        here = (html.escape(f"{what}: {first['measured']}") + f" ({link(first)}; "
+                + html.escape(f"{first['effect']}; {first['length']})"))
         paper = f" <i>In the paper</i>: {step.paper}." if step.paper else ""
         failed = [line(row) for row in found if row["verdict"] == FAILED]
         others = [line(row) for row in found if row["verdict"] != FAILED]
@@ -365,22 +365,12 @@ def section(record: Record, out: Path) -> str:
 def figure(record: Record, out: Path) -> str:
     """The picture of an experiment, what it shows, and for those who cannot see it what was
     measured."""
-    picture = base64.b64encode(small(out / f"{record['name']}.png")).decode()
+    picture = base64.b64encode((out / f"{record['name']}.png").read_bytes()).decode()
     seen = "; ".join(f"{row['claim']}: {row['measured']}" for row in record["claims"][:3])
     shows = html.escape(record["shows"])
     return f"""<figure><div class="wide"><img loading="lazy" alt="{shows} Seen are: {
         html.escape(seen)}." src="data:image/png;base64,{picture}"></div>
 <figcaption>{shows} <code>{html.escape(record["command"])}</code></figcaption></figure>"""
-
-
-def small(picture: Path) -> bytes:
-    """A picture with at most 128 colours, so that the page stays below MOST_BYTES: a quarter of the
-    bytes, and no difference to be seen in charts."""
-    reduced = io.BytesIO()
-    with Image.open(picture) as image:
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(
-            reduced, "PNG", optimize=True)
-    return reduced.getvalue()
 
 
 if __name__ == "__main__":
