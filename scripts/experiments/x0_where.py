@@ -21,8 +21,8 @@ import scipy.fft
 
 from relu_dynamics import hidden_units, predict, split_layers, wall_spectrum
 from scripts.lab import (
-    Claim, Link, contrast, each, encoding, means, ordered_in_each, rank_correlation, read, signal_inputs,
-    signal_runs, style,
+    Claim, Link, contrast, each, encoding, means, ordered_in_each, rank_correlation, read,
+    signal_inputs, signal_runs, style,
 )
 from scripts.lab.headings import ranking
 from scripts.lab.rates import thinned
@@ -130,7 +130,8 @@ def claims(data):
     top = dict(zip(names, top_share(data["unit"])[:, 1, :, 1], strict=True))
     return [
         Claim("X0w", "after training walls are more in step where the error of the same "
-                     f"frequencies fell more: rank correlation over {PLACES} places above {LEARNED} "
+                     f"frequencies fell more: rank correlation over {PLACES} places above "
+                     f"{LEARNED} "
                      "(mean of two bands), for inputs that learn part of the tones", means(in_step),
               each(f"correlation - {LEARNED}", learning, lambda value: value - LEARNED)),
         ordered_in_each("X0x", "the order of walls tells where, better than their strength; rank "
