@@ -130,7 +130,8 @@ def claims(data):
     top = dict(zip(names, top_share(data["unit"])[:, 1, :, 1], strict=True))
     return [
         Claim("X0w", "after training walls are more in step where the error of the same "
-                     f"frequencies fell more: rank correlation over {PLACES} places above {LEARNED} "
+                     f"frequencies fell more: rank correlation over {PLACES} places above "
+                     f"{LEARNED} "
                      "(mean of two bands), for inputs that learn part of the tones", means(in_step),
               each(f"correlation - {LEARNED}", learning, lambda value: value - LEARNED)),
         ordered_in_each("X0x", "the order of walls tells where, better than their strength; rank "

@@ -135,7 +135,7 @@ def draw(data):
                          ("-", "--", ":")[q])
         ax.axhline(0.1, color="0.6", linewidth=0.8)
         style.title(ax, style.label(name))
-        ax.set(yscale="log", xscale="log", xlabel="step of Adam")
+        ax.set(yscale="log", xscale="log" if at.max() > 0 else "linear", xlabel="step of Adam")
     for ax in axes[:, 0]:
         ax.set_ylabel("per step / at the start")
     style.same_range(axes.flat[: len(chosen)])
