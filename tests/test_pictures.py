@@ -63,7 +63,7 @@ def test_a_ranking_names_every_median_from_the_largest_down(table):
 def test_images_are_counted_that_lie_on_the_side_of_the_main_one():
     low, high, same = [[1.0], [2.0]], [[2.0], [1.0]], [[1.0], [1.0]]
     assert headings.likewise(np.array([low, high, low, same]), 0) == "; likewise on 2 of 4 images"
-    assert headings.likewise(np.array([low, high]), 1) == "; likewise on 1 of 2 images"
+    assert headings.likewise(np.array([low, high, low]), 1) == "; likewise on 1 of 3 images"
     assert headings.likewise(np.array([low]), 0) == ""
 
 

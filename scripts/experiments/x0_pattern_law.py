@@ -270,14 +270,15 @@ def foretold(data):
                              for one in times]),
               "input plus k": np.array([rank_correlation(*both)
                                         for both in zip(fitted, times, strict=True)])}
-    beyond = np.array([np.corrcoef((a - input_plus_k(a)).ravel(), (b - c).ravel())[0, 1]
+    beyond = np.array([correlation(a - input_plus_k(a), b - c)
                        for a, b, c in zip(shares, times, fitted, strict=True)])
     return [
         ordered("X0q", "the untrained pattern foretells when a tone is learned, over all inputs "
                        "and tones, better than k alone: rank correlation with the time to half "
                        "error, {}", "pattern > k", orders),
-        ordered("X0u", "without a fit it foretells that nearly as well as the best sum of a number "
-                       "for each input and a rising function of k, fitted to the same times: {}",
+        ordered("X0qa", "without a fit it foretells that nearly as well as the best sum of a "
+                        "number for each input and a rising function of k, fitted to the same "
+                        "times: {}",
                 "pattern ≥ input plus k", orders, margin=0.1),
         Claim("X0v", "and it knows something that input plus k does not: what such sums leave of "
                      "its ranks and of the times' is correlated above .3",
@@ -288,6 +289,11 @@ def foretold(data):
 def ranks(values):
     """Shaped like values: their ranks over all entries, equal ones shared, infinity the last."""
     return rankdata(values).reshape(values.shape)
+
+
+def correlation(a, b):
+    """Over all entries; 0 if one of the two is constant."""
+    return np.corrcoef(a.ravel(), b.ravel())[0, 1] if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
 
 
 def input_plus_k(values):

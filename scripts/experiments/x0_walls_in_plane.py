@@ -73,7 +73,8 @@ def draw(data):
     names, k = data["inputs"].tolist(), np.arange(1, data["bands"].shape[-1] + 1)
     chosen = style.some(names, 3)
     figure, rows = style.panels(2, len(chosen), height=2.6)
-    ratio = np.log(data["bands"][..., 0, :] / data["bands"][..., 1, :])  # (inputs, stages, seeds, k)
+    ratio = np.log(data["bands"][..., 0, :] / data["bands"][..., 1,
+                                                            :])  # (inputs, stages, seeds, k)
     for (spectrum, share), name in zip(rows.T, chosen, strict=True):
         i = names.index(name)
         draw_rates(spectrum, k, data["bands"][i, :, 0, :2], name)
@@ -92,7 +93,7 @@ def draw(data):
     figure.supxlabel("grey: before training; colour: after; spectra: first seed; ratios:\n"
                      + style.BAND, fontsize="small")
     off = 100 * ratio[:, 1].std(axis=2)  # (inputs, seeds)
-    style.heading(figure, f"{data['image']}: how far the rates lie from the structure factor of the "
-                  f"walls that rows and columns cross, after training, in %: "
+    style.heading(figure, f"{data['image']}: how far the rates lie from the structure factor of "
+                          f"the walls that rows and columns cross, after training, in %: "
                   + ranking(dict(zip(names, off, strict=True))))
     return figure

@@ -131,11 +131,11 @@ def draw(data):
     for ax, name in zip(axes.flat, chosen, strict=False):
         for q, quantity in enumerate(QUANTITIES):
             values = course[names.index(name)][:, q].T
-            style.shaded(ax, at, np.maximum(values, 1e-3), style.shade(q, 3), quantity,
+            style.shaded(ax, at + 1, np.maximum(values, 1e-3), style.shade(q, 3), quantity,
                          ("-", "--", ":")[q])
         ax.axhline(0.1, color="0.6", linewidth=0.8)
         style.title(ax, style.label(name))
-        ax.set(yscale="log", xscale="log", xlabel="step of Adam")
+        ax.set(yscale="log", xscale="log" if at.max() > 0 else "linear", xlabel="step of Adam")
     for ax in axes[:, 0]:
         ax.set_ylabel("per step / at the start")
     style.same_range(axes.flat[: len(chosen)])

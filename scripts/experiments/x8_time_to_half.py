@@ -113,9 +113,10 @@ def off(data):
 
 
 def rms(values, axis):
-    """The root mean square of those that are known; 0 if none is."""
+    """The root mean square of those that are known; 1e-6 at least, also if none is."""
     known = np.isfinite(values)
-    return np.sqrt((np.where(known, values, 0) ** 2).sum(axis) / np.maximum(known.sum(axis), 1))
+    mean = (np.where(known, values, 0) ** 2).sum(axis) / np.maximum(known.sum(axis), 1)
+    return np.sqrt(np.maximum(mean, 1e-12))
 
 
 def within(data):

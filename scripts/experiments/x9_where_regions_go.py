@@ -27,8 +27,8 @@ from relu_dynamics import grid, pattern, preactivation_maps, regions_in_encoded_
 from scripts.experiments.e21_generalisation import wanted
 from scripts.experiments.x5_regions_per_pixel import box, own_regions
 from scripts.lab import (
-    Claim, Link, each, encoding, means, named, natural_image, rank_correlation, read, samples,
-    stream, style,
+    Claim, Link, contrast, each, encoding, means, named, natural_image, rank_correlation, read,
+    rise, samples, stream, style,
 )
 
 TITLE = "Where regions go"
@@ -41,6 +41,7 @@ SHOWS = ("Length of walls midway between training pixels over that around them (
 WINDOWS = {"quick": 4, "laptop": 10, "paper": 40}  # at edges, and as many in flat parts
 RESOLUTION = 16                                     # legs of triangles in the shortest wave
 MAX_REGIONS = 2**20
+WORDS = "difference over sum; a factor of 1.25 is 1/9"
 SHOWN = ("[0,1]", "L=3", "L=5")
 
 
@@ -116,39 +117,37 @@ def variation(net, run):
     return np.linalg.norm(whole, axis=(1, 2)).mean(), bound.mean()
 
 
-def ratios(data, key):
-    """input -> (checkpoints, seeds) log10: between over at pixels; at edges over in flat parts."""
-    total = np.maximum(data[key], 1e-6)
-    between = np.log10(total[..., 1, :].sum(-1) / total[..., 0, :].sum(-1))
-    edges = np.log10(total[..., 1].sum(-1) / total[..., 0].sum(-1))
-    return (named(data["inputs"].tolist(), part) for part in (between, edges))
+def contrasts(data, key):
+    """Two of input -> (checkpoints, seeds): between against at pixels; at edges against in flat
+    parts.
+
+    (a - b) / (a + b), the tanh of half the log ratio, because a window may hold none."""
+    by_place, by_part = data[key].sum(-1), data[key].sum(-2)
+    names = data["inputs"].tolist()
+    return [named(names, contrast(total[..., 1], total[..., 0])) for total in (by_place, by_part)]
 
 
 def claims(data):
-    between, edges = ratios(data, "walls")
-    denser, _ = ratios(data, "regions")
-    start = {name: values[0] for name, values in between.items()}
-    end, end_regions, at_edges = ({name: values[-1] for name, values in part.items()}
-                                  for part in (between, denser, edges))
-    gain = {name: values[-1] - values[0] for name, values in edges.items()}
+    between, edges = contrasts(data, "walls")
+    denser, _ = contrasts(data, "regions")
+    start, final = ({name: values[c] for name, values in between.items()} for c in (0, -1))
     slack = named(data["inputs"].tolist(), np.log10(data["bound"] / data["variation"]))
     length = data["walls"].sum(axis=(-1, -2))
-    seeds = range(length.shape[-1])
-    tracks = np.array([rank_correlation(data["variation"][..., s], length[..., s]) for s in seeds])
+    tracks = np.array([rank_correlation(data["variation"][..., s], length[..., s])
+                       for s in range(length.shape[-1])])
     return [claim._replace(image=str(data["image"])) for claim in (
         Claim("X9a", "after training walls are longer midway between the training pixels than "
-                     "around them (log10 of the ratio), for every input", means(end),
-              each("log ratio", end)),
-        Claim("X9b", "and regions are denser there", means(end_regions),
-              each("log ratio", end_regions)),
+                     f"around them, for every input ({WORDS})", means(between),
+              each("contrast", final)),
+        Claim("X9b", f"and regions are denser there ({WORDS})", means(denser),
+              each("contrast", {name: values[-1] for name, values in denser.items()})),
         Claim("X9c", "before training neither: length of walls between over around pixels is 1 "
-                     "within a factor of 1.25", means(start),
-              each("log10 1.25 - |log ratio|", start, lambda r: np.log10(1.25) - abs(r))),
+                     f"within a factor of 1.25 ({WORDS})", means(start),
+              each("1/9 - |contrast|", start, lambda c: 1 / 9 - abs(c))),
         Claim("X9d", "after training walls are longer at edges of the image than in flat parts by "
-                     "a factor of 1.25 at least, and more so than before (log10 of the ratio)",
-              means(edges),
-              [*each("log ratio - log10 1.25", at_edges, lambda r: r - np.log10(1.25)),
-               *each("after > before", gain)]),
+                     f"a factor of 1.25 at least, and more so than before ({WORDS})", means(edges),
+              [*each("contrast - 1/9", edges, lambda c: c[-1] - 1 / 9),
+               *each("after > before", edges, rise)]),
         Claim("X9e", "the density of walls bounds the total variation, at every checkpoint: bound "
                      "over total variation", means({n: 10**v for n, v in slack.items()}, log=True),
               each("log10 bound / variation", slack), kind="identity"),
@@ -162,10 +161,10 @@ def draw(data):
     figure, axes = style.panels(1, 3, height=3.1)
     (left, middle, right), names = axes[0], data["inputs"].tolist()
     found = []
-    for ax, part, words in zip((left, middle), ratios(data, "walls"), (
+    for ax, part, words in zip((left, middle), contrasts(data, "walls"), (
             "walls: between over\naround pixels", "walls: at edges over\nin flat parts"),
             strict=True):
-        factors = {name: 10**values for name, values in part.items()}
+        factors = {name: (1 + c) / np.maximum(1 - c, 1e-2) for name, c in part.items()}
         style.over_epochs(ax, data["epochs"], factors, "")
         ax.axhline(1, color="0.6", linewidth=0.8)
         style.title(ax, words)

@@ -78,16 +78,20 @@ def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
     data = experiment.measure(settings, out / "runs")
     with replacing(out / f"{name}.npz") as file:
         np.savez(file, settings=repr(tuple(settings)), **data)
-    figure = experiment.draw(data)
+    save_pictures(experiment.draw(data), out, name)
+    record = {**described(name, settings), "length": length(experiment, settings),
+              "claims": ledger.rows(experiment.claims(data), kind(experiment), settings.scale)}
+    ledger.write_json(out / f"{name}.json", record)
+    return record
+
+
+def save_pictures(figure: Figure, out: Path, name: str) -> None:
+    """Write NAME.png, for the screen, and NAME.pdf, for print, under out."""
     with replacing(out / f"{name}.png") as file:
         png.write(figure, file)
     figure.set_layout_engine("none")  # as laid out for the screen
     save(figure, out / f"{name}.pdf", dpi=300,
          metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    record = {**described(name, settings), "length": length(experiment, settings),
-              "claims": ledger.rows(experiment.claims(data), kind(experiment), settings.scale)}
-    ledger.write_json(out / f"{name}.json", record)
-    return record
 
 
 def save(figure: Figure, path: Path, **how: object) -> None:
