@@ -12,6 +12,8 @@ from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, UNTESTED, family
 
 Row = Mapping[str, object]  # one claim of the ledger
 SHORT = {REPRODUCED: "holds", FAILED: "fails", UNDECIDED: "not decided", UNTESTED: "untested"}
+
+
 class Finding(NamedTuple):
     """What is said of a claim that was reproduced and of one that was not; what its numbers are."""
 
