@@ -1,20 +1,24 @@
-"""X0. Does the activation pattern alone, without any gradient, tell how fast each frequency is learned?
+"""X0. Does the activation pattern alone, without any gradient, tell how fast each frequency is
+learned?
 
     python -m scripts.reproduce x0_pattern_law
 
 The power spectrum of the pattern, P_k = sum_u |(F q_u)_k|^2, is the Hamming distance at every
 displacement, transformed (T49).  It is put beside the intrinsic rates K_kk (T16), before and after
-training, for the runs of E1 (with L=1; 1024 samples, k = 1 to 70) and of E5 on the photograph and the
-random image (32 x 32 pixels, bands).  Each network has one constant of its own, fitted to the logarithms.
+training, for the runs of E1 (with L=1; 1024 samples, k = 1 to 70) and of E5 on the photograph and
+the random image (32 x 32 pixels, bands).  Each network has one constant of its own, fitted to the
+logarithms.
 
-Nulls: walls without an order, K_kk ~ 1 / sin^2(pi k/n) (in the plane the third power, of lines), and the
-best power of k, with one constant more than the law.  Any two falling curves correlate, so the residual decides, not the correlation.
+Nulls: walls without an order, K_kk ~ 1 / sin^2(pi k/n) (in the plane the third power, of lines),
+and the best power of k, with one constant more than the law.  Any two falling curves correlate, so
+the residual decides, not the correlation.
 
-In one place (T53): self rates of the modes of 8 x 8 patches of the photograph against the pattern's own
-spectrum there.  And foretold: the order in which tones reach half error (Adam), over all tones and
-inputs at once, from the untrained pattern's share P_k / sum P, beside k alone.  A sceptic says that
-input and k explain it, so their best sum is the null: it is fitted to the very times it foretells, with
-a number for each input and any rising function of k, while nothing of the pattern is fitted.
+In one place (T53): self rates of the modes of 8 x 8 patches of the photograph against the pattern's
+own spectrum there.  And foretold: the order in which tones reach half error (Adam), over all tones
+and inputs at once, from the untrained pattern's share P_k / sum P, beside k alone.  A sceptic says
+that input and k explain it, so their best sum is the null: it is fitted to the very times it
+foretells, with a number for each input and any rising function of k, while nothing of the pattern
+is fitted.
 """
 
 import numpy as np
@@ -27,8 +31,8 @@ from relu_dynamics import (
     tangent_kernel, time_to_half,
 )
 from scripts.lab import (
-    Claim, Link, extremes, image_inputs, image_runs, means, natural_image, ordered, rank_correlation, read,
-    signal_inputs, signal_runs, style,
+    Claim, Link, extremes, image_inputs, image_runs, means, natural_image, ordered,
+    rank_correlation, read, signal_inputs, signal_runs, style,
 )
 from scripts.lab.rates import strongest, thinned
 
@@ -76,9 +80,10 @@ def pair(net, x, shape, top):
 
 
 def measure(settings, folder):
-    """tones (inputs, stages, seeds, 2, k): shares of rates and of the pattern's power; half (inputs,
-    seeds, 14), epochs of half error; bands (images, inputs, stages, seeds, 2, bands); patches
-    (places, stages, seeds, 2, patches, modes)."""
+    """tones (inputs, stages, seeds, 2, k): shares of rates and of the pattern's power; half
+    (inputs, seeds, 14), epochs of half error; bands (images, inputs, stages, seeds, 2, bands);
+    patches (places, stages, seeds, 2, patches, modes).
+    """
     names, table = inputs(settings), signal_runs(settings, inputs(settings))
     tones, half = {}, {}
     for key, run in table.items():
@@ -104,9 +109,11 @@ def measure(settings, folder):
             "epochs": trained.epochs, "samples": SIDE[settings.scale],
             "tones": np.moveaxis([[tones[name, seed] for seed in seeds] for name in names], 1, 2),
             "half": np.array([[half[name, seed] for seed in seeds] for name in names]),
-            "images": np.array(pictured), "image_inputs": np.array(picture_inputs(settings)), "image": label,
+            "images": np.array(pictured), "image_inputs": np.array(picture_inputs(settings)),
+            "image": label,
             "bands": np.moveaxis([[[images[image, name, seed] for seed in seeds]
-                                   for name in picture_inputs(settings)] for image in pictured], 2, 3),
+                                   for name in picture_inputs(settings)] for image in pictured],
+                                 2, 3),
             "places": np.array(places(settings)), "side": IMAGE_SIDE[settings.scale],
             "patches": np.moveaxis([[patches[name, seed] for seed in seeds]
                                     for name in places(settings)], 1, 2)}
@@ -184,9 +191,11 @@ def local_fits(data):
 def claims(data):
     names, tones = data["inputs"].tolist(), data["tones"]
     left = residuals(data)
-    slope = {name: fit(values[0, :, 0], values[0, :, 1])[0] for name, values in zip(names, tones, strict=True)}
+    slope = {name: fit(values[0, :, 0], values[0, :, 1])[0]
+             for name, values in zip(names, tones, strict=True)}
     slope.update({f"{image} {name}": fit(values[0, :, 0], values[0, :, 1])[0]
-                  for image, by_input in zip(data["images"].tolist()[:1], data["bands"], strict=False)
+                  for image, by_input in zip(data["images"].tolist()[:1], data["bands"],
+                                             strict=False)
                   for name, values in zip(data["image_inputs"].tolist(), by_input, strict=True)})
     allowed = {name: 0.25 if name in names else 0.15 for name in left}
     above = max(2, len(data["k"]) // 10)  # without the lowest decade: k > 7
@@ -209,22 +218,24 @@ def claims(data):
         Claim("X0i", "before training log rates rise with log P_k with a slope of .9 to 1.1",
               means(slope), within(slope, 0.9, 1.1)),
         Claim("X0j", "and one constant per network leaves a standard deviation of log K - log P "
-                     "below .25 for the tones' networks (k = 1 to 70), below .15 for images (bands)",
+                     "below .25 for the tones' networks (k = 1 to 70), below .15 for images "
+                     "(bands)",
               means({name: value[0][0] for name, value in left.items()}),
               [Link(f"{allowed[name]} - deviation, {name}", allowed[name] - value[0][0])
                for name, value in left.items()]),
         Claim("X0k", f"for {highest} the nulls leave at least three times as much (log10 of the "
                      "ratio above .477)", f"law {law[0].mean():.3g} · " + means(nulls),
-              [Link(name, np.log10(value / law[0]) - np.log10(3)) for name, value in nulls.items()]),
-        Claim("X0l", f"for {names[0]} the best power of k is as good as the law (within a factor of "
-                     "3), as T51 says", means({"power / law": of_coordinates}),
+              [Link(name, np.log10(value / law[0]) - np.log10(3))
+               for name, value in nulls.items()]),
+        Claim("X0l", f"for {names[0]} the best power of k is as good as the law (within a factor "
+                     "of 3), as T51 says", means({"power / law": of_coordinates}),
               [Link("log10 3 - log10 ratio", np.log10(3) - np.log10(of_coordinates))]),
         Claim("X0m", f"after training the law leaves less than .7 for k > {above}, and for images "
                      "for |k| > 2", means(after),
               [Link(f".7 - deviation, {name}", 0.7 - value) for name, value in after.items()]),
-        Claim("X0n", "but at k = 1 to 3 trained coordinate networks are slower than the law says by "
-                     "a factor of two or more (log10 of rate over law, relative to higher k, below "
-                     "-.3)", means(low),
+        Claim("X0n", "but at k = 1 to 3 trained coordinate networks are slower than the law says "
+                     "by a factor of two or more (log10 of rate over law, relative to higher k, "
+                     "below -.3)", means(low),
               [Link(f"-.3 - log10, {name}", -0.3 - low[name]) for name in names
                if name.startswith("[")]),
         Claim("X0o", "in one place, before training: log self rates of patches and modes rise with "
@@ -253,7 +264,8 @@ def foretold(data):
     share = np.moveaxis(data["tones"][:, 0, :, 1][..., numbers - 1], 1, 0)
     times, shares = (np.array([ranks(one) for one in values]) for values in (half, -share))
     fitted = np.array([input_plus_k(one) for one in times])
-    orders = {"pattern": np.array([rank_correlation(*both) for both in zip(shares, times, strict=True)]),
+    orders = {"pattern": np.array([rank_correlation(*both)
+                                   for both in zip(shares, times, strict=True)]),
               "k": np.array([rank_correlation(np.broadcast_to(numbers, one.shape), one)
                              for one in times]),
               "input plus k": np.array([rank_correlation(*both)
@@ -267,8 +279,8 @@ def foretold(data):
         ordered("X0u", "without a fit it foretells that nearly as well as the best sum of a number "
                        "for each input and a rising function of k, fitted to the same times: {}",
                 "pattern ≥ input plus k", orders, margin=0.1),
-        Claim("X0v", "and it knows something that input plus k does not: what such sums leave of its "
-                     "ranks and of the times' is correlated above .3",
+        Claim("X0v", "and it knows something that input plus k does not: what such sums leave of "
+                     "its ranks and of the times' is correlated above .3",
               means({"correlation": beyond}), [Link("correlation - .3", beyond - 0.3)]),
     ]
 
@@ -298,7 +310,8 @@ def draw(data):
             constant = np.exp(np.log(rates / power).mean())
             word = ("before", "after")[stage]
             ax.plot(k, constant * power, color=colour, linewidth=1, label=f"pattern, {word}")
-            ax.plot(k, rates, "o", color=colour, markersize=3, markerfacecolor="none", label=f"rates, {word}")
+            ax.plot(k, rates, "o", color=colour, markersize=3, markerfacecolor="none",
+                    label=f"rates, {word}")
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.set_title(style.label(name), loc="left", fontsize="medium")
@@ -330,8 +343,8 @@ def draw(data):
     if numbers.max() <= TOP:
         never = 1.25 * np.max(data["half"], where=np.isfinite(data["half"]), initial=1)
         for name, values, half in zip(names, data["tones"], data["half"], strict=True):
-            early.plot(values[0, :, 1][:, numbers - 1].ravel(), np.minimum(half, never).ravel(), ".",
-                       markersize=4, color=style.colour(name))
+            early.plot(values[0, :, 1][:, numbers - 1].ravel(), np.minimum(half, never).ravel(),
+                       ".", markersize=4, color=style.colour(name))
         early.set_xscale("log")
         early.set_xlabel(r"share of the untrained pattern's power, $P_k / \Sigma P$")
         early.set_ylabel("epoch of half error (top: not reached)")

@@ -4,9 +4,10 @@
     python -m scripts.reproduce x0_untrained_pattern --scale paper
 
 The power spectrum of an untrained network's pattern, P_k = sum_u |(F q_u)_k|^2, stands for the
-rates of learning (T49 to T52; x0_pattern_law tests that), and needs neither a gradient nor a kernel.
-So it can be had where rates cannot: at paper scale for all 512 x 512 pixels and 4x512 units, 15
-seconds per network.  Here it is 64 x 64 and 4x128.  10 seeds at least; the image does not matter.
+rates of learning (T49 to T52; x0_pattern_law tests that), and needs neither a gradient nor a
+kernel. So it can be had where rates cannot: at paper scale for all 512 x 512 pixels and 4x512
+units, 15 seconds per network.  Here it is 64 x 64 and 4x128.  10 seeds at least; the image does not
+matter.
 
 Foretold: an input whose pattern has a larger share of its power in the upper half of the bands
 (|k| from a quarter of the pixels per axis) learns fine detail sooner.
@@ -98,11 +99,14 @@ def draw(data):
     left.set_yscale("log")
     left.set_xlabel("band |k| (cycles per image)")
     left.set_ylabel(r"share of power, $P_k / \Sigma P$")
-    left.set_title(f"{data['pixels']} x {data['pixels']} pixels, untrained", loc="left", fontsize="medium")
+    left.set_title(f"{data['pixels']} x {data['pixels']} pixels, untrained", loc="left",
+                   fontsize="medium")
     for x, (name, values) in enumerate(upper(data).items()):
-        right.plot(np.full(len(values), x), values, "o", color=style.colour(name), markersize=4, alpha=0.6)
+        right.plot(np.full(len(values), x), values, "o", color=style.colour(name), markersize=4,
+                   alpha=0.6)
     right.set_xticks(range(len(names)), names)
     right.set_ylabel("log10 share, upper bands")
-    right.set_title("foretold: the higher, the sooner detail is learned", loc="left", fontsize="medium")
+    right.set_title("foretold: the higher, the sooner detail is learned", loc="left",
+                    fontsize="medium")
     style.legend_below(figure, left, style.BAND)
     return figure

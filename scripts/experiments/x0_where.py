@@ -5,8 +5,8 @@ are learned?
 
 Runs of E1 (and L=1), before and after training.  The walls' part of a frequency's rate is a sum
 over walls (T55), hence over places.  Coherence is that sum over what the same walls would give if
-they had no order: 1 for walls at random places, more where walls are in step with each other.  It is
-taken in 16 places of the signal, for two bands: up to the seventh of the 14 tones, and above it.
+they had no order: 1 for walls at random places, more where walls are in step with each other.  It
+is taken in 16 places of the signal, for two bands: up to the seventh of the 14 tones, and above it.
 
 What is learned there: the fall of the residual's energy in the same band and place, log10 of before
 over after.  The null for places is the energy of the walls, without their order.  By layers and by
@@ -21,8 +21,8 @@ import scipy.fft
 
 from relu_dynamics import by_unit, hidden_units, predict, split_layers, wall_spectrum
 from scripts.lab import (
-    Claim, Link, contrast, each, encoding, means, ordered_in_each, rank_correlation, read, signal_inputs,
-    signal_runs, style,
+    Claim, Link, contrast, each, encoding, means, ordered_in_each, rank_correlation, read,
+    signal_inputs, signal_runs, style,
 )
 from scripts.lab.rates import thinned
 
@@ -127,8 +127,9 @@ def claims(data):
     top = dict(zip(names, top_share(data["unit"])[:, 1, :, 1], strict=True))
     return [
         Claim("X0w", "after training walls are more in step where the error of the same "
-                     f"frequencies fell more: rank correlation over {PLACES} places above {LEARNED} "
-                     "(mean of two bands), for inputs that learn part of the tones", means(in_step),
+                     f"frequencies fell more: rank correlation over {PLACES} places above "
+                     f"{LEARNED} (mean of two bands), for inputs that learn part of the tones",
+              means(in_step),
               each(f"correlation - {LEARNED}", learning, lambda value: value - LEARNED)),
         ordered_in_each("X0x", "the order of walls tells where, better than their strength; rank "
                                "correlation: {}", "order > strength",
@@ -173,7 +174,7 @@ def draw(data):
     rows[0, 0].set_ylabel("coherence of walls")
     rows[1, 0].set_ylabel("fall of the error (log10)")
     rows[2, 0].set_ylabel("coherence of walls")
-    figure.supxlabel("k = {} to {}; grey: before training, colour: after, black: fall of the error, "
-                     "log10 (one seed); middle: every place of every seed; below: ".format(*BANDS[1])
-                     + style.BAND, fontsize="small")
+    figure.supxlabel("k = {} to {}; grey: before training, colour: after, black: fall of the "
+                     "error, log10 (one seed); middle: every place of every seed; below: "
+                     .format(*BANDS[1]) + style.BAND, fontsize="small")
     return figure

@@ -47,12 +47,14 @@ def measure(settings, _):
     x = {name: encoding(name)(grid((n,), settings.grid)) for name in names}
     share = np.empty((len(names), len(names) + 1, len(seeds), len(tones)))
     for s, seed in enumerate(seeds):
-        fed, donors = ({name: init([x[name].shape[1], *hidden, 1], np.random.default_rng([seed, part, i]))
+        fed, donors = ({name: init([x[name].shape[1], *hidden, 1],
+                                   np.random.default_rng([seed, part, i]))
                         for i, name in enumerate(names)} for part in (0, 1))
         gates = [pattern(donors[name], x[name]) for name in names]
         for f, name in enumerate(names):
             for g, q in enumerate([*gates, pattern(fed[name], x[name])]):
-                rates = intrinsic_rates(fed[name], forward(fed[name], x[name], q), (n,), bands=False)
+                rates = intrinsic_rates(fed[name], forward(fed[name], x[name], q), (n,),
+                                        bands=False)
                 share[f, g, s] = rates[tones] / rates.sum()
     return {"inputs": np.array(names), "tones": tones, "share": share, "seeds": np.array(seeds)}
 
@@ -69,7 +71,8 @@ def variance_shares(table):
     mean = table.mean(axis=(0, 1))
     gates, features = table.mean(axis=0) - mean, table.mean(axis=1) - mean
     both = table - mean - gates - features[:, None]
-    parts = np.array([(gates**2).mean(axis=0), (features**2).mean(axis=0), (both**2).mean(axis=(0, 1))])
+    parts = np.array([(gates**2).mean(axis=0), (features**2).mean(axis=0),
+                      (both**2).mean(axis=(0, 1))])
     return parts / parts.sum(axis=0)
 
 
@@ -82,8 +85,8 @@ def claims(data):
     foreign = abs(np.diagonal(table).T - own).mean(axis=0)
     reached = abs(table[0, -1] - own[-1])
     return [
-        ordered("X1a", f"from {first} to {last} the log10 rate of tones from {HIGH} up moves more by "
-                       "gates, features held, than by features, gates held: {}",
+        ordered("X1a", f"from {first} to {last} the log10 rate of tones from {HIGH} up moves "
+                       "more by gates, features held, than by features, gates held: {}",
                 "gates > features", moved),
         Claim("X1b", "gates make more than half of the variance of log10 rates over features and "
                      "gates", means({"gates": gates, "features": features, "both": both}),
@@ -91,8 +94,9 @@ def claims(data):
         Claim("X1c", "gates of another network fed with the same input change the log10 rates of "
                      "high tones by less than 0.2 (mean over inputs)", means({"change": foreign}),
               [Link("0.2 - change", 0.2 - foreign)]),
-        Claim("X1d", f"fed with {first}, gates of {last} alone give high tones the rates of a network "
-                     f"fed with {last}, within a factor of 2 (log10: 0.3)", means({"difference": reached}),
+        Claim("X1d", f"fed with {first}, gates of {last} alone give high tones the rates of a "
+                     f"network fed with {last}, within a factor of 2 (log10: 0.3)",
+              means({"difference": reached}),
               [Link("0.3 - difference", 0.3 - reached)]),
     ]
 
@@ -106,7 +110,8 @@ def draw(data):
     image = left.imshow(shown, cmap="cividis", aspect="auto")
     for (f, g), value in np.ndenumerate(shown):
         dark = value < (shown.min() + shown.max()) / 2
-        left.text(g, f, f"{value:.1f}", ha="center", va="center", color="white" if dark else "black")
+        left.text(g, f, f"{value:.1f}", ha="center", va="center",
+                  color="white" if dark else "black")
     left.axvline(len(names) - 0.5, color="white", linewidth=4)
     left.set_xticks(range(len(names) + 1), [*names, "its\nown"])
     left.set_yticks(range(len(names)), names)
