@@ -22,12 +22,15 @@ from scripts.lab import (
     Claim, Link, chain, coordinates, encoding, encodings, image_inputs, image_setup, means, ordered,
     style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "What the untrained pattern foretells"
 SOURCE = "statements T49 to T52"
 KIND = "question"
-SHOWS = ("Share of the untrained pattern's power in every band: the rates of learning that it "
-         "foretells, up to one constant. Right, the share in the upper half of the bands.")
+SHOWS = ("On the left, the share of the untrained pattern's power in every band, a line an "
+         "input: the rates of learning that it foretells, up to one constant. On the right, "
+         "the share in the upper half of the bands, a dot an input: the higher, the sooner "
+         "detail should be learned.")
 ROWS = 4096  # of the grid at a time
 
 
@@ -90,23 +93,19 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 2, width=4.6, height=3.6)
+    figure, axes = style.panels(1, 2, height=3.0)
     left, right = axes[0]
-    names, k = data["inputs"].tolist(), np.arange(1, data["power"].shape[-1])
-    for name, by_seed in zip(names, data["power"], strict=True):
+    names, k, share = data["inputs"].tolist(), np.arange(1, data["power"].shape[-1]), upper(data)
+    for i, (name, by_seed) in enumerate(zip(names, data["power"], strict=True)):
         style.with_band(left, k, by_seed[:, 1:].T, name)
-    left.set_xscale("log")
-    left.set_yscale("log")
-    left.set_xlabel("band |k| (cycles per image)")
-    left.set_ylabel(r"share of power, $P_k / \Sigma P$")
-    left.set_title(f"{data['pixels']} x {data['pixels']} pixels, untrained", loc="left",
-                   fontsize="medium")
-    for x, (name, values) in enumerate(upper(data).items()):
-        right.plot(np.full(len(values), x), values, "o", color=style.colour(name), markersize=4,
-                   alpha=0.6)
-    right.set_xticks(range(len(names)), names)
-    right.set_ylabel("log10 share, upper bands")
-    right.set_title("foretold: the higher, the sooner detail is learned", loc="left",
-                    fontsize="medium")
-    style.legend_below(figure, left, style.BAND)
+        style.ranges(right, np.array([i]), share[name][None], style.colour(name))
+    left.set(xscale="log", yscale="log", xlabel="band |k| (cycles per image)",
+             ylabel=r"share of power, $P_k / \Sigma P$")
+    style.title(left, f"{data['pixels']} x {data['pixels']} pixels, untrained")
+    right.set_xticks(range(len(names)), names, rotation=45)
+    right.set_ylabel("log10 share, mean over bands")
+    style.title(right, "the upper half of the bands")
+    style.legend_below(figure, left, style.LINES_AND_DOTS)
+    style.heading(figure, "Untrained pattern, log10 share of power in the upper bands: "
+                  + ranking(share, "{:.1f}"))
     return figure

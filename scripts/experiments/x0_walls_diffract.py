@@ -30,13 +30,16 @@ from scripts.lab import (
     Claim, Link, each, encoding, means, ordered, read, signal_inputs, signal_runs, signal_setup,
     style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "Walls diffract"
 SOURCE = "statements T54 and T55"
 KIND = "question"
-SHOWS = ("Above, the walls that a trained network has along the signal, each as high as the square "
-         "of its jump. Below, rates (dots) and structure factor of the walls (lines), before and "
-         "after training, with no constant fitted; and their ratio.")
+SHOWS = ("A column for the first input and one for the last. Above, the walls that a trained "
+         "network has along the signal, each as high as the square of its jump. In the middle, "
+         "rates (dots) and structure factor of the walls (lines), before and after training, "
+         "with no constant fitted. Below, their ratio, which is 1 where the law holds; shaded, "
+         "the frequencies of the encoding.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 STAGES = ("before", "after")
 SAMPLES = {"quick": 128, "laptop": 1024, "paper": 2048}
@@ -200,58 +203,51 @@ def on_ends_and_interior(data):
 
 
 def draw(data):
-    """One column per input: the walls of one seed, rates and structure factor, and their ratio."""
+    """A column for the first input and the last: the walls of one seed, rates and structure factor,
+    and their ratio."""
     names, k = data["inputs"].tolist(), data["k"]
-    figure = style.Figure(figsize=(3.1 * len(names), 8.4), layout="constrained")
-    rows = figure.subplots(3, len(names), gridspec_kw={"height_ratios": (0.75, 1.7, 1.2)},
-                           squeeze=False)
-    for i, name in enumerate(names):
-        walls, spectrum, share = rows[:, i]
-        t, energy = data[f"walls_{i}_1"]
-        walls.vlines(t, 0, energy, color=style.colour(name),
-                     linewidth=0.4 if len(t) > 1000 else 0.8)
-        walls.set_xlim(0, 1)
-        walls.set_ylim(0, np.quantile(energy, 0.999) if len(energy) else 1)
-        walls.set_yticks([])
-        walls.set_title(f"{style.label(name)}\n{len(t)} walls along the signal", loc="left",
-                        fontsize="medium")
-        walls.set_xlabel("x")
-        beside(spectrum, k, data["spectra"][i, :, 0], style.colour(name))
-        if (top := top_frequency(name)) >= 1:
-            spectrum.axvspan(1, top, color="0.93", zorder=0)
-        spectrum.set_xlabel("k (cycles per signal)")
-        ratios(share, k, data["spectra"][i], style.colour(name))
-        share.set_xlabel("k (cycles per signal)")
-    rows[0, 0].set_ylabel("jump of the\ngradient |e|²")
-    rows[1, 0].set_ylabel(r"dots: intrinsic rate $\hat K_{kk}$"
-                          "\nline: structure factor of the walls")
-    rows[2, 0].set_ylabel("rate / structure factor")
+    chosen = list(dict.fromkeys((names[0], names[-1])))
+    figure, rows = style.panels(3, len(chosen), height=2.5,
+                                gridspec_kw={"height_ratios": (0.6, 1.5, 1)})
+    ratio = np.log(data["spectra"][:, :, :, 0] / data["spectra"][:, :, :, 1])
+    for (walls, spectrum, share), name in zip(rows.T, chosen, strict=True):
+        i = names.index(name)
+        draw_walls(walls, *data[f"walls_{i}_1"], name)
+        draw_rates(spectrum, k, data["spectra"][i, :, 0, :2], name)
+        for stage, colour in enumerate(("0.55", style.colour(name))):
+            style.shaded(share, k, np.exp(ratio[i, stage]).T, colour, STAGES[stage])
+        share.axhline(1, color="0.8", linewidth=0.8, zorder=0)
+        share.set(xscale="log", yscale="log", xlabel="k (cycles per signal)")
+    rows[0, 0].set_ylabel("jump |e|²")
+    rows[1, 0].set_ylabel("dots: intrinsic rate\nline: structure factor")
+    rows[2, 0].set_ylabel("rate /\nstructure factor")
     style.same_range(rows[1])
-    for ax in rows.flat:
-        ax.spines[["top", "right"]].set_visible(False)
+    style.same_range(rows[2])
     figure.supxlabel("grey: before training; colour: after; shaded: up to the encoding's top "
-                     "frequency; walls and spectra of one seed, ratios of all (" + style.BAND + ")",
+                     "frequency\nwalls and spectra: first seed; ratios: " + style.BAND,
                      fontsize="small")
+    off = 100 * ratio[:, 1, :, k >= 5].std(axis=0) if k[-1] >= 5 else 100 * abs(ratio[:, 1, :, 0])
+    style.heading(figure, "How far the rates lie from the walls' structure factor after training, "
+                  "from k = 5 up, with no constant fitted, in %: "
+                  + ranking(dict(zip(names, off, strict=True))))
     return figure
 
 
-def beside(ax, k, spectra, colour):
-    """Rates (dots) and the walls' part (lines) of one network, spectra (stages, 2 or more, k)."""
+def draw_walls(ax, t, energy, name):
+    """A line at every wall, as high as the square of its jump."""
+    ax.vlines(t, 0, energy, color=style.colour(name), linewidth=0.4 if len(t) > 1000 else 0.8,
+              rasterized=True)
+    ax.set(xlim=(0, 1), ylim=(0, np.quantile(energy, 0.999) if len(energy) else 1), yticks=[],
+           xlabel="x")
+    style.title(ax, f"{style.label(name)}: {len(t)} walls")
+
+
+def draw_rates(ax, k, spectra, name):
+    """Rates as dots and structure factors as lines, (stages, 2, k), before and after training."""
     shown = np.unique(np.geomspace(1, len(k), 60).astype(int)) - 1
-    for (rates, structure, *_), shade in zip(spectra, ("0.55", colour), strict=True):
-        ax.plot(k, structure, "-", color=shade, linewidth=1, alpha=0.9)
-        ax.plot(k[shown], rates[shown], "o", color=shade, markersize=3.2, markerfacecolor="none")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-
-
-def ratios(ax, k, spectra, colour):
-    """Rate over the walls' part, all seeds, spectra (stages, seeds, 2 or more, k)."""
-    for by_seed, shade in zip(spectra, ("0.55", colour), strict=True):
-        ratio = np.log(by_seed[:, 0] / by_seed[:, 1])
-        ax.plot(k, np.exp(ratio.mean(axis=0)), color=shade, linewidth=1)
-        ax.fill_between(k, *np.exp([ratio.min(axis=0), ratio.max(axis=0)]), color=shade, alpha=0.2,
-                        linewidth=0)
-    ax.axhline(1, color="0.8", linewidth=0.8, zorder=0)
-    ax.set_xscale("log")
-    ax.set_ylim(0, 2)
+    for (rates, structure), colour in zip(spectra, ("0.55", style.colour(name)), strict=True):
+        ax.plot(k, structure, "-", color=colour, linewidth=1)
+        ax.plot(k[shown], rates[shown], "o", color=colour, markersize=3.2, markerfacecolor="none")
+    if (top := top_frequency(name)) >= 1:
+        ax.axvspan(1, top, color="0.93", zorder=0)
+    ax.set(xscale="log", yscale="log", xlabel="k (cycles per signal)")

@@ -13,16 +13,19 @@ Null: the best power of |k|, with two fitted constants.
 import numpy as np
 
 from relu_dynamics import plane_wall_spectrum
-from scripts.experiments.x0_walls_diffract import STAGES, beside, left_by_power, ratios, spread
+from scripts.experiments.x0_walls_diffract import STAGES, draw_rates, left_by_power, spread
 from scripts.lab import (
     Claim, each, encoding, image_setup, means, natural_image, natural_runs, read, style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "Walls diffract, in the plane"
 SOURCE = "statement T56"
 KIND = "question"
-SHOWS = ("Rates (dots) and structure factor of the walls that rows and columns cross (lines), in "
-         "bands of |k|, with no constant fitted; and their ratio.")
+SHOWS = ("A column an input: rates (dots) and structure factor of the walls that rows and "
+         "columns of the image cross (lines), in bands of |k|, grey before and coloured after "
+         "training, with no constant fitted; below, their ratio, which is 1 where the law "
+         "holds.")
 INPUTS = ("[0,1]", "L=1")
 SIDE = {"quick": 8, "laptop": 32, "paper": 64}
 LEAST = 4  # the lowest band claimed
@@ -66,21 +69,31 @@ def claims(data):
 
 
 def draw(data):
+    """A column an input: rates and structure factor, and their ratio."""
     names, k = data["inputs"].tolist(), np.arange(1, data["bands"].shape[-1] + 1)
-    figure, rows = style.panels(2, len(names), width=4.2, height=3.0)
-    for (spectrum, share), name, bands, crossings in zip(rows.T, names, data["bands"],
-                                                         data["crossings"], strict=True):
-        beside(spectrum, k, bands[:, 0], style.colour(name))
-        before, after = crossings.mean(axis=1)
-        spectrum.set_title(f"{style.label(name)}\ncrossings of walls: {before:.0f}, then "
-                           f"{after:.0f}", loc="left", fontsize="medium")
-        ratios(share, k, bands, style.colour(name))
+    chosen = style.some(names, 3)
+    figure, rows = style.panels(2, len(chosen), height=2.6)
+    ratio = np.log(data["bands"][..., 0, :] / data["bands"][..., 1,
+                                                            :])  # (inputs, stages, seeds, k)
+    for (spectrum, share), name in zip(rows.T, chosen, strict=True):
+        i = names.index(name)
+        draw_rates(spectrum, k, data["bands"][i, :, 0, :2], name)
+        before, after = np.median(data["crossings"][i], axis=1)
+        style.title(spectrum, f"{style.label(name)}:\n{before:.0f}, then {after:.0f} crossings")
+        for stage, colour in enumerate(("0.55", style.colour(name))):
+            style.shaded(share, k, np.exp(ratio[i, stage]).T, colour, STAGES[stage])
+        share.axhline(1, color="0.8", linewidth=0.8, zorder=0)
+        share.set_xscale("log")
         for ax in (spectrum, share):
             ax.set_xlabel("band |k| (cycles per image)")
-    rows[0, 0].set_ylabel(r"dots: intrinsic rate $\hat K_{kk}$"
-                          "\nline: structure factor of the walls")
-    rows[1, 0].set_ylabel("rate / structure factor")
+    rows[0, 0].set_ylabel("dots: intrinsic rate\nline: structure factor")
+    rows[1, 0].set_ylabel("rate /\nstructure factor")
     style.same_range(rows[0])
-    figure.supxlabel("grey: before training; colour: after; spectra of one seed, ratios of all ("
-                     + style.BAND + ")", fontsize="small")
+    style.same_range(rows[1])
+    figure.supxlabel("grey: before training; colour: after; spectra: first seed; ratios:\n"
+                     + style.BAND, fontsize="small")
+    off = 100 * ratio[:, 1].std(axis=2)  # (inputs, seeds)
+    style.heading(figure, f"{data['image']}: how far the rates lie from the structure factor of "
+                          f"the walls that rows and columns cross, after training, in %: "
+                  + ranking(dict(zip(names, off, strict=True))))
     return figure

@@ -19,18 +19,21 @@ because differences, on which all seeds agreed too, were too skewed for an inter
 import numpy as np
 import scipy.fft
 
-from relu_dynamics import by_unit, hidden_units, predict, split_layers, wall_spectrum
+from relu_dynamics import hidden_units, predict, split_layers, wall_spectrum
 from scripts.lab import (
     Claim, Link, contrast, each, encoding, means, ordered_in_each, rank_correlation, read,
     signal_inputs, signal_runs, style,
 )
+from scripts.lab.headings import ranking
 from scripts.lab.rates import thinned
 
 TITLE = "Where walls get into step"
 SOURCE = "statement T55"
 KIND = "question"
-SHOWS = ("Coherence of the walls along the signal (above: one seed, with the fall of the error in "
-         "black), against the fall of the error in the same place (middle), and by layers (below).")
+SHOWS = ("A column for the first input and one for the last. Above, coherence of the walls "
+         "along the signal, grey before and coloured after training, with the fall of the "
+         "error in black; in the middle, the fall of the error against coherence in the same "
+         "place; below, coherence by layers.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4")
 SAMPLES = {"quick": 128, "laptop": 1024, "paper": 2048}
 PLACES = 16
@@ -128,8 +131,8 @@ def claims(data):
     return [
         Claim("X0w", "after training walls are more in step where the error of the same "
                      f"frequencies fell more: rank correlation over {PLACES} places above "
-                     f"{LEARNED} (mean of two bands), for inputs that learn part of the tones",
-              means(in_step),
+                     f"{LEARNED} "
+                     "(mean of two bands), for inputs that learn part of the tones", means(in_step),
               each(f"correlation - {LEARNED}", learning, lambda value: value - LEARNED)),
         ordered_in_each("X0x", "the order of walls tells where, better than their strength; rank "
                                "correlation: {}", "order > strength",
@@ -147,13 +150,14 @@ def claims(data):
 
 
 def draw(data):
-    """One column per input; the high tones' band."""
+    """A column for the first input and the last; the high tones' band."""
     names = data["inputs"].tolist()
-    figure, rows = style.panels(3, len(names), width=3.6, height=2.5)
+    chosen = list(dict.fromkeys((names[0], names[-1])))
+    figure, rows = style.panels(3, len(chosen), height=2.2)
     place, layer = coherence(data["place"])[..., 1, :], coherence(data["layer"])[..., 1, :]
     edges, middles = np.linspace(0, 1, PLACES + 1), (np.arange(PLACES) + 0.5) / PLACES
-    for i, name in enumerate(names):
-        along, against, layers = rows[:, i]
+    for (along, against, layers), name in zip(rows.T, chosen, strict=True):
+        i = names.index(name)
         for stage, colour in enumerate(("0.6", style.colour(name))):
             along.stairs(np.nan_to_num(place[i, stage, 0]), edges, color=colour, linewidth=1.6)
             style.shaded(layers, np.arange(1, layer.shape[-1] + 1), layer[i, stage].T, colour,
@@ -166,15 +170,17 @@ def draw(data):
         against.plot(place[i, 1].ravel(), data["fall"][i, :, 1].ravel(), ".", markersize=3,
                      color=style.colour(name))
         against.set_xscale("symlog", linthresh=1)
-        along.set_title(style.label(name), loc="left", fontsize="medium")
+        style.title(along, style.label(name))
         along.set_xlabel("x")
         against.set_xlabel("coherence, after training")
         layers.set_xlabel("hidden layer")
         layers.set_xticks(range(1, layer.shape[-1] + 1))
-    rows[0, 0].set_ylabel("coherence of walls")
-    rows[1, 0].set_ylabel("fall of the error (log10)")
-    rows[2, 0].set_ylabel("coherence of walls")
+    for ax, text in zip(rows[:, 0], ("coherence", "fall of error\n(log10)", "coherence"),
+                        strict=True):
+        ax.set_ylabel(text)
     figure.supxlabel("k = {} to {}; grey: before training, colour: after, black: fall of the "
-                     "error, log10 (one seed); middle: every place of every seed; below: "
-                     .format(*BANDS[1]) + style.BAND, fontsize="small")
+                     "error, log10\nabove: first seed; middle: every place of every seed; below: "
+                     "{}".format(*BANDS[1], style.BAND), fontsize="small")
+    style.heading(figure, "Walls in step and the fall of the error, rank correlation over places "
+                  "after training: " + ranking(correlations(data, coherence(data["place"])[:, 1])))
     return figure

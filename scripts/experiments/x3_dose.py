@@ -25,12 +25,14 @@ from scripts.lab import (
     Claim, Gates, Link, Setup, last_tenth, means, ordered, rank_correlation, read, signal_runs,
     style,
 )
+from scripts.lab.headings import times
 
 TITLE = "Dose and controls"
 SOURCE = "statement T40"
 KIND = "question"
-SHOWS = ("Error after training against the dose, by donor; lines join donors of one kind. Dots "
-         "are untrained donors in place, open marks and the one frequency are controls.")
+SHOWS = ("Error after training against the number of units that switch from one sample to the "
+         "next, by whose regions; lines join coordinates of wider intervals and encodings of "
+         "more frequencies. Open marks and the single frequency are controls.")
 SETUPS = {
     "quick": Setup(256, (32,) * 4, 60, None, (0, 54, 60)),
     "laptop": Setup(1024, (128,) * 4, 500, None, (0, *range(450, 501, 10))),
@@ -98,19 +100,19 @@ def claims(data):
     return [
         Claim("X3a", "the larger the donor's Hamming distance between neighbours, the smaller the "
                      "error: rank correlation over eight untrained donors below -0.7",
-              means({"-correlation": correlation}),
+                     means({"-correlation": correlation}),
               [Link("-correlation - 0.7", correlation - 0.7)]),
         Claim("X3b", "the same gates shuffled over the samples leave a larger error than in place "
                      "(log10 of the ratio)", means(shuffled),
-              [Link(name, values) for name, values in shuffled.items()]),
+                     [Link(name, values) for name, values in shuffled.items()]),
         ordered("X3c", "gates by chance leave a larger error than the encoding's own; error: {}",
                 "coins > L=6",
                 {"coins": error["L=6, coins"], "L=6": error["L=6"]}, log=True),
-        Claim("X3d", "only the dose counts, not the kind of donor: the error is within a factor "
-                     "of 2 (log10: 0.3) of that of encodings of the same dose, for stretched "
+        Claim("X3d", "only the dose counts, not the kind of donor: the error is within a factor of "
+                     "2 (log10: 0.3) of that of encodings of the same dose, for stretched "
                      "coordinates and for one frequency",
-              means(between),
-              [Link(f"0.3 - |difference|, {name}", 0.3 - abs(value))
+                     means(between),
+              [Link(f"0.3 - |difference|, {name}", 0.3 - abs(value)) 
                for name, value in between.items()]),
         ordered("X3e", "gates of a trained coordinate network leave a smaller error than those of "
                        "an untrained one; error: {}", "untrained > trained",
@@ -127,11 +129,10 @@ BESIDE = {  # where a name stands, in points from its own; the rest stand above 
 
 
 def draw(data):
-    """One point per donor and seed; a line joins donors of one kind."""
-    figure, axes = style.panels(1, 1, width=8.4, height=5.2)
+    """A point per donor with its ranges over seeds; a line joins donors of one kind."""
+    figure, axes = style.panels(1, 1, height=4.4)
     ax, names = axes[0, 0], data["donors"].tolist()
-    middle = {name: (np.exp(np.log(data["dose"][i]).mean()),
-                     np.exp(np.log(data["error"][i]).mean()))
+    middle = {name: (np.median(data["dose"][i]), np.median(data["error"][i]))
               for i, name in enumerate(names)}
     for kind, line in ((STRETCHED, "--"), (ENCODED, "-")):
         ax.plot(*zip(*(middle[name] for name in kind), strict=True), line, color="0.8", zorder=0)
@@ -139,17 +140,21 @@ def draw(data):
         donor, _, control = name.partition(", ")
         colour = "black" if donor == PERIODIC else style.colour(donor)
         ax.plot(data["dose"][i], data["error"][i], MARKS[control], markersize=5, color=colour,
-                alpha=0.75,
-                markerfacecolor=colour if not control else "none")
-        ax.annotate(name.replace(PERIODIC, "one frequency"), middle[name],
-                    textcoords="offset points",
-                    xytext=BESIDE.get(name, (9, 6)), fontsize="small", color=colour)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_ylim(data["error"].min() / 3, 8)
-    ax.set_xlim(data["dose"].min() / 2, data["dose"].max() * 3)
-    ax.set_xlabel("dose: units of the imposed gates that switch from one sample to the next")
+                alpha=0.75, markerfacecolor=colour if not control else "none")
+        ax.annotate(name.replace(PERIODIC, "one frequency"), middle[name], color=colour,
+                    fontsize="small",
+                    xytext=BESIDE.get(name, (9, 6)), textcoords="offset points")
+    ax.set(xscale="log", yscale="log", ylim=(data["error"].min() / 3, 8),
+           xlim=(data["dose"].min() / 2, data["dose"].max() * 3))
+    ax.set_xlabel("units of the imposed regions that switch from one sample to the next")
     ax.set_ylabel("error after training |r|² / |y|²")
-    ax.set_title(f"fed with {FED} always; by whose regions its units go on and off", loc="left",
-                 fontsize="medium")
+    style.title(ax, f"always fed with {FED}; a mark a seed, named by whose regions")
+    donors = [names.index(name) for name in (*STRETCHED, *ENCODED)]
+    related = np.median([rank_correlation(data["dose"][donors, s], data["error"][donors, s])
+                         for s in range(data["dose"].shape[1])])
+    shown = f"{related:.2f}".replace("-", "−")
+    by_chance = middle["L=6, coins"][1] / middle["L=6"][1]
+    style.heading(figure, f"Units that switch and the error: rank correlation {shown} over "
+                  f"untrained regions; units switching by chance leave {times(by_chance)} the "
+                  f"error of L=6")
     return figure
