@@ -10,8 +10,9 @@ space of sines and cosines.
 
 import numpy as np
 
-from relu_dynamics import distance_to_wall, surrogate_distance
+from relu_dynamics import distance_to_wall, forward, surrogate_distance
 from scripts.lab import Claim, each, image_runs, means, named, over_checkpoints, rise, style
+from scripts.lab.rates import thinned
 
 TITLE = "Distance to the nearest wall"
 SOURCE = "the paper's region_narrowness.py"
@@ -27,12 +28,12 @@ def runs(settings):
 
 def measure(settings, folder):
     """values (images, inputs, checkpoints, seeds, 2): mean exact and mean surrogate distance, over
-    every fourth pixel (at paper scale every 64th)."""
-    step = 4 if settings.scale != "paper" else 64
+    16 x 16 pixels (at paper scale 64 x 64)."""
+    side = 16 if settings.scale != "paper" else 64
 
     def distances(trained, net):
-        x = trained.x[::step]
-        return [distance_to_wall(net, x).mean(), surrogate_distance(net, x).mean()]
+        trace = forward(net, thinned(trained, side)[1])
+        return [distance_to_wall(net, trace).mean(), surrogate_distance(net, trace).mean()]
 
     return over_checkpoints(image_runs(settings), folder, distances)
 

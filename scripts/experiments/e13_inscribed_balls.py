@@ -20,7 +20,7 @@ SHOWS = ("Radius of the largest ball around random points of the encoding's cube
          " more and more frequencies.")
 LEVELS = (4, 8, 12, 16, 20)
 UNITS = {"quick": 64, "laptop": 512, "paper": 512}
-POINTS = {"quick": 4, "laptop": 20, "paper": 1000}
+POINTS = {"quick": 4, "laptop": 10, "paper": 1000}
 
 
 def runs(settings):

@@ -9,10 +9,9 @@ scale: 100 patches of 50x50, 500 pairs each; 50 000 pairs, 50 pixels apart.)  Ep
 before training (the paper's "epoch 0" is our epoch 1).
 """
 
-from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
-    Claim, Link, chain, coordinates, each, encodings, every, image_pairs, image_runs, means,
-    named, ordered, over_checkpoints, steadily, style,
+    Claim, Link, chain, coordinates, each, encodings, every, image_pairs, image_runs,
+    mean_distances, means, named, ordered, over_checkpoints, steadily, style,
 )
 
 TITLE = "Hamming distance across an image"
@@ -29,8 +28,7 @@ def runs(settings):
 def measure(settings, folder):
     """values (images, inputs, checkpoints, seeds, 2): mean over local and over global pairs."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in image_pairs(trained)]
+        return mean_distances(net, trained.x, image_pairs(trained))
 
     return over_checkpoints(image_runs(settings), folder, distances)
 
