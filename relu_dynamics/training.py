@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from relu_dynamics.checks import (
-    Array, Bits, check_count, check_dtype, check_flag, check_kind, check_moments, check_net,
-    check_net_and_rows, check_pattern, check_positive, check_record, check_rng, check_rounded,
-    check_share, check_some, check_targets, one_line, row_blocks,
+    Array, Bits, check_count, check_dtype, check_flag, check_gated_rows, check_kind, check_moments,
+    check_net, check_number, check_record, check_rng, check_rounded, check_some, check_targets,
+    one_line, row_blocks,
 )
 from relu_dynamics.mlp import MLP, flatten, split_layers, unflatten
 
@@ -81,7 +81,7 @@ class Divergence(ValueError, FloatingPointError):
 
 def sgd(rate: float) -> SGD:
     """The optimiser theta <- theta - rate g.  ValueError unless rate is finite and positive."""
-    return SGD(check_positive("rate", rate))
+    return SGD(check_number("rate", rate, "positive number"))
 
 
 def adam(rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adam:
@@ -89,9 +89,9 @@ def adam(rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float =
 
     ValueError unless rate and epsilon are finite and positive and 0 <= beta1, beta2 < 1.
     """
-    meaning = "the decay factor of a running mean"
-    betas = check_share("beta1", beta1, meaning), check_share("beta2", beta2, meaning)
-    return Adam(check_positive("rate", rate), *betas, check_positive("epsilon", epsilon))
+    positive, share = "positive number", "number at least 0 and below 1"
+    return Adam(check_number("rate", rate, positive), check_number("beta1", beta1, share),
+                check_number("beta2", beta2, share), check_number("epsilon", epsilon, positive))
 
 
 # ------------------------------------------------------------------- the run
@@ -172,12 +172,10 @@ def _check_examples(
     """A float64 copy of net, and the examples in dtype and row-major."""
     net = check_net(net)
     net = unflatten(flatten(net).astype(np.float64), net)
-    _, x = check_net_and_rows(net, x)
+    _, x, gates = check_gated_rows(net, x, pattern)
     y = check_targets(net, x, y)
     check_some("x", x, "a mean over no examples is no loss")
-    gates = np.zeros((len(x), 0), np.bool_)
-    if pattern is not None:
-        gates = check_pattern(net, pattern, len(x), "pattern").copy()
+    gates = np.zeros((len(x), 0), np.bool_) if gates is None else gates.copy()
     return net, _Examples(check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from relu_dynamics.checks import (
     MAX_ENTRIES, as_real, check_bits, check_count, check_dtype, check_flag, check_indices, check_kind, check_net,
-    check_net_and_rows, check_net_and_trace, check_pattern, check_positive, check_rng, check_same_shapes, check_share,
+    check_net_and_rows, check_net_and_trace, check_number, check_pattern, check_rng, check_same_shapes,
     check_some, check_targets, check_widths,
 )
 from relu_dynamics.mlp import MLP, forward, init
@@ -90,14 +90,23 @@ def test_hostile_traces_are_refused(how):
         check_net_and_trace(NET, TRACES[how])
 
 
+OUTSIDE = {"positive number": [0, -1.0], "number not below 0": [-1e-300], "number at least 0 and below 1": [1.0, -0.1], "number between 0 and 1": [0, 1],
+           "number from 1e-13 to 1": [9e-14, 1.1]}
+
+
+def test_numbers_inside_their_range_are_accepted():
+    for wanted, values in {"positive number": [1e-300, 7], "number not below 0": [0], "number at least 0 and below 1": [0, 0.9], "number between 0 and 1": [0.5],
+                           "number from 1e-13 to 1": [1e-13, 1]}.items():
+        assert [check_number("k", value, wanted) for value in values] == values
+
+
 @pytest.mark.parametrize(("call", "words"), [
     (lambda: check_count("k", True, 0), "whole number"), (lambda: check_count("k", 1.0, 0), "whole number"),
     (lambda: check_count("k", 2, 3), "at least 3. Got 2"), (lambda: check_count("k", MAX_ENTRIES + 1, 0), f"at most {MAX_ENTRIES}"),
     (lambda: check_count("k", 6, 0, 5), "at most 5. Got 6"), (lambda: check_count("k", None, 0), "Got None"),
     (lambda: check_flag("k", 1, "yes or no"), "True or False: yes or no. Got 1"), (lambda: check_flag("k", None, ""), "Got None"),
-    (lambda: check_positive("k", 0), "positive"), (lambda: check_positive("k", np.nan), "finite"), (lambda: check_positive("k", 10**400), "finite"),
-    (lambda: check_positive("k", "1"), "number"), (lambda: check_positive("k", True), "number"),
-    (lambda: check_share("k", 1.0, "a share"), "a share, must be .* below 1. Got 1.0"), (lambda: check_share("k", -0.1, "a share"), "at least 0"),
+    *[(lambda value=value, wanted=wanted: check_number("k", value, wanted), f"k must be a finite {wanted}. Got")
+      for wanted, values in OUTSIDE.items() for value in (*values, np.nan, np.inf, 10**400, "1", True, None, [1.0])],
     (lambda: check_dtype(np.float16), "np.float32 or np.float64"), (lambda: check_dtype(None), "Got None"), (lambda: check_dtype("nonsense"), "Got 'nonsense'"),
     (lambda: check_kind("k", 3, str, dict), "k must be str or dict. Got int"), (lambda: check_rng(0), "numpy.random.Generator"),
     (lambda: check_rng(np.random), "numpy.random.Generator"), (lambda: check_widths([3]), "at least the number of inputs and of outputs"),

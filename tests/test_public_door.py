@@ -19,7 +19,7 @@ from relu_dynamics import MLP, checks, init
 
 # Public functions that take no arrays, or what other functions returned; their own tests refuse what they do not take.
 WITHOUT = {"adam", "sgd", "init", "load", "gaussian_features", "brain", "eeg", "elevation", "grid", "photograph", "random_image",
-           "breakpoints", "by_unit", "check_on_lines", "draw", "edge_midpoints", "from_torch", "global_pairs", "hidden_units", "local_pairs", "neighbours", "positional_columns", "split_layers", "unpack"}
+           "breakpoints", "by_unit", "draw", "edge_midpoints", "from_torch", "global_pairs", "hidden_units", "local_pairs", "neighbours", "positional_columns", "split_layers", "unpack"}
 
 PLANE, LINE, SHALLOW = (init(widths, np.random.default_rng(k)) for k, widths in enumerate([(2, 5, 4, 2), (1, 6, 2), (2, 6, 2)]))
 X, Y = (np.random.default_rng(seed).integers(-2, 3, (6, 2)) * 1.0 for seed in (3, 4))

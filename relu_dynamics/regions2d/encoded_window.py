@@ -66,8 +66,8 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     if not np.isfinite(wave):
         mesh = triangulate(corners, np.inf)
         every = np.ones(len(mesh.triangles), np.bool_)
-        return _answer(net, mesh, _interpolated(net, encoding, mesh, every, most)[0], np.inf, NONE,
-                       most)
+        return _answer(net, encoding, mesh, _interpolated(net, encoding, mesh, every, most)[0],
+                       np.inf, NONE, most)
     count = 2 * float(np.prod(np.ptp(corners, axis=0))) * (legs / wave) ** 2
     if count > MAX_TRIANGLES:
         raise ValueError(f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} "
@@ -76,7 +76,7 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     mesh = triangulate(corners, wave / legs)
     _check_sample(net, encoding, mesh, most)
     mesh, close, found = _settled(net, encoding, mesh, HALVINGS if resolution is None else 0, most)
-    return _answer(net, mesh, found, legs, mesh.points[mesh.triangles[close]], most)
+    return _answer(net, encoding, mesh, found, legs, mesh.points[mesh.triangles[close]], most)
 
 
 def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inputs: ArrayLike, *,
@@ -100,7 +100,7 @@ def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inpu
     used, corners = np.unique(mesh.triangles, return_inverse=True)
     start = triangles_start(mesh.points[used], corners.reshape(-1, 3), values[used], mesh.sides)
     found = all_faces(net, start, _limit(most, mesh))
-    return _answer(net, mesh, found, np.inf, NONE, most)
+    return _answer(net, None, mesh, found, np.inf, NONE, most)
 
 
 def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
@@ -175,9 +175,9 @@ def _limit(most: int, mesh: Triangulation) -> Limit:
                  "or take a smaller window.")
 
 
-def _answer(net: MLP, mesh: Triangulation, found: Found, resolution: float, unsettled: Array,
-            most: int) -> EncodedRegions:
-    regions = assemble_encoded(net, mesh, found, resolution, unsettled)
+def _answer(net: MLP, encoding: Coordinates | Sinusoids | None, mesh: Triangulation, found: Found,
+            resolution: float, unsettled: Array, most: int) -> EncodedRegions:
+    regions = assemble_encoded(net, encoding, mesh, found, resolution, unsettled)
     if len(regions) > most:
         raise ValueError(f"There are {len(regions)} regions in the window, more than max_regions = "
                          f"{most}. Raise it, or take a smaller window.")

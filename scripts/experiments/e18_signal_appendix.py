@@ -13,12 +13,13 @@ from scripts.lab import (
     Claim, Setup, chain, coordinates, each, every, extremes, mean_distances, means, named,
     ordered, over_checkpoints, signal_pairs, signal_runs, style,
 )
+from scripts.lab.headings import against
 
 TITLE = "Hamming distance along a simpler signal"
 SOURCE = "the paper's appendix, figure 4"
 PAPER_EPOCHS = 1000
-SHOWS = ("How many units differ between neighbours and between distant samples, through training, "
-         "for two inputs.")
+SHOWS = ("How many units differ between neighbours (left) and between distant samples (right), "
+         "through training, a line for each of two inputs.")
 SETUPS = {
     "quick": Setup(256, (32, 32), 50, None, (0, 1, 10, 25, 50)),
     "laptop": Setup(512, (256, 256), 500, None, (0, 1, 10, 50, 100, 200, 300, 400, 500)),
@@ -58,10 +59,15 @@ def claims(data):
 
 def draw(data):
     figure, axes = style.panels(1, 2)
-    for ax, place, title in zip(axes[0], range(2), ("local pairs", "global pairs"), strict=True):
-        values = named(data["inputs"].tolist(), data["values"][..., place])
-        style.over_epochs(ax, data["epochs"], values, "Hamming distance (units)")
-        ax.set_title(title, loc="left", fontsize="medium")
+    names = data["inputs"].tolist()
+    for ax, place, text in zip(axes[0], range(2), ("local pairs", "global pairs"), strict=True):
+        style.over_epochs(ax, data["epochs"], named(names, data["values"][..., place]),
+                          "" if place else "Hamming distance (units)")
+        style.title(ax, text)
         ax.set_ylim(0)
     style.legend_below(figure, axes[0, 0], style.BAND)
+    style.heading(figure, against(
+        named(names, data["values"][:, -1, :, 0]),
+        "The Hamming distance of neighbours under {last} is {times} that on {first}",
+        "Hamming distance of neighbours"))
     return figure

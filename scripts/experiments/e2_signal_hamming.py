@@ -14,13 +14,13 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, every, mean_distances, means, named, ordered,
     over_checkpoints, signal_pairs, signal_runs, style,
 )
+from scripts.lab.headings import against
 
 TITLE = "Hamming distance along a 1-D signal"
 SOURCE = "the paper's 1d_signal_hamming.py"
 PAPER_EPOCHS = 500
-SHOWS = ("How many units differ between two samples, through training: on the left for "
-         "neighbours, on the right for "
-         "distant samples.")
+SHOWS = ("How many units differ between two samples, one line an input, through training: on "
+         "the left for neighbours, on the right for the two ends of the signal.")
 
 
 def runs(settings):
@@ -57,12 +57,16 @@ def claims(data):
 
 def draw(data):
     figure, axes = style.panels(1, 2)
+    names = data["inputs"].tolist()
     titles = ("local pairs: same window", "global pairs: opposite ends")
-    for ax, place, title in zip(axes.flat, (0, 1), titles, strict=True):
-        values = {name: data["values"][k, ..., place]
-                  for k, name in enumerate(data["inputs"].tolist())}
-        style.over_epochs(ax, data["epochs"], values, "Hamming distance (units)")
-        ax.set_title(title, loc="left", fontsize="medium")
+    for ax, place, text in zip(axes.flat, (0, 1), titles, strict=True):
+        style.over_epochs(ax, data["epochs"], named(names, data["values"][..., place]),
+                          "" if place else "Hamming distance (units)")
+        style.title(ax, text)
         ax.set_ylim(0)
-    style.legend_below(figure, axes.flat[0], style.BAND, columns=4)
+    style.legend_below(figure, axes.flat[0], style.BAND)
+    style.heading(figure, against(
+        named(names, data["values"][:, -1, :, 0]),
+        "The Hamming distance of neighbours under {last} is {times} that on {first}",
+        "Hamming distance of neighbours"))
     return figure

@@ -19,14 +19,17 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, image_inputs, means, named, natural_image,
     natural_runs, ordered, rank_correlation, read, signal_inputs, signal_runs, style,
 )
+from scripts.lab.headings import against
 from scripts.lab.rates import checked_flow, frequency_rates, strongest, thinned
 
 TITLE = "Rates per frequency under gradient flow"
 SOURCE = "statement T16"
 KIND = "question"
-SHOWS = ("Rates at which gradient flow reduces each tone and band by itself, before, during and "
-         "after training; and against them the "
-         "epoch at which a tone is learned.")
+SHOWS = ("Rates at which gradient flow reduces each tone (above) and each band of the "
+         "photograph (below) by itself, a line an input, before training and at the end, each "
+         "panel on its own logarithmic scale; the part that couples in from other tones; and "
+         "the epoch at which a tone is learned against its rate before training, a dot a tone "
+         "and seed.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 STAGES = ("before training", "after one epoch", "halfway", "at the end")
 
@@ -105,9 +108,8 @@ def claims(data):
                         "input (geometric mean of the intrinsic "
                 "rate): {}", chain(*reversed(names)), level, log=True),
         Claim("T16c", "the intrinsic rate before training foretells when a tone is learned: rank "
-                      "correlation with the time to half error, "
-              "over all tones and inputs, and over the tones of each of the two highest "
-              "encodings, below zero", means(foretold),
+                      "correlation with the time to half error, over all tones and inputs, and "
+              "over the tones of each of the two highest encodings, below zero", means(foretold),
               each("-rank correlation", foretold)),
         ordered("T16f", "and better than the tone's number alone (-rank correlation over all tones "
                         "and inputs): {}",
@@ -122,48 +124,41 @@ def claims(data):
 
 
 def draw(data):
-    """Above: the tones, stage by stage.  Below: the photograph's bands, what the rates foretell,
-    and the coupling."""
-    figure, axes = style.panels(2, 4, width=3.1, height=2.9)
+    """Above: the tones; below: the photograph's bands, and what the rates foretell."""
+    figure, axes = style.panels(2, 3, height=2.7)
     names, images = data["inputs"].tolist(), data["image_inputs"].tolist()
     tones, rate = data["tones"], data["tone_rate"]
-    radii = np.arange(1, data["band_rate"].shape[3])
-    intrinsic = "intrinsic rate (2/nm) $\\hat K_{kk}$\n(1 / unit of time)"
-    for s, (ax, stage) in enumerate(zip(axes[0], STAGES, strict=True)):
-        _curves(ax, tones, names, rate[:, :, s, :, 0], rate[..., 0], f"tones, {stage}",
-                "tone k (cycles per signal)")
-    for s, (ax, stage) in enumerate(zip(axes[1, :2], (STAGES[0], STAGES[-1]), strict=True)):
-        _curves(ax, radii, images, data["band_rate"][:, :, s, 1:, 0], data["band_rate"][..., 1:, 0],
-                f"{data['image']}, {stage}",
-                "radius |k| (cycles per image)")
-    axes[0, 0].set_ylabel(intrinsic)
-    axes[1, 0].set_ylabel(intrinsic)
-    foretold, coupled = axes[1, 2:]
+    radii, bands = np.arange(1, data["band_rate"].shape[3]), data["band_rate"][..., 1:, 0]
+    (before, after, coupled), (photo, learned, foretold) = axes
+    for ax, x, of, values, text in (
+            (before, tones, names, rate[:, :, 0, :, 0], "tones, before"),
+            (after, tones, names, rate[:, :, -1, :, 0], "tones, at the end"),
+            (photo, radii, images, bands[:, :, 0], f"{data['image']}, before"),
+            (learned, radii, images, bands[:, :, -1], f"{data['image']}, at the end"),
+            (coupled, tones, names, abs(rate[:, :, 0, :, 1]) / rate[:, :, 0, :, 0],
+             "coupling / rate, before")):
+        for name, by_seed in zip(of, values, strict=True):
+            style.with_band(ax, x, by_seed.T, name)
+        ax.set_yscale("log")
+        ax.set_xlabel("tone k" if x is tones else "radius |k|")
+        style.title(ax, text)
+    coupled.axhline(1, color="0.6", linewidth=0.8)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("intrinsic rate\n(1 / unit of time)")
     never = 1.25 * np.max(data["half"], where=np.isfinite(data["half"]), initial=1)
     for name, by_seed, half in zip(names, rate[:, :, 0, :, 0], data["half"], strict=True):
-        foretold.plot(by_seed.ravel(), np.minimum(half.ravel(), never), ".", markersize=3,
+        foretold.plot(by_seed.ravel(), np.minimum(half.ravel(), never), ".", markersize=4,
                       color=style.colour(name))
     foretold.set_xscale("log")
-    foretold.set_xlabel("intrinsic rate before training (1 / unit of time)")
-    foretold.set_ylabel("epoch of half error\n(top: not reached)")
-    foretold.set_title("tones: what rates foretell", loc="left", fontsize="medium")
-    for name, by_seed in zip(names, rate[:, :, 0], strict=True):
-        style.with_band(coupled, tones, (abs(by_seed[..., 1]) / by_seed[..., 0]).T, name)
-    coupled.axhline(1, color="0.6", linewidth=0.8)
-    coupled.set_yscale("log")
-    coupled.set_xlabel("tone k (cycles per signal)")
-    coupled.set_ylabel("|coupling| / intrinsic rate")
-    coupled.set_title("tones, before training", loc="left", fontsize="medium")
-    style.legend_below(figure, axes[:, 0], style.BOTH)
+    foretold.set_xlabel("rate of a tone before training")
+    style.title(foretold, "epoch of half error\n(top: not reached)")
+    style.legend_below(figure, axes[:, 0], style.BAND)
+    level = 10 ** np.log10(rate[:, :, 0, :, 0]).mean(axis=2)
+    order = np.mean([rank_correlation(rate[:, s, 0, :, 0], data["half"][:, s])
+                     for s in range(rate.shape[1])])
+    foretelling = f"{order:.2f}".replace("-", "−")
+    style.heading(figure, against(
+        named(names, level), "Before training tones shrink by themselves under {last} at {times} "
+        "the rate on {first}", "rate of tones before training")
+        + f"; rank correlation of rate and time of learning {foretelling}")
     return figure
-
-
-def _curves(ax, x, names, values, whole, title, xlabel):
-    """One line per input, values (inputs, seeds, frequencies), on the scale of all that is in
-    whole."""
-    for name, by_seed in zip(names, values, strict=True):
-        style.with_band(ax, x, by_seed.T, name)
-    ax.set_yscale("log")
-    ax.set_ylim(whole.min() / 2, whole.max() * 2)
-    ax.set_title(title, loc="left", fontsize="medium")
-    ax.set_xlabel(xlabel)

@@ -8,10 +8,12 @@
     rates        functions shared by the experiments on gradient flow
     ledger       claims and verdicts
     style        the common style of figures
+    headings     what a picture shows, worded by its numbers
     words        numbers as text
     examination  the sections of scripts.examine's page about one network
     schedule     runs the experiments
-    report       the page with every picture and claim
+    findings     what came out for a claim, in a sentence by its verdict
+    report       the page that tells what was found, with every picture and claim
     readme       writes the findings in README from the ledger
 """
 

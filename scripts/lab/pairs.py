@@ -33,4 +33,4 @@ def mean_distances(
 ) -> list[float]:
     """The mean Hamming distance of each kind of pairs, from one pass through the network."""
     q = pattern(net, x)
-    return [np.count_nonzero(q[i] ^ q[j]) / len(i) for i, j in kinds]
+    return [np.count_nonzero(q[i] ^ q[j], axis=1).mean() for i, j in kinds]

@@ -4,6 +4,20 @@ Runs and experiments are mapped over any concurrent.futures executor.  For an ex
 folder --out receives NAME.npz (the data plotted), NAME.png, NAME.pdf for print, and NAME.json (the
 claims; written last, so it marks the experiment as done).  Results that exist, with the same
 settings, are kept unless --force.
+
+On several machines, with dask.distributed: start the scheduler and the workers from a clone that
+they share, for both must import scripts (PYTHONPATH=/path/to/clone dask scheduler, and the same for
+dask worker), and then
+
+    from dask.distributed import Client
+    from pathlib import Path
+    from scripts.lab import report, schedule
+    from scripts.lab.settings import Settings
+
+    executor, out = Client("scheduler:8786").get_executor(), Path("/shared/out")
+    records, failed = schedule.carry_out(
+        schedule.all_names(), Settings("laptop", seeds=(0, 1, 2)), out, executor)
+    report.write(list(records.values()), failed, out)
 """
 
 from __future__ import annotations
@@ -26,7 +40,7 @@ from matplotlib.figure import Figure
 from relu_dynamics import __version__
 from relu_dynamics.files import replacing
 from scripts import experiments
-from scripts.lab import ledger
+from scripts.lab import ledger, png
 from scripts.lab import runs as training
 from scripts.lab.runs import Run
 from scripts.lab.settings import Settings, as_options
@@ -64,15 +78,20 @@ def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
     data = experiment.measure(settings, out / "runs")
     with replacing(out / f"{name}.npz") as file:
         np.savez(file, settings=repr(tuple(settings)), **data)
-    figure = experiment.draw(data)
-    save(figure, out / f"{name}.png", dpi=130, metadata={"Software": None})
-    figure.set_layout_engine("none")  # as laid out for the screen
-    save(figure, out / f"{name}.pdf", dpi=300,
-         metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    record = {**described(name, settings), "length": length(experiment, data),
+    save_pictures(experiment.draw(data), out, name)
+    record = {**described(name, settings), "length": length(experiment, settings, data),
               "claims": ledger.rows(experiment.claims(data), kind(experiment), settings.scale)}
     ledger.write_json(out / f"{name}.json", record)
     return record
+
+
+def save_pictures(figure: Figure, out: Path, name: str) -> None:
+    """Write NAME.png, for the screen, and NAME.pdf, for print, under out."""
+    with replacing(out / f"{name}.png") as file:
+        png.write(figure, file)
+    figure.set_layout_engine("none")  # as laid out for the screen
+    save(figure, out / f"{name}.pdf", dpi=300,
+         metadata={"CreationDate": None, "Creator": None, "Producer": None})
 
 
 def save(figure: Figure, path: Path, **how: object) -> None:
@@ -86,10 +105,12 @@ def kind(experiment: ModuleType) -> str:
     return getattr(experiment, "KIND", "paper")
 
 
-def length(experiment: ModuleType, data: Mapping[str, np.ndarray]) -> str:
-    """The length of training, and that of the paper."""
-    epochs, paper = data.get("epochs"), getattr(experiment, "PAPER_EPOCHS", None)
-    ours = "no training" if epochs is None else f"{int(np.max(epochs))} epochs"
+def length(experiment: ModuleType, settings: Settings, data: Mapping[str, np.ndarray]) -> str:
+    """The length of training, and that of the paper: "300 epochs, 1000 in the paper"."""
+    epochs = sorted({run.epochs for run in experiment.runs(settings)})
+    paper = getattr(experiment, "PAPER_EPOCHS", None)
+    ours = (f"{' and '.join(map(str, epochs))} epochs" if epochs
+            else f"{data['steps'][-1]} steps" if "steps" in data else "no training")
     return ours + (f", {paper} in the paper" if paper else "")
 
 
