@@ -95,7 +95,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path, monkeypatch, gat
     unfinished stays."""
     run = RUN._replace(gates=gates)
     whole = runs.perform(run, tmp_path / "whole").read_bytes()
-    monkeypatch.setattr(runs, "_stretch", lambda run: 1)
+    monkeypatch.setattr(runs, "STRETCH", 0)
     calls = []
 
     def breaks_in_the_third(*args, **kwargs):
