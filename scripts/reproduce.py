@@ -45,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = schedule.chosen(options.experiments)
     options.out.mkdir(parents=True, exist_ok=True)
     keep_own(options, settings)
+    # Read by the C library as workers start: they keep the memory of arrays.  To have it cleared by
+    # the system for every new array takes as long as the arithmetic.
+    os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, mp_context=context,
                              initializer=_leave_interrupts_to_the_parent) as executor:

@@ -15,11 +15,12 @@ shifted to a mean of 0.2 and of 0.65.
 
 import numpy as np
 
-from relu_dynamics import distance_to_wall, surrogate_distance
+from relu_dynamics import distance_to_wall, forward, surrogate_distance
 from scripts.lab import (
     Claim, each, extremes, image_inputs, image_runs, images, means, named, natural_image,
     natural_runs, over_checkpoints, read, rise, style,
 )
+from scripts.lab.rates import thinned
 from scripts.lab.runs import train_as
 
 TITLE = "Distance to the nearest wall"
@@ -39,22 +40,22 @@ def runs(settings):
 
 def measure(settings, folder):
     """values (images, inputs, checkpoints, seeds, 2): mean exact and mean surrogate distance, over
-    every fourth pixel (at paper scale every 64th)."""
-    step = 4 if settings.scale != "paper" else 64
+    16 x 16 pixels (at paper scale 64 x 64)."""
+    side = 16 if settings.scale != "paper" else 64
 
     def distances(trained, net):
-        x = trained.x[::step]
-        return [distance_to_wall(net, x).mean(), surrogate_distance(net, x).mean()]
+        trace = forward(net, thinned(trained, side)[1])
+        return [distance_to_wall(net, trace).mean(), surrogate_distance(net, trace).mean()]
 
     table = over_checkpoints(image_runs(settings), folder, distances)
     first = {image: run for (image, _, _), run in image_runs(settings).items()}
     mean = [read(first[image], folder).y.mean() for image in images(settings)]
-    return {**table, "mean": np.array(mean), "shifted": shifted(settings, folder, step),
+    return {**table, "mean": np.array(mean), "shifted": shifted(settings, folder, side),
             "ends": np.array(extremes(settings, image_inputs(settings))),
             "natural": natural_image(settings)[0]}
 
 
-def shifted(settings, folder, step):
+def shifted(settings, folder, side):
     """(inputs, means, seeds): the surrogate after one epoch over that before training, the natural
     image shifted to each of MEANS."""
     widening = []
@@ -62,7 +63,8 @@ def shifted(settings, folder, step):
         trained = read(run, folder)
         start, x, y = trained.nets[0], trained.x, trained.y - trained.y.mean()
         nets = [start, *(train_as(run, start, x, y + mean, 1)[0] for mean in MEANS)]
-        before, *after = (surrogate_distance(net, x[::step]).mean() for net in nets)
+        seen = thinned(trained, side)[1]
+        before, *after = (surrogate_distance(net, seen).mean() for net in nets)
         widening.append(np.divide(after, before))
     return np.array(widening).reshape(-1, len(settings.seeds), len(MEANS)).swapaxes(1, 2)
 

@@ -22,7 +22,7 @@ SHOWS = ("Mean radius of the largest ball that fits into the region around rando
          "over seeds.")
 LEVELS = (4, 8, 12, 16, 20)
 UNITS = {"quick": 64, "laptop": 512, "paper": 512}
-POINTS = {"quick": 4, "laptop": 20, "paper": 1000}
+POINTS = {"quick": 4, "laptop": 10, "paper": 1000}
 
 
 def runs(settings):

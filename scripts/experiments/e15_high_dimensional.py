@@ -15,10 +15,11 @@ and the 25 farthest.  Beside them, neighbouring pixels of the photograph, as in 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from relu_dynamics import Pairs, confusion_of_pairs, hamming_of_pairs
+from relu_dynamics import Pairs, confusion_of_pairs
 from scripts.lab import (
-    PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, means, named,
-    natural_image, natural_runs, ordered, ordering, over_checkpoints, read, stream, style,
+    PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, mean_distances,
+    means, named, natural_image, natural_runs, ordered, ordering, over_checkpoints, read, stream,
+    style,
 )
 from scripts.lab.headings import ranking
 
@@ -76,8 +77,7 @@ def measure(settings, folder):
     3, bins): histograms at the end, first of neighbouring pixels alone; local (seeds,): the pixels'
     share with |cos| > 0.9."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in kinds_of_pairs(trained)]
+        return mean_distances(net, trained.x, kinds_of_pairs(trained))
 
     table = over_checkpoints(wanted(settings), folder, distances, axes=("data",))
     cosine, counts = [], np.zeros((1 + len(DATA), len(KINDS), len(EDGES) - 1))

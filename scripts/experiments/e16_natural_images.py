@@ -12,12 +12,11 @@ as in E5, E8, E7, E12 and E11.
 import numpy as np
 
 from relu_dynamics import (
-    confusion_of_pairs, dead_count, hamming_of_pairs, hyperplane_cosines, predict,
-    surrogate_distance,
+    confusion_of_pairs, dead_count, forward, hyperplane_cosines, predict, surrogate_distance,
 )
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup,
-    made_run, means, named, ordered, over_checkpoints, read, style,
+    made_run, mean_distances, means, named, ordered, over_checkpoints, read, style,
 )
 from scripts.lab.headings import against, likewise
 
@@ -62,11 +61,10 @@ def quantities(trained, net):
     """One number for each of QUANTITIES."""
     local, far = image_pairs(trained)
     rows = [C[~np.eye(len(C), dtype=bool)].mean() for C in hyperplane_cosines(net)[1:]]
-    return [hamming_of_pairs(net, trained.x, local).sum(axis=1).mean(),
-            hamming_of_pairs(net, trained.x, far).sum(axis=1).mean(),
-            np.nanstd(confusion_of_pairs(net, trained.x, trained.y, *local)),
-            dead_count(net, trained.x),
-            surrogate_distance(net, trained.x).mean(), np.mean(rows) if rows else np.nan]
+    trace = forward(net, trained.x)
+    return [*mean_distances(net, trace, (local, far)),
+            np.nanstd(confusion_of_pairs(net, trace, trained.y, *local)),
+            dead_count(net, trace), surrogate_distance(net, trace).mean(), np.mean(rows) if rows else np.nan]
 
 
 def measure(settings, folder):

@@ -10,10 +10,9 @@ there from the start, and the largest network is dear.
 
 import numpy as np
 
-from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup,
-    images, made_run, means, named, ordered_in_each, over_checkpoints, style,
+    images, made_run, mean_distances, means, named, ordered_in_each, over_checkpoints, style,
 )
 from scripts.lab.headings import against
 
@@ -48,8 +47,7 @@ def measure(settings, folder):
     """values (sizes, inputs, checkpoints, seeds, 2): mean Hamming distance of local and of global
     pairs; units (sizes,)."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in image_pairs(trained)]
+        return mean_distances(net, trained.x, image_pairs(trained))
 
     table = over_checkpoints(wanted(settings), folder, distances, axes=("sizes", "inputs"))
     return {**table, "image": next(iter(images(settings))),

@@ -19,10 +19,10 @@ where there is nothing to tell apart; E5h is E5b over the pairs whose targets di
 
 import numpy as np
 
-from relu_dynamics import hamming_of_pairs
+from relu_dynamics import Pairs
 from scripts.lab import (
-    Claim, Link, chain, coordinates, each, encodings, every, image_pairs, image_runs, means,
-    named, ordered, over_checkpoints, steadily, style,
+    Claim, Link, chain, coordinates, each, encodings, every, image_pairs, image_runs,
+    mean_distances, means, named, ordered, over_checkpoints, steadily, style,
 )
 from scripts.lab.headings import against, likewise
 
@@ -46,10 +46,9 @@ def measure(settings, folder):
     by more than APART, and how many of the pairs these are."""
     def distances(trained, net):
         near, far = image_pairs(trained)
-        local, distant = (hamming_of_pairs(net, trained.x, pairs).sum(axis=1)
-                          for pairs in (near, far))
-        differ = np.linalg.norm(trained.y[far[0]] - trained.y[far[1]], axis=1) > APART
-        return [local.mean(), distant.mean(), distant[differ].mean(), differ.mean()]
+        differ = np.linalg.norm(trained.y[far.i] - trained.y[far.j], axis=1) > APART
+        apart = Pairs(far.i[differ], far.j[differ])
+        return [*mean_distances(net, trained.x, (near, far, apart)), differ.mean()]
 
     table = over_checkpoints(image_runs(settings), folder, distances)
     values = table.pop("values")

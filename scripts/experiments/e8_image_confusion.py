@@ -40,12 +40,11 @@ def measure(settings, folder):
     2), their standard deviation and the share with |cos| > 0.9; counts (images, inputs,
     checkpoints, 2, bins), histograms, seeds pooled."""
     def summary(trained, net):
-        rows = []
-        for pairs in image_pairs(trained):
-            cosines = confusion_of_pairs(net, trained.x, trained.y, *pairs)
-            rows.append([np.nanstd(cosines), np.mean(np.abs(cosines) > 0.9),
-                         *np.histogram(cosines, EDGES)[0]])
-        return rows
+        pairs = image_pairs(trained)
+        every = confusion_of_pairs(net, trained.x, trained.y, *np.hstack(pairs))
+        return [[np.nanstd(cosines), np.mean(np.abs(cosines) > 0.9),
+                 *np.histogram(cosines, EDGES)[0]]
+                for cosines in np.split(every, [len(pairs[0].i)])]
 
     table = over_checkpoints(image_runs(settings), folder, summary)
     values = table.pop("values")
