@@ -280,8 +280,8 @@ def foretold(data):
                         "number for each input and a rising function of k, fitted to the same "
                         "times: {}",
                 "pattern ≥ input plus k", orders, margin=0.1),
-        Claim("X0v", "and it knows something that input plus k does not: what such sums leave of "
-                     "its ranks and of the times' is correlated above .3",
+        Claim("X0qb", "and it knows something that input plus k does not: what such sums leave of "
+                      "its ranks and of the times' is correlated above .3",
               means({"correlation": beyond}), [Link("correlation - .3", beyond - 0.3)]),
     ]
 
