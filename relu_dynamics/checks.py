@@ -391,6 +391,32 @@ def check_depth(net: Network, layers: int | None) -> int:
     return min(layers, hidden)
 
 
+def check_cycles(k: ArrayLike, n: int) -> Indices:
+    """Whole numbers of cycles, none a multiple of n: a constant sees no jump."""
+    cycles = np.asarray(k)
+    require(cycles.ndim == 1 and cycles.dtype.kind in "iu" and bool((cycles % n).all()),
+            f"k must be whole numbers of cycles, (K,), none of them a multiple of n = {n}. "
+            f"Got {k!r}.")
+    return cycles.astype(np.intp)
+
+
+def check_coefficients(value: ArrayLike, rows: int) -> Array:
+    """Real or complex coefficients, (rows, m), as an array."""
+    values = np.asarray(value)
+    require(values.dtype.kind in "biufc" and values.ndim == 2 and len(values) == rows,
+            f"coefficients must be ({rows}, m) numbers: one row per frequency, one column per "
+            f"output. Got dtype {values.dtype}, shape {values.shape}.")
+    return values
+
+
+def check_pairs(name: str, value: ArrayLike) -> Array:
+    """A real array, (n, n, ...): one row and one column per sample."""
+    values = as_real(name, value)
+    require(values.ndim >= 2 and values.shape[0] == values.shape[1],
+            f"{name} must be (n, n): one row and one column per sample. Got shape {values.shape}.")
+    return values
+
+
 def check_units(net: Network, units: ArrayLike, points: int) -> Indices:
     """units, (points,), as indices of hidden units of net."""
     numbers = check_indices("units", units, sum(len(b) for b in net.biases[:-1]))
