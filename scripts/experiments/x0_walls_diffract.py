@@ -114,7 +114,8 @@ def left_by_power(rates, k):
     """The same of rates over the best power of k."""
     x = np.log(k) - np.log(k).mean()
     y = np.log(rates)
-    slope = (y * x).sum(axis=-1, keepdims=True) / (x**2).sum()
+    width = (x**2).sum()
+    slope = (y * x).sum(axis=-1, keepdims=True) / (width if width > 0 else 1.0)  # one frequency: 0
     return (y - slope * x).std(axis=-1)
 
 
