@@ -69,9 +69,10 @@ def intrinsic_rates(
     for rows, upper in kernel_rows(joint, h):
         pairs = np.zeros((len(upper), n))
         pairs[:, rows.start :] = upper
-        pairs[:, rows.stop :] *= 2  # j, i as well: the displacement turned round, the same cosine
+        pairs[:, rows.stop :] *= 2  # j, i as well, whose displacement is the negative one
         total += summed_by_displacement(pairs, rows, shape)
-    rates = scipy.fft.fftn(total / n).real
+    backwards = np.roll(np.flip(total), 1, axis=range(total.ndim))
+    rates = scipy.fft.fftn((total + backwards) / (2 * n)).real
     return band_means(rates) if bands else rates
 
 
