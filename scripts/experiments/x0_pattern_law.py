@@ -276,10 +276,10 @@ def foretold(data):
         ordered("X0q", "the untrained pattern foretells when a tone is learned, over all inputs "
                        "and tones, better than k alone: rank correlation with the time to half "
                        "error, {}", "pattern > k", orders),
-        ordered("X0u", "without a fit it foretells that nearly as well as the best sum of a number "
+        ordered("X0v", "without a fit it foretells that nearly as well as the best sum of a number "
                        "for each input and a rising function of k, fitted to the same times: {}",
                 "pattern ≥ input plus k", orders, margin=0.1),
-        Claim("X0v", "and it knows something that input plus k does not: what such sums leave of "
+        Claim("X0aa", "and it knows something that input plus k does not: what such sums leave of "
                      "its ranks and of the times' is correlated above .3",
               means({"correlation": beyond}), [Link("correlation - .3", beyond - 0.3)]),
     ]
