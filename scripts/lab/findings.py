@@ -140,7 +140,7 @@ SAID = {  # by key, without the image
     "X9a": Finding(
         "After training walls are longer midway between the training pixels than around them.",
         "After training walls are not longer midway between the training pixels than around them.",
-        "log10 of the ratio"),
+        "difference over sum"),
 }
 
 
