@@ -319,10 +319,14 @@ def unflatten(vector: ArrayLike, like: MLP) -> MLP:
     """
     like = check_layers(like)
     p = sum(part.size for parts in like for part in parts)
-    vector = as_real("vector", vector, (p,), "one number per parameter of like")
+    return views(as_real("vector", vector, (p,), "one number per parameter of like").copy(), like)
+
+
+def views(vector: Array, like: MLP) -> MLP:
+    """unflatten without checks or copies: the layers are parts of vector."""
     weights, biases, at = [], [], 0
     for W, b in zip(*like, strict=True):
-        weights.append(vector[at : at + W.size].reshape(W.shape).copy())
-        biases.append(vector[at + W.size : at + W.size + b.size].copy())
+        weights.append(vector[at : at + W.size].reshape(W.shape))
+        biases.append(vector[at + W.size : at + W.size + b.size])
         at += W.size + b.size
     return MLP(tuple(weights), tuple(biases))

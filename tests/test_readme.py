@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from relu_dynamics import load
-from scripts.lab import findings, report, schedule
+from scripts.lab import findings, readme, report, schedule
 from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, VERDICTS
 from scripts.lab.readme import LEDGER, with_findings
 
@@ -86,6 +86,29 @@ def prose(markdown):
 def test_findings_are_those_of_the_ledger():
     """Every sentence, number and verdict that README tells."""
     assert with_findings(README, json.loads(LEDGER.read_text())) == README
+
+
+def test_another_run_replaces_ledger_pictures_and_words(tmp_path, monkeypatch):
+    """Its verdicts turn the sentences round."""
+    for name in ("LEDGER", "README", "PICTURES"):
+        monkeypatch.setattr(readme, name, tmp_path / getattr(readme, name).name)
+    readme.README.write_text(README)
+    readme.PICTURES.mkdir()
+    (readme.PICTURES / "x9.png").touch()
+    kept = json.loads(LEDGER.read_text())
+    rows = [{**row, "verdict": FAILED if row["key"] == "X2a" else row["verdict"]}
+            for row in kept["claims"]]
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "claims.json").write_text(json.dumps({**kept, "claims": rows}))
+    (out / "x9.png").write_text("new")
+    readme.main([str(out)])
+    assert (readme.PICTURES / "x9.png").read_text() == "new"
+    assert json.loads(readme.LEDGER.read_text())["claims"] == rows
+    for text, said, other in ((README, "held", "failed"),
+                              (readme.README.read_text(), "failed", "held")):
+        assert getattr(findings.SAID["X2a"], said) in text
+        assert getattr(findings.SAID["X2a"], other) not in text
 
 
 def test_the_readme_is_short():

@@ -168,13 +168,12 @@ def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Arra
         state.flat[leaving] = np.where(way[way != 0] > 0, ON, OFF)
         return _settle(task, state, theta, np.setdiff1d(held, leaving)), theta
     example, unit = divmod(ended_by, state.shape[1])
-    zero = state[:, unit] == REST
-    zero[example] = True
     l, k = _place(task.start, unit)
-    features = with_ones(frozen_pass(piece, theta).inputs[l])
-    together = _zero_with(features, zero, constant=l == 0)
+    seen = _seen(task, state)[:, unit]
+    zero = (state[:, unit] == REST) | (seen == seen[example])
+    together = _zero_with(piece, theta, l, zero)
     if (together & ~zero).any() and l + 1 in task.layers:
-        theta = _freed(task, theta, l, k, features[zero])
+        theta = _freed(piece, theta, l, k, zero)
     state[together, unit] = OFF
     own = np.flatnonzero(together) * state.shape[1] + unit
     if len(_dependent(task, own)):
@@ -208,16 +207,16 @@ def freeze(task: Task, state: States, theta: Array) -> Piece:
     piece = Piece(task, state, on, rest, np.zeros((0, len(rest))), np.zeros(state.shape, np.bool_))
     if len(rest) == 0:
         return piece
-    inputs = frozen_pass(piece, theta).inputs
     for unit in np.unique(rest % H):
         l, zero = _place(task.start, unit)[0], state[:, unit] == REST
-        piece.held[:, unit] = _zero_with(with_ones(inputs[l]), zero, constant=l == 0)
+        piece.held[:, unit] = _zero_with(piece, theta, l, zero)
     return piece._replace(ways=_ways(piece))
 
 
 def _ways(piece: Piece) -> Array:
     """(j, k): the ways of each unit's entries at rest, in order of the first entry of each."""
-    rest, seen, found = piece.rest, _seen(piece).flat[piece.rest], []
+    rest, found = piece.rest, []
+    seen = _seen(piece.task, piece.state).flat[rest]
     for unit in np.unique(rest % piece.state.shape[1]):
         own = rest % piece.state.shape[1] == unit
         rows, alone = _dependent(piece.task, rest[own]), np.unique(seen[own])[:, None] == seen[own]
@@ -236,24 +235,32 @@ def _settle(task: Task, state: States, theta: Array, tied: Indices) -> States:
     complementarity problem with bounds.  The first entry that disagrees is changed, with its copies
     (Murty's rule, which terminates if all kinks are convex), or with all dependent entries.
     """
+    state, seen = state.copy(), _seen(task, state)
+    state[np.isin(seen, seen[state == REST])] = REST  # where a copy has joined those at rest
+    tied = np.union1d(tied, np.flatnonzero(state == REST))
     for _ in range(20 * len(tied) + 1):
         piece = freeze(task, state, theta)
         pull = _pull(piece, theta)[tied]
         if not pull.any():
             return state
-        first, seen = np.flatnonzero(pull)[0], _seen(piece).flat[tied]
-        entry, copies = tied[first], tied[seen == seen[first]]
-        own = tied[tied % state.shape[1] == entry % state.shape[1]]
+        first, seen = np.flatnonzero(pull)[0], _seen(task, state).flat[tied]
+        own = tied[tied % state.shape[1] == tied[first] % state.shape[1]]
         if len(_dependent(task, own)):
             state = _gone_on(task, state, theta, own)
-            continue
-        moved = _with(state, copies, ON if pull[first] > 0 else OFF)
-        if state.flat[entry] != REST and _pull(freeze(task, moved, theta), theta)[entry]:
-            moved = _with(state, copies, REST)  # the other side drives it back
-        state = moved
+        else:
+            copies, side = tied[seen == seen[first]], ON if pull[first] > 0 else OFF
+            state = _exchanged(task, state, theta, copies, side)
     raise Undecided(f"{len(tied)} entries are at their kinks at once, and no states were found "
                     "that agree with the velocity they cause. Perturb the network, or ask for "
                     "earlier times.")
+
+
+def _exchanged(task: Task, state: States, theta: Array, copies: Indices, side: int) -> States:
+    """state with the copies on this side, or at rest if they are driven back from there."""
+    moved = _with(state, copies, side)
+    if state.flat[copies[0]] == REST or not _pull(freeze(task, moved, theta), theta)[copies[0]]:
+        return moved
+    return _with(state, copies, REST)
 
 
 def _pull(piece: Piece, theta: Array) -> States:
@@ -307,43 +314,47 @@ def _with(state: States, entries: Indices, value: int | States) -> States:
 # ----------------------------------------------------------- what is 0 together
 
 
-def _seen(piece: Piece) -> Indices:
+def _seen(task: Task, state: States) -> Indices:
     """(g, H): the flat index of the first copy of each entry, which may be itself."""
-    (g, H), first = piece.state.shape, np.arange(len(piece.state))
+    (g, H), first = state.shape, np.arange(len(state))
     seen = np.zeros((g, H), np.intp)
-    for on, part in zip(piece.on, split_layers(piece.task.start, seen), strict=True):
-        part[:], some = first[:, None], on.any(axis=1)
+    parts = zip(*(split_layers(task.start, part) for part in (state, seen)), strict=True)
+    for now, part in parts:
+        part[:], some = first[:, None], (now == ON).any(axis=1)
         first = np.where(some, first, np.argmin(some))
     return seen * H + np.arange(H)  # type: ignore[no-any-return]
 
 
-def _zero_with(features: Array, zero: Bits, constant: bool) -> Bits:
-    """(g,): where a unit with these features, (h, 1), is 0 as long as it is 0 at the examples zero.
+def _zero_with(piece: Piece, theta: Array, l: int, zero: Bits) -> Bits:
+    """(g,): where a unit of layer l + 1 is 0 as long as it is 0 at the examples zero.
 
-    Unless the features are constant, combinations that hold only at one moment do not count: the
-    rows at the examples zero must span all the columns that are not 0 there.  Nearly dependent
-    rows are not used, because they would amplify noise too much.
+    Combinations of (h, 1) that hold only at one moment do not count: unless h = x, the rows at the
+    examples zero must span all the units that are on there.  Nearly dependent rows are not used,
+    because they would amplify noise too much.
     """
+    features = with_ones(frozen_pass(piece, theta).inputs[l])
     rows = features[zero]
     sigma = thin_svd(rows)[1]
     if sigma[-1] < RELIABLE * sigma[0]:
         return zero
-    if constant:
+    if l == 0:
         rounding = 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
         left = np.linalg.norm(features @ complement(rows), axis=1)
         inside: Bits = left <= rounding * np.linalg.norm(features, axis=1)
         return zero | inside
-    moving = rows.any(axis=0)
-    if len(sigma) < np.count_nonzero(moving):
+    on = piece.on[l - 1]
+    some = on[zero].any(axis=0)
+    if len(sigma) < np.count_nonzero(some) + 1:
         return zero
-    return zero | ~np.asarray(features[:, ~moving].any(axis=1))
+    return zero | ~np.asarray(on[:, ~some].any(axis=1))
 
 
-def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
-    """theta with the weights into unit k of layer l + 1 corrected by noise: z = 0 at the rows zero.
+def _freed(piece: Piece, theta: Array, l: int, k: int, zero: Bits) -> Array:
+    """theta with the weights into unit k of layer l + 1 corrected by noise: z = 0 at the examples
+    zero.
     """
-    theta = theta.copy()
-    net, N = as_net(theta, task.start), complement(zero)  # views
+    theta, N = theta.copy(), complement(with_ones(frozen_pass(piece, theta).inputs[l])[zero])
+    net = as_net(theta, piece.task.start)  # views
     row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
     net.weights[l][k], net.biases[l][k] = row[:-1], row[-1]
     return theta

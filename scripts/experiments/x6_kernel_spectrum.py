@@ -15,6 +15,9 @@ above 1e-8 of the largest.  Alignment: the share of the target's energy in the 2
 eigenvectors (for another signal, twice its tones), as many as 14 tones have dimensions.  The null
 is another signal of as many tones, each two cycles higher, that the network is not trained on; in
 random directions the share would be 28 / n.
+
+Not made before looking: X6h, after X6a to X6d had shown that before training one eigenvalue, close
+to that of constants, makes nearly all of the variance; X6h leaves it out.
 """
 
 import numpy as np
@@ -120,6 +123,10 @@ def claims(data):
                      "less than half of that of any coordinates, before training", means(start),
               [Link(f"{name} > 2 x {many[-1]}", np.log10(start[name] / (2 * start[many[-1]])))
                for name in few if many]),
+        ordered("X6h", "without the largest eigenvalue encodings have a lower relative variance "
+                       "before training, too: {}", chain(few, many),
+                {name: value.var(axis=-1) / value.mean(axis=-1) ** 2 for name, value in
+                 named(names, data["values"][:, 0, :, 1:]).items()}, log=True),
         ordered("X6e", f"before training more eigenvalues are above {LEAST:g} of the largest: {{}}",
                 chain(" ≥ ".join(many[:0:-1]), few), named(names, data["rank"][:, 0]),
                 form="{:.0f}", log=True, margin=0.01),
@@ -149,7 +156,7 @@ def draw(data):
     style.over_epochs(right, epochs, named(names, data["aligned"][..., 0]), "")
     for name, other in zip(names, data["aligned"][..., 1], strict=True):
         right.plot(epochs, np.median(other, axis=1), ":", color=style.colour(name), lw=1.2)
-    style.title(right, f"target's share in {data['leading']}\neigenvectors (dotted: other)")
+    style.title(right, f"target's share in {data['leading']}\nvectors (dotted: other)")
     style.legend_below(figure, right, style.BAND + "; other: tones that were not trained on")
     share = 100 * np.median(data["values"][:, 0, :, 0], axis=1) / number[-1]
     style.heading(figure, f"Before training one eigenvalue in {number[-1]} holds {share.min():.0f} "

@@ -146,6 +146,6 @@ def draw(data):
         return f"{np.median(values):.0f}" if np.median(values) < data["end"] else "never"
 
     style.heading(figure, "Steps until flips (weights) move at a tenth of their first speed: "
-                  + ", ".join(f"{name}\xa0{step(tenth[0])}\xa0({step(tenth[1])})"
+                  + ", ".join(f"{name}\xa0{step(tenth[:, 0])}\xa0({step(tenth[:, 1])})"
                               for name, tenth in zip(names, times, strict=True)))
     return figure

@@ -219,8 +219,8 @@ def draw(data):
     style.title(right, "scatter within a network (factor)")
     style.legend_below(figure, left, "left: one dot per tone of every seed; right, "
                        + style.DOTS)
-    factor = 10 ** np.array([np.nanmedian(v) if np.isfinite(v).any() else 0
-                             for v in off(data)["intrinsic rate"]])
+    sooner = np.maximum(data["alone"], 1e-6) / data["measured"]  # 0 where it is not reached
+    factor = np.array([np.median(ratio[ratio > 0]) if (ratio > 0).any() else 1 for ratio in sooner])
     rate, power = (np.median(values) for values in spreads.values())
     style.heading(figure, f"Tones are learned {plain(factor.min())} to {plain(factor.max())} times "
                   f"sooner than the untrained kernel says; up to one factor per network its rates "

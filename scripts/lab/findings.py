@@ -121,6 +121,26 @@ SAID = {  # by key, without the image
         "There are as many regions as among unrelated straight lines of the same length.",
         "There are not as many regions as among unrelated straight lines of the same length.",
         "ratio"),
+    "X6a": Finding(
+        "Before training the kernel's eigenvalues are more even under encodings than on "
+        "coordinates.",
+        "Before training the kernel's eigenvalues are not more even under encodings than on "
+        "coordinates.",
+        "relative variance"),
+    "X7a": Finding(
+        "Patterns settle before weights do.",
+        "Patterns do not settle before weights do.",
+        "steps"),
+    "X8b": Finding(
+        "Under gradient flow the untrained rate foretells more closely than the frequency when a "
+        "tone is learned.",
+        "Under gradient flow the untrained rate foretells no more closely than the frequency when "
+        "a tone is learned.",
+        "error of log10 times"),
+    "X9a": Finding(
+        "After training walls are longer midway between the training pixels than around them.",
+        "After training walls are not longer midway between the training pixels than around them.",
+        "log10 of the ratio"),
 }
 
 

@@ -61,13 +61,14 @@ from plain coordinates it hardly learns high ones at all, and with a positional 
 <i>activation regions</i>, the pieces on which it is affine: they decide how a step for one input
 changes the output at another. Here their claims are measured again, the regions are counted
 exactly, and one question is added: are the regions the <i>cause</i>?"""
-# The answer in four pictures: a heading, the experiment with the picture, and the claims told.
+# The answer in four pictures: a heading, the experiment whose picture it has, and what is told.
 ANSWERS = (
     ("What has to be explained: the fit", "e1_signal_fit", ("E1", "T16f")),
-    ("A law: walls diffract", "x0_walls_diffract", ("X0a", "X0q", "X0s")),
+    ("A law: walls diffract", "x0_walls_diffract", ("X0a", "X0q", "X8b", "X0s")),
     ("A transplant: another network's regions", "x2_transplant_trained",
      ("X2a", "X1a", "X3a", "X3c", "X3d", "X2h", "X4a", "X4b", "X4f")),
     ("The regions of one pixel", "x5_regions_per_pixel", ("E4a", "X5b", "X5a", "X5d")),
+    ("What others have claimed since", "", ("X6a", "X7a", "X9a")),
 )
 SHORTLY = ("X2b", "X4b", "X0a")
 
@@ -270,7 +271,7 @@ def argument(steps: Sequence[Step], rows: Sequence[Row]) -> str:
 def tests(step: Step, rows: Sequence[Row]) -> list[Row]:
     """The claims that test a step, on natural images or on none."""
     return [row for row in rows if row["image"] != "random image"
-            and any(re.fullmatch(f"{key}[a-z]?", family(row)) for key in step.keys)]
+            and any(re.fullmatch(f"{key}[a-z]*", family(row)) for key in step.keys)]
 
 
 def verdict_of(rows: Sequence[Row]) -> str:

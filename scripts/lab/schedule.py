@@ -29,7 +29,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from pathlib import Path
 from types import ModuleType
@@ -78,26 +78,21 @@ def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
     data = experiment.measure(settings, out / "runs")
     with replacing(out / f"{name}.npz") as file:
         np.savez(file, settings=repr(tuple(settings)), **data)
-    save_pictures(experiment.draw(data), out, name)
-    record = {**described(name, settings), "length": length(experiment, settings, data),
+    save(experiment.draw(data), out / f"{name}.png", out / f"{name}.pdf")
+    record = {**described(name, settings), "length": length(experiment, settings),
               "claims": ledger.rows(experiment.claims(data), kind(experiment), settings.scale)}
     ledger.write_json(out / f"{name}.json", record)
     return record
 
 
-def save_pictures(figure: Figure, out: Path, name: str) -> None:
-    """Write NAME.png, for the screen, and NAME.pdf, for print, under out."""
-    with replacing(out / f"{name}.png") as file:
+def save(figure: Figure, screen: Path, paper: Path) -> None:
+    """Write a figure as PNG and as PDF, completely or not at all; the same bytes every time."""
+    with replacing(screen) as file:
         png.write(figure, file)
     figure.set_layout_engine("none")  # as laid out for the screen
-    save(figure, out / f"{name}.pdf", dpi=300,
-         metadata={"CreationDate": None, "Creator": None, "Producer": None})
-
-
-def save(figure: Figure, path: Path, **how: object) -> None:
-    """Write a figure, completely or not at all; the same bytes every time."""
-    with replacing(path) as file:
-        figure.savefig(file, format=path.suffix[1:], **how)
+    with replacing(paper) as file:
+        figure.savefig(file, format="pdf", dpi=300,
+                       metadata={"CreationDate": None, "Creator": None, "Producer": None})
 
 
 def kind(experiment: ModuleType) -> str:
@@ -105,12 +100,13 @@ def kind(experiment: ModuleType) -> str:
     return getattr(experiment, "KIND", "paper")
 
 
-def length(experiment: ModuleType, settings: Settings, data: Mapping[str, np.ndarray]) -> str:
+def length(experiment: ModuleType, settings: Settings) -> str:
     """The length of training, and that of the paper: "300 epochs, 1000 in the paper"."""
-    epochs = sorted({run.epochs for run in experiment.runs(settings)})
+    epochs = {run.epochs for run in experiment.runs(settings)}
+    if not epochs and hasattr(experiment, "SETUPS"):  # it trains by itself, in full batches
+        epochs = {settings.epochs or experiment.SETUPS[settings.scale].epochs}
+    ours = f"{' and '.join(map(str, sorted(epochs)))} epochs" if epochs else "no training"
     paper = getattr(experiment, "PAPER_EPOCHS", None)
-    ours = (f"{' and '.join(map(str, epochs))} epochs" if epochs
-            else f"{data['steps'][-1]} steps" if "steps" in data else "no training")
     return ours + (f", {paper} in the paper" if paper else "")
 
 
