@@ -286,6 +286,11 @@ def foretold(data):
     ]
 
 
+def correlation(a, b):
+    """Pearson's over all entries; 0 if a or b is constant."""
+    return np.corrcoef(a.ravel(), b.ravel())[0, 1] if min(np.ptp(a), np.ptp(b)) > 0 else 0.0
+
+
 def ranks(values):
     """Shaped like values: their ranks over all entries, equal ones shared, infinity the last."""
     return rankdata(values).reshape(values.shape)
