@@ -24,23 +24,29 @@ def run(code, **names):
 def test_the_tour_runs_as_printed():
     """Its comments, and that somebody else's regions are not one's own."""
     names = run(TOUR)
-    assert len(names["regions"]) > 1 and names["rates"].shape[0] > 1 and len(names["gradient"].weights) == 3
-    assert any((ours != theirs).any() for ours, theirs in zip(names["trace"].pattern, names["foreign"].pattern, strict=True))
+    assert len(names["regions"]) > 1 and names["rates"].shape[0] > 1 and len(
+        names["gradient"].weights) == 3
+    assert any(
+        (ours != theirs).any()
+        for ours, theirs in zip(names["trace"].pattern, names["foreign"].pattern, strict=True))
 
 
 def test_a_model_comes_in_and_is_saved(tmp_path, monkeypatch):
     """A state_dict of arrays stands for one of tensors."""
     monkeypatch.chdir(tmp_path)
-    state = {"0.weight": np.ones((3, 2)), "0.bias": np.ones(3), "2.weight": np.ones((1, 3)), "2.bias": np.ones(1)}
+    state = {"0.weight": np.ones((3, 2)), "0.bias": np.ones(3), "2.weight": np.ones((1, 3)),
+             "2.bias": np.ones(1)}
     net = run(MODEL, model=state)["net"]
-    assert [W.tolist() for W in load("net.npz").weights] == [W.tolist() for W in net.weights] == [[[1, 1]] * 3, [[1] * 3]]
+    for read in (load("net.npz"), net):
+        assert [W.tolist() for W in read.weights] == [[[1, 1]] * 3, [[1] * 3]]
 
 
 def test_the_conjecture_falls_as_promised():
     """Hypothesis finds the counterexample; where the two inputs are one there is none."""
+    test = "test_inputs_of_one_region_have_parallel_gradients"
     with pytest.raises(AssertionError):
-        run(CONJECTURE)["test_inputs_of_one_region_have_parallel_gradients"]()
-    run(CONJECTURE.replace("net, x = drawn", "net, x = drawn; x = x[[0, 0]]"))["test_inputs_of_one_region_have_parallel_gradients"]()
+        run(CONJECTURE)[test]()
+    run(CONJECTURE.replace("net, x = drawn", "net, x = drawn; x = x[[0, 0]]"))[test]()
 
 
 def test_continuous_integration_runs_the_readmes_test_command():
