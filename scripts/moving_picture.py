@@ -26,7 +26,7 @@ from relu_dynamics import (
     regions_on_encoded_segment, tones, train, unflatten,
 )
 from relu_dynamics.files import replacing
-from scripts.lab.findings import plain, times
+from scripts.lab.headings import plain, times
 from scripts.lab.style import colour, label, shade
 
 INPUTS = {"[-1,1]": Coordinates(-1.0, 1.0), "L=4": PositionalEncoding(4)}
@@ -255,8 +255,9 @@ def page(frames, seed, quick):
             f"<title>Regions while a network learns</title><style>{STYLE}</style></head><body>\n"
             f"<h1>Regions while a network learns</h1>\n<p>The same small network, two hidden "
             f"layers of units that are on or off, learns the same thing twice: from coordinates, "
-            f"and from sines and cosines of them (an encoding). Inside a region no unit switches. Move the "
-            f"slider through training and watch the regions, the fit and the rates together.</p>\n"
+            f"and from sines and cosines of them (an encoding). Inside a region no unit switches. "
+            f"Move the slider through training and watch the regions, the fit and the rates "
+            f"together.</p>\n"
             f'<div class="bar"><button>Play</button><input type="range" min="0" max="{last}" '
             f'value="{last}" aria-label="training step"><output></output></div>\n{sections}'
             f"<script>const steps = {json.dumps(steps)}, frames = {json.dumps(shown)};{SCRIPT}"

@@ -22,7 +22,7 @@ from relu_dynamics import MLP, checks, init
 # what they do not take.
 WITHOUT = {"adam", "sgd", "init", "load", "gaussian_features", "brain", "eeg", "elevation", "grid",
            "photograph", "random_image",
-           "breakpoints", "by_unit", "check_on_lines", "draw", "edge_midpoints", "from_torch",
+           "breakpoints", "by_unit", "draw", "edge_midpoints", "from_torch",
            "global_pairs", "hidden_units", "local_pairs", "neighbours", "positional_columns",
            "split_layers", "unpack"}
 

@@ -22,9 +22,9 @@ from relu_dynamics import (
     Coordinates, PositionalEncoding, init, pattern, photograph, regions_in_encoded_window, train,
 )
 from scripts import benchmark, experiments, moving_picture, reproduce
-from scripts.lab import own_data, report, runs, schedule, style
+from scripts.lab import findings, own_data, readme, report, runs, schedule, style
 from scripts.lab.inputs import encoding, in_order
-from scripts.lab.ledger import FAILED, REPRODUCED, VERDICTS
+from scripts.lab.ledger import FAILED, REPRODUCED, UNTESTED, VERDICTS, family
 from scripts.lab.runs import Gates, Run
 from scripts.lab.schedule import all_names, carry_out
 from scripts.lab.settings import IMAGE_INPUTS, Settings, image_runs, signal_runs
@@ -39,13 +39,13 @@ def results(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.*"))}
 
 
-def draft(figure, *paths):
-    """In place of schedule.save: everything is drawn once, and nothing is laid out or rasterised,
+def draft(figure, screen, paper):
+    """In place of schedule.save: everything is drawn once, but nothing is laid out or rasterised,
     which takes three quarters of the time of an experiment this small."""
     figure.set_layout_engine("none")
     figure.draw_without_rendering()
-    for path in paths:
-        path.write_bytes(b"draft")
+    screen.write_text(f"{figure.get_figwidth()} {figure.get_suptitle()}")
+    paper.write_bytes(b"draft")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def reproduced(tmp_path_factory):
         patch.setattr(schedule, "save", draft)
         records, failed = carry_out(ALL, TINY, out, Elsewhere())
     assert not failed
-    reproduce.write_reports(list(records.values()), ["e99"], TINY, out)
+    report.write(list(records.values()), ["e99"], out)
     return out, records
 
 
@@ -95,7 +95,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path, monkeypatch, gat
     unfinished stays."""
     run = RUN._replace(gates=gates)
     whole = runs.perform(run, tmp_path / "whole").read_bytes()
-    monkeypatch.setattr(runs, "_stretch", lambda run: 1)
+    monkeypatch.setattr(runs, "STRETCH", 0)
     calls = []
 
     def breaks_in_the_third(*args, **kwargs):
@@ -189,7 +189,8 @@ def test_every_scale_has_its_runs(scale):
 def test_every_experiment_writes_its_numbers_its_picture_and_its_claims(reproduced, name):
     """And claims and picture follow from the saved numbers alone: the .npz holds everything."""
     out, records = reproduced
-    assert (out / f"{name}.png").exists() and (out / f"{name}.pdf").exists()
+    width, heading = (out / f"{name}.png").read_text().split(" ", 1)
+    assert float(width) <= style.WIDTH and heading.strip() and (out / f"{name}.pdf").exists()
     assert json.loads((out / f"{name}.json").read_text()) == records[name]
     experiment = schedule.module(name)
     with np.load(out / f"{name}.npz", allow_pickle=False) as file:
@@ -263,33 +264,95 @@ def draw(data):
 
 
 def test_the_report_is_one_page_that_needs_nothing_from_elsewhere(reproduced):
-    """With every claim and picture, and every link leading to a place in it."""
+    """With every claim and picture, and every link leading to a place in it; not large."""
     out, records = reproduced
-    page, ledger = (out / "report.html").read_text(), json.loads((out / "claims.json").read_text())
+    page, kept = (out / "report.html").read_text(), json.loads((out / "claims.json").read_text())
     assert page.count("data:image/png;base64,") == len(ALL) and "Did not run: e99" in page
+    assert len(page.encode()) < report.MOST_BYTES
     rows = [row for record in records.values() for row in record["claims"]]
-    assert [row["key"] for row in ledger["claims"]] == [row["key"] for row in rows]
+    assert [row["key"] for row in kept["claims"]] == [row["key"] for row in rows]
     assert not re.search(r"<script|src=\"http|@import|<link", page)
-    families = {row["key"].split("-")[0] for row in rows}
-    assert {key for _, keys in report.EXPLANATIONS for key in keys} <= families
-    assert {key for _, said in report.ANSWERS for key, *_ in said} <= families
-    assert page.index("Are the regions the cause?") < page.index("The argument, step by step")
     links, places = (set(re.findall(form, page)) for form in (r'href="#([^"]*)"', r'id="([^"]*)"'))
-    assert links <= places and {row["key"] for row in rows} | set(ALL) == places
-    for sentence in ledger["summary"]:
+    assert links <= places and {row["key"] for row in rows} | set(ALL) <= places
+    for sentence in [kept["heading"], *kept["summary"]]:
         assert html.escape(sentence) in page and sentence in (out / "claims.md").read_text()
+    assert kept["heading"] == "Claims at quick scale, 2 seeds"
 
 
-def test_the_answer_says_what_the_verdicts_say():
-    """Of each claim the one sentence that its verdict allows; of an open one, the claim."""
-    keys = {key: said for _, statements in report.ANSWERS for key, *said in statements}
+def test_the_report_tells_a_story(reproduced):
+    """The question, the answer, the argument, what failed, what is open, the words, and then the
+    experiments, folded; all pictures are lazy and say what is seen."""
+    page = (reproduced[0] / "report.html").read_text()
+    order = ["<h1>", *(heading for heading, *_ in report.ANSWERS), "step by step",
+             "What failed", "What is not known", "Interference", "<h2 id=\"experiments\">"]
+    assert [page.index(part) for part in order] == sorted(page.index(part) for part in order)
+    assert page.count("<img") == page.count('<img loading="lazy" alt="') == page.count("Seen are: ")
+    first, *sections = page.split("<details id=")
+    assert len(sections) == len(ALL) and first.count("<img") == 4
+
+
+def test_every_claim_of_the_paper_is_in_its_argument_once(reproduced):
+    """Those on the random image excepted.  And what is told or guessed of a claim, is of one that
+    there is."""
+    rows = [row for record in reproduced[1].values() for row in record["claims"]]
+    for row in rows:
+        steps = sum(bool(report.tests(step, [row])) for step in (*report.PAPERS, *report.OURS))
+        natural = row["image"] != "random image"
+        assert steps == natural if row["kind"] == "paper" else steps <= natural, row["key"]
+    families = {family(row) for row in rows}
+    assert {*findings.SAID, *findings.REASONS} <= families
+    told = {key for *_, keys in report.ANSWERS for key in keys} | {*report.SHORTLY}
+    assert told | {*readme.ANSWER, *readme.TABLE} == {*findings.SAID}
+
+
+def test_the_report_says_what_the_verdicts_say():
+    """Of each claim the one sentence that its verdict allows; and each verdict in its list."""
     for verdict in VERDICTS:
-        rows = [{"key": f"{key}-photograph", "verdict": verdict, "claim": f"the claim {key}",
-                 "image": "photograph"} for key in keys]
+        rows = [{"key": f"{key}-brain", "verdict": verdict, "claim": f"claim {key}", "why": "",
+                 "image": "brain", "measured": "7", "effect": "8", "kind": "paper", "length": "9",
+                 "adjusted": None, "p": 1.0} for key in findings.SAID]
         told = html.unescape(report.answer([{"name": "x99", "claims": rows}], Path()))
-        for key, (held, failed) in keys.items():
-            assert (held in told, failed in told, f": the claim {key}." in told) == (
-                verdict == REPRODUCED, verdict == FAILED, verdict not in (REPRODUCED, FAILED))
+        for row in rows:
+            assert (findings.told(row) in told) == any(
+                family(row) in keys for *_, keys in report.ANSWERS)
+            for other in VERDICTS:
+                assert (f"claim {row['key'].split('-')[0]}<" in report.listed(rows, other)) == (
+                    verdict == other)
+        said = {REPRODUCED: "holds<", FAILED: "fails<"}.get(verdict, "not decided<")
+        assert (said if verdict != UNTESTED else "untested<") in report.verdict_of(rows)
+    assert "holds in part<" in report.verdict_of([{"verdict": REPRODUCED}, {"verdict": FAILED}])
+
+
+def test_experiments_with_other_seeds_are_put_together_from_their_files(reproduced, tmp_path):
+    """As after two commands with one folder; the heading says so."""
+    out, _ = reproduced
+    for name in ("e1_signal_fit", "e5_image_hamming"):
+        for ending in ("json", "png"):
+            (tmp_path / f"{name}.{ending}").write_bytes((out / f"{name}.{ending}").read_bytes())
+    with ThreadPoolExecutor(1) as executor:
+        carry_out(["e4_region_growth"], TINY._replace(seeds=(0, 1, 2)), tmp_path, executor)
+    assert report.main([str(tmp_path)]) == 0
+    kept = json.loads((tmp_path / "claims.json").read_text())
+    assert kept["heading"] == "Claims at quick scale, 2 seeds (E4: 3)"
+    assert list(dict.fromkeys(row["experiment"] for row in kept["claims"])) == [
+        "e1_signal_fit", "e4_region_growth", "e5_image_hamming"]
+
+
+def test_the_length_of_training_is_said_where_experiments_train_by_themselves_too(reproduced):
+    """Beside the paper's where that is known."""
+    records = reproduced[1]
+    assert records["e5_image_hamming"]["length"] == "2 epochs, 1000 in the paper"
+    assert records["e13_inscribed_balls"]["length"] == "no training"
+    for name in ("e22_training_curves", "t18_moving_walls", "x8_time_to_half"):
+        assert records[name]["length"].startswith("2 epochs")
+
+
+def test_claims_keep_the_rules_of_words(reproduced):
+    """"Every epoch" is every checkpoint, and how many there are is said."""
+    for record in reproduced[1].values():
+        for row in record["claims"]:
+            if row["kind"] != "identity":
+                assert not re.search(r"every epoch|at every checkpoint(?! \(\d)", row["claim"])
 
 
 # ------------------------------------------------------------- carrying them out

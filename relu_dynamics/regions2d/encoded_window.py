@@ -66,8 +66,8 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     if not np.isfinite(wave):
         mesh = triangulate(corners, np.inf)
         every = np.ones(len(mesh.triangles), np.bool_)
-        return _answer(net, mesh, _interpolated(net, encoding, mesh, every, most)[0], np.inf, NONE,
-                       most)
+        return _answer(net, encoding, mesh, _interpolated(net, encoding, mesh, every, most)[0],
+                       np.inf, NONE, most)
     count = 2 * float(np.prod(np.ptp(corners, axis=0))) * (legs / wave) ** 2
     if count > MAX_TRIANGLES:
         raise ValueError(f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} "
@@ -76,7 +76,7 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     mesh = triangulate(corners, wave / legs)
     _check_sample(net, encoding, mesh, most)
     mesh, close, found = _settled(net, encoding, mesh, HALVINGS if resolution is None else 0, most)
-    return _answer(net, mesh, found, legs, mesh.points[mesh.triangles[close]], most)
+    return _answer(net, encoding, mesh, found, legs, mesh.points[mesh.triangles[close]], most)
 
 
 def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inputs: ArrayLike, *,
@@ -100,7 +100,7 @@ def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inpu
     used, corners = np.unique(mesh.triangles, return_inverse=True)
     start = triangles_start(mesh.points[used], corners.reshape(-1, 3), values[used], mesh.sides)
     found = all_faces(net, start, _limit(most, mesh))
-    return _answer(net, mesh, found, np.inf, NONE, most)
+    return _answer(net, None, mesh, found, np.inf, NONE, most)
 
 
 def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
@@ -119,7 +119,7 @@ def _check_sample(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulati
     if every < 4:
         return
     which = np.arange(len(mesh.triangles)) % every == 0
-    found, start = _interpolated(net, encoding, mesh, which, most)
+    found, _ = _interpolated(net, encoding, mesh, which, most)
     on_sides = np.unique(found.complex.edges[found.complex.owner < 0])
     crossings = every * (len(found.complex.points) - len(on_sides))
     if crossings > 2 * most:
@@ -129,34 +129,38 @@ def _check_sample(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulati
 
 def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, halvings: int,
              most: int) -> tuple[Triangulation, Bits, Found]:
-    """mesh with close calls cut in four at most so often, those that remain, and what is found."""
-    close = np.ones(len(mesh.triangles), np.bool_)
-    found, start = _interpolated(net, encoding, mesh, close, most)
+    """mesh with close calls cut in four at most so often, those that remain, and what is found.
+
+    What is no close call in a triangle is none in its parts, where the encoding is off by a fourth:
+    in these, only walls of the units that made it one are looked at.
+    """
+    every = np.ones(len(mesh.triangles), np.bool_)
+    found, start = _interpolated(net, encoding, mesh, every, most)
     few = SETTLED * (1 + joined(found, [len(b) for b in net.biases[:-1]])[0].max())
-    close = _close(net, encoding, mesh, close, start, found)
+    suspects = _suspects(net, encoding, mesh, every, start, found, None)
+    close: Bits = suspects.any(axis=1)
     if not halvings or np.count_nonzero(close) <= few:
         return mesh, close, found
     while halvings and np.count_nonzero(close) > few:
+        suspects, row = suspects[suspects.any(axis=1)], np.cumsum(close) - 1
         for _ in range(2):  # twice, so that they keep their shape
             mesh, parent = halved(mesh, close)
-            close = close[parent]
+            close, row = close[parent], row[parent]
         found, start = _interpolated(net, encoding, mesh, close, most)
-        close = _close(net, encoding, mesh, close, start, found)
+        suspects = _suspects(net, encoding, mesh, close, start, found, suspects[row[close]])
+        close[close] = suspects.any(axis=1)
         halvings -= 1
     every = np.ones(len(mesh.triangles), np.bool_)
     return mesh, close, _interpolated(net, encoding, mesh, every, most)[0]
 
 
-def _close(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, which: Bits,
-           start: Start, found: Found) -> Bits:
-    """Which of all triangles are close calls, as far as they are among those looked at."""
+def _suspects(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, which: Bits,
+              start: Start, found: Found, before: Bits | None) -> Bits:
+    """The units that make triangles close calls, of those looked at."""
     edge, number = np.unique(mesh.sides[which], return_inverse=True)
     ends = mesh.points[mesh.edges[edge]]
     errors = encoding(ends.mean(axis=1)) - (encoding(ends[:, 0]) + encoding(ends[:, 1])) / 2
-    close = which.copy()
-    close[which] = close_calls(net, start, found, errors[number.reshape(-1, 3)],
-                               window_sides(mesh))
-    return close
+    return close_calls(net, start, found, errors[number.reshape(-1, 3)], window_sides(mesh), before)
 
 
 def _interpolated(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, which: Bits,
@@ -175,9 +179,9 @@ def _limit(most: int, mesh: Triangulation) -> Limit:
                  "or take a smaller window.")
 
 
-def _answer(net: MLP, mesh: Triangulation, found: Found, resolution: float, unsettled: Array,
-            most: int) -> EncodedRegions:
-    regions = assemble_encoded(net, mesh, found, resolution, unsettled)
+def _answer(net: MLP, encoding: Coordinates | Sinusoids | None, mesh: Triangulation, found: Found,
+            resolution: float, unsettled: Array, most: int) -> EncodedRegions:
+    regions = assemble_encoded(net, encoding, mesh, found, resolution, unsettled)
     if len(regions) > most:
         raise ValueError(f"There are {len(regions)} regions in the window, more than max_regions = "
                          f"{most}. Raise it, or take a smaller window.")

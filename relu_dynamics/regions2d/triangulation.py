@@ -62,6 +62,12 @@ def lengths(mesh: Triangulation) -> Array:
     return np.asarray(np.hypot(*(v - u).T))
 
 
+def areas(mesh: Triangulation) -> Array:
+    """(t,) the area of every triangle."""
+    a, b, c = np.moveaxis(mesh.points[mesh.triangles], 1, 0)
+    return np.asarray(cross(b - a, c - a) / 2)
+
+
 def window_sides(mesh: Triangulation) -> Indices:
     """The edges with a triangle on one side only."""
     return np.flatnonzero(np.bincount(mesh.sides.ravel(), minlength=len(mesh.edges)) == 1)

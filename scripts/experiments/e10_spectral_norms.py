@@ -11,10 +11,10 @@ import numpy as np
 
 from relu_dynamics import spectral_norms
 from scripts.lab import (
-    Claim, Link, chain, coordinates, encodings, image_runs, means, named, ordered,
-    over_checkpoints, style,
+    Claim, Link, chain, coordinates, encodings, image_runs, means, named, ordered, over_checkpoints,
+    style,
 )
-from scripts.lab.findings import against, likewise
+from scripts.lab.headings import against, likewise
 
 TITLE = "Spectral norms of the layers"
 SOURCE = "the paper's param_norms_image.py"

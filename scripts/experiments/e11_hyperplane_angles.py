@@ -14,7 +14,7 @@ from scripts.lab import (
     Claim, Link, chain, each, encodings, image_inputs, image_runs, means, named, natural_image,
     ordered, ordered_in_each, over_checkpoints, read, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Angles between hyperplanes"
 SOURCE = "the paper's hyperplane_angles.py"

@@ -13,7 +13,7 @@ import numpy as np
 
 from relu_dynamics import init, inscribed_ball
 from scripts.lab import chain, named, ordered, style
-from scripts.lab.findings import along
+from scripts.lab.headings import along
 
 TITLE = "Inscribed balls of the first layer's cells"
 SOURCE = "the paper's inspheres.py"
@@ -22,7 +22,7 @@ SHOWS = ("Mean radius of the largest ball that fits into the region around rando
          "over seeds.")
 LEVELS = (4, 8, 12, 16, 20)
 UNITS = {"quick": 64, "laptop": 512, "paper": 512}
-POINTS = {"quick": 4, "laptop": 20, "paper": 1000}
+POINTS = {"quick": 4, "laptop": 10, "paper": 1000}
 
 
 def runs(settings):

@@ -17,7 +17,7 @@ from scripts.lab import (
     Claim, chain, each, encodings, image_inputs, means, named, natural_image, natural_runs,
     ordered, ordered_in_each, read, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Cross-sections of the encoding space"
 SOURCE = "the paper's cross_section.py"
@@ -109,7 +109,7 @@ def draw(data):
                                     f"frequency")
                 side.set_ticks([-1, 0, 1])
     figure.supxlabel("first seed; like colours are like patterns", fontsize="small")
-    style.heading(figure, f"Regions of a plane, median over seeds: " + ranking(
+    style.heading(figure, "Regions of a plane, median over seeds: " + ranking(
         {f"{name}\xa0{plane}": whole[i, p] for i, name in enumerate(names)
          for p, plane in enumerate(PLANES)}, "{:.0f}"))
     return figure

@@ -15,12 +15,13 @@ and the 25 farthest.  Beside them, neighbouring pixels of the photograph, as in 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from relu_dynamics import Pairs, confusion_of_pairs, hamming_of_pairs
+from relu_dynamics import Pairs, confusion_of_pairs
 from scripts.lab import (
-    PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, means, named,
-    natural_image, natural_runs, ordered, ordering, over_checkpoints, read, stream, style,
+    PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, mean_distances,
+    means, named, natural_image, natural_runs, ordered, ordering, over_checkpoints, read, stream,
+    style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "High-dimensional data"
 SOURCE = "the paper's hamming_/confusion_real_data_mlp.py"
@@ -76,8 +77,7 @@ def measure(settings, folder):
     3, bins): histograms at the end, first of neighbouring pixels alone; local (seeds,): the pixels'
     share with |cos| > 0.9."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in kinds_of_pairs(trained)]
+        return mean_distances(net, trained.x, kinds_of_pairs(trained))
 
     table = over_checkpoints(wanted(settings), folder, distances, axes=("data",))
     cosine, counts = [], np.zeros((1 + len(DATA), len(KINDS), len(EDGES) - 1))
@@ -132,7 +132,8 @@ def draw(data):
     figure, axes = style.panels(2, 2, height=2.7)
     edges, pixels = data["edges"], f"neighbouring pixels, {data['input']}"
     look = {**style.look(str(data["input"])), "label": pixels}
-    axes[0, 0].stairs(data["counts"][0, 0] / data["counts"][0, 0].sum(), edges, linewidth=1.4, **look)
+    axes[0, 0].stairs(data["counts"][0, 0] / data["counts"][0, 0].sum(), edges, linewidth=1.4,
+                      **look)
     for k, (name, counts) in enumerate(zip(DATA, data["counts"][1:], strict=True)):
         for ax, kind in zip(axes[0], (0, 2), strict=True):
             ax.stairs(counts[kind] / counts[kind].sum(), edges, color=style.shade(k, len(DATA)),

@@ -12,22 +12,20 @@ as in E5, E8, E7, E12 and E11.
 import numpy as np
 
 from relu_dynamics import (
-    confusion_of_pairs, dead_count, hamming_of_pairs, hyperplane_cosines, predict,
-    surrogate_distance,
+    confusion_of_pairs, dead_count, forward, hyperplane_cosines, predict, surrogate_distance,
 )
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup,
-    made_run, means, named, ordered, over_checkpoints, read, style,
+    made_run, mean_distances, means, named, ordered, over_checkpoints, read, style,
 )
-from scripts.lab.findings import against, likewise
+from scripts.lab.headings import against, likewise
 
 TITLE = "Other natural images"
 SOURCE = "the paper's appendix, section 1"
 PAPER_EPOCHS = 5000
-SHOWS = ("Above, images and what the first seed's networks make of them: blurred on "
-         "coordinates, detailed under the encoding. Below, Hamming distance of neighbours and "
-         "of distant pixels and the spread of neighbours' gradient cosines at the end, for "
-         "every image and input.")
+SHOWS = ("Above, images and what the first seed's networks make of them. Below, Hamming "
+         "distance of neighbours and of distant pixels and the spread of neighbours' gradient "
+         "cosines at the end, for every image and input.")
 QUANTITIES = ("local Hamming distance", "global Hamming distance", "spread of local cosines",
               "dead units", "surrogate distance",
               "mean cosine of rows")
@@ -63,11 +61,10 @@ def quantities(trained, net):
     """One number for each of QUANTITIES."""
     local, far = image_pairs(trained)
     rows = [C[~np.eye(len(C), dtype=bool)].mean() for C in hyperplane_cosines(net)[1:]]
-    return [hamming_of_pairs(net, trained.x, local).sum(axis=1).mean(),
-            hamming_of_pairs(net, trained.x, far).sum(axis=1).mean(),
-            np.nanstd(confusion_of_pairs(net, trained.x, trained.y, *local)),
-            dead_count(net, trained.x),
-            surrogate_distance(net, trained.x).mean(), np.mean(rows) if rows else np.nan]
+    trace = forward(net, trained.x)
+    return [*mean_distances(net, trace, (local, far)),
+            np.nanstd(confusion_of_pairs(net, trace, trained.y, *local)),
+            dead_count(net, trace), surrogate_distance(net, trace).mean(), np.mean(rows) if rows else np.nan]
 
 
 def measure(settings, folder):
@@ -143,6 +140,7 @@ def draw(data):
                        f"epochs, {style.DOTS}")
     local = data["values"][:, :, -1, :, 0]
     style.heading(figure, against(
-        named(names, local[0]), f"{labels[0]}: the Hamming distance of neighbours under {{last}} is "
+        named(names, local[0]), f"{labels[0]}: the Hamming distance of neighbours under {{last}} "
+                                f"is "
         f"{{times}} that on {{first}}", "Hamming distance of neighbours") + likewise(local, 0))
     return figure

@@ -10,12 +10,11 @@ there from the start, and the largest network is dear.
 
 import numpy as np
 
-from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup,
-    images, made_run, means, named, ordered_in_each, over_checkpoints, style,
+    images, made_run, mean_distances, means, named, ordered_in_each, over_checkpoints, style,
 )
-from scripts.lab.findings import against
+from scripts.lab.headings import against
 
 TITLE = "Depth and width"
 SOURCE = "the paper's appendix, section 3, coordinate_networks.py"
@@ -48,8 +47,7 @@ def measure(settings, folder):
     """values (sizes, inputs, checkpoints, seeds, 2): mean Hamming distance of local and of global
     pairs; units (sizes,)."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in image_pairs(trained)]
+        return mean_distances(net, trained.x, image_pairs(trained))
 
     table = over_checkpoints(wanted(settings), folder, distances, axes=("sizes", "inputs"))
     return {**table, "image": next(iter(images(settings))),
@@ -104,7 +102,8 @@ def draw(data):
         style.title(ax, f"{text}, after {data['epochs'][-1]} epochs")
     style.legend_below(figure, axes[0, 0], style.LINES_AND_DOTS)
     style.heading(figure, against(
-        named(names, ratio[-1, :, -1, :, 0]), f"Networks of {sizes[-1]}: the share of units in which "
-        f"neighbours differ under {{last}} is {{times}} that on {{first}}",
+        named(names, ratio[-1, :, -1, :, 0]),
+        f"Networks of {sizes[-1]}: the share of units in which neighbours differ under {{last}} is "
+        f"{{times}} that on {{first}}",
         f"share of units in which neighbours differ, {sizes[-1]}"))
     return figure

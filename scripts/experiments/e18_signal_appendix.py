@@ -9,12 +9,11 @@ the signal, and of global pairs as in E2.  The paper has 2048 samples and 1000 e
 paper scale here; the default is 512 and 500.
 """
 
-from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
-    Claim, Setup, chain, coordinates, each, every, extremes, means, named, ordered,
-    over_checkpoints, signal_pairs, signal_runs, style,
+    Claim, Setup, chain, coordinates, each, every, extremes, mean_distances, means, named,
+    ordered, over_checkpoints, signal_pairs, signal_runs, style,
 )
-from scripts.lab.findings import against
+from scripts.lab.headings import against
 
 TITLE = "Hamming distance along a simpler signal"
 SOURCE = "the paper's appendix, figure 4"
@@ -39,8 +38,7 @@ def runs(settings):
 def measure(settings, folder):
     """values (inputs, checkpoints, seeds, 2): mean over local and over global pairs."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in signal_pairs(trained)]
+        return mean_distances(net, trained.x, signal_pairs(trained))
 
     return over_checkpoints(wanted(settings), folder, distances)
 

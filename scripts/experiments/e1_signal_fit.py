@@ -12,14 +12,14 @@ import numpy as np
 
 from relu_dynamics import predict
 from scripts.lab import chain, last_tenth, named, ordered, read, signal_inputs, signal_runs, style
-from scripts.lab.findings import against
+from scripts.lab.headings import against
 
 TITLE = "A signal from coordinates and from encodings"
 SOURCE = "the paper's 1d_signal_vis.py"
 PAPER_EPOCHS = 500
 SHOWS = ("A fifth of the signal of fourteen tones in grey, and the fit of the first seed from "
-         "each input in its colour: coordinates follow the slow tones or none. Beside them the "
-         "error of every seed as a share of the signal's variance, on a logarithmic scale.")
+         "each input in its colour. Beside them the error of every seed as a share of the "
+         "signal's variance, on a logarithmic scale.")
 
 
 def runs(settings):

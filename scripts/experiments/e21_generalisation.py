@@ -19,7 +19,7 @@ from scripts.lab import (
     THINNED, chain, coordinates, encodings, held_out, image_setup, in_order, made_run, named,
     natural_image, ordered, over_checkpoints, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Between the pixels"
 SOURCE = "the paper's generalization.py"

@@ -17,7 +17,7 @@ from scripts.lab import (
     Claim, Link, chain, held_out, image_inputs, image_runs, images, last_tenth, means, named,
     ordered, read, signal_inputs, signal_runs, style,
 )
-from scripts.lab.findings import against, likewise
+from scripts.lab.headings import against, likewise
 
 TITLE = "Training curves"
 SOURCE = "the paper's training_plots.py, and its fits of signals and images"
@@ -74,13 +74,19 @@ def claims(data):
                               "loss, the best of the last tenth of training: {}, as for the tones "
                               "(E1)", chain(*names), end, log=True,
                               image=image))
+    late = last_tenth(data["checkpoints"])
     for name, training, fresh in zip(DATA, data["data"], data["fresh"], strict=True):
+        ends = last_tenth(1 + np.arange(len(training)))
+        begun, seen, unseen = np.log10([fresh[0], np.median(training[ends], axis=0),
+                                        np.median(fresh[late], axis=0)])
         result.append(Claim(f"E22b-{name}",
                             f"{name}: the loss on fresh data falls below its start, and ends "
-                            f"above the training loss",
-                            means({"fresh": fresh, "training": training}),
-                            [Link("fresh: start > end", fresh[0] - fresh[-1]),
-                             Link("end: fresh > training", fresh[-1] - training[-1])]))
+                            "above the training loss (log10 of medians over the last tenth of "
+                            "training)",
+                            means({"fresh, start": 10**begun, "fresh": 10**unseen,
+                                   "training": 10**seen}, log=True),
+                            [Link("fresh: start > end", begun - unseen),
+                             Link("end: fresh > training", unseen - seen)]))
     return result
 
 
@@ -100,7 +106,8 @@ def draw(data):
     best = data["image_loss"][:, :, late].min(axis=2)
     style.over_images(every_image, images, named(names, best.swapaxes(0, 1)), "mean squared error")
     style.title(every_image, "best of the last tenth")
-    for k, (name, training, fresh) in enumerate(zip(DATA, data["data"], data["fresh"], strict=True)):
+    for k, (name, training, fresh) in enumerate(zip(DATA, data["data"], data["fresh"],
+                                                    strict=True)):
         colour = style.shade(k, len(DATA))
         curve(data_set, np.arange(1, len(training) + 1), training, colour, f"{name}, training")
         curve(data_set, data["checkpoints"][1:], fresh[1:], colour, f"{name}, fresh data", "--")

@@ -10,12 +10,11 @@ samples of a pair are different (the paper lets 2 % of them coincide), and epoch
 before training (the paper's "epoch 0" is our epoch 1).
 """
 
-from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
-    Claim, chain, coordinates, each, encodings, every, means, named, ordered, over_checkpoints,
-    signal_pairs, signal_runs, style,
+    Claim, chain, coordinates, each, encodings, every, mean_distances, means, named, ordered,
+    over_checkpoints, signal_pairs, signal_runs, style,
 )
-from scripts.lab.findings import against
+from scripts.lab.headings import against
 
 TITLE = "Hamming distance along a 1-D signal"
 SOURCE = "the paper's 1d_signal_hamming.py"
@@ -31,8 +30,7 @@ def runs(settings):
 def measure(settings, folder):
     """values (inputs, checkpoints, seeds, 2): mean distance of local and of global pairs."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in signal_pairs(trained)]
+        return mean_distances(net, trained.x, signal_pairs(trained))
 
     return over_checkpoints(signal_runs(settings), folder, distances)
 

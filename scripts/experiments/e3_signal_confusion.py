@@ -11,10 +11,10 @@ import numpy as np
 
 from relu_dynamics import confusion_of_pairs
 from scripts.lab import (
-    chain, coordinates, encodings, named, ordered, read, signal_inputs, signal_pairs,
-    signal_runs, style,
+    chain, coordinates, encodings, named, ordered, read, signal_inputs, signal_pairs, signal_runs,
+    style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Gradient confusion along a 1-D signal"
 SOURCE = "the paper's 1d_signal_confusion.py"

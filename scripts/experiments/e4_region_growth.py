@@ -14,7 +14,7 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, every, image_runs, image_setup, means, named,
     ordered, over_checkpoints, rise, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Activation regions sampled at the pixels"
 SOURCE = "the paper's act_regions_image.py"

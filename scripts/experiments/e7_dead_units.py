@@ -14,7 +14,7 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, every, image_inputs, image_runs, image_setup,
     in_order, means, named, ordered, over_checkpoints, rise, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Dead units and the range of the coordinates"
 SOURCE = "the paper's dead_neurons_image.py"

@@ -2,13 +2,12 @@
 
     python -m scripts.reproduce e9_region_maps
 
-Above: the exact regions of a network on coordinates [0,1] before training, after one
-epoch and at the end, filled with the colour the network gives them (before training:
-with a colour per pattern).  In the middle: the patterns sampled at the pixels, one random
-colour each, for coordinates and encodings after one epoch, as in the paper's maps.  Below:
+The exact regions of a network on coordinates [0,1] after one epoch and at the end, filled
+with the colour the network gives them; the patterns sampled at the pixels, one random colour
+each, for coordinates and the highest encoding after one epoch, as in the paper's maps; and
 the exact regions of the same networks in the little square marked there, 2x2 pixels, under
-the encodings too.  How many regions a pixel holds, and how training changes it, is counted
-in X5.
+the encoding too.  How many regions a pixel holds, and how training changes it, is counted in
+X5.
 """
 
 import numpy as np
@@ -30,8 +29,7 @@ PAPER_EPOCHS = 1000
 SHOWS = ("Above, every region of a network on coordinates, exactly, filled with the colour it "
          "gives them, after one epoch and at the end, and the patterns of it sampled at the "
          "pixels, a colour each. Below, every region of a square of 2x2 pixels for coordinates "
-         "and for the highest encoding, and that encoding's patterns at the pixels: every "
-         "pixel another colour.")
+         "and for the highest encoding, and that encoding's patterns at the pixels.")
 STAGES = ("before training", "after one epoch", "at the end")
 PIXELS = 2  # along a side of the square shown exactly
 
@@ -48,10 +46,10 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """share (inputs, 2, seeds): patterns per pixel after one epoch and at the end; pieces (2, seeds):
-    4-connected pieces per pattern for coordinates, likewise; maps (inputs, height, width): the first
-    seed's patterns after one epoch, numbered; the first seed's networks of the pictures, parameters
-    and widths: on coordinates at every stage, and on every input after one epoch."""
+    """share (inputs, 2, seeds): patterns per pixel after one epoch and at the end; pieces (2,
+    seeds): 4-connected pieces per pattern for coordinates, likewise; maps (inputs, height, width):
+    the first seed's patterns after one epoch, numbered; the first seed's networks of the pictures,
+    parameters and widths: on coordinates at every stage, and on every input after one epoch."""
     names, share, maps, nets = shown(settings), [], [], {}
     wanted = natural_runs(settings, names)
     for name in names:
@@ -65,10 +63,12 @@ def measure(settings, folder):
         if name == names[0]:
             pieces = [[connected_pieces(ids) / (ids.max() + 1) for ids in stage]
                       for stage in numbered]
-            nets |= {stage: trained[0].nets[c] for stage, c in zip(STAGES, (0, *stages), strict=True)}
+            nets |= {stage: trained[0].nets[c]
+                     for stage, c in zip(STAGES, (0, *stages), strict=True)}
     return {"inputs": np.array(names), "image": natural_image(settings)[0],
             "epochs": trained[0].epochs, "share": np.array(share), "pieces": np.array(pieces),
-            "maps": np.array(maps), **{f"parameters {key}": flatten(net) for key, net in nets.items()},
+            "maps": np.array(maps),
+            **{f"parameters {key}": flatten(net) for key, net in nets.items()},
             **{f"widths {key}": widths(net) for key, net in nets.items()}}
 
 
@@ -140,7 +140,8 @@ def draw(data):
 def draw_whole(ax, net, feed):
     """All regions for coordinates; returns how many."""
     regions = regions_in_window(net, ((feed.low, feed.high),) * 2)
-    centres = np.add.reduceat(regions.vertices[regions.face_vertex], regions.face_start[:-1], axis=0)
+    centres = np.add.reduceat(regions.vertices[regions.face_vertex], regions.face_start[:-1],
+                              axis=0)
     centres /= np.diff(regions.face_start)[:, None]
     draw_regions(ax, regions, np.clip(predict(net, centres), 0, 1), linewidth=0.12, downwards=True)
     for artist in ax.collections:
@@ -169,7 +170,8 @@ def draw_square(ax, net, feed, size):
     for artist in ax.collections:
         artist.set_rasterized(True)
     at = np.arange(size // 2 - PIXELS // 2, size // 2 + PIXELS // 2) / size
-    ax.plot(*map(np.ravel, np.meshgrid(at, at)), "o", color="white", markeredgecolor="black", markersize=6)
+    ax.plot(*map(np.ravel, np.meshgrid(at, at)), "o", color="white", markeredgecolor="black",
+            markersize=6)
     ax.set(xticks=[], yticks=[])
     return len(regions)
 

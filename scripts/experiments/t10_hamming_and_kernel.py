@@ -23,9 +23,9 @@ TITLE = "Hamming distance and kernel cosine"
 SOURCE = "statement T10, the paper's central link"
 KIND = "question"
 SHOWS = ("Above, cosine of the tangent kernel against Hamming distance for pairs of samples, a "
-         "colour an input: on lines in the exact case, in a falling cloud in trained networks. "
-         "Below, the rank correlation that is left with depth in untrained networks, and "
-         "before and after training in the shared runs.")
+         "colour an input in the exact case (for each pair of norms on a line) and in trained "
+         "networks. Below, the rank correlation that is left with depth in untrained networks, "
+         "and before and after training in the shared runs.")
 DEPTHS = (1, 2, 3, 4)
 PAIRS = 3000
 
@@ -118,8 +118,7 @@ def claims(data):
               "distance, to rounding", means({"largest deviation": off}),
               [Link("1e-12 > deviation", 1e-12 - off)], kind="identity"),
         Claim("T10b", "untrained, all layers trained: the cosine falls with the Hamming distance "
-                      "at one to four hidden layers "
-              "(-rank correlation above 0.5)", means(every),
+                      "at one to four hidden layers (-rank correlation above 0.5)", means(every),
               each("-rank correlation > 0.5", every, lambda r: r - 0.5)),
         Claim("T10c", "the relation loosens with depth: -rank correlation at one hidden layer > "
                       "at four", means(loss), each("one > four", loss)),
@@ -159,6 +158,7 @@ def draw(data):
     style.legend_below(figure, untrained, style.LINES_AND_DOTS)
     one, trained = (np.median(-part, axis=1) for part in (data["depth"][..., 0],
                                                           data["trained"][..., 1]))
-    style.heading(figure, f"−rank correlation of Hamming distance and kernel: {one.min():.2f} to {one.max():.2f} in one untrained layer, "
+    style.heading(figure, f"−rank correlation of Hamming distance and kernel: {one.min():.2f} to "
+                          f"{one.max():.2f} in one untrained layer, "
                   f"{trained.min():.2f} to {trained.max():.2f} in trained networks")
     return figure

@@ -19,7 +19,7 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, image_inputs, means, named, natural_image,
     natural_runs, ordered, rank_correlation, read, signal_inputs, signal_runs, style,
 )
-from scripts.lab.findings import against
+from scripts.lab.headings import against
 from scripts.lab.rates import checked_flow, frequency_rates, strongest, thinned
 
 TITLE = "Rates per frequency under gradient flow"
@@ -108,9 +108,8 @@ def claims(data):
                         "input (geometric mean of the intrinsic "
                 "rate): {}", chain(*reversed(names)), level, log=True),
         Claim("T16c", "the intrinsic rate before training foretells when a tone is learned: rank "
-                      "correlation with the time to half error, "
-              "over all tones and inputs, and over the tones of each of the two highest "
-              "encodings, below zero", means(foretold),
+                      "correlation with the time to half error, over all tones and inputs, and "
+              "over the tones of each of the two highest encodings, below zero", means(foretold),
               each("-rank correlation", foretold)),
         ordered("T16f", "and better than the tone's number alone (-rank correlation over all tones "
                         "and inputs): {}",

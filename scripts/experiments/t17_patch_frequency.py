@@ -20,16 +20,16 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, image_inputs, means, named, natural_image,
     natural_runs, ordered, read, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 from scripts.lab.rates import checked_flow, thinned
 
 TITLE = "Rates by patch and frequency"
 SOURCE = "statement T17"
 KIND = "question"
 SHOWS = ("Above, the photograph and maps of how fast high local frequencies are reduced at the "
-         "end, relative to their mean, light for fast: uneven on coordinates, evener under the "
-         "encoding. Below, who does it, in greens: the coefficient itself, its patch, its "
-         "frequency elsewhere, or neither; and how unequal the places are for every input.")
+         "end, relative to their mean, light for fast, for the first input and the last. "
+         "Below, who does it, in greens: the coefficient itself, its patch, its frequency "
+         "elsewhere, or neither; and how unequal the places are for every input.")
 PATCH = 4
 HIGH = [k for k, (a, b) in enumerate(np.ndindex(PATCH, PATCH)) if max(a, b) >= PATCH // 2]  # modes
 STAGES = ("before training", "after 10 epochs", "at the end")
@@ -123,8 +123,8 @@ def claims(data):
                 "under the highest encoding (spread of log10 over patches): {}",
                 chain(few[:1], many[-1:]), named(names, spread)),
         Claim("T17c", "after 10 epochs flat patches are moved by other patches more than detailed "
-                      "ones are (log10 of others' part over "
-              "their own: flat - detailed), for every input", means(gap),
+                      "ones are (log10 of others' part over their own: flat - detailed), for every "
+              "input", means(gap),
               each("flat > detailed", gap)),
         Claim("T17d", "coordinates: training speeds up high local frequencies more where the "
                       "image has detail (log10 of the rate, end "

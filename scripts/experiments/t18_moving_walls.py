@@ -17,14 +17,14 @@ import numpy as np
 import scipy.fft
 
 from relu_dynamics import (
-    PAPER_TONES, Walls, adam, change_split, flatten, grid, init, predict,
+    PAPER_TONES, Walls, adam, flatten, forward, grid, init, pattern, predict,
     regions_on_encoded_segment, train, unflatten, wall_velocity,
 )
 from scripts.lab import (
     Claim, Setup, each, encoding, encodings, means, named, rank_correlation, samples,
     signal_inputs, signal_setup, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 from scripts.lab.rates import strongest
 
 TITLE = "Moving walls and switching units"
@@ -92,22 +92,23 @@ def shares(nets, x, y, ks):
     """(windows, tones) share of flips in the energy of each tone that was learned, and (tones,)
     that energy over the tone's.
 
-    |r + d|^2 - |r|^2 = d.(2 r + d) is linear in the parts of d at given r and d, so the split is
-    exact.
+    |r'|^2 - |r|^2 = (r' - r).(r' + r) is linear in the parts of r' - r at given r and r', so the
+    split is exact.  The part of flips is f' less what the new parameters give with the old pattern.
     """
     def spectrum(signal):
         return scipy.fft.rfft(signal[:, 0], norm="ortho")[list(ks)]
 
-    first, last = (spectrum(predict(net, x) - y) for net in (nets[0], nets[-1]))
-    learned = abs(first) ** 2 - abs(last) ** 2
+    traces = (forward(net, x) for net in nets)
+    f, q = zip(*((trace.preacts[-1], pattern(nets[0], trace)) for trace in traces), strict=True)
+    r = [spectrum(outputs - y) for outputs in f]
+    learned = abs(r[0]) ** 2 - abs(r[-1]) ** 2
     result = []
     for window in WINDOWS:
         steps = [*range(0, len(nets) - 1, window or len(nets) - 1), len(nets) - 1]
         due = np.zeros(len(ks))
         for start, end in zip(steps[:-1], steps[1:], strict=True):
-            frozen, flips = change_split(nets[start], nets[end], x)
-            residual = spectrum(predict(nets[start], x) - y)
-            due -= (spectrum(flips).conj() * (2 * residual + spectrum(frozen + flips))).real
+            flips = spectrum(f[end] - predict(nets[end], x, q[start]))
+            due -= (flips.conj() * (r[start] + r[end])).real
         result.append(due / learned)
     return np.array(result), learned / abs(spectrum(y)) ** 2
 

@@ -26,7 +26,7 @@ from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encoding, encodings, means, named, ordered, samples,
     signal_inputs, signal_setup, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 from scripts.lab.rates import strongest
 
 TITLE = "Fixed kernels against the real network"

@@ -15,7 +15,7 @@ from scripts.lab import (
     means, named, natural_image, natural_runs, ordered, over_checkpoints, rank_correlation, read,
     signal_inputs, signal_runs, style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 from scripts.lab.rates import strongest
 
 TITLE = "Error per frequency through training"
@@ -72,8 +72,8 @@ def claims(data):
             for name, values in zip(images, data["band_error"], strict=True)}
     return [
         Claim("T35a", "low tones are learned better: rank correlation of k with the error, the "
-                      "best of the last tenth of training, is "
-              "positive for all inputs but the highest encoding", means(bias),
+                      "best of the last tenth of training, is positive for all inputs but the "
+              "highest encoding", means(bias),
               each("rank correlation", bias)),
         ordered("T35b", "tones learned to half within the epochs given: {}",
                 chain(*reversed(many), ties), reached, margin=0.5),

@@ -4,9 +4,10 @@
     python -m scripts.reproduce x0_untrained_pattern --scale paper
 
 The power spectrum of an untrained network's pattern, P_k = sum_u |(F q_u)_k|^2, stands for the
-rates of learning (T49 to T52; x0_pattern_law tests that), and needs neither a gradient nor a kernel.
-So it can be had where rates cannot: at paper scale for all 512 x 512 pixels and 4x512 units, 15
-seconds per network.  Here it is 64 x 64 and 4x128.  10 seeds at least; the image does not matter.
+rates of learning (T49 to T52; x0_pattern_law tests that), and needs neither a gradient nor a
+kernel. So it can be had where rates cannot: at paper scale for all 512 x 512 pixels and 4x512
+units, 15 seconds per network.  Here it is 64 x 64 and 4x128.  10 seeds at least; the image does not
+matter.
 
 Foretold: an input whose pattern has a larger share of its power in the upper half of the bands
 (|k| from a quarter of the pixels per axis) learns fine detail sooner.
@@ -21,7 +22,7 @@ from scripts.lab import (
     Claim, Link, chain, coordinates, encoding, encodings, image_inputs, image_setup, means, ordered,
     style,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "What the untrained pattern foretells"
 SOURCE = "statements T49 to T52"

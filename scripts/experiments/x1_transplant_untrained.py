@@ -25,9 +25,8 @@ TITLE = "Features or regions: before training"
 SOURCE = "statements T40 and T41"
 KIND = "question"
 SHOWS = ("Above, a table of the rates of the high tones for every pair of what is fed (rows) "
-         "and whose regions are imposed (columns), light for fast: columns differ, rows hardly "
-         "do. Below, the rate of every tone for the first and the last input: lines go by the "
-         "colour of the regions.")
+         "and whose regions are imposed (columns), light for fast. Below, the rate of every "
+         "tone for the first and the last input: lines go by the colour of the regions.")
 SAMPLES = {"quick": 256, "laptop": 1024, "paper": 2048}
 HIDDEN = {"quick": (32,) * 4, "laptop": (128,) * 4, "paper": (128,) * 4}
 HIGH = 40  # cycles per signal
@@ -48,12 +47,14 @@ def measure(settings, _):
     x = {name: encoding(name)(grid((n,), settings.grid)) for name in names}
     share = np.empty((len(names), len(names) + 1, len(seeds), len(tones)))
     for s, seed in enumerate(seeds):
-        fed, donors = ({name: init([x[name].shape[1], *hidden, 1], np.random.default_rng([seed, part, i]))
+        fed, donors = ({name: init([x[name].shape[1], *hidden, 1],
+                                   np.random.default_rng([seed, part, i]))
                         for i, name in enumerate(names)} for part in (0, 1))
         gates = [pattern(donors[name], x[name]) for name in names]
         for f, name in enumerate(names):
             for g, q in enumerate([*gates, pattern(fed[name], x[name])]):
-                rates = intrinsic_rates(fed[name], forward(fed[name], x[name], q), (n,), bands=False)
+                rates = intrinsic_rates(fed[name], forward(fed[name], x[name], q), (n,),
+                                        bands=False)
                 share[f, g, s] = rates[tones] / rates.sum()
     return {"inputs": np.array(names), "tones": tones, "share": share, "seeds": np.array(seeds)}
 
@@ -70,8 +71,10 @@ def variance_shares(table):
     mean = table.mean(axis=(0, 1))
     gates, features = table.mean(axis=0) - mean, table.mean(axis=1) - mean
     both = table - mean - gates - features[:, None]
-    parts = np.array([(gates**2).mean(axis=0), (features**2).mean(axis=0), (both**2).mean(axis=(0, 1))])
-    return parts / parts.sum(axis=0)
+    parts = np.array([(gates**2).mean(axis=0), (features**2).mean(axis=0),
+                      (both**2).mean(axis=(0, 1))])
+    whole = parts.sum(axis=0)
+    return np.divide(parts, whole, out=np.zeros_like(parts), where=whole > 0)  # one input: none
 
 
 def claims(data):
@@ -83,7 +86,8 @@ def claims(data):
     foreign = abs(np.diagonal(table).T - own).mean(axis=0)
     reached = abs(table[0, -1] - own[-1])
     return [
-        ordered("X1a", f"from {first} to {last} the log10 rate of tones from {HIGH} up moves more by "
+        ordered("X1a", f"from {first} to {last} the log10 rate of tones from {HIGH} up moves more "
+                       f"by "
                        "gates, features held, than by features, gates held: {}",
                 "gates > features", moved),
         Claim("X1b", "gates make more than half of the variance of log10 rates over features and "
@@ -92,8 +96,9 @@ def claims(data):
         Claim("X1c", "gates of another network fed with the same input change the log10 rates of "
                      "high tones by less than 0.2 (mean over inputs)", means({"change": foreign}),
               [Link("0.2 - change", 0.2 - foreign)]),
-        Claim("X1d", f"fed with {first}, gates of {last} alone give high tones the rates of a network "
-                     f"fed with {last}, within a factor of 2 (log10: 0.3)", means({"difference": reached}),
+        Claim("X1d", f"fed with {first}, gates of {last} alone give high tones the rates of a "
+                     f"network fed with {last}, within a factor of 2 (log10: 0.3)",
+                     means({"difference": reached}),
               [Link("0.3 - difference", 0.3 - reached)]),
     ]
 
@@ -133,7 +138,7 @@ def draw(data):
     style.same_range(np.array(below))
     style.legend_below(figure, below[0], "colour: whose regions; " + style.BAND)
     gates, features = (np.median(part) for part in variance_shares(table)[:2])
-    style.heading(figure, f"Before training, regions make {100 * gates:.0f} % of the variance of the "
-                  f"rates of high tones, what is fed {100 * features:.0f} %"
+    style.heading(figure, f"Before training, regions make {100 * gates:.0f} % of the variance of "
+                          f"the rates of high tones, what is fed {100 * features:.0f} %"
                   if len(names) > 1 else "One input: nothing to exchange")
     return figure

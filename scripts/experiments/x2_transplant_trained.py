@@ -2,14 +2,15 @@
 
     python -m scripts.reproduce x2_transplant_trained
 
-E1's signal, shape and training (14 tones, 4x128, full batch, Adam, 500 epochs), fed with coordinates
-or with the highest encoding.  The units go on and off by the network's own moving regions, as usual;
-by its own regions before training, frozen; or by the frozen regions of another, untrained network,
-fed with either (h = q * z, T40).  With frozen gates the network is linear in each layer,
-and everything that training can still do is choose weights.
+E1's signal, shape and training (14 tones, 4x128, full batch, Adam, 500 epochs), fed with
+coordinates or with the highest encoding.  The units go on and off by the network's own moving
+regions, as usual; by its own regions before training, frozen; or by the frozen regions of another,
+untrained network, fed with either (h = q * z, T40).  With frozen gates the network is linear in
+each layer, and everything that training can still do is choose weights.
 
-Frozen gates also let the function *jump* where a unit switches, which a ReLU cannot: of the squared change
-of the fit from one sample to the next, the share made by the change of gates alone is measured beside.
+Frozen gates also let the function *jump* where a unit switches, which a ReLU cannot: of the squared
+change of the fit from one sample to the next, the share made by the change of gates alone is
+measured beside.
 
 Error is |r|^2 over |y|^2, the best of the last tenth of training; a tone counts as learned when its
 relative error is below one half.
@@ -21,19 +22,19 @@ import numpy as np
 
 from relu_dynamics import PAPER_TONES, frequency_error, grid, pattern, predict
 from scripts.lab import (
-    Claim, Gates, Link, extremes, last_tenth, means, ordered, read, signal_inputs,
-    signal_runs, style,
+    Claim, Gates, Link, extremes, last_tenth, means, ordered, read, signal_inputs, signal_runs,
+    style,
 )
-from scripts.lab.findings import times
+from scripts.lab.headings import times
 from scripts.lab.rates import strongest
 
 TITLE = "Features or regions: trained"
 SOURCE = "E1 with imposed patterns; statement T40"
 KIND = "question"
-SHOWS = ("Above, fits after training of networks fed with coordinates: with their own moving "
-         "regions they miss the signal, with the frozen regions of an encoding they follow it. "
-         "Below, the error by whose regions a network has, filled for coordinates and open for "
-         "the encoding as what is fed; and the error of every tone.")
+SHOWS = ("Above, fits after training of networks fed with coordinates, the signal in grey: "
+         "with their own moving regions, and with the frozen regions of other networks. Below, "
+         "the error by whose regions a network has, filled for coordinates and open for the "
+         "encoding as what is fed; and the error of every tone.")
 
 
 def fed(settings):
@@ -41,9 +42,11 @@ def fed(settings):
 
 
 def wanted(settings):
-    """(input, gates, seed) -> run; gates are "moving", "frozen", or the input of another network."""
+    """(input, gates, seed) -> run; gates are "moving", "frozen", or the input of another
+    network."""
     plain = signal_runs(settings, fed(settings))
-    kinds = {"moving": None, "frozen": Gates("own"), **{name: Gates(name) for name in fed(settings)}}
+    kinds = {"moving": None, "frozen": Gates("own"),
+             **{name: Gates(name) for name in fed(settings)}}
     return {(name, kind, seed): run._replace(gates=gates) for kind, gates in kinds.items()
             for (name, seed), run in plain.items()}
 
@@ -53,8 +56,9 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """error (fed, gates, seeds, checkpoints), tone_error (fed, gates, seeds, tones), jump (fed, gates, seeds);
-    x, target and fit (fed, gates, samples) of the first seed, on part of the signal."""
+    """error (fed, gates, seeds, checkpoints), tone_error (fed, gates, seeds, tones), jump (fed,
+    gates, seeds); x, target and fit (fed, gates, samples) of the first seed, on part of the
+    signal."""
     table = wanted(settings)
     names, kinds, seeds = (list(dict.fromkeys(axis)) for axis in zip(*table, strict=True))
     first = read(next(iter(table.values())), folder)
@@ -77,8 +81,10 @@ def measure(settings, folder):
         jump[at] = (switched**2).sum() / (np.diff(f[best], axis=0) ** 2).sum()
         if seed == seeds[0]:
             fit[at[:2]] = f[best, shown, 0]
-    return {"inputs": np.array(names), "gates": np.array(kinds), "epochs": trained.epochs, "tones": tones,
-            "error": error, "tone_error": by_tone, "jump": jump, "fit": fit, "target": first.y[shown, 0],
+    return {"inputs": np.array(names), "gates": np.array(kinds), "epochs": trained.epochs,
+            "tones": tones,
+            "error": error, "tone_error": by_tone, "jump": jump, "fit": fit,
+            "target": first.y[shown, 0],
             "x": grid(first.shape, settings.grid)[shown, 0]}
 
 
@@ -90,31 +96,44 @@ def final(data):
 
 
 def claims(data):
-    errors, kinds, (low, *_, high) = final(data), data["gates"].tolist(), data["inputs"].tolist()
-    learned = dict(zip(data["gates"].tolist(), (data["tone_error"] < 0.5).sum(axis=-1)[0], strict=True))
-    across = {f"{low}, gates of {high}": errors[low][high], f"{high}, gates of {low}": errors[high][low]}
-    moved = {"gates": np.log10(errors[low][low] / errors[low][high]) + np.log10(errors[high][low] / errors[high][high]),
-             "features": np.log10(errors[low][low] / errors[high][low]) + np.log10(errors[low][high] / errors[high][high])}
+    errors, kinds, names = final(data), data["gates"].tolist(), data["inputs"].tolist()
+    low, high = names[0], names[-1]
+    learned = dict(zip(data["gates"].tolist(), (data["tone_error"] < 0.5).sum(axis=-1)[0],
+                       strict=True))
+    across = {f"{low}, gates of {high}": errors[low][high],
+              f"{high}, gates of {low}": errors[high][low]}
+    moved = {"gates": np.log10(errors[low][low] / errors[low][high])
+             + np.log10(errors[high][low] / errors[high][high]),
+             "features": np.log10(errors[low][low] / errors[high][low])
+             + np.log10(errors[low][high] / errors[high][high])}
     return [
         ordered("X2a", f"the error of a network fed with {low} is smaller with frozen gates of an "
-                       f"untrained network fed with {high} than with its own, moving: {{}}", "moving > imposed",
+                       f"untrained network fed with {high} than with its own, moving: {{}}",
+                       "moving > imposed",
                 {"moving": errors[low]["moving"], "imposed": errors[low][high]}, log=True),
-        ordered("X2b", "the error falls more by exchanging gates, features held, than by exchanging "
-                       "features, gates held (log10, two exchanges each): {}", "gates > features", moved),
-        ordered("X2c", "gates of the encoding with coordinates as features learn more than the encoding as "
-                       "features with gates of coordinates; error: {}",
+        ordered("X2b", "the error falls more by exchanging gates, features held, than by "
+                       "exchanging "
+                       "features, gates held (log10, two exchanges each): {}", "gates > features",
+                       moved),
+        ordered("X2c", "gates of the encoding with coordinates as features learn more than the "
+                       "encoding as features with gates of coordinates; error: {}",
                 f"{high}, gates of {low} > {low}, gates of {high}", across, log=True),
         Claim("X2d", f"fed with {low}, gates of {high} let every tone be learned to half",
               means({f"tones of {len(data['tones'])}": learned[high]}),
-              [Link(f"tones learned > {len(data['tones']) - 0.5}", learned[high] - (len(data["tones"]) - 0.5))]),
+              [Link(f"tones learned > {len(data['tones']) - 0.5}",
+                    learned[high] - (len(data["tones"]) - 0.5))]),
         *(ordered(key, f"freezing its own gates makes a network fed with {name} worse; error: {{}}",
-                  "frozen > moving", {kind: errors[name][kind] for kind in ("moving", "frozen")}, log=True)
+                  "frozen > moving", {kind: errors[name][kind] for kind in ("moving", "frozen")},
+                  log=True)
           for key, name in (("X2e", low), ("X2f", high))),
-        ordered("X2g", f"fed with {low}, the network's own frozen gates and another's of the same kind "
-                       f"do equally well; error, compared within a factor of 2: {{}}", "own ≥ other",
-                {"own": -abs(np.log10(errors[low]["frozen"] / errors[low][low])), "other": 0 * errors[low][low]},
+        ordered("X2g", f"fed with {low}, the network's own frozen gates and another's of the same "
+                       f"kind do equally well; error, compared within a factor of 2: {{}}",
+                       "own ≥ other",
+                {"own": -abs(np.log10(errors[low]["frozen"] / errors[low][low])),
+                 "other": 0 * errors[low][low]},
                 margin=0.3),
-        ordered("X2h", f"fed with {low}, frozen gates jump where moving ones bend: share of the squared change between "
+        ordered("X2h", f"fed with {low}, frozen gates jump where moving ones bend: share of the "
+                       f"squared change between "
                        "neighbours that gates make, {}", "frozen > moving",
                 {kind: data["jump"][0, kinds.index(kind)] for kind in ("moving", "frozen")}),
     ]

@@ -2,21 +2,22 @@
 
     python -m scripts.reproduce x5_regions_per_pixel
 
-Regions in the plane are counted for coordinates and under encodings, before training, after one epoch
-and at the end.  Coordinates: in the whole image.  Encodings, whose image holds up to tens of millions:
-in 16 windows of it (4 with --quick), one drawn from each of as many squares, a 32nd of the image wide for
-L=1 and at most an eighth of the shortest wave for all (at 64x64 two pixels for L=1, half a pixel for L=6).
-Of two neighbouring windows only one counts a region that they share, so that the mean over windows
-estimates the number in the image without bias (a region with a hole counts as none); its standard
-error, at most that by the spread over windows, is drawn.
+Regions in the plane are counted for coordinates and under encodings, before training, after one
+epoch and at the end.  Coordinates: in the whole image.  Encodings, whose image holds up to tens of
+millions: in 16 windows of it (4 with --quick), one drawn from each of as many squares, a 32nd of
+the image wide for L=1 and at most an eighth of the shortest wave for all (at 64x64 two pixels for
+L=1, half a pixel for L=6). Of two neighbouring windows only one counts a region that they share, so
+that the mean over windows estimates the number in the image without bias (a region with a hole
+counts as none); its standard error, at most that by the spread over windows, is drawn.
 
-Beside it stand the number of different patterns at the pixels, which cannot exceed one per pixel (E4),
-and the length of all walls, in sides of a pixel per pixel: from the edges of the regions and, as a check
-that shares no code with them, by Crofton's formula from walls along random lines (T44).
+Beside it stand the number of different patterns at the pixels, which cannot exceed one per pixel
+(E4), and the length of all walls, in sides of a pixel per pixel: from the edges of the regions and,
+as a check that shares no code with them, by Crofton's formula from walls along random lines (T44).
 
-Independent straight lines in all directions, of length l per pixel, cross at l^2 / pi places a pixel and
-leave as many regions (Poisson's lines).  That walls do the same was suggested by the first seed on the
-photograph, which is among the seeds that X5d is judged by; the other claims were made before looking.
+Independent straight lines in all directions, of length l per pixel, cross at l^2 / pi places a
+pixel and leave as many regions (Poisson's lines).  That walls do the same was suggested by the
+first seed on the photograph, which is among the seeds that X5d is judged by; the other claims were
+made before looking.
 """
 
 import numpy as np
@@ -26,19 +27,19 @@ from relu_dynamics import (
     wall_length,
 )
 from scripts.lab import (
-    Claim, Link, chain, contrast, coordinates, each, encoding, encodings, every, image_inputs, image_runs,
-    image_setup, in_order, means, named, natural_image, network, ordered, read, rise, stream, style,
-    widths,
+    Claim, Link, chain, contrast, coordinates, each, encoding, encodings, every, image_inputs,
+    image_runs, image_setup, in_order, means, named, natural_image, network, ordered, read, rise,
+    stream, style, widths,
 )
-from scripts.lab.findings import ranking
+from scripts.lab.headings import ranking
 
 TITLE = "Regions per pixel, in the plane"
 SOURCE = "exact counterpart of the paper's act_regions_image.py, encodings included"
 KIND = "question"
-SHOWS = ("Above, every region of one pixel of the trained photograph, exactly, for one seed: a "
-         "few on coordinates, hundreds or thousands under an encoding; the white dot is the "
-         "sample, at which a count of patterns looks. Below, regions per pixel through "
-         "training and at the end on every image, and wall length per pixel.")
+SHOWS = ("Above, every region of one pixel of the trained photograph, exactly, for one seed, "
+         "for coordinates and encodings; the white dot is the sample, at which a count of "
+         "patterns looks. Below, regions per pixel through training and at the end on every "
+         "image, and wall length per pixel.")
 WINDOWS = {"quick": 2, "laptop": 4, "paper": 4}  # along each axis
 LINES = {"quick": 8, "laptop": 32, "paper": 32}  # in all windows together
 RESOLUTION = {"quick": 32, "laptop": None, "paper": None}  # None: as fine as it takes
@@ -81,7 +82,8 @@ def box(corner, side):
 
 
 def own_regions(regions, corner):
-    """How many regions of a window are its own: not those that go on beyond its lower side in x or y.
+    """How many regions of a window are its own: not those that go on beyond its lower side in x or
+    y.
 
     A side with k ends of walls joins k + 1 regions to those beyond, and a corner has been joined
     twice; sides of the unit square join nothing.
@@ -115,8 +117,9 @@ def counted(trained, net, scale, rng):
 
 
 def measure(settings, folder):
-    """Each of QUANTITIES (images, inputs, checkpoints, seeds); for the pictures the trained networks of
-    the first seed, one vector of parameters for each of the inputs shown, and their widths."""
+    """Each of QUANTITIES (images, inputs, checkpoints, seeds); for the pictures the trained
+    networks of the first seed, one vector of parameters for each of the inputs shown, and their
+    widths."""
     table, shown = wanted(settings), seen(image_inputs(settings))
     labels, names, seeds = (list(dict.fromkeys(axis)) for axis in zip(*table, strict=True))
     rows, pictures = [], {}
@@ -148,31 +151,39 @@ def claims(data):
             named(names, data[key][i]) for key in ("regions", "patterns", "length", "crofton"))
         missed = {name: np.log10(count[name] / patterns[name]) for name in names}
         start = {name: count[name][epochs <= 1] for name in narrow}
-        straight = {name: count[name] / (length[name] ** 2 / np.pi + float(data["size"]) ** -2) for name in names}
+        straight = {name: count[name] / (length[name] ** 2 / np.pi + float(data["size"]) ** -2)
+                    for name in names}
         off = {name: contrast(crofton[name], length[name]) for name in names}
-        result.append(ordered("X5a", f"regions per pixel {{}} {everywhere}", chain(*reversed(names)), count,
+        result.append(ordered("X5a", f"regions per pixel {{}} {everywhere}",
+                              chain(*reversed(names)), count,
                               log=True, image=image))
         if many:
             result.append(Claim(
-                "X5b", f"patterns at pixels miss more than 9 of 10 regions of {many[-1]} {everywhere} "
-                       "(regions per pattern > 10, compared as log10)",
+                "X5b", f"patterns at pixels miss more than 9 of 10 regions of {many[-1]} "
+                       f"{everywhere} (regions per pattern > 10, compared as log10)",
                 means({name: 10**value for name, value in missed.items()}),
-                each("log10 regions per pattern > 1", {many[-1]: missed[many[-1]] - 1}), image=image))
+                each("log10 regions per pattern > 1", {many[-1]: missed[many[-1]] - 1}),
+                image=image))
         result += [
-            Claim("X5c", "for coordinates the number falls in the first epoch and then grows", means(start),
+            Claim("X5c", "for coordinates the number falls in the first epoch and then grows",
+                  means(start),
                   [*each("before > after the first epoch", start, lambda n: n[0] - n[-1]),
                    *each("last > first epoch", {name: count[name] for name in narrow},
                          lambda n: rise(n[epochs >= 1]))], image=image),
-            Claim("X5d", f"there are as many regions as among independent straight lines of the same length, "
-                         f"l^2/pi, within a factor 1.25 {everywhere} (compared as log10)",
+            Claim("X5d", f"there are as many regions as among independent straight lines of the "
+                         f"same length, l^2/pi, within a factor 1.25 {everywhere} (compared as "
+                         f"log10)",
                   "regions over l^2/pi: " + means(straight),
                   each("log10 1.25 > |log10 regions over l^2/pi|",
-                       {name: np.log10(1.25) - abs(np.log10(value)) for name, value in straight.items()}),
+                       {name: np.log10(1.25) - abs(np.log10(value))
+                        for name, value in straight.items()}),
                   image=image),
-            Claim("X5e", "wall length by Crofton's formula is that of the regions' edges within 10 %, all "
+            Claim("X5e", "wall length by Crofton's formula is that of the regions' edges within 10 "
+                         "%, all "
                          "inputs and checkpoints together", "difference over sum: " + means(off),
                   [Link("0.05 > |mean of difference over sum|",
-                        0.05 - abs(np.mean([value.mean(axis=0) for value in off.values()], axis=0)))],
+                        0.05 - abs(np.mean([value.mean(axis=0) for value in off.values()],
+                                           axis=0)))],
                   image=image, kind="identity"),
         ]
     return result
@@ -190,7 +201,8 @@ def draw(data):
     style.trained_images((through, every_image), data, data["regions"], "regions per pixel")
     main = style.main_image(data["images"].tolist())
     for k, name in enumerate(names):
-        patterns, crofton = (np.median(data[key][main, k], axis=1) for key in ("patterns", "crofton"))
+        patterns, crofton = (np.median(data[key][main, k], axis=1)
+                             for key in ("patterns", "crofton"))
         through.plot(data["epochs"], patterns, "o", markersize=3.5, color=style.colour(name))
         walls.plot(data["epochs"], crofton, "x", color=style.colour(name))
     through.axhline(1, color="0.6", linewidth=0.8, zorder=0)

@@ -4,6 +4,20 @@ Runs and experiments are mapped over any concurrent.futures executor.  For an ex
 folder --out receives NAME.npz (the data plotted), NAME.png, NAME.pdf for print, and NAME.json (the
 claims; written last, so it marks the experiment as done).  Results that exist, with the same
 settings, are kept unless --force.
+
+On several machines, with dask.distributed: start the scheduler and the workers from a clone that
+they share, for both must import scripts (PYTHONPATH=/path/to/clone dask scheduler, and the same for
+dask worker), and then
+
+    from dask.distributed import Client
+    from pathlib import Path
+    from scripts.lab import report, schedule
+    from scripts.lab.settings import Settings
+
+    executor, out = Client("scheduler:8786").get_executor(), Path("/shared/out")
+    records, failed = schedule.carry_out(
+        schedule.all_names(), Settings("laptop", seeds=(0, 1, 2)), out, executor)
+    report.write(list(records.values()), failed, out)
 """
 
 from __future__ import annotations
@@ -15,7 +29,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from pathlib import Path
 from types import ModuleType
@@ -65,7 +79,7 @@ def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
     with replacing(out / f"{name}.npz") as file:
         np.savez(file, settings=repr(tuple(settings)), **data)
     save(experiment.draw(data), out / f"{name}.png", out / f"{name}.pdf")
-    record = {**described(name, settings), "length": length(experiment, data),
+    record = {**described(name, settings), "length": length(experiment, settings),
               "claims": ledger.rows(experiment.claims(data), kind(experiment), settings.scale)}
     ledger.write_json(out / f"{name}.json", record)
     return record
@@ -86,10 +100,13 @@ def kind(experiment: ModuleType) -> str:
     return getattr(experiment, "KIND", "paper")
 
 
-def length(experiment: ModuleType, data: Mapping[str, np.ndarray]) -> str:
-    """The length of training, and that of the paper."""
-    epochs, paper = data.get("epochs"), getattr(experiment, "PAPER_EPOCHS", None)
-    ours = "no training" if epochs is None else f"{int(np.max(epochs))} epochs"
+def length(experiment: ModuleType, settings: Settings) -> str:
+    """The length of training, and that of the paper: "300 epochs, 1000 in the paper"."""
+    epochs = {run.epochs for run in experiment.runs(settings)}
+    if not epochs and hasattr(experiment, "SETUPS"):  # it trains by itself, in full batches
+        epochs = {settings.epochs or experiment.SETUPS[settings.scale].epochs}
+    ours = f"{' and '.join(map(str, sorted(epochs)))} epochs" if epochs else "no training"
+    paper = getattr(experiment, "PAPER_EPOCHS", None)
     return ours + (f", {paper} in the paper" if paper else "")
 
 

@@ -92,9 +92,8 @@ def bare(axes: np.ndarray | Iterable[Axes]) -> None:
 def heading(figure: Figure, text: str) -> None:
     """What was found, above the figure, in letters that a telephone can show."""
     width = int(LETTERS * figure.get_figwidth() / WIDTH)
-    lines = textwrap.wrap(text, width)
-    while len(shorter := textwrap.wrap(text, width - 1)) == len(lines):
-        lines, width = shorter, width - 1  # lines of about one length
+    ways = [textwrap.wrap(text, letters) for letters in range(width // 2, width + 1)]
+    lines = min(ways, key=len)  # the first of these has lines of about one length
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=13)
     figure.set_figheight(figure.get_figheight() + 0.23 * len(lines))
 
