@@ -220,7 +220,8 @@ def test_keys_of_claims_are_unique(reproduced):
     assert len(keys) == len(set(keys))
 
 
-def test_experiments_are_the_files_of_the_folder_and_are_named_in_full_or_by_number(tmp_path, monkeypatch):
+def test_experiments_are_the_files_of_the_folder_and_are_named_in_full_or_by_number(
+        tmp_path, monkeypatch):
     """Adding an experiment is adding one file; order is natural."""
     text = '''"""X99. Is one positive?
 
@@ -586,8 +587,8 @@ def test_tiles_of_the_unit_square_own_every_region_of_it_once(name):
 
 
 def test_the_moving_picture_is_one_page_that_needs_no_other_file(tmp_path):
-    """The same bytes twice, no address in it, four panels of two pictures for each of the frames that
-    were asked for, and the photograph; and small enough to send."""
+    """The same bytes twice, no address in it, four panels of two pictures for each of the frames
+    that were asked for, and the photograph; and small enough to send."""
     pages = []
     for folder in (tmp_path / "a", tmp_path / "b"):
         assert moving_picture.main(["--quick", "--frames", "2", "--out", str(folder)]) == 0
