@@ -9,6 +9,7 @@
     ledger       claims and verdicts
     style        the common style of figures
     headings     what a picture shows, worded by its numbers
+    png          small picture files
     words        numbers as text
     examination  the sections of scripts.examine's page about one network
     schedule     runs the experiments
