@@ -34,8 +34,8 @@ import scipy.fft
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, check_count, check_direction, check_kind, check_net, check_size,
-    check_units, row_blocks,
+    Array, Bits, Indices, as_real, check_count, check_cycles, check_direction, check_kind,
+    check_net, check_size, check_units, row_blocks,
 )
 from relu_dynamics.encoding import Encoding
 from relu_dynamics.mlp import MLP, Trace, hidden_units, joined_pattern, run, traced
@@ -47,7 +47,7 @@ from relu_dynamics.regions1d import (
     EncodedPieces, Pieces, regions_on_encoded_segment, regions_on_segment,
 )
 from relu_dynamics.signals import grid
-from relu_dynamics.tangent import output_sensitivities
+from relu_dynamics.tangent import output_sensitivities, tangent_kernel
 from relu_dynamics.walls import Walls
 
 # Of the distance of samples: nearer than that, a sample's own pattern decides its side.
@@ -182,10 +182,11 @@ def wall_spectrum(
     a = as_real("a", a, (None,), "one end of the segment").astype(np.float64)
     b = as_real("b", b, (None,), "the other end of the segment").astype(np.float64)
     n = check_count("n", n, 1)
-    k = _check_cycles(k, n)
+    k = check_cycles(k, n)
     check_size("the kernel of the samples", (n, n), "Take fewer samples.")
     line = _line(net, a, b, n, encoding)
-    K, meets, w = _kernel(net, line.samples), _meetings(line, n), len(line.t)
+    K = tangent_kernel(net, line.samples)[:, :, 0, 0]
+    meets, w = _meetings(line, n), len(line.t)
     turns = np.minimum(k % n, -k % n)  # of real signals, k and -k have one rate
     rates = scipy.fft.fft(summed_by_displacement(K, slice(0, n), (n,)) / n).real[turns]
     waves = np.exp(2j * np.pi * np.arange(n) / n)[line.place[:, None] * turns % n]
@@ -268,16 +269,6 @@ def _first_sample_after(t: Array, unit: Indices, on: Bits, q: Bits) -> Indices:
 
 
 # ------------------------------------------------------------------ their spectrum
-
-
-def _kernel(net: MLP, samples: Trace) -> Array:
-    """(n, n): the tangent kernel of one output."""
-    D, h = output_sensitivities(net, samples)
-    K = np.empty((len(h[0]), len(h[0])))
-    for rows, upper in kernel_rows([part[:, 0] for part in D], h):
-        K[rows, rows.start :] = upper
-        K[rows.stop :, rows] = upper[:, len(upper) :].T
-    return K
 
 
 def _meetings(line: _Line, n: int) -> Array:
@@ -384,14 +375,6 @@ def _power(e: Array, h: Array, place: Indices, n: int) -> Array:
 
 
 # ------------------------------------------------------------- the public door
-
-
-def _check_cycles(k: ArrayLike, n: int) -> Indices:
-    cycles = np.asarray(k)
-    if cycles.ndim != 1 or cycles.dtype.kind not in "iu" or not (cycles % n).all():
-        raise ValueError(f"k must be whole numbers of cycles, (K,), none of them a multiple of "
-                         f"n = {n}. Got {k!r}.")
-    return cycles.astype(np.intp)
 
 
 def _first_output(net: MLP) -> MLP:

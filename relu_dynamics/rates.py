@@ -32,7 +32,7 @@ import scipy.fft
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, Words, as_real, check_bits, check_grid, check_samples, row_blocks,
+    Array, Bits, Words, as_real, check_bits, check_grid, check_pairs, check_samples, row_blocks,
 )
 from relu_dynamics.mlp import MLP, Trace, traced
 from relu_dynamics.patterns import unpack
@@ -69,9 +69,10 @@ def intrinsic_rates(
     for rows, upper in kernel_rows(joint, h):
         pairs = np.zeros((len(upper), n))
         pairs[:, rows.start :] = upper
-        pairs[:, rows.stop :] *= 2  # j, i as well: the displacement turned round, the same cosine
+        pairs[:, rows.stop :] *= 2  # j, i as well, whose displacement is the negative one
         total += summed_by_displacement(pairs, rows, shape)
-    rates = scipy.fft.fftn(total / n).real
+    backwards = np.roll(np.flip(total), 1, axis=range(total.ndim))
+    rates = scipy.fft.fftn((total + backwards) / (2 * n)).real
     return band_means(rates) if bands else rates
 
 
@@ -101,10 +102,7 @@ def mean_by_displacement(pairs: ArrayLike, grid: tuple[int, ...]) -> Array:
     >>> rd.mean_by_displacement([[0, 1, 2], [3, 4, 5], [6, 7, 8]], (3,)).tolist()
     [4.0, 4.0, 4.0]
     """
-    values = as_real("pairs", pairs)
-    if values.ndim < 2 or values.shape[0] != values.shape[1]:
-        raise ValueError("pairs must be (n, n): one row and one column per sample. "
-                         f"Got shape {values.shape}.")
+    values = check_pairs("pairs", pairs)
     n = len(values)
     shape = check_grid(grid, n)
     return np.asarray(summed_by_displacement(values, slice(0, n), shape) / n, np.float64)

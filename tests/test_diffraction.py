@@ -363,7 +363,7 @@ def test_T55_the_flow_of_every_frequency_splits_into_walls_interior_and_coupling
                     rtol=0, atol=1e-12 * scale)
 
     J, root, at, e = jacobian(net, trace), np.sqrt(w)[:, None, None], 0, []
-    after = lambda v: np.roll(v, -1, axis=0)  # noqa: E731
+    after = lambda v: np.roll(v, -1, axis=0)
     for W, b, h in zip(*net, trace.inputs, strict=True):
         D = J[:, :, at + W.size : at + W.size + b.size]  # of the biases
         change = (after(D) - D) * (after(root) + root) / 2

@@ -267,3 +267,14 @@ NET = MLP((np.ones((2, 1)), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))
 def test_invalid_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("grid", [(8,), (16, 4), (512,)])
+def test_a_kernel_that_is_the_same_everywhere_moves_the_mean_alone_to_the_bit(grid):
+    """A network without units that are on learns nothing but the mean; the transform of a constant
+    has no rounding at powers of two."""
+    dead = MLP((np.ones((3, len(grid))), np.ones((1, 3))), (np.full(3, -9.0), np.zeros(1)))
+    n = int(np.prod(grid))
+    x = RNG(0).uniform(size=(n, len(grid)))
+    rates = intrinsic_rates(dead, x, grid, bands=False).ravel()
+    assert rates[0] == n and not rates[1:].any()
