@@ -296,11 +296,6 @@ def ranks(values):
     return rankdata(values).reshape(values.shape)
 
 
-def correlation(a, b):
-    """Over all entries; 0 if one of the two is constant."""
-    return np.corrcoef(a.ravel(), b.ravel())[0, 1] if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
-
-
 def input_plus_k(values):
     """(inputs, tones): the best fit of values by a_input + b_k, b rising with k, least squares."""
     rising = np.zeros(values.shape[1])

@@ -46,7 +46,7 @@ details { border-top: 1px solid var(--line); padding: 0.6em 0; } summary { curso
 li { margin-bottom: 0.8em; } li div, li details { font-size: 0.9em; }
 li details { border: 0; padding: 0; } dt { font-weight: 600; } code { overflow-wrap: anywhere; }
 @media screen and (max-width: 45em) {
-  img { max-width: none; zoom: 0.6; } h1 { font-size: 1.5em; } ul, ol { padding-left: 1.2em; }
+  h1 { font-size: 1.5em; } ul, ol { padding-left: 1.2em; }
   thead { display: none; } table, tbody, tr, td { display: block; padding: 0.1em 0; }
 }
 @media print {
