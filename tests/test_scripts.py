@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def draft(figure, screen, paper):
 def reproduced(tmp_path_factory):
     """Every experiment, tiny, with drafts of the pictures, and the reports."""
     out = tmp_path_factory.mktemp("reproduced")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # networks this small may be constant
         patch.setattr(schedule, "save", draft)
         records, failed = carry_out(ALL, TINY, out, Elsewhere())
     assert not failed
