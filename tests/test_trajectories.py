@@ -245,15 +245,21 @@ def test_the_end_of_the_first_layer_flow_depends_neither_on_the_times_nor_on_the
         assert dead(other.networks[-1]) == dead(paths[0].networks[-1])
 
 
-@given(st.integers(0, 2**32 - 1))
-@example(15)  # a unit comes to 0 along a row of the grid, on which its slope is rounding
-@SOME
-def test_rows_of_a_grid_come_to_0_together(seed):
-    """T22, T23: three inputs in a row depend on one another, so units come to 0 and rest at all of them at once."""
+def on_a_grid(seed):
+    """Three inputs in a row depend on one another, so units come to 0 at all of them at once."""
     rng, ticks = RNG([9, seed]), np.linspace(-1, 1, 3)
     net = init([2, 5, 1], rng, "he")
     net = MLP(net.weights, tuple(0.3 * rng.normal(size=len(b)) for b in net.biases))
     x, y = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2), 3 * rng.normal(size=(9, 1))
+    return net, x, y
+
+
+@given(st.integers(0, 2**32 - 1))
+@example(15)  # a unit comes to 0 along a row of the grid, on which its slope is rounding
+@SOME
+def test_rows_of_a_grid_come_to_0_together(seed):
+    """T22, T23: the exact flow and the integrator see the same, or are both undecided."""
+    net, x, y = on_a_grid(seed)
     try:
         exact = first_layer_flow(net, x, y, [6.0])
     except Undecided as error:  # convex and concave kinks of one row
@@ -262,6 +268,27 @@ def test_rows_of_a_grid_come_to_0_together(seed):
         return
     path = integrate(net, x, y, [6.0], layers=[1])
     assert distance(exact.networks[0], path.networks[0]) < 1e-7
+
+
+@pytest.mark.parametrize("seed", [1019, 1026, 1050, 1341])
+def test_where_dependent_inputs_leave_one_way_small_steps_take_it(seed):
+    """T23: in these a unit goes through 0, or rests and leaves, on a row with convex and concave
+    kinks.  Of three inputs in a row it has only the patterns of an affine function.
+    """
+    net, x, y = on_a_grid(seed)
+    moved = first_layer_flow(net, x, y, [6.0]).networks[0]
+    assert distance(euler(net, x, y, 6.0, 4000, layers=[1])[0], moved) < 5e-3
+
+
+@pytest.mark.parametrize("seed", [1055, 1072, 1131, 1150])
+def test_where_dependent_inputs_leave_several_ways_the_flow_is_undecided(seed):
+    """T23: at 1055 Euler's limit depends on the step, at the others it stays where a small push
+    would take it elsewhere, and for how long depends on the step.
+    """
+    net, x, y = on_a_grid(seed)
+    for flow in (first_layer_flow, lambda *problem: integrate(*problem, layers=[1])):
+        with pytest.raises(Undecided, match="dependent inputs at once, and the flow can go on in"):
+            flow(net, x, y, [6.0])
 
 
 @pytest.mark.parametrize("seed", [27, 84, 111, 116])
@@ -306,6 +333,22 @@ def test_nothing_rests_on_a_concave_kink(seed):
         alike = (forward(now, x).inputs[1] < 1e-8).all(axis=1)  # no unit before is on: they flip as one
         force[alike] = force[alike].sum(axis=0)
         assert all(force[i, u - 4] >= -1e-7 for (i, u), value in state.items() if u >= 4 and value == REST)
+
+
+@given(st.integers(0, 2**32 - 1))
+@example(67)  # a copy joins others at rest, and another leaves them
+@example(71)
+@SOME
+def test_examples_at_which_the_layer_before_is_off_have_one_state(seed):
+    """T23: its units see the same there; of those that come to be so, too."""
+    net, x, y = with_a_dying_unit(seed, (1, 4, 3, 1))
+    flips = integrate(net, x, y, [1.5]).flips
+    state = np.where(np.hstack(forward(net, x).pattern), ON, OFF)
+    for time in np.unique(flips.time):
+        now = flips.time == time
+        state[flips.example[now], flips.unit[now]] = flips.state[now]
+        alike = state[(state[:, :4] == OFF).all(axis=1), 4:]
+        assert (alike == alike[:1]).all()
 
 
 @pytest.mark.parametrize("targets", [(1.0, -3.0), (-3.0, 1.0), (0.5, -2.0)])

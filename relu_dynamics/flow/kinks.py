@@ -16,8 +16,7 @@ so z' is smaller on the on side by (dL/dh) |grad z|^2.  If dL/dh < 0 the flow cr
 If dL/dh > 0, a convex kink, each side may drive the entry towards the other, and gradient
 descent zigzags across it.  In the limit of small steps the flow slides along the kink, with the
 mean of the two velocities that keeps z' = 0 (Filippov): minus the shortest element of Clarke's
-subdifferential of L.  The entry leaves to the off side when lambda reaches 0, to the on side
-when it reaches 1.
+subdifferential of L.
 
 What keeps them at rest.  lambda acts on the parameters only by the *hold* mu = lambda dL/dh, the
 entry's dL/dz.  An entry at rest has output 0 and passes only its hold back, so all velocities are
@@ -25,17 +24,34 @@ affine in the holds.  Their directions are minus the gradients of the z at rest:
 theta' the projection of the velocity without holds onto the directions that keep those z at 0,
 in any number of layers.
 
+When they leave.  Let z' be rates that the entries of one unit at rest can have together.  With
+them the loss changes at the rate
+
+    sum_i  dL/dh_i max(z'_i, 0) - mu_i z'_i .
+
+The entries rest as long as this is positive for all z' but 0.  It is linear between the kinks, so
+it is enough to look at the *ways*: those z' whose zeros leave no other choice but a factor.  If
+the entries are independent, the ways change one z: down at the cost of mu, which is 0 when lambda
+is, or up at the cost of dL/dh - mu, which is 0 when lambda is 1.
+
 Which entries are 0 together.  z_iu = (w_u, b_u) . (h_i, 1), so if a unit's entries are 0 at some
 examples, they are 0 wherever (h, 1) is, and stays, a linear combination of theirs: those entries
-are *held*; they reach 0 in one event, and their states are decided together.  Two common cases:
+are *held*; they reach 0 in one event, and their states are decided together.  The cases:
 
     copies      examples at which no unit of the layer before is on have equal inputs to the
                 layer.  Each unit treats them as one: one state, and the sum of their dL/dh.
+    a region    (x, 1) of an example is a linear combination of those of others with the same
+                pattern in the layers before, as of three inputs in a row.
     death       (h, 1) of some examples span those of all others, so the unit is 0 at every
                 example.  Off at all of them, with velocity 0, is consistent, and 0 is the
                 shortest element of the subdifferential: the unit stays at 0.  The flow is unique
                 if the loss rises in every direction in which the unit could move; if not, the
                 unit could also leave at any later time, and the limit depends on the step sizes.
+
+Where dependent entries of a region go.  They cannot have all patterns: along three inputs in a row
+z changes its sign at most once.  faces.py finds where the flow can go on.  If all kinks are convex
+the answer is unique.  If not there may be several, and small steps take one by chance, or stay for
+a while: Undecided.
 
     g         distinct inputs; copies of an input have one state, and their mean target
     state     (g, H) int, one EntryState per entry; entries are also named by their flat index
@@ -56,16 +72,16 @@ from relu_dynamics.checks import (
     Array, Bits, Indices, Undecided, check_layer_numbers, check_net_and_rows, check_some,
     check_targets,
 )
+from relu_dynamics.flow.faces import (
+    EPS, RELIABLE, SMALL, complement, continuations, thin_svd, ways,
+)
 from relu_dynamics.mlp import MLP, run, split_layers
 
 States = NDArray[np.int64]
-EPS = float(np.finfo(np.float64).eps)
-
 # Tolerances by which a computed gate may leave [0, 1] before its entry moves: relative, far above
 # the noise of an integrator, and absolute for its hold, which is all that acts on the parameters.
 SLACK, NEGLIGIBLE = 1e-9, 1e-11
 ROUNDING = 1e-12  # |z'| below this share of the largest counts as 0
-RELIABLE = 1e-6   # rows are nearly dependent if a singular value is below this share of the largest
 
 
 class EntryState(IntEnum):
@@ -97,8 +113,7 @@ class Piece(NamedTuple):
     state: States
     on: list[Bits]   # (g, m[l]) per hidden layer
     rest: Indices    # (k,) the flat indices of the entries at rest
-    copy: Indices    # (k,) the hold of each; copies share one
-    holds: int       # j, the number of holds
+    ways: Array      # (j, k) their z' in each way to leave; those of one unit differ from 0
     held: Bits       # (g, H) z stays 0 as long as the entries at rest do
 
 
@@ -114,15 +129,12 @@ class FrozenPass(NamedTuple):
     df: Array            # (g, m[L]) dL/df
 
 
-class GatedVelocity(NamedTuple):
-    """The velocity of the parameters, and how far the gates of the j holds are inside [0, 1].
-
-    Both margins are positive only at convex kinks, dL/dh > 0: no entry rests at the others.
-    """
+class HeldVelocity(NamedTuple):
+    """The velocity of the parameters, and what keeps the k entries at rest."""
 
     velocity: Array  # (p,)
-    low: Array       # (j,) lambda dL/dh
-    high: Array      # (j,) (1 - lambda) dL/dh
+    hold: Array      # (k,) mu, the dL/dz of each
+    force: Array     # (k,) its dL/dh
 
 
 def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Task:
@@ -154,52 +166,37 @@ def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Arra
     the entries that reach 0 with it are exactly 0.
     """
     task, state, held = piece.task, piece.state.copy(), np.flatnonzero(piece.held)
-    if ended_by >= state.size:  # a gate has reached 0 or 1
-        end, hold = divmod(ended_by - state.size, piece.holds)
-        leaving = piece.rest[piece.copy == hold]
-        state.flat[leaving] = ON if end else OFF
+    if ended_by >= state.size:
+        way = piece.ways[ended_by - state.size]
+        leaving = piece.rest[way != 0]
+        state.flat[leaving] = np.where(way[way != 0] > 0, ON, OFF)
         return _settle(task, state, theta, np.setdiff1d(held, leaving)), theta
     example, unit = divmod(ended_by, state.shape[1])
-    zero = state[:, unit] == REST
-    zero[example] = True
     l, k = _place(task.start, unit)
-    features = with_ones(frozen_pass(piece, theta).inputs[l])
-    together = _zero_with(features, zero, constant=l == 0)
+    seen = _seen(task, state)[:, unit]
+    zero = (state[:, unit] == REST) | (seen == seen[example])
+    together = _zero_with(piece, theta, l, zero)
     if (together & ~zero).any() and l + 1 in task.layers:
-        theta = _freed(task, theta, l, k, features[zero])
+        theta = _freed(piece, theta, l, k, zero)
     state[together, unit] = OFF
-    tied = np.union1d(held, np.flatnonzero(together) * state.shape[1] + unit)
-    settled = _settle(task, state, theta, tied)
-    if l == 0 and (together & ~zero).any():
-        _check_convex(task, settled, theta, together, unit)
-    return settled, theta
-
-
-def _check_convex(task: Task, state: States, theta: Array, together: Bits, unit: int) -> None:
-    """Raise Undecided if unit rests at several entries that reach 0 together, some concave.
-
-    Not all patterns of dependent entries exist, so their gates are not independent.  If all kinks
-    are convex this has no effect; otherwise the states found may need gates that small steps
-    cannot produce.
-    """
-    piece = freeze(task, state, theta)
-    _, signals, shares = _holding(piece, theta)
-    force = np.tensordot(shares, signals[:, together, unit], 1)
-    if np.count_nonzero(state[together, unit] == REST) > 1 and (force < -NEGLIGIBLE).any():
-        raise Undecided(f"Unit {unit} reaches 0 at {np.count_nonzero(together)} dependent inputs "
-                        "at once, at some with a convex kink and at some with a concave one. "
-                        "Perturb the inputs, or ask for earlier times.")
+    own = np.flatnonzero(together) * state.shape[1] + unit
+    if len(_dependent(task, state, own)):
+        state = _gone_on(task, state, theta, own)
+    return _settle(task, state, theta, np.union1d(held, own)), theta
 
 
 def margins(piece: Piece, thetas: Array) -> Array:
-    """(s, g H + 2 j): the margins of all entries, then low and high of the gates, for s vectors of
-    parameters.
-    """
+    """(s, g H + j): the margins of all entries, then of the ways, for s vectors of parameters."""
     apart = distances(piece, frozen_pass(piece, thetas).z).reshape(len(thetas), -1)
     if len(piece.rest) == 0:
         return apart
-    gates = [np.concatenate(gated_velocity(piece, theta)[1:]) for theta in thetas]
-    return np.concatenate([apart, gates], axis=1)
+    costs = [_costs(piece, held_velocity(piece, theta)) for theta in thetas]
+    return np.concatenate([apart, costs], axis=1)
+
+
+def _costs(piece: Piece, held: HeldVelocity) -> Array:
+    """(j,): the rate at which the loss rises along each way."""
+    return np.asarray(np.maximum(piece.ways, 0) @ held.force - piece.ways @ held.hold)
 
 
 def distances(piece: Piece, z: Array) -> Array:
@@ -210,56 +207,115 @@ def distances(piece: Piece, z: Array) -> Array:
 def freeze(task: Task, state: States, theta: Array) -> Piece:
     """The piece that begins at theta with these states."""
     on = [part == ON for part in split_layers(task.start, state)]
-    rest, none = np.flatnonzero(state == REST), np.zeros(0, np.intp)
-    piece = Piece(task, state, on, rest, none, 0, np.zeros(state.shape, np.bool_))
+    rest, H = np.flatnonzero(state == REST), state.shape[1]
+    piece = Piece(task, state, on, rest, np.zeros((0, len(rest))), np.zeros(state.shape, np.bool_))
     if len(rest) == 0:
         return piece
-    copy = np.unique(_seen(piece).flat[piece.rest], return_inverse=True)[1]
-    inputs = frozen_pass(piece, theta).inputs
-    for unit in np.flatnonzero((state == REST).any(axis=0)):
-        l = _place(task.start, int(unit))[0]
-        zero = state[:, unit] == REST
-        piece.held[:, unit] = _zero_with(with_ones(inputs[l]), zero, constant=l == 0)
-    return piece._replace(copy=copy, holds=1 + int(copy.max()))
+    for unit in np.unique(rest % H):
+        l, zero = _place(task.start, unit)[0], state[:, unit] == REST
+        piece.held[:, unit] = _zero_with(piece, theta, l, zero)
+    return piece._replace(ways=_ways(piece))
+
+
+def _ways(piece: Piece) -> Array:
+    """(j, k): the ways of each unit's entries at rest, in order of the first entry of each."""
+    rest, found = piece.rest, []
+    seen = _seen(piece.task, piece.state).flat[rest]
+    for unit in np.unique(rest % piece.state.shape[1]):
+        own = rest % piece.state.shape[1] == unit
+        rows = _dependent(piece.task, piece.state, rest[own])
+        alone = np.unique(seen[own])[:, None] == seen[own]
+        of_unit = ways(rows) if len(rows) else np.concatenate([1.0 * alone, -1.0 * alone])
+        found.append(np.zeros((len(of_unit), len(rest))))
+        found[-1][:, own] = of_unit
+    stacked = np.concatenate(found)
+    return np.asarray(stacked[np.argsort((stacked != 0).argmax(axis=1), kind="stable")])
 
 
 def _settle(task: Task, state: States, theta: Array, tied: Indices) -> States:
     """state with the tied entries, given by flat index, changed until they agree with the velocity
     that they cause.
 
-    On needs z' >= 0, off z' <= 0, and rest a gate in [0, 1] with z' = 0: a linear complementarity
-    problem with bounds.  The first entry that disagrees is changed, with its copies (Murty's rule,
-    which terminates if all kinks are convex).
+    On needs z' >= 0, off z' <= 0, and rest a positive cost of every way to leave: a linear
+    complementarity problem with bounds.  The first entry that disagrees is changed, with its copies
+    (Murty's rule, which terminates if all kinks are convex), or with all dependent entries.
     """
+    state, seen = state.copy(), _seen(task, state)
+    state[np.isin(seen, seen[state == REST])] = REST  # where a copy has joined those at rest
+    tied = np.union1d(tied, np.flatnonzero(state == REST))
     for _ in range(20 * len(tied) + 1):
         piece = freeze(task, state, theta)
         pull = _pull(piece, theta)[tied]
         if not pull.any():
             return state
-        first, seen = np.flatnonzero(pull)[0], _seen(piece).flat[tied]
-        entry, copies = tied[first], tied[seen == seen[first]]
-        moved = _with(state, copies, ON if pull[first] > 0 else OFF)
-        if state.flat[entry] != REST and _pull(freeze(task, moved, theta), theta)[entry]:
-            moved = _with(state, copies, REST)  # the other side drives it back
-        state = moved
+        first, seen = np.flatnonzero(pull)[0], _seen(task, state).flat[tied]
+        own = tied[tied % state.shape[1] == tied[first] % state.shape[1]]
+        if len(_dependent(task, state, own)):
+            state = _gone_on(task, state, theta, own)
+        else:
+            copies, side = tied[seen == seen[first]], ON if pull[first] > 0 else OFF
+            state = _exchanged(task, state, theta, copies, side)
     raise Undecided(f"{len(tied)} entries are at their kinks at once, and no states were found "
                     "that agree with the velocity they cause. Perturb the network, or ask for "
                     "earlier times.")
 
 
+def _exchanged(task: Task, state: States, theta: Array, copies: Indices, side: int) -> States:
+    """state with the copies on this side, or at rest if they are driven back from there."""
+    moved = _with(state, copies, side)
+    if state.flat[copies[0]] == REST or not _pull(freeze(task, moved, theta), theta)[copies[0]]:
+        return moved
+    return _with(state, copies, REST)
+
+
 def _pull(piece: Piece, theta: Array) -> States:
     """(g H,): 1 where the velocity drives an entry at its kink to on, -1 to off, 0 to neither."""
-    moves, flat = gated_velocity(piece, theta), piece.state.ravel()
+    moves, flat = held_velocity(piece, theta), piece.state.ravel()
     push = _pushes(piece, theta, moves.velocity).ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
-    slack = SLACK * np.abs(moves.low + moves.high) + NEGLIGIBLE
-    leaving = np.where(moves.high < -slack, 1, np.where(moves.low < -slack, -1, 0))
-    pull[piece.rest] = leaving[piece.copy]
+    slack = SLACK * np.abs(piece.ways) @ np.abs(moves.force) + NEGLIGIBLE
+    leaving = piece.ways[_costs(piece, moves) < -slack]
+    pull[piece.rest] = np.sign(leaving[0]) if len(leaving) else 0
     return pull
 
 
-def _with(state: States, entries: Indices, value: int) -> States:
+def _gone_on(task: Task, state: States, theta: Array, entries: Indices) -> States:
+    """state changed where dependent entries of one unit are at their kinks, to how they go on.
+
+    If they do not move while they are off, they stay so.
+    """
+    state, unit = _with(state, entries, OFF), entries[0] % state.shape[1]
+    piece, rows = freeze(task, state, theta), _dependent(task, state, entries)
+    moves, signals, shares = _holding(piece, theta)
+    force = shares @ signals.reshape(len(shares), -1)[:, entries]
+    falls, held = _responses(piece, theta, entries)[0][1:], moves[1:]  # -grad z
+    velocity = shares @ moves
+    push = -falls @ velocity
+    sizes = np.linalg.norm(falls, axis=1) * np.linalg.norm(velocity)
+    if (np.abs(push) <= ROUNDING * sizes).all():
+        return state
+    gram = falls @ (falls - falls @ np.linalg.pinv(held) @ held).T
+    signs = continuations(rows, push, gram, force)
+    if len(signs) != 1:
+        raise Undecided(f"Unit {unit} reaches 0 at {len(rows)} dependent inputs at once, and the "
+                        f"flow can go on in {len(signs)} ways. Perturb the inputs, or ask for "
+                        "earlier times.")
+    return _with(state, entries, np.array([REST, ON, OFF])[signs[0]])  # of 0, 1, -1
+
+
+def _dependent(task: Task, state: States, entries: Indices) -> Array:
+    """(k, d): rows of which the z at these entries of one unit are linear functions, if they are
+    linearly dependent and not only copies; otherwise no rows.
+    """
+    example, unit = np.divmod(entries, state.shape[1])
+    if len(entries) == 0 or (unit != unit[0]).any():
+        return np.zeros((0, 0))
+    rows = _linear_in(task, state, _place(task.start, unit[0])[0])[example]
+    return rows if len(thin_svd(rows, SMALL)[1]) < len(np.unique(rows, axis=0)) else rows[:0]
+
+
+def _with(state: States, entries: Indices, value: int | States) -> States:
     changed = state.copy()
     changed.flat[entries] = value
     return changed
@@ -268,61 +324,63 @@ def _with(state: States, entries: Indices, value: int) -> States:
 # ----------------------------------------------------------- what is 0 together
 
 
-def _seen(piece: Piece) -> Indices:
+def _seen(task: Task, state: States) -> Indices:
     """(g, H): the flat index of the first copy of each entry, which may be itself."""
-    (g, H), first = piece.state.shape, np.arange(len(piece.state))
+    (g, H), first = state.shape, np.arange(len(state))
     seen = np.zeros((g, H), np.intp)
-    for on, part in zip(piece.on, split_layers(piece.task.start, seen), strict=True):
-        part[:], some = first[:, None], on.any(axis=1)
+    parts = zip(*(split_layers(task.start, part) for part in (state, seen)), strict=True)
+    for now, part in parts:
+        part[:], some = first[:, None], (now == ON).any(axis=1)
         first = np.where(some, first, np.argmin(some))
     return seen * H + np.arange(H)  # type: ignore[no-any-return]
 
 
-def _zero_with(features: Array, zero: Bits, constant: bool) -> Bits:
-    """(g,): where a unit with these features, (h, 1), is 0 as long as it is 0 at the examples zero.
+def _linear_in(task: Task, state: States, l: int) -> Array:
+    """(g, d): rows of which the z of a unit of layer l + 1 are linear functions.
 
-    Unless the features are constant, combinations that hold only at one moment do not count: the
-    rows at the examples zero must span all the columns that are not 0 there.  Nearly dependent
-    rows are not used, because they would amplify noise too much.
+    They are (x, 1) of the first copy, side by side for the regions: the pattern of the layers
+    before, which makes h an affine function of x.
     """
-    rows = features[zero]
-    sigma = thin_svd(rows)[1]
-    if sigma[-1] < RELIABLE * sigma[0]:
-        return zero
-    if constant:
+    units = sum(len(b) for b in task.start.biases[:l])
+    first = _seen(task, state)[:, units] // state.shape[1]
+    region = np.unique(state[first, :units] == ON, axis=0, return_inverse=True)[1].ravel()
+    rows = np.zeros((len(first), region.max() + 1, task.x.shape[1] + 1))
+    rows[np.arange(len(first)), region] = with_ones(task.x)[first]
+    return rows.reshape(len(first), -1)
+
+
+def _zero_with(piece: Piece, theta: Array, l: int, zero: Bits) -> Bits:
+    """(g,): where a unit of layer l + 1 is 0 as long as it is 0 at the examples zero.
+
+    That is where its z is a linear combination of theirs, and, if their rows (h, 1) span all the
+    units that are on there, wherever only these are on.  Nearly dependent rows are not used,
+    because they would amplify noise too much.
+    """
+    rows = _linear_in(piece.task, piece.state, l)
+    sigma = thin_svd(rows[zero], SMALL)[1]
+    if sigma[-1] >= RELIABLE * sigma[0]:
         rounding = 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
-        left = np.linalg.norm(features @ complement(rows), axis=1)
-        inside: Bits = left <= rounding * np.linalg.norm(features, axis=1)
-        return zero | inside
-    moving = rows.any(axis=0)
-    if len(sigma) < np.count_nonzero(moving):
+        left = np.linalg.norm(rows @ complement(rows[zero], SMALL), axis=1)
+        zero = zero | np.asarray(left <= rounding * np.linalg.norm(rows, axis=1))
+    if l == 0:
         return zero
-    return zero | ~np.asarray(features[:, ~moving].any(axis=1))
+    on = piece.on[l - 1]
+    some = on[zero].any(axis=0)
+    sigma = thin_svd(with_ones(frozen_pass(piece, theta).inputs[l])[zero], SMALL)[1]
+    if len(sigma) < np.count_nonzero(some) + 1 or sigma[-1] < RELIABLE * sigma[0]:
+        return zero
+    return zero | ~np.asarray(on[:, ~some].any(axis=1))
 
 
-def _freed(task: Task, theta: Array, l: int, k: int, zero: Array) -> Array:
-    """theta with the weights into unit k of layer l + 1 corrected by noise: z = 0 at the rows zero.
+def _freed(piece: Piece, theta: Array, l: int, k: int, zero: Bits) -> Array:
+    """theta with the weights into unit k of layer l + 1 corrected by noise: z = 0 at the examples
+    zero.
     """
-    theta = theta.copy()
-    net, N = as_net(theta, task.start), complement(zero)  # views
+    theta, N = theta.copy(), complement(with_ones(frozen_pass(piece, theta).inputs[l])[zero], SMALL)
+    net = as_net(theta, piece.task.start)  # views
     row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
     net.weights[l][k], net.biases[l][k] = row[:-1], row[-1]
     return theta
-
-
-def thin_svd(A: Array) -> tuple[Array, Array, Array]:
-    """A = U diag(sigma) V, sigma > 0.
-
-    Singular values up to eps max(A.shape) times the largest are rounding and are left out.
-    """
-    U, sigma, V = np.linalg.svd(A, full_matrices=False)
-    rank = np.count_nonzero(sigma > EPS * max(A.shape) * sigma.max(initial=0))
-    return U[:, :rank], sigma[:rank], V[:rank]
-
-
-def complement(A: Array) -> Array:
-    """(d, d - rank): orthonormal columns that span the complement of the rows of A, (k, d)."""
-    return np.asarray(np.linalg.svd(A)[2][len(thin_svd(A)[1]):].T)
 
 
 def with_ones(h: Array) -> Array:
@@ -349,32 +407,37 @@ def velocity(piece: Piece, theta: Array) -> Array:
     return shares @ moves
 
 
-def gated_velocity(piece: Piece, theta: Array) -> GatedVelocity:
-    """The velocity, and the gates that cause it."""
+def held_velocity(piece: Piece, theta: Array) -> HeldVelocity:
+    """The velocity, and the holds that cause it."""
     moves, signals, shares = _holding(piece, theta)
-    if len(piece.rest) == 0:
-        return GatedVelocity(moves[0], np.zeros(0), np.zeros(0))
-    dh = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
-    low, both = (np.bincount(piece.copy, part).astype(np.float64) for part in (shares[1:], dh))
-    return GatedVelocity(shares @ moves, low, both - low)
+    force = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
+    return HeldVelocity(shares @ moves, shares[1:], force)
 
 
 def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
-    """Velocities, (k + 1, p), dL/dh, (k + 1, g, H), and (1, mu).
+    """The responses to the entries at rest, and (1, mu).
 
-    The first is for the loss without holds, the others for each hold without the loss.  mu are the
-    holds that keep z' = 0 at rest; if they are not unique, the smallest.
+    mu are the holds that keep z' = 0 at rest; if they are not unique, the smallest.
     """
-    k, current = len(piece.rest), frozen_pass(piece, theta)
-    df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
-    df[0] = current.df
-    holds.reshape(k + 1, -1)[np.arange(1, k + 1), piece.rest] = 1
-    moves, signals = _velocities(piece, current, df, holds)
-    shares = np.ones(k + 1)
-    if k > 0:
+    moves, signals = _responses(piece, theta, piece.rest)
+    shares = np.ones(len(moves))
+    if len(piece.rest) > 0:
         finite = np.isfinite(moves).all()
         shares[1:] = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if finite else np.nan
     return moves, signals, shares
+
+
+def _responses(piece: Piece, theta: Array, entries: Indices) -> tuple[Array, Array]:
+    """Velocities, (k + 1, p), and dL/dh, (k + 1, g, H).
+
+    The first is for the loss without holds, the others for a hold of 1 at each of the entries, none
+    of them on, without the loss: minus the gradient of its z.
+    """
+    k, current = len(entries), frozen_pass(piece, theta)
+    df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
+    df[0] = current.df
+    holds.reshape(k + 1, -1)[np.arange(1, k + 1), entries] = 1
+    return _velocities(piece, current, df, holds)
 
 
 def frozen_pass(piece: Piece, theta: Array) -> FrozenPass:

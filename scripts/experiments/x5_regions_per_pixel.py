@@ -15,7 +15,7 @@ Beside it stand the number of different patterns at the pixels, which cannot exc
 as a check that shares no code with them, by Crofton's formula from walls along random lines (T44).
 
 Independent straight lines in all directions, of length l per pixel, cross at l^2 / pi places a
-pixel and leave as many regions (Poisson's lines). That walls do the same was suggested by the
+pixel and leave as many regions (Poisson's lines).  That walls do the same was suggested by the
 first seed on the photograph, which is among the seeds that X5d is judged by; the other claims were
 made before looking.
 """
@@ -28,17 +28,18 @@ from relu_dynamics import (
 )
 from scripts.lab import (
     Claim, Link, chain, contrast, coordinates, each, encoding, encodings, every, image_inputs,
-    image_runs,
-    image_setup, in_order, means, named, natural_image, network, ordered, read, rise, stream, style,
-    widths,
+    image_runs, image_setup, in_order, means, named, natural_image, network, ordered, read, rise,
+    stream, style, widths,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "Regions per pixel, in the plane"
 SOURCE = "exact counterpart of the paper's act_regions_image.py, encodings included"
 KIND = "question"
-SHOWS = ("The regions of one pixel of the trained photograph, and of 4x4 pixels around it, for one seed. "
-         "White dots: samples, at which a count of patterns looks. Below, regions and wall length per "
-         "pixel through training.")
+SHOWS = ("Above, every region of one pixel of the trained photograph, exactly, for one seed, "
+         "for coordinates and encodings; the white dot is the sample, at which a count of "
+         "patterns looks. Below, regions per pixel through training and at the end on every "
+         "image, and wall length per pixel.")
 WINDOWS = {"quick": 2, "laptop": 4, "paper": 4}  # along each axis
 LINES = {"quick": 8, "laptop": 32, "paper": 32}  # in all windows together
 RESOLUTION = {"quick": 32, "laptop": None, "paper": None}  # None: as fine as it takes
@@ -122,8 +123,9 @@ def counted(trained, net, scale, rng):
 
 
 def measure(settings, folder):
-    """Each of QUANTITIES (images, inputs, checkpoints, seeds); for the pictures the trained networks of
-    the first seed, one vector of parameters for each of the inputs shown, and their widths."""
+    """Each of QUANTITIES (images, inputs, checkpoints, seeds); for the pictures the trained
+    networks of the first seed, one vector of parameters for each of the inputs shown, and their
+    widths."""
     table, shown = wanted(settings), seen(image_inputs(settings))
     labels, names, seeds = (list(dict.fromkeys(axis)) for axis in zip(*table, strict=True))
     rows, pictures, known = [], {}, {}  # before training both images have the same network
@@ -160,87 +162,90 @@ def claims(data):
             named(names, data[key][i]) for key in ("regions", "patterns", "length", "crofton"))
         missed = {name: np.log10(count[name] / patterns[name]) for name in names}
         start = {name: count[name][epochs <= 1] for name in narrow}
-        straight = {name: count[name] / (length[name] ** 2 / np.pi + float(data["size"]) ** -2) for name in names}
+        straight = {name: count[name] / (length[name] ** 2 / np.pi + float(data["size"]) ** -2)
+                    for name in names}
         off = {name: contrast(crofton[name], length[name]) for name in names}
-        result.append(ordered("X5a", f"regions per pixel {{}} {everywhere}", chain(*reversed(names)), count,
+        result.append(ordered("X5a", f"regions per pixel {{}} {everywhere}",
+                              chain(*reversed(names)), count,
                               log=True, image=image))
         if many:
             result.append(Claim(
-                "X5b", f"patterns at pixels miss more than 9 of 10 regions of {many[-1]} {everywhere} "
-                       "(regions per pattern > 10, compared as log10)",
+                "X5b", f"patterns at pixels miss more than 9 of 10 regions of {many[-1]} "
+                       f"{everywhere} (regions per pattern > 10, compared as log10)",
                 means({name: 10**value for name, value in missed.items()}),
-                each("log10 regions per pattern > 1", {many[-1]: missed[many[-1]] - 1}), image=image))
+                each("log10 regions per pattern > 1", {many[-1]: missed[many[-1]] - 1}),
+                image=image))
         result += [
-            Claim("X5c", "for coordinates the number falls in the first epoch and then grows", means(start),
+            Claim("X5c", "for coordinates the number falls in the first epoch and then grows",
+                  means(start),
                   [*each("before > after the first epoch", start, lambda n: n[0] - n[-1]),
                    *each("last > first epoch", {name: count[name] for name in narrow},
                          lambda n: rise(n[epochs >= 1]))], image=image),
-            Claim("X5d", f"there are as many regions as among independent straight lines of the same length, "
-                         f"l^2/pi, within a factor 1.25 {everywhere} (compared as log10)",
+            Claim("X5d", f"there are as many regions as among independent straight lines of the "
+                         f"same length, l^2/pi, within a factor 1.25 {everywhere} (compared as "
+                         f"log10)",
                   "regions over l^2/pi: " + means(straight),
                   each("log10 1.25 > |log10 regions over l^2/pi|",
-                       {name: np.log10(1.25) - abs(np.log10(value)) for name, value in straight.items()}),
+                       {name: np.log10(1.25) - abs(np.log10(value))
+                        for name, value in straight.items()}),
                   image=image),
-            Claim("X5e", "wall length by Crofton's formula is that of the regions' edges within 10 %, all "
+            Claim("X5e", "wall length by Crofton's formula is that of the regions' edges within 10 "
+                         "%, all "
                          "inputs and checkpoints together", "difference over sum: " + means(off),
                   [Link("0.05 > |mean of difference over sum|",
-                        0.05 - abs(np.mean([value.mean(axis=0) for value in off.values()], axis=0)))],
+                        0.05 - abs(np.mean([value.mean(axis=0) for value in off.values()],
+                                           axis=0)))],
                   image=image, kind="identity"),
         ]
     return result
 
 
 def draw(data):
+    """Above: the regions of one pixel; below: their number and the length of walls."""
     names, shown, size = data["inputs"].tolist(), data["shown"].tolist(), int(data["size"])
-    figure = style.Figure(figsize=(3.3 * max(len(shown), 3), 11.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(7.4, 4))
-    axes = above.subplots(2, len(shown), squeeze=False)
-    counts = np.array([[draw_pixels(ax, network(data[f"parameters {name}"], data[f"widths {name}"]),
-                                    encoding(name), size, pixels)
-                        for ax, name in zip(row, shown, strict=True)]
-                       for row, pixels in zip(axes, (1, 4), strict=True)])
-    for k, name in enumerate(shown):
-        axes[0, k].set_title(f"{style.label(name)}\none pixel: {counts[0, k]} regions", loc="left", fontsize="medium")
-        axes[1, k].set_title(f"4x4 pixels: {counts[1, k]} regions", loc="left", fontsize="medium")
-    above.suptitle(f"The same pixel after training holds {counts[0, 0]} regions with {shown[0]} and "
-                   f"{counts[0, -1]} with {shown[-1]}; at the sample, the white dot, one of them is seen")
-    axes = below.subplots(1, 1 + len(data["images"]), squeeze=False)[0]
-    for i, (ax, image) in enumerate(zip(axes, data["images"].tolist(), strict=False)):
-        draw_counts(ax, data, i)
-        ax.set_title(f"{image} (dots: patterns at the pixels)", loc="left", fontsize="medium")
-    style.over_epochs(axes[-1], data["epochs"], named(names, data["length"][-1]), "sides of a pixel per pixel")
-    for name, values in zip(names, data["crofton"][-1], strict=True):
-        axes[-1].plot(data["epochs"], values.mean(axis=1), "x", color=style.colour(name))
-    axes[-1].set_title(f"length of walls, {data['images'][-1]} (x: Crofton)", loc="left", fontsize="medium")
-    for ax in axes:
+    figure, axes = style.panels(2, 3, height=2.75)
+    chosen, (through, every_image, walls) = style.some(shown, 3), axes[1]
+    for ax, name in zip(axes[0], chosen, strict=False):
+        net = network(data[f"parameters {name}"], data[f"widths {name}"])
+        count = draw_pixels(ax, net, encoding(name), size, 1)
+        style.title(ax, f"{style.label(name)}:\n{count} region{'s' * (count != 1)}")
+    style.trained_images((through, every_image), data, data["regions"], "regions per pixel")
+    main = style.main_image(data["images"].tolist())
+    for k, name in enumerate(names):
+        patterns, crofton = (np.median(data[key][main, k], axis=1)
+                             for key in ("patterns", "crofton"))
+        through.plot(data["epochs"], patterns, "o", markersize=3.5, color=style.colour(name))
+        walls.plot(data["epochs"], crofton, "x", color=style.colour(name))
+    through.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+    style.title(every_image, "all, at the end")
+    style.over_epochs(walls, data["epochs"], named(names, data["length"][main]),
+                      "length of walls (pixel sides)")
+    style.title(walls, "walls per pixel")
+    for ax in axes[1]:
         ax.set_yscale("log")
-        ax.spines[["top", "right"]].set_visible(False)
-    style.same_range(axes[:-1])
-    style.legend_below(below, axes[0], style.BAND + "; bars: standard error of one network's count")
+    for ax in (through, walls):
+        ax.set_xlabel("epoch")
+    style.same_range(axes[1, :2])
+    style.hide_empty(axes)
+    style.legend_below(figure, through, style.LINES_AND_DOTS + "\nabove: first seed, white: the "
+                       "sample; round dots: patterns at the pixels; x: length by Crofton's formula")
+    style.heading(figure, f"{data['images'][main]}: regions per pixel at the end: "
+                  + ranking(named(names, data["regions"][main, :, -1])))
     return figure
 
 
-def draw_counts(ax, data, image):
-    """Regions per pixel through training, and patterns as dots."""
-    names, epochs = data["inputs"].tolist(), data["epochs"]
-    style.over_epochs(ax, epochs, named(names, data["regions"][image]), "regions per pixel")
-    for k, name in enumerate(names):
-        ax.errorbar(epochs, data["regions"][image, k].mean(axis=1), data["error"][image, k].mean(axis=1),
-                    fmt="none", ecolor=style.colour(name))
-        ax.plot(epochs, data["patterns"][image, k].mean(axis=1), "o", markersize=3.5, color=style.colour(name))
-    ax.axhline(1, color="0.6", linewidth=0.8, zorder=0)
-
-
 def draw_pixels(ax, net, feed, size, pixels):
-    """The regions of so many pixels a side in the middle of the image, samples in white; returns how many."""
+    """The regions of so many pixels a side in the middle of the image, samples in white; returns
+    how many."""
     first = size // 2 - pixels // 2
-    regions = regions_in_encoded_window(net, feed, box(np.full(2, (first - 0.5) / size), pixels / size),
-                                        max_regions=MAX_REGIONS)
-    draw_regions(ax, regions, linewidth=0.6 if pixels == 1 else 0.25, downwards=True)
+    window = box(np.full(2, (first - 0.5) / size), pixels / size)
+    regions = regions_in_encoded_window(net, feed, window, max_regions=MAX_REGIONS)
+    draw_regions(ax, regions, linewidth=0.4, downwards=True)
     for artist in ax.collections:
         artist.set_rasterized(True)
     at = np.arange(first, first + pixels) / size
     ax.plot(*map(np.ravel, np.meshgrid(at, at)), "o", color="white", markeredgecolor="black",
-            markersize=7 if pixels == 1 else 5)
+            markersize=7)
     ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(True)
     return len(regions)
