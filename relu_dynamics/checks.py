@@ -504,27 +504,24 @@ def _growth(radius: float, net: Network, norms: list[float]) -> float:
 
 def _growth_at(x: Array, net: Network, pattern: Bits | None) -> float:
     """The largest entry, at the rows, of |z|, and of |h[l-1]| times |df/dz[l]|."""
-    weights = [W.astype(np.float64) for W in net.weights]
     ends, largest = np.cumsum([len(b) for b in net.biases[:-1]]), 0.0
     for rows in row_blocks(len(x), 1024):
-        h, sizes, gates = x[rows].astype(np.float64), [], []
-        if pattern is not None:
-            gates = np.split(pattern[rows], ends, axis=1)[:-1]
-        for k, (W, b) in enumerate(zip(weights, net.biases, strict=True)):
-            z = h @ W.T + b
-            sizes.append(max(1.0, float(np.abs(h).max(initial=0))))
-            largest = max(largest, float(np.abs(z).max(initial=0)))
-            if pattern is None and k < len(ends):
-                gates.append(z > 0)
-            h = np.where(gates[k], z, 0) if k < len(ends) else z
-        for output in np.eye(z.shape[1]):
-            g = np.tile(output, (len(z), 1))
-            for k in reversed(range(len(weights))):
-                largest = max(largest, sizes[k] * float(np.abs(g).max(initial=0)))
-                g = g @ weights[k]
-                g = np.where(gates[k - 1], g, 0) if k else g
-            largest = max(largest, float(np.abs(g).max(initial=0)))
-    return largest
+        h, layers = x[rows].astype(np.float64), []
+        gates = None if pattern is None else np.split(pattern[rows], ends, axis=1)
+        for k, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
+            z = h @ W.astype(np.float64).T + b
+            own = z > 0 if gates is None else gates[k]
+            q = own if k < len(ends) else np.ones_like(z, np.bool_)  # the output layer is affine
+            layers.append((max(1.0, np.abs(h).max(initial=0)), W, q))
+            largest, h = max(largest, np.abs(z).max(initial=0)), z * q
+        for output in np.eye(h.shape[1]):
+            g: Array = np.tile(output, (len(h), 1))
+            for size, W, q in reversed(layers):
+                g = g * q
+                largest = max(largest, size * np.abs(g).max(initial=0))
+                g = g @ W
+            largest = max(largest, np.abs(g).max(initial=0))
+    return float(largest)
 
 
 # --------------------------------------------------------------------- patterns
@@ -642,8 +639,8 @@ def check_smaller(shape: Any, signal: Array) -> tuple[int, ...]:
     """shape, one number per axis of signal but the last, its channels, and none larger."""
     sizes, full = check_samples(shape), signal.shape[:-1]
     require(len(sizes) == len(full), "shape must be (n,) for a signal (samples, channels), or "
-            "(height, width) for an image (height, width, channels). Got "
-            f"{shape!r} for shape {signal.shape}. One channel needs an axis of its own: signal[..., None].")
+            f"(height, width) for an image (height, width, channels). Got {shape!r} for shape "
+            f"{signal.shape}. One channel needs an axis of its own: signal[..., None].")
     require(all(map(operator.le, sizes, full)), f"shape must not exceed the signal's {full}: "
             f"averaging cannot add samples. Got {shape!r}.")
     return sizes

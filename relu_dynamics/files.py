@@ -50,9 +50,9 @@ def save(path: str | os.PathLike[str], net: MLP) -> None:
     """Write net to path as .npz with keys W0, b0, W1, b1, ...; equal networks give equal bytes."""
     net = check_layers(net)
     check_kind("path", path, str, os.PathLike)
-    parts = {}
-    for k, (W, b) in enumerate(zip(*net, strict=True)):
-        parts[f"W{k}"], parts[f"b{k}"] = np.ascontiguousarray(W), np.ascontiguousarray(b)
+    parts = {f"{kind}{k}": np.ascontiguousarray(part)
+             for k, layer in enumerate(zip(*net, strict=True))
+             for kind, part in zip("Wb", layer, strict=True)}
     with replacing(path) as file:
         np.savez(file, **parts)  # type: ignore[arg-type]
 

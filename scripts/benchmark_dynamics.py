@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from relu_dynamics import (
-    MLP, PositionalEncoding, decompose, gradient_confusion, grid, init, integrate, kernel_spectrum, layer_curvature,
-    pack, pattern, pattern_spectrum, tangent_kernel,
+    MLP, PositionalEncoding, decompose, gradient_confusion, grid, init, integrate, kernel_spectrum,
+    layer_curvature, pack, pattern, pattern_spectrum, tangent_kernel,
 )
 from scripts.benchmark_regions import (
     Asked, Burst, high_water, importable, in_a_process_of_its_own, ratio, repeated, take_turns,

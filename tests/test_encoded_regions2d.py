@@ -51,7 +51,7 @@ def areas_by_pattern(regions):
 
 
 def grid_triangles(window, legs):
-    mesh = triangulate(check_window(window), legs)
+    mesh = triangulate([check_window(window)], legs)
     return mesh.points, mesh.triangles
 
 
@@ -62,7 +62,7 @@ def grid_triangles(window, legs):
 def test_halved_triangles_meet_in_whole_sides_and_fill_the_old_ones(window, seed):
     """Euler's formula; those asked for are halved; areas sum to those of what they are part of; no angle shrinks on and on."""
     rng = np.random.default_rng(seed)
-    mesh = triangulate(check_window(window), 0.5)
+    mesh = triangulate([check_window(window)], 0.5)
     assert (lengths(mesh) <= 0.5 * np.sqrt(2) + 1e-12).all()
     angle = smallest_angle(mesh)
     for _ in range(4):
@@ -91,7 +91,7 @@ def smallest_angle(mesh):
 def test_t43_an_interpolated_wave_is_exact_at_corners_and_off_by_at_most_the_square_of_pi_b_h(k, leg, seed):
     """A function whose second derivatives are at most M is off by M / 2 times the square of the radius, leg / sqrt(2)."""
     rng = np.random.default_rng(seed)
-    encoding, mesh = FourierFeatures(rng.normal(size=(k, 2))), triangulate(check_window(UNIT), leg)
+    encoding, mesh = FourierFeatures(rng.normal(size=(k, 2))), triangulate([check_window(UNIT)], leg)
     start = triangles_start(mesh.points, mesh.triangles, encoding(mesh.points), mesh.sides)
     face = rng.integers(len(mesh.triangles), size=200)
     x = np.einsum("nk,nkd->nd", rng.dirichlet([1, 1, 1], 200), start.places[face])
@@ -410,6 +410,20 @@ def test_regions_tile_the_window_and_are_found_where_they_are():
     assert np.array_equal(locate(found, middle), found.region)
     assert (locate(found, [(2.0, 0.0), (-0.2, -0.4), (0.0, -0.6), (1.2, 1.3)]) == -1).all()
     assert (locate(found, KITE) >= 0).all() and locate(found, np.zeros((0, 2))).shape == (0,)
+
+
+@pytest.mark.parametrize("resolution", [64, None])
+def test_several_windows_have_the_regions_that_they_have_one_by_one(resolution):
+    """Two of them side by side: a wall through both is not followed from one to the other."""
+    net, encoding = encoded_net(3, [16, 16], 0), PositionalEncoding(3)
+    windows = np.array([[[x, x + 0.125], [y, y + 0.125]] for x, y in ((0.25, 0.5), (0.375, 0.5), (0.75, 0.0))])
+    together = regions_in_encoded_window(net, encoding, windows, resolution=resolution)
+    alone = [regions_in_encoded_window(net, encoding, window, resolution=resolution) for window in windows]
+    assert len(together) == sum(map(len, alone)) and len(alone[0]) != len(alone[2])
+    area = np.concatenate([found.area for found in alone])
+    np.testing.assert_allclose(np.sort(together.area), np.sort(area), atol=1e-12 if resolution else 1e-4)
+    with pytest.raises(ValueError, match="window must"):
+        regions_in_encoded_window(net, encoding, np.array(windows)[None])
 
 
 def test_points_on_walls_go_to_a_region_beside_them():

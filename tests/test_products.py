@@ -10,15 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import products
 from relu_dynamics.mlp import (
-    MLP,
-    backward,
-    flatten,
-    forward,
-    hidden_units,
-    init,
-    predict,
-    row_count,
-    unflatten,
+    MLP, backward, flatten, forward, hidden_units, init, predict, row_count, unflatten,
 )
 from relu_dynamics.patterns import pattern
 from relu_dynamics.products import kernel_moments, kernel_product, kernel_spectrum, layer_curvature

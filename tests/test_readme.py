@@ -2,12 +2,15 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imsave
 
 from relu_dynamics import load
+from scripts import choose, examine, reproduce
 from scripts.lab import findings, readme, report, schedule
 from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, VERDICTS
 from scripts.lab.readme import LEDGER, with_findings
@@ -48,6 +51,22 @@ def test_the_conjecture_falls_as_promised():
     with pytest.raises(AssertionError):
         run(CONJECTURE)[name]()
     run(CONJECTURE.replace("net, x = drawn", "net, x = drawn; x = x[[0, 0]]"))[name]()
+
+
+def test_every_command_is_understood(tmp_path, monkeypatch):
+    """All but the one with the reader's own experiment."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    imsave("photo.jpg", rng.random((64, 64, 3)))
+    np.savetxt("sound.csv", rng.random(64))
+    understands = {"reproduce": reproduce.parsed, "choose": choose.parsed,
+                   "examine": examine.command_line().parse_args}
+    commands = re.findall(r"python -m scripts\.(\w+) ?(.*?)[`\n]", README)
+    tried = [(name, shlex.split(rest)) for name, rest in commands
+             if name in understands and "x10" not in rest]
+    assert {name for name, _ in tried} == set(understands) and len(tried) > 5
+    for name, argv in tried:
+        understands[name](argv)
 
 
 def test_continuous_integration_runs_the_readmes_test_command():

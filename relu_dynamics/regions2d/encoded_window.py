@@ -37,6 +37,9 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
                               max_regions: int = MAX_REGIONS) -> EncodedRegions:
     """The regions of x -> net(encoding(x)) in a window of unit coordinates, a box or a polygon.
 
+    Or in several boxes that do not overlap, (w, 2, 2): a region is part of one of them.  A sample
+    of small windows takes a fraction of the time that it takes one by one.
+
     The encoding is interpolated on triangles, 64 legs of which go into its shortest wave.  Where
     two walls come so close to each other that this may hide or invent a region, to first order,
     triangles are cut in four, until at most one triangle for 1000 regions is concerned; those are
@@ -52,7 +55,8 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     >>> rd.regions_in_encoded_window(ring, rd.PositionalEncoding(1), box, resolution=16)
     EncodedRegions(2 regions, 1 units, 0 of 512 triangles unsettled)
     """
-    net, corners = copied(net), check_window(window)
+    net, given = copied(net), as_real("window", window)
+    windows = [check_window(box) for box in (given if given.ndim == 3 else given[None])]
     check_kind("encoding", encoding, Coordinates, Sinusoids)
     most = check_count("max_regions", max_regions, 1)
     if encoding.columns(2) != net.weights[0].shape[1]:
@@ -64,16 +68,17 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
         raise ValueError("resolution must be at least 1: how many legs of a triangle go into the "
                          f"shortest wave. Got {resolution!r}.")
     if not np.isfinite(wave):
-        mesh = triangulate(corners, np.inf)
+        mesh = triangulate(windows, np.inf)
         every = np.ones(len(mesh.triangles), np.bool_)
         return _answer(net, encoding, mesh, _interpolated(net, encoding, mesh, every, most)[0],
                        np.inf, NONE, most)
-    count = 2 * float(np.prod(np.ptp(corners, axis=0))) * (legs / wave) ** 2
+    area = sum(float(np.prod(np.ptp(corners, axis=0))) for corners in windows)
+    count = 2 * area * (legs / wave) ** 2
     if count > MAX_TRIANGLES:
         raise ValueError(f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} "
                          f"legs to the shortest wave, {wave:g}. Got {count:.2g}: take a smaller "
                          "window, or a lower resolution.")
-    mesh = triangulate(corners, wave / legs)
+    mesh = triangulate(windows, wave / legs)
     _check_sample(net, encoding, mesh, most)
     mesh, close, found = _settled(net, encoding, mesh, HALVINGS if resolution is None else 0, most)
     return _answer(net, encoding, mesh, found, legs, mesh.points[mesh.triangles[close]], most)
@@ -138,7 +143,7 @@ def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, h
     found, start = _interpolated(net, encoding, mesh, every, most)
     few = SETTLED * (1 + joined(found, [len(b) for b in net.biases[:-1]])[0].max())
     suspects = _suspects(net, encoding, mesh, every, start, found, None)
-    close: Bits = suspects.any(axis=1)
+    close = np.asarray(suspects.any(axis=1))
     if not halvings or np.count_nonzero(close) <= few:
         return mesh, close, found
     while halvings and np.count_nonzero(close) > few:

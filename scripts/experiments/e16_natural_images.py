@@ -64,7 +64,8 @@ def quantities(trained, net):
     trace = forward(net, trained.x)
     return [*mean_distances(net, trace, (local, far)),
             np.nanstd(confusion_of_pairs(net, trace, trained.y, *local)),
-            dead_count(net, trace), surrogate_distance(net, trace).mean(), np.mean(rows) if rows else np.nan]
+            dead_count(net, trace), surrogate_distance(net, trace).mean(),
+            np.mean(rows) if rows else np.nan]
 
 
 def measure(settings, folder):

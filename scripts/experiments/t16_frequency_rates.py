@@ -4,9 +4,9 @@
 
 Rate at which |r_hat_k| shrinks under gradient flow, split exactly into its intrinsic part,
 (2/nm) K_hat_kk, and what couples in from other frequencies: for the fourteen tones (runs of
-E1, and the same with L=1) and for the radial bands of the photograph (runs of E5), before,
-during and after training.  Does the rate before training foretell when a tone is learned?
-The sums over frequencies are checked against the rate of the loss in every network.
+E1, and the same with L=1) and, the intrinsic part alone, for the radial bands of the photograph
+(runs of E5), before and after training.  Does the rate before training foretell when a tone is
+learned?  The sums over the tones' frequencies are checked against the rate of the loss.
 
 Every fourth sample of the tones and every second pixel per axis of the photograph are used.
 Times to half error are those of the actual runs (Adam), so that only their order can agree.
@@ -14,7 +14,7 @@ Times to half error are those of the actual runs (Adam), so that only their orde
 
 import numpy as np
 
-from relu_dynamics import PAPER_TONES, frequency_error, predict, time_to_half
+from relu_dynamics import PAPER_TONES, frequency_error, intrinsic_rates, predict, time_to_half
 from scripts.lab import (
     Claim, chain, coordinates, each, encodings, image_inputs, means, named, natural_image,
     natural_runs, ordered, rank_correlation, read, signal_inputs, signal_runs, style,
@@ -31,7 +31,7 @@ SHOWS = ("Rates at which gradient flow reduces each tone (above) and each band o
          "the epoch at which a tone is learned against its rate before training, a dot a tone "
          "and seed.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
-STAGES = ("before training", "after one epoch", "halfway", "at the end")
+STAGES = ("before training", "at the end")
 
 
 def runs(settings):
@@ -39,48 +39,44 @@ def runs(settings):
             *natural_runs(settings).values()]
 
 
-def stages(epochs):
-    """Indices of four checkpoints: before training, after one epoch, about halfway, and the
-    last."""
-    return [0, epochs.tolist().index(1), int(np.argmin(abs(epochs - epochs[-1] / 2))),
-            len(epochs) - 1]
-
-
-def rates(trained, side, checkpoints):
-    """(checkpoints, bands, 2) rates, intrinsic and coupled."""
+def rates(trained, side):
+    """(stages, frequencies, 2) rates, intrinsic and coupled, before training and at the end."""
     shape, x, y = thinned(trained, side)
-    table = []
-    for c in checkpoints:
-        net = trained.nets[c]
-        table.append(frequency_rates(checked_flow(net, x, y, shape), predict(net, x) - y, shape))
-    return np.array(table)
+    return np.array([
+        frequency_rates(checked_flow(net, x, y, shape), predict(net, x) - y, shape)
+        for net in (trained.nets[0], trained.nets[-1])])
+
+
+def of_bands(trained, side):
+    """(stages, bands): intrinsic rates of an image, means over a band and over the outputs."""
+    shape, x, y = thinned(trained, side)
+    whole = [intrinsic_rates(net, x, shape) for net in (trained.nets[0], trained.nets[-1])]
+    return 2 / (y.size * y.shape[1]) * np.array(whole)[:, : shape[0] // 2 + 1]
 
 
 def measure(settings, folder):
     """tone_rate (inputs, seeds, stages, tones, 2); half (inputs, seeds, tones), the epoch of
-    relative error 1/2; band_rate (image inputs, seeds, 2, bands, 2), before training and at the
-    end."""
+    relative error 1/2; band_rate (image inputs, seeds, stages, bands), the intrinsic
+    part."""
     inputs, quick = signal_inputs(settings, INPUTS), settings.scale == "quick"
     wanted, tone_rate, half = signal_runs(settings, inputs), [], []
     tones = np.array(strongest(read(wanted[inputs[0], settings.seeds[0]], folder).y)
                      if settings.signal else PAPER_TONES)
     for name in inputs:
         by_seed = [read(wanted[name, seed], folder) for seed in settings.seeds]
-        tone_rate.append([rates(trained, 256 if quick else 512, stages(trained.epochs))[:, tones]
-                          for trained in by_seed])
+        tone_rate.append([rates(trained, 256 if quick else 512)[:, tones] for trained in by_seed])
         half.append([time_to_half(trained.epochs, np.array([
             frequency_error(predict(net, trained.x), trained.y, trained.shape)[tones]
             for net in trained.nets])) for trained in by_seed])
     images = natural_runs(settings)
-    band_rate = [[rates(read(images[name, seed], folder), 16 if quick else 32, (0, -1))
+    band_rate = [[of_bands(read(images[name, seed], folder), 16 if quick else 32)
                   for seed in settings.seeds]
                  for name in image_inputs(settings)]
-    side = thinned(read(next(iter(images.values())), folder), 16 if quick else 32)[0][0]
     return {"inputs": np.array(inputs), "image": natural_image(settings)[0],
             "epochs": by_seed[0].epochs, "tones": tones,
             "tone_rate": np.array(tone_rate), "half": np.array(half),
             "image_inputs": np.array(image_inputs(settings)),
-            "band_rate": np.array(band_rate)[:, :, :, : side // 2 + 1], "stages": np.array(STAGES)}
+            "band_rate": np.array(band_rate), "stages": np.array(STAGES)}
 
 
 def claims(data):
@@ -99,7 +95,7 @@ def claims(data):
     number = -np.broadcast_to(tones, data["half"][:, 0].shape)
     alone = np.array([-rank_correlation(number, half) for half in data["half"].swapaxes(0, 1)])
     images = data["image_inputs"].tolist()
-    bands = named(images, 10 ** np.log10(data["band_rate"][:, :, 0, 1:, 0]).mean(axis=2))
+    bands = named(images, 10 ** np.log10(data["band_rate"][:, :, 0, 1:]).mean(axis=2))
     return [
         Claim("T16a", "before training the intrinsic rate falls with the frequency, for "
                       "coordinates: rank correlation below zero",
@@ -128,7 +124,7 @@ def draw(data):
     figure, axes = style.panels(2, 3, height=2.7)
     names, images = data["inputs"].tolist(), data["image_inputs"].tolist()
     tones, rate = data["tones"], data["tone_rate"]
-    radii, bands = np.arange(1, data["band_rate"].shape[3]), data["band_rate"][..., 1:, 0]
+    radii, bands = np.arange(1, data["band_rate"].shape[3]), data["band_rate"][..., 1:]
     (before, after, coupled), (photo, learned, foretold) = axes
     for ax, x, of, values, text in (
             (before, tones, names, rate[:, :, 0, :, 0], "tones, before"),

@@ -270,19 +270,25 @@ def foretold(data):
                              for one in times]),
               "input plus k": np.array([rank_correlation(*both)
                                         for both in zip(fitted, times, strict=True)])}
-    beyond = np.array([np.corrcoef((a - input_plus_k(a)).ravel(), (b - c).ravel())[0, 1]
+    beyond = np.array([correlation(a - input_plus_k(a), b - c)
                        for a, b, c in zip(shares, times, fitted, strict=True)])
     return [
         ordered("X0q", "the untrained pattern foretells when a tone is learned, over all inputs "
                        "and tones, better than k alone: rank correlation with the time to half "
                        "error, {}", "pattern > k", orders),
-        ordered("X0v", "without a fit it foretells that nearly as well as the best sum of a number "
-                       "for each input and a rising function of k, fitted to the same times: {}",
+        ordered("X0qa", "without a fit it foretells that nearly as well as the best sum of a "
+                        "number for each input and a rising function of k, fitted to the same "
+                        "times: {}",
                 "pattern ≥ input plus k", orders, margin=0.1),
-        Claim("X0aa", "and it knows something that input plus k does not: what such sums leave of "
-                     "its ranks and of the times' is correlated above .3",
+        Claim("X0qb", "and it knows something that input plus k does not: what such sums leave of "
+                      "its ranks and of the times' is correlated above .3",
               means({"correlation": beyond}), [Link("correlation - .3", beyond - 0.3)]),
     ]
+
+
+def correlation(a, b):
+    """Pearson's over all entries; 0 if a or b is constant."""
+    return np.corrcoef(a.ravel(), b.ravel())[0, 1] if min(np.ptp(a), np.ptp(b)) > 0 else 0.0
 
 
 def ranks(values):

@@ -114,7 +114,7 @@ def left_by_power(rates, k):
     """The same of rates over the best power of k."""
     x = np.log(k) - np.log(k).mean()
     y = np.log(rates)
-    slope = (y * x).sum(axis=-1, keepdims=True) / (x**2).sum()
+    slope = (y * x).sum(axis=-1, keepdims=True) / ((x**2).sum() or 1)  # one k has no slope
     return (y - slope * x).std(axis=-1)
 
 

@@ -3,12 +3,12 @@
     python -m scripts.reproduce x5_regions_per_pixel
 
 Regions in the plane are counted for coordinates and under encodings, before training, after one
-epoch and at the end.  Coordinates: in the whole image.  Encodings, whose image holds up to tens of
-millions: in 16 windows of it (4 with --quick), one drawn from each of as many squares, a 32nd of
-the image wide for L=1 and at most an eighth of the shortest wave for all (at 64x64 two pixels for
-L=1, half a pixel for L=6). Of two neighbouring windows only one counts a region that they share, so
-that the mean over windows estimates the number in the image without bias (a region with a hole
-counts as none); its standard error, at most that by the spread over windows, is drawn.
+epoch and at the end. Coordinates: in the whole image. Encodings, whose image holds up to tens of
+millions: in 16 windows of it (4 with --quick), all at once, one drawn from each of as many squares,
+a 32nd of the image wide for L=1 and at most an eighth of the shortest wave for all (at 64x64 two
+pixels for L=1, half a pixel for L=6). Of two neighbouring windows only one counts a region that
+they share, so that the mean over windows estimates the number in the image without bias (a region
+with a hole counts as none); its standard error, at most that by the spread over windows, is drawn.
 
 Beside it stand the number of different patterns at the pixels, which cannot exceed one per pixel
 (E4), and the length of all walls, in sides of a pixel per pixel: from the edges of the regions and,
@@ -81,17 +81,25 @@ def box(corner, side):
     return [(low, low + side) for low in corner]
 
 
-def own_regions(regions, corner):
-    """How many regions of a window are its own: not those that go on beyond its lower side in x or
-    y.
+def own_regions(regions, corners, side):
+    """How many regions of each window are its own: not those that go on beyond its lower side in x
+    or y.
 
     A side with k ends of walls joins k + 1 regions to those beyond, and a corner has been joined
     twice; sides of the unit square join nothing.
     """
-    ends = regions.vertices[np.unique(regions.edges[regions.edge_owner >= 0])]
-    inner = corner > 0
-    joined = [1 + np.count_nonzero(ends[:, axis] == corner[axis]) for axis in np.flatnonzero(inner)]
-    return len(regions) - sum(joined) + inner.all()
+    mesh, window = regions.triangulation, np.empty(len(regions), int)
+    number = np.empty((round(1 / side),) * 2, int)  # of the window at every tile
+    number[tuple(np.rint(corners / side).astype(int).T)] = np.arange(len(corners))
+    tile = np.floor(mesh.points[mesh.triangles].mean(axis=1) / side).astype(int)
+    window[regions.region] = number[tuple(tile.T)][regions.triangle]  # no region is part of two
+    wall = np.flatnonzero(regions.edge_owner >= 0)
+    vertex, first = np.unique(regions.edges[wall], return_index=True)
+    k = window[regions.edge_regions[wall[first // 2], 0]]
+    on, inner = regions.vertices[vertex] == corners[k], corners > 0
+    joined = sum((1 + np.bincount(k[on[:, axis]], minlength=len(corners))) * inner[:, axis]
+                 for axis in range(2))
+    return np.bincount(window, minlength=len(corners)) - joined + inner.all(axis=1)
 
 
 def counted(trained, net, scale, rng):
@@ -101,19 +109,17 @@ def counted(trained, net, scale, rng):
     """
     feed, size = encoding(trained.run.input), trained.run.size
     corners, side = windows(trained.run.input, scale, stream(trained.run, "pairs"))
-    number, length, crofton = [], [], []
-    for corner in corners:
-        window = box(corner, side)
-        regions = regions_in_encoded_window(net, feed, window, resolution=RESOLUTION[scale],
-                                            max_regions=MAX_REGIONS)
-        number.append(own_regions(regions, corner) / (side * size) ** 2)
-        length.append(regions.wall_lengths.sum())
-        crofton.append(wall_length(net, window, rng, lines=LINES[scale] // len(corners),
-                                   encoding=feed).length)
+    boxes = np.stack([corners, corners + side], axis=2)
+    regions = regions_in_encoded_window(net, feed, boxes, resolution=RESOLUTION[scale],
+                                        max_regions=MAX_REGIONS)
+    number = own_regions(regions, corners, side) / (side * size) ** 2
+    crofton = [wall_length(net, box, rng, lines=LINES[scale] // len(corners), encoding=feed).length
+               for box in boxes]
     error = np.std(number, ddof=1) / np.sqrt(len(number)) if len(number) > 1 else 0.0
     patterns = sampled_regions(net, trained.x) / size**2
+    lengths = (regions.wall_lengths.sum() / len(corners), np.mean(crofton))
     return [max(np.mean(number), size**-2), error, patterns,
-            *(np.mean(l) / (side**2 * size) for l in (length, crofton))]
+            *(length / (side**2 * size) for length in lengths)]
 
 
 def measure(settings, folder):
@@ -122,12 +128,17 @@ def measure(settings, folder):
     widths."""
     table, shown = wanted(settings), seen(image_inputs(settings))
     labels, names, seeds = (list(dict.fromkeys(axis)) for axis in zip(*table, strict=True))
-    rows, pictures = [], {}
+    rows, pictures, known = [], {}, {}  # before training both images have the same network
     for (label, name, seed), run in table.items():
         trained = read(run, folder)
         kept = few(trained.epochs)
         rng = np.random.default_rng([seed, len(rows)])  # lines of their own for every run
-        rows.append([counted(trained, trained.nets[k], settings.scale, rng) for k in kept])
+        rows.append([])
+        for net in (trained.nets[k] for k in kept):
+            key = name, seed, flatten(net).tobytes()
+            if key not in known:
+                known[key] = counted(trained, net, settings.scale, rng)
+            rows[-1].append(known[key])
         if name in shown and seed == seeds[0] and label == natural_image(settings)[0]:
             net = trained.nets[-1]
             pictures |= {f"parameters {name}": flatten(net), f"widths {name}": widths(net)}

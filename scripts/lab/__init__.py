@@ -9,6 +9,7 @@
     ledger       claims and verdicts
     style        the common style of figures
     headings     what a picture shows, worded by its numbers
+    png          small picture files
     words        numbers as text
     examination  the sections of scripts.examine's page about one network
     schedule     runs the experiments
@@ -39,6 +40,7 @@ __all__ = [
     "held_out", "held_out_gates", "image_inputs", "image_pairs", "image_runs", "image_setup",
     "images", "in_order", "last_tenth", "made_run", "mean_distances", "means", "named",
     "natural_image", "natural_runs", "network", "ordered", "ordered_in_each", "ordering",
-    "over_checkpoints", "problem", "rank_correlation", "read", "rise", "samples", "signal_inputs", "signal_pairs", "signal_runs",
-    "signal_setup", "steadily", "stream", "style", "widths",
+    "over_checkpoints", "problem", "rank_correlation", "read", "rise", "samples",
+    "signal_inputs", "signal_pairs", "signal_runs", "signal_setup", "steadily", "stream",
+    "style", "widths",
 ]

@@ -12,6 +12,8 @@ from scripts.lab.ledger import FAILED, REPRODUCED, UNDECIDED, UNTESTED, family
 
 Row = Mapping[str, object]  # one claim of the ledger
 SHORT = {REPRODUCED: "holds", FAILED: "fails", UNDECIDED: "not decided", UNTESTED: "untested"}
+
+
 class Finding(NamedTuple):
     """What is said of a claim that was reproduced and of one that was not; what its numbers are."""
 
@@ -41,9 +43,9 @@ SAID = {  # by key, without the image
         "Distant pixels too are computed more differently under encodings.",
         "Distant pixels are not always computed more differently under encodings.",
         "units that differ"),
-    "E8e": Finding(
-        "Gradients of distant pixels spread most on coordinates.",
-        "Gradients of distant pixels do not spread most on coordinates.",
+    "E8f": Finding(
+        "Early in training gradients of distant pixels spread most on coordinates.",
+        "Early in training gradients of distant pixels do not spread most on coordinates.",
         "deviation of the cosine"),
     "T16f": Finding(
         "The rates before training foretell better than the frequency itself when a tone is "
@@ -140,15 +142,12 @@ SAID = {  # by key, without the image
     "X9a": Finding(
         "After training walls are longer midway between the training pixels than around them.",
         "After training walls are not longer midway between the training pixels than around them.",
-        "log10 of the ratio"),
+        "difference over sum"),
 }
 
 
 # Why a claim may have failed, where its experiment does not say.  Guesses: none was tested.
 REASONS = {
-    "E5b": "Coordinates rise throughout and may overtake the encodings, as [0,1] does late in the "
-           "paper (E5c).",
-    "E8e": "At the end of training E8d says the opposite: both can hold at different times only.",
     "X2e": "Frozen gates let the function jump (X2h), which moving ones cannot.",
     "X3c": "At the samples it may only count that patterns differ; chance makes all different, and "
            "fails between the samples (X4f).",

@@ -32,7 +32,7 @@ LEDGER, README = ROOT / "scripts" / "ledger.json", ROOT / "README.md"
 PICTURES = ROOT / "scripts" / "pictures"
 
 ANSWER = ("X2b", "X4b", "X0a")
-TABLE = ("E1", "E5a", "E5b", "E3a", "E8e", "X0a", "X0s", "X8b", "X1a", "X2a", "X2h", "X3a",
+TABLE = ("E1", "E5a", "E5b", "E3a", "E8f", "X0a", "X0s", "X8b", "X1a", "X2a", "X2h", "X3a",
          "X3c", "X4b", "X4f", "X5b", "X5a", "X5d")
 WIDTH = 50  # letters of the measured numbers; the rest is in the ledger
 
