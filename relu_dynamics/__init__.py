@@ -67,8 +67,8 @@ from relu_dynamics.regions1d import (
     EncodedPieces, Pieces, evaluate, regions_on_encoded_segment, regions_on_segment,
 )
 from relu_dynamics.regions2d import (
-    Certificate, EncodedRegions, LineCheck, Neighbours, Regions, WallLength, check_on_lines,
-    count_regions, crossed_walls, draw, locate, neighbours, regions_in_encoded_window,
+    Certificate, EncodedRegions, LineCheck, Neighbours, Regions, WallLength, count_regions,
+    crossed_walls, draw, locate, neighbours, regions_in_encoded_window,
     regions_in_window, regions_on_triangles, wall_length,
 )
 from relu_dynamics.signals import (
@@ -96,7 +96,7 @@ __all__ = [
     "SharedFrequencies", "Split", "State", "StepSplit", "Trace", "Undecided", "WallLength",
     "WallSpectrum", "Walls", "WithInput", "adam", "affine_map", "area_average", "backward",
     "balances", "band_energy", "band_means", "births_and_deaths", "brain", "breakpoints", "by_unit",
-    "change_split", "check_on_lines", "confusion_of_pairs", "count_bound", "count_regions",
+    "change_split", "confusion_of_pairs", "count_bound", "count_regions",
     "crossed_walls", "dead_count", "dead_units", "decompose", "descent_direction",
     "distance_to_wall", "draw", "edge_midpoints", "eeg", "elevation", "evaluate",
     "example_gradients", "first_layer_flow", "flatten", "forward", "frequency_error", "from_torch",

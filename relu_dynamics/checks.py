@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import operator
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -32,6 +34,21 @@ LARGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e50}
 
 class Undecided(ValueError, ArithmeticError):
     """A result that float64 cannot decide, or an iteration that did not converge."""
+
+
+def require(holds: object, otherwise: str) -> None:
+    """Raise ValueError(otherwise) unless a condition holds."""
+    if not holds:
+        raise ValueError(otherwise)
+
+
+@contextlib.contextmanager
+def explained(problem: str) -> Iterator[None]:
+    """Turn whatever error comes up into a ValueError that begins with problem."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{problem}: {error}") from error
 
 
 class Network(Protocol):
@@ -126,29 +143,35 @@ def _fits(got: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
                                           for want, size in zip(shape, got, strict=True))
 
 
+def check_vectors(name: str, value: ArrayLike, meaning: str, least: int = 0) -> Array:
+    """value as (n, d) in float64, n >= least, d >= 1."""
+    rows = as_real(name, value, (None, None), meaning).astype(np.float64, copy=False)
+    require(len(rows) >= least and rows.shape[1],
+            f"{name} must be (n, d), n >= {least} and d >= 1. Got shape {rows.shape}.")
+    return rows
+
+
 def check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple[Array, Array]:
     """a and b, (d,), two different points, in float64."""
     a = as_real("a", a, (d,), meaning).astype(np.float64)
     b = as_real("b", b, a.shape, meaning).astype(np.float64)
-    if np.array_equal(a, b):
-        raise ValueError(f"a and b must differ: a segment needs two ends. Got {a} twice.")
+    require((a != b).any(),
+            f"a and b must differ: a segment needs two ends. Got {a.tolist()} twice.")
     return a, b
 
 
 def check_shares(name: str, value: ArrayLike, meaning: str) -> Array:
     """value as (n,) in float64, all in [0, 1]."""
     shares = as_real(name, value, (None,), f"{meaning}, from 0 to 1").astype(np.float64)
-    if len(shares) and not (shares.min() >= 0 and shares.max() <= 1):
-        raise ValueError(f"{name} must lie in [0, 1]. Got values from {shares.min()} to "
-                         f"{shares.max()}.")
+    low, high = shares.min(initial=0), shares.max(initial=1)
+    require(low == 0 and high == 1,
+            f"{name} must lie in [0, 1]. Got values from {low} to {high}.")
     return shares
 
 
 def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
     """value as a 1-D array of row indices in range(n); ValueError for negative indices."""
-    rows = np.asarray(value)
-    if rows.size == 0:
-        rows = rows.astype(np.intp)
+    rows = np.asarray(value) if np.size(value) else np.zeros(np.shape(value), np.intp)
     inside = rows.dtype.kind in "iu" and ((rows >= 0) & (rows < n)).all()
     if rows.ndim != 1 or not inside:
         raise ValueError(f"{name} must be a 1-D array of row indices, whole numbers from 0 to "
@@ -158,19 +181,32 @@ def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
 
 def check_batches(x: ArrayLike, x2: ArrayLike | None) -> tuple[Array, Array]:
     """x, (n, d), and x2, (n2, d), in float64, d >= 1; x2 = None means x."""
-    x = as_real("x", x, (None, None), "one sample per row").astype(np.float64, copy=False)
-    if x.shape[1] == 0:
-        raise ValueError(f"x must have at least one column. Got shape {x.shape}.")
-    if x2 is None:
-        return x, x
+    x = check_vectors("x", x, "one sample per row")
     meaning = "one sample per row, with the columns of x"
-    return x, as_real("x2", x2, (None, x.shape[1]), meaning).astype(np.float64, copy=False)
+    return x, x if x2 is None else as_real("x2", x2, (None, x.shape[1]), meaning).astype(
+        np.float64, copy=False)
 
 
 def check_finite(name: str, result: Array, repair: str) -> None:
     """Raise ValueError if a result has overflowed."""
-    if not np.isfinite(result).all():
-        raise ValueError(f"{name} must not overflow. {repair}")
+    require(np.isfinite(result).all(), f"{name} must not overflow. {repair}")
+
+
+def check_increasing(name: str, low: float, high: float) -> None:
+    """Raise ValueError unless low < high, both finite."""
+    ends = as_real(name, (low, high), (2,))
+    require(ends[0] < ends[1], f"{name} needs low < high. Got low={low!r}, high={high!r}.")
+
+
+def check_order(name: str, value: Any, items: tuple[str, ...]) -> None:
+    """Raise ValueError unless value lists these items, in any order."""
+    require(isinstance(value, (tuple, list)) and sorted(map(str, value)) == sorted(items),
+            f"{name} must be {', '.join(map(repr, items))} in some order. Got {value!r}.")
+
+
+def check_at_most(name: str, largest: float, most: float, why: str) -> None:
+    """Raise ValueError if the largest of some values is above most."""
+    require(largest <= most, f"{name} must be at most {most}: {why}. Got {largest:.3g}.")
 
 
 def check_index_pairs(
@@ -178,17 +214,16 @@ def check_index_pairs(
 ) -> tuple[Indices, Indices]:
     """i and j as row indices in range(n), one entry of each per pair."""
     i, j = check_indices(f"{prefix}i", i, n), check_indices(f"{prefix}j", j, n)
-    if i.shape != j.shape:
-        raise ValueError(f"i and j must have one entry per pair each. Got shapes {i.shape} and "
-                         f"{j.shape}.")
+    require(i.shape == j.shape,
+            f"i and j must have one entry per pair each. Got shapes {i.shape} and {j.shape}.")
     return i, j
 
 
 def check_size(name: str, shape: tuple[int, ...], repair: str) -> None:
     """Raise ValueError if an array of this shape has more than MAX_ENTRIES numbers."""
-    if (entries := math.prod(shape)) > MAX_ENTRIES:
-        raise ValueError(f"{name} would have shape {shape}, {entries} numbers, more than the "
-                         f"{MAX_ENTRIES} allowed. {repair}")
+    require((entries := math.prod(shape)) <= MAX_ENTRIES,
+            f"{name} would have shape {shape}, {entries} numbers, more than the {MAX_ENTRIES} "
+            f"allowed. {repair}")
 
 
 def _show(shape: tuple[int | None, ...]) -> str:
@@ -210,73 +245,71 @@ def check_net(net: N) -> N:
 def check_layers(net: N) -> N:
     """net, all parts as arrays of one float dtype; ValueError unless the layers fit together."""
     if not _has_lists(net, "weights", "biases"):
+        parts = [type(parts).__name__ for parts in net] if isinstance(net, tuple) else ""
         raise ValueError("net must be an MLP(weights, biases), two tuples of arrays. Got "
-                         f"{type(net).__name__}"
-                         + (f" of {[type(parts).__name__ for parts in net]}."
-                            if isinstance(net, tuple) else "."))
-    L = len(net.weights)
-    if L == 0 or len(net.biases) != L:
-        hint = " Biases that a layer lacks are zeros: np.zeros(len(W)) for W in weights."
-        hint = hint if len(net.biases) < L else ""
-        raise ValueError(f"net must have as many biases as weights, and at least one. Got {L} "
-                         f"weights, {len(net.biases)} biases.{hint}")
-    weights, biases, fan_in = [], [], None
-    for k in range(L):
-        W = as_real(f"net.weights[{k}]", net.weights[k], (None, fan_in),
+                         f"{type(net).__name__} {parts}.")
+    L, count = len(net.weights), len(net.biases)
+    require(L == count > 0, "net must have as many biases as weights, and at least one. Got "
+            f"{L} weights, {count} biases. Biases that a layer lacks are zeros.")
+    layers: list[tuple[Array, Array]] = []
+    for k, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
+        W = as_real(f"net.weights[{k}]", W, (None, len(layers[-1][1]) if layers else None),
                     "one row per unit, one column per unit of the layer before")
-        fan_out, fan_in = W.shape[0], W.shape[0]
-        weights.append(W)
-        biases.append(as_real(f"net.biases[{k}]", net.biases[k], (fan_out,),
-                              f"one per row of weights[{k}]"))
-    if weights[0].shape[1] == 0 or fan_in == 0:
-        raise ValueError("net must have at least one input and one output. "
-                         f"Got weights of shapes {[W.shape for W in weights]}.")
-    checked: N = net._replace(weights=tuple(weights), biases=tuple(biases))
+        b = as_real(f"net.biases[{k}]", b, W.shape[:1], f"one per row of weights[{k}]")
+        layers.append((W, b))
+    require(layers[0][0].shape[1] and len(layers[-1][1]), "net must have at least one input and "
+            f"one output. Got weights of shapes {[W.shape for W, _ in layers]}.")
+    weights, biases = zip(*layers, strict=True)
+    checked: N = net._replace(weights=weights, biases=biases)
     return cast(checked, common_dtype(*weights, *biases))
 
 
-def check_net_and_rows(net: N, x: ArrayLike, name: str = "x", *, float64: bool = False,
-                       pattern: ArrayLike | None = None) -> tuple[N, Array]:
-    """net and x, (n, m[0]), in their common dtype, or in float64 for analysis.
+def check_net_and_rows(
+    net: N, x: ArrayLike, name: str = "x", *, float64: bool = False
+) -> tuple[N, Array]:
+    """net and x, (n, m[0]), in float32 if both are, else in float64; or float64 for analysis."""
+    net, x, _ = check_gated_rows(net, x, None, name, float64=float64)
+    return net, x
 
-    float32 only if both are; pattern is as in forward.
-    """
+
+def check_gated_rows(net: N, x: ArrayLike, pattern: ArrayLike | None, name: str = "x", *,
+                     float64: bool = False) -> tuple[N, Array, Bits | None]:
+    """check_net_and_rows, and the gates, (n, H), if a pattern is imposed."""
     net = check_layers(net)
     x = _as_rows(net, x, name)
+    gates = None if pattern is None else check_pattern(net, pattern, len(x), "pattern")
     dtype = np.dtype(np.float64) if float64 else common_dtype(x, *net.weights)
     net, x = cast(net, dtype), x.astype(dtype, copy=False)
-    _check_growth(net, x,
-                  None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
-    return net, x
+    _check_growth(net, x, gates)
+    return net, x, gates
 
 
 def check_columns(net: Network, columns: int, d: int) -> None:
     """Raise ValueError unless net has one input per column of its encoding of d coordinates."""
-    if columns != (inputs := net.weights[0].shape[1]):
-        raise ValueError(f"encoding makes {columns} columns of {d} coordinates, but the net has "
-                         f"{inputs} inputs.")
+    inputs = net.weights[0].shape[1]
+    require(columns == inputs, f"encoding makes {columns} columns of {d} coordinates, but the net "
+            f"has {inputs} inputs.")
 
 
 def check_visible(size: Array, smallest: float) -> None:
     """Raise ValueError if a pre-activation is not 0 everywhere, but below smallest everywhere."""
-    if ((size > 0) & (size < smallest)).any():
-        raise ValueError(f"net must not be so small that pre-activations are below {smallest:g}. "
-                         "Rescale its weights and biases.")
+    require(((size == 0) | (size >= smallest)).all(),
+            f"net must not be so small that pre-activations are below {smallest:g}. "
+            "Rescale its weights and biases.")
 
 
 def check_piece_count(count: int, most: int) -> None:
     """Raise ValueError if a segment has more than most pieces."""
-    if count > most:
-        raise ValueError(f"there are at least {count} pieces, more than max_regions = {most}. "
-                         "Shorten the segment, or allow more.")
+    require(count <= most,
+            f"there are at least {count} pieces, more than max_regions = {most}. Shorten the "
+            "segment, or allow more.")
 
 
 def check_wave_count(count: float, most: int) -> None:
     """Raise ValueError if a segment is longer than most wavelengths."""
-    if not count <= most:
-        raise ValueError(f"the segment must not be longer than {most} of the encoding's shortest "
-                         "waves. "
-                         f"Got {count:.3g} of them: shorten it, or use lower frequencies.")
+    require(count <= most,
+            f"the segment must not be longer than {most} of the encoding's shortest waves. "
+            f"Got {count:.3g} of them: shorten it, or use lower frequencies.")
 
 
 def check_more_rows(net: Network, x: ArrayLike, name: str) -> Array:
@@ -295,8 +328,7 @@ def check_same_shapes(net: Network, other: N, name: str) -> N:
     """check_layers(other), of the shapes of net: a velocity or a later value of its parameters."""
     other = check_layers(other)
     wanted, got = ([W.shape for W in one.weights] for one in (net, other))
-    if wanted != got:
-        raise ValueError(f"{name} must have the shapes of net, {wanted}. Got {got}.")
+    require(wanted == got, f"{name} must have the shapes of net, {wanted}. Got {got}.")
     return other
 
 
@@ -309,8 +341,7 @@ def check_targets(net: Network, x: Array, y: ArrayLike) -> Array:
 
 def check_some(name: str, rows: Array | Bits, why: str) -> None:
     """Raise ValueError if there are no rows."""
-    if len(rows) == 0:
-        raise ValueError(f"{name} must have at least one row: {why}. Got shape {np.shape(rows)}.")
+    require(len(rows), f"{name} must have at least one row: {why}. Got shape {rows.shape}.")
 
 
 def _has_lists(value: Any, *fields: str) -> bool:
@@ -331,71 +362,93 @@ def check_net_and_trace(net: N, trace: Any) -> N:
 
 def check_trace(net: Network, trace: Any) -> None:
     """Raise ValueError unless trace has the shapes that forward(net, x) returns."""
-    wanted = [W.shape[1] for W in net.weights]
-    if not _has_lists(trace, "inputs", "preacts", "pattern"):
-        raise ValueError("trace must be the Trace that forward(net, x) returned. Got "
-                         f"{type(trace).__name__}.")
-    arrays = [*trace.inputs, *trace.preacts, *trace.pattern]
-    bits = all(np.asarray(q).dtype == np.bool_ for q in trace.pattern)
-    if not bits or len({np.shape(part)[:1] for part in arrays}) != 1:
-        raise ValueError("trace must come from one forward(net, x): as many rows in every part, "
-                         "and patterns of bools. "
-                         f"Got shapes {[np.shape(part) for part in arrays]}.")
-    got = [[np.shape(part)[1:] for part in parts] for parts in trace]
-    outputs = [(len(b),) for b in net.biases]
-    if got != [[(w,) for w in wanted], outputs, outputs[:-1]]:
-        raise ValueError("trace must come from forward(net, x) of the same net, with inputs of "
-                         f"widths {wanted}. "
-                         f"Got inputs of shapes {[np.shape(h) for h in trace.inputs]}.")
+    require(_has_lists(trace, "inputs", "preacts", "pattern"), "trace must be the Trace that "
+            f"forward(net, x) returned. Got {type(trace).__name__}.")
+    rows = np.shape(trace.inputs[0])[:1] if trace.inputs else ()
+    outputs = [(*rows, len(b)) for b in net.biases]
+    wanted = [[(*rows, W.shape[1]) for W in net.weights], outputs, outputs[:-1]]
+    got = [[np.shape(part) for part in parts] for parts in trace]
+    if got != wanted or any(np.asarray(q).dtype != np.bool_ for q in trace.pattern):
+        raise ValueError("trace must come from one forward(net, x) of the same net: parts of "
+                         f"shapes {wanted}, patterns of bools. Got {got}.")
     x = np.asarray(trace.inputs[0])
     _check_growth(net, x, np.concatenate([np.zeros((len(x), 0), np.bool_), *trace.pattern], axis=1))
 
 
 def check_no_biases(name: str, net: Network) -> None:
     """Raise ValueError if a bias of net is not 0."""
-    if any(b.any() for b in net.biases):
-        raise ValueError(f"{name} is defined for networks without biases: every bias must be 0.")
+    require(not any(b.any() for b in net.biases),
+            f"{name} is defined for networks without biases: every bias must be 0.")
 
 
 def check_depth(net: Network, layers: int | None) -> int:
     """layers, the number of hidden layers to use, as an int; None means all."""
     hidden = len(net.weights) - 1
     layers = hidden if layers is None else check_count("layers", layers, 1)
-    if layers > max(hidden, 1):
-        raise ValueError(f"layers must be at most {hidden}, the number of hidden layers of the "
-                         f"net. Got {layers}.")
+    require(layers <= max(hidden, 1),
+            f"layers must be at most {hidden}, the number of hidden layers of the net. "
+            f"Got {layers}.")
     return min(layers, hidden)
+
+
+def check_cycles(k: ArrayLike, n: int) -> Indices:
+    """Whole numbers of cycles, none a multiple of n: a constant sees no jump."""
+    cycles = np.asarray(k)
+    require(cycles.ndim == 1 and cycles.dtype.kind in "iu" and bool((cycles % n).all()),
+            f"k must be whole numbers of cycles, (K,), none of them a multiple of n = {n}. "
+            f"Got {k!r}.")
+    return cycles.astype(np.intp)
+
+
+def check_coefficients(value: ArrayLike, rows: int) -> Array:
+    """Real or complex coefficients, (rows, m), as an array."""
+    values = np.asarray(value)
+    require(values.dtype.kind in "biufc" and values.ndim == 2 and len(values) == rows,
+            f"coefficients must be ({rows}, m) numbers: one row per frequency, one column per "
+            f"output. Got dtype {values.dtype}, shape {values.shape}.")
+    return values
+
+
+def check_pairs(name: str, value: ArrayLike) -> Array:
+    """A real array, (n, n, ...): one row and one column per sample."""
+    values = as_real(name, value)
+    require(values.ndim >= 2 and values.shape[0] == values.shape[1],
+            f"{name} must be (n, n): one row and one column per sample. Got shape {values.shape}.")
+    return values
 
 
 def check_units(net: Network, units: ArrayLike, points: int) -> Indices:
     """units, (points,), as indices of hidden units of net."""
     numbers = check_indices("units", units, sum(len(b) for b in net.biases[:-1]))
-    if len(numbers) != points:
-        raise ValueError(f"units must have one entry per point. Got {len(numbers)} units, {points} "
-                         "points.")
+    require(len(numbers) == points,
+            f"units must have one entry per point. Got {len(numbers)} units, {points} points.")
     return numbers
 
 
 def check_direction(name: str, value: ArrayLike, points: Array) -> Array:
     """value, one direction for all points or one per point, in the shape of points."""
-    direction = as_real(name, value).astype(np.float64, copy=False)
-    if direction.shape not in (points.shape, points.shape[1:]):
-        raise ValueError(f"{name} must be {points.shape[1:]} or {points.shape}. Got shape "
-                         f"{direction.shape}.")
-    return np.broadcast_to(direction, points.shape)
+    return _spread(name, value, points.shape[1:], points.shape)
+
+
+def _spread(name: str, value: ArrayLike, small: tuple[int, ...], full: tuple[int, ...]) -> Array:
+    """value, of one of two shapes, in the shape full."""
+    array = as_real(name, value).astype(np.float64, copy=False)
+    require(array.shape in (small, full),
+            f"{name} must be {small or 'a number'} or {full}. Got shape {array.shape}.")
+    return np.broadcast_to(array, full)
 
 
 def check_widths(widths: Sequence[int]) -> list[int]:
     """[m[0], ..., m[L]] as ints, with at least one input and output; at most MAX_PARAMETERS."""
-    if isinstance(widths, (str, bytes)) or np.ndim(widths) != 1 or len(widths) < 2:
-        raise ValueError("widths must list at least the number of inputs and of outputs, [m0, "
-                         f"..., mL]. Got {widths!r}.")
+    require(not isinstance(widths, (str, bytes)) and np.ndim(widths) == 1 and len(widths) >= 2,
+            "widths must list at least the number of inputs and of outputs, [m0, ..., mL]. "
+            f"Got {widths!r}.")
     m = [check_count(f"widths[{k}]", w, 1 if k in (0, len(widths) - 1) else 0)
          for k, w in enumerate(widths)]
     p = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(m[:-1], m[1:], strict=True))
-    if p > MAX_PARAMETERS:
-        raise ValueError(f"widths {m} make {p} parameters, more than the {MAX_PARAMETERS} allowed "
-                         "(2 GiB). Check the widths.")
+    require(p <= MAX_PARAMETERS,
+            f"widths {m} make {p} parameters, more than the {MAX_PARAMETERS} allowed (2 GiB). "
+            "Check the widths.")
     return m
 
 
@@ -451,27 +504,24 @@ def _growth(radius: float, net: Network, norms: list[float]) -> float:
 
 def _growth_at(x: Array, net: Network, pattern: Bits | None) -> float:
     """The largest entry, at the rows, of |z|, and of |h[l-1]| times |df/dz[l]|."""
-    weights = [W.astype(np.float64) for W in net.weights]
     ends, largest = np.cumsum([len(b) for b in net.biases[:-1]]), 0.0
     for rows in row_blocks(len(x), 1024):
-        h, sizes, gates = x[rows].astype(np.float64), [], []
-        if pattern is not None:
-            gates = np.split(pattern[rows], ends, axis=1)[:-1]
-        for k, (W, b) in enumerate(zip(weights, net.biases, strict=True)):
-            z = h @ W.T + b
-            sizes.append(max(1.0, float(np.abs(h).max(initial=0))))
-            largest = max(largest, float(np.abs(z).max(initial=0)))
-            if pattern is None and k < len(ends):
-                gates.append(z > 0)
-            h = np.where(gates[k], z, 0) if k < len(ends) else z
-        for output in np.eye(z.shape[1]):
-            g = np.tile(output, (len(z), 1))
-            for k in reversed(range(len(weights))):
-                largest = max(largest, sizes[k] * float(np.abs(g).max(initial=0)))
-                g = g @ weights[k]
-                g = np.where(gates[k - 1], g, 0) if k else g
-            largest = max(largest, float(np.abs(g).max(initial=0)))
-    return largest
+        h, layers = x[rows].astype(np.float64), []
+        gates = None if pattern is None else np.split(pattern[rows], ends, axis=1)
+        for k, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
+            z = h @ W.astype(np.float64).T + b
+            own = z > 0 if gates is None else gates[k]
+            q = own if k < len(ends) else np.ones_like(z, np.bool_)  # the output layer is affine
+            layers.append((max(1.0, np.abs(h).max(initial=0)), W, q))
+            largest, h = max(largest, np.abs(z).max(initial=0)), z * q
+        for output in np.eye(h.shape[1]):
+            g: Array = np.tile(output, (len(h), 1))
+            for size, W, q in reversed(layers):
+                g = g * q
+                largest = max(largest, size * np.abs(g).max(initial=0))
+                g = g @ W
+            largest = max(largest, np.abs(g).max(initial=0))
+    return float(largest)
 
 
 # --------------------------------------------------------------------- patterns
@@ -479,37 +529,32 @@ def _growth_at(x: Array, net: Network, pattern: Bits | None) -> float:
 
 def check_bits(name: str, q: ArrayLike) -> Bits:
     """q as (n, H) bool."""
-    try:
+    wanted = f"{name} must be (n, H) bool: one pattern per row"
+    with explained(f"{wanted}. It could not be read as an array"):
         bits: NDArray[Any] = np.asarray(q)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} must be (n, H) bool: one pattern per row. It could not be read "
-                         f"as an array: {error}") from error
-    if bits.dtype != np.bool_ or bits.ndim != 2:
-        hint = f" Zeros and ones become bits with {name}.astype(bool)."
-        hint = hint if bits.dtype.kind in "iuf" else ""
-        raise ValueError(f"{name} must be (n, H) bool: one pattern per row. Got dtype "
-                         f"{bits.dtype}, shape {bits.shape}.{hint}")
+    hint = f" Zeros and ones become bits with {name}.astype(bool)."
+    require(bits.dtype == np.bool_ and bits.ndim == 2, f"{wanted}. Got dtype {bits.dtype}, shape "
+            f"{bits.shape}.{hint if bits.dtype.kind in 'iuf' else ''}")
     return bits
 
 
 def check_same_units(*patterns: tuple[str, ArrayLike]) -> tuple[Bits, Bits]:
     """Two named patterns, (n, H) and (n2, H) bool, of the same units."""
     (name, q), (name2, q2) = ((name, check_bits(name, q)) for name, q in patterns)
-    if q.shape[1] != q2.shape[1]:
-        raise ValueError(f"{name} and {name2} must have as many units as each other. Got shapes "
-                         f"{q.shape} and {q2.shape}.")
+    require(q.shape[1] == q2.shape[1],
+            f"{name} and {name2} must have as many units as each other. "
+            f"Got shapes {q.shape} and {q2.shape}.")
     return q, q2
 
 
 def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str = "q") -> Bits:
     """q as (n, H) bool, H the hidden units of net, and n = rows if rows is given."""
     bits, H = check_bits(name, q), sum(len(b) for b in net.biases[:-1])
-    if bits.shape[1] != H:
-        raise ValueError(f"{name} must be (n, {H}): one column per hidden unit of the net. Got "
-                         f"shape {bits.shape}.")
-    if rows is not None and len(bits) != rows:
-        raise ValueError(f"{name} must be ({rows}, {H}): one pattern per row of x. Got shape "
-                         f"{bits.shape}.")
+    require(bits.shape[1] == H,
+            f"{name} must be (n, {H}): one column per hidden unit of the net. "
+            f"Got shape {bits.shape}.")
+    require(rows in (None, len(bits)),
+            f"{name} must be ({rows}, {H}): one pattern per row of x. Got shape {bits.shape}.")
     return bits
 
 
@@ -521,20 +566,49 @@ def check_weights(weights: ArrayLike | None, y: Array) -> Array:
     if weights is None:
         return np.full((len(y), 1), 1 / y.size)
     w = as_real("weights", weights, (len(y),), "one per example").astype(np.float64, copy=False)
-    if (w < 0).any():
-        raise ValueError(f"weights must not be negative. Got {w.min()}.")
+    require((w >= 0).all(), f"weights must not be negative. Got {w.min(initial=0)}.")
     return w[:, None]
 
 
 def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
     """grid as (n,) or (height, width): a uniform grid with one sample per row of a batch of n."""
-    if not isinstance(grid, (tuple, list)) or len(grid) not in (1, 2):
-        raise ValueError(f"grid must be (n,) or (height, width). Got {grid!r}.")
+    require(isinstance(grid, (tuple, list)) and len(grid) in (1, 2),
+            f"grid must be (n,) or (height, width). Got {grid!r}.")
     shape = tuple(check_count("grid", size, 1) for size in grid)
-    if math.prod(shape) != n:
-        raise ValueError(f"grid must have as many samples as x has rows, {n}. Got {shape}, "
-                         f"{math.prod(shape)} samples.")
+    require(math.prod(shape) == n,
+            f"grid must have as many samples as x has rows, {n}. Got {shape}, {math.prod(shape)} "
+            "samples.")
     return shape
+
+
+def check_corners(window: ArrayLike) -> Array:
+    """The corners of a box ((x0, x1), (y0, y1)), (4, 2), or of a polygon, (k, 2), all distinct."""
+    corners = as_real("window", window, (None, 2), "a box ((x0, x1), (y0, y1)) or the corners of a "
+                      "convex polygon, one per row").astype(np.float64)
+    if len(corners) == 2:
+        (x0, x1), (y0, y1) = corners.tolist()
+        require(x0 < x1 and y0 < y1, "window must be a box ((x0, x1), (y0, y1)) with x0 < x1 and "
+                f"y0 < y1. Got {corners.tolist()}.")
+        corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+    require(len(corners) >= 3, "window must have at least three corners, or be a box ((x0, x1), "
+            f"(y0, y1)). Got shape {corners.shape}.")
+    require(len(np.unique(corners, axis=0)) == len(corners), "window must not repeat a corner; "
+            f"leave out the last corner if it closes the polygon. Got {len(corners)} corners.")
+    return corners
+
+
+def check_area(area: float, extent: Array, tolerance: float) -> None:
+    """Raise ValueError unless a window has an area that float64 can tell from 0."""
+    require(math.isfinite(area) and abs(area) > tolerance * extent.max() ** 2 > 0,
+            "window must have an area that float64 can tell from 0: its corners must not lie on "
+            f"one line, and its sides must not be that short. Got area {area}, extent "
+            f"{extent.tolist()}. A network can be rescaled to a larger window.")
+
+
+def check_convex(turns: Array) -> None:
+    """Raise ValueError unless a polygon with these exterior angles is convex."""
+    require((turns >= 0).all() and turns.sum() <= 3 * np.pi, "window must be convex, with its "
+            "corners in order around it; its convex hull is one repair.")
 
 
 def check_patch(patch: int | None, shape: tuple[int, ...] | None) -> int | None:
@@ -545,8 +619,7 @@ def check_patch(patch: int | None, shape: tuple[int, ...] | None) -> int | None:
         raise ValueError("patch needs grid, the positions of the examples: grid=(n,) or "
                          "grid=(height, width).")
     k = check_count("patch", patch, 1)
-    if any(s % k for s in shape):
-        raise ValueError(f"patch must divide every axis of {shape}. Got {patch}.")
+    require(not any(s % k for s in shape), f"patch must divide every axis of {shape}. Got {k}.")
     return k
 
 
@@ -557,61 +630,55 @@ def check_samples(shape: Any, axes: tuple[int, ...] = (1, 2), least: int = 1) ->
         wanted = " or ".join({1: "n", 2: "(height, width)"}.get(k, f"{k} numbers") for k in axes)
         raise ValueError(f"shape must be {wanted}. Got {shape!r}.")
     counts = tuple(check_count("each axis of shape", n, least) for n in sizes)
-    if math.prod(counts) > MAX_ENTRIES // 4:
-        raise ValueError(f"shape must have at most {MAX_ENTRIES // 4} samples in all. Got "
-                         f"{shape!r}.")
+    require(math.prod(counts) <= MAX_ENTRIES // 4,
+            f"shape must have at most {MAX_ENTRIES // 4} samples in all. Got {shape!r}.")
     return counts
+
+
+def check_smaller(shape: Any, signal: Array) -> tuple[int, ...]:
+    """shape, one number per axis of signal but the last, its channels, and none larger."""
+    sizes, full = check_samples(shape), signal.shape[:-1]
+    require(len(sizes) == len(full), "shape must be (n,) for a signal (samples, channels), or "
+            f"(height, width) for an image (height, width, channels). Got {shape!r} for shape "
+            f"{signal.shape}. One channel needs an axis of its own: signal[..., None].")
+    require(all(map(operator.le, sizes, full)), f"shape must not exceed the signal's {full}: "
+            f"averaging cannot add samples. Got {shape!r}.")
+    return sizes
 
 
 def check_side(side: int, shape: tuple[int, ...]) -> int:
     """side of a patch: at least 2 samples, at most every axis of shape."""
     side = check_count("side", side, 2)
-    if side > min(shape):
-        raise ValueError(f"side must fit into the signal of shape {shape}. Got {side}.")
+    require(side <= min(shape), f"side must fit into the signal of shape {shape}. Got {side}.")
     return side
 
 
 def check_gap(gap: int, shape: tuple[int, ...], at_least: int) -> int:
     """gap in samples, which leaves at_least samples on each side of it along every axis."""
     gap = check_count("gap", gap, 0)
-    if (min(shape) - gap) // 2 < at_least:
-        raise ValueError(f"gap must leave samples on both sides of every axis of {shape}. Got "
-                         f"{gap}.")
+    require((min(shape) - gap) // 2 >= at_least,
+            f"gap must leave samples on both sides of every axis of {shape}. Got {gap}.")
     return gap
 
 
 def check_records(epochs: ArrayLike, errors: ArrayLike) -> tuple[Array, Array]:
     """epochs, (c,), increasing, and errors, (c, k), which may be NaN; at least one epoch."""
     epochs = as_real("epochs", epochs, (None,))
-    try:
+    with explained("errors must be real numbers, or NaN: one row per epoch. Reading them failed"):
         table = np.asarray(errors, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError("errors must be real numbers, or NaN: one row per epoch. They could not "
-                         f"be read as an array: {error}") from error
-    if table.ndim != 2 or len(table) != len(epochs) or len(table) == 0:
-        raise ValueError(f"errors must be ({len(epochs)}, k): one row per epoch, at least one. Got "
-                         f"shape {table.shape}.")
-    if (np.diff(epochs) <= 0).any():
-        raise ValueError("epochs must increase.")
+    require(table.ndim == 2 and len(table) == len(epochs) > 0, f"errors must be ({len(epochs)}, "
+            f"k): one row per epoch, at least one. Got shape {table.shape}.")
+    require((np.diff(epochs) > 0).all(), "epochs must increase.")
     return epochs, table
 
 
 def check_box(x: Array, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
     """low and high as (d,): the box low <= . <= high has an interior and contains x."""
-    ends = []
-    for name, value in (("low", low), ("high", high)):
-        end = as_real(name, value)
-        if end.shape not in ((), x.shape):
-            raise ValueError(f"{name} must be a number or of shape {x.shape}, one per input. Got "
-                             f"shape {end.shape}.")
-        ends.append(np.broadcast_to(end.astype(np.float64), x.shape))
-    if not (ends[0] < ends[1]).all():
-        raise ValueError(f"low must be below high in every coordinate. Got low {low!r}, high "
-                         f"{high!r}.")
-    if not ((ends[0] <= x) & (x <= ends[1])).all():
-        raise ValueError(f"x must lie in the box from low to high. Got x {x!r}, low {low!r}, high "
-                         f"{high!r}.")
-    return ends[0], ends[1]
+    ends = _spread("low", low, (), x.shape), _spread("high", high, (), x.shape)
+    if not ((ends[0] < ends[1]) & (ends[0] <= x) & (x <= ends[1])).all():
+        raise ValueError("low must be below high in every coordinate, and x between them. "
+                         f"Got x {x!r}, low {low!r}, high {high!r}.")
+    return ends
 
 
 # ---------------------------------------------------------------- single values
@@ -619,50 +686,46 @@ def check_box(x: Array, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
 
 def check_kind(name: str, value: object, *kinds: type) -> None:
     """Raise ValueError unless value is an instance of one of kinds."""
-    if not isinstance(value, kinds):
-        raise ValueError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}. Got "
-                         f"{type(value).__name__}.")
+    require(isinstance(value, kinds),
+            f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}. "
+            f"Got {type(value).__name__}.")
 
 
 def check_fields(name: str, value: object, meaning: str, *fields: str) -> None:
     """Raise ValueError unless value has all these fields, as meaning has."""
-    if not all(hasattr(value, field) for field in fields):
-        raise ValueError(f"{name} must be {meaning}. Got {type(value).__name__}.")
+    require(all(hasattr(value, field) for field in fields),
+            f"{name} must be {meaning}. Got {type(value).__name__}.")
 
 
 def check_choice(name: str, value: object, *choices: str) -> None:
     """Raise ValueError unless value is one of choices."""
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}. Got {value!r}.")
+    require(isinstance(value, str) and value in choices,
+            f"{name} must be {' or '.join(map(repr, choices))}. Got {value!r}.")
 
 
 def check_rng(rng: np.random.Generator) -> None:
     """Raise ValueError unless rng is a Generator: seeds and global state are not accepted."""
-    if not isinstance(rng, np.random.Generator):
-        raise ValueError("rng must be a numpy.random.Generator, for example "
-                         f"np.random.default_rng(0). Got {rng!r}.")
+    require(isinstance(rng, np.random.Generator),
+            "rng must be a numpy.random.Generator, for example np.random.default_rng(0). "
+            f"Got {rng!r}.")
 
 
 def check_count(name: str, value: Any, least: int, most: int = MAX_ENTRIES) -> int:
     """value as an int from least to most; ValueError for bools and floats."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
-    if not whole or not least <= value:
-        raise ValueError(f"{name} must be a whole number, at least {least}. Got {value!r}.")
-    if value > most:
-        raise ValueError(f"{name} must be at most {most}. Got {value}.")
+    require(whole and least <= value,
+            f"{name} must be a whole number, at least {least}. Got {value!r}.")
+    require(value <= most, f"{name} must be at most {most}. Got {value}.")
     return int(value)
 
 
 def check_layer_numbers(net: Network, layers: Any) -> tuple[int, ...]:
     """layers as a tuple of ints from 1 to L, each at most once; None means all."""
     L = len(net.weights)
-    if layers is None:
-        return tuple(range(1, L + 1))
-    numbers = as_real("layers", layers, (None,),
-                      f"the layers that train, by their numbers from 1 to {L}")
-    if len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(1, L + 1)):
-        raise ValueError(f"layers must list numbers from 1 to {L}, each at most once: the layers "
-                         f"that train. Got {layers!r}.")
+    meaning = f"the layers that train, by their numbers from 1 to {L}, each at most once"
+    numbers = as_real("layers", range(1, L + 1) if layers is None else layers, (None,), meaning)
+    require(len(set(numbers)) == len(numbers) and set(numbers) <= set(range(1, L + 1)),
+            f"layers must be a list of {meaning}. Got {layers!r}.")
     return tuple(int(number) for number in numbers)
 
 
@@ -675,60 +738,34 @@ def check_times(t: ArrayLike) -> Array:
     return times
 
 
-def check_tolerance(name: str, value: Any) -> float:
-    """value as a float from 1e-13 to 1."""
-    number = float(as_real(name, value, (), "a tolerance of the integrator"))
-    if not 1e-13 <= number <= 1:
-        raise ValueError(f"{name} must be a number from 1e-13 to 1. Got {value!r}.")
-    return number
-
-
 def check_flag(name: str, value: Any, meaning: str) -> None:
     """Raise ValueError unless value is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"{name} must be True or False: {meaning}. Got {value!r}.")
+    require(isinstance(value, (bool, np.bool_)),
+            f"{name} must be True or False: {meaning}. Got {value!r}.")
 
 
-def check_positive(name: str, value: Any) -> float:
-    """value as a float; ValueError unless it is a finite positive number."""
-    if not (_is_finite_number(value) and value > 0):
-        raise ValueError(f"{name} must be a finite positive number. Got {value!r}.")
-    return float(value)
+RANGES: dict[str, Callable[[Any], bool]] = {
+    "positive number": lambda number: number > 0,
+    "number not below 0": lambda number: number >= 0,
+    "number at least 0 and below 1": lambda number: 0 <= number < 1,
+    "number between 0 and 1": lambda number: 0 < number < 1,
+    "number from 1e-13 to 1": lambda number: 1e-13 <= number <= 1,
+}
 
 
-def check_share(name: str, value: Any, meaning: str) -> float:
-    """value as a float; ValueError unless it is a number in [0, 1)."""
-    if not (_is_finite_number(value) and 0 <= value < 1):
-        raise ValueError(f"{name}, {meaning}, must be a number at least 0 and below 1. Got "
-                         f"{value!r}.")
+def check_number(name: str, value: Any, wanted: str) -> float:
+    """value as a float; ValueError unless it is a finite number in the range of that name."""
+    number = isinstance(value, (int, float, np.integer, np.floating))
+    # false for a whole number beyond float64, and for NaN
+    finite = number and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    require(finite and RANGES[wanted](value),
+            f"{name} must be a finite {wanted}. Got {value!r}.")
     return float(value)
 
 
 def check_function(name: str, value: object, meaning: str) -> None:
     """Raise ValueError unless value is callable."""
-    if not callable(value):
-        raise ValueError(f"{name} must be a function {meaning}. Got {type(value).__name__}.")
-
-
-def check_fraction(name: str, value: ArrayLike) -> None:
-    """Raise ValueError unless 0 < value < 1."""
-    if not 0 < as_real(name, value, ()) < 1:
-        raise ValueError(f"{name} must lie between 0 and 1. Got {value!r}.")
-
-
-def check_not_negative(name: str, value: ArrayLike, meaning: str) -> float:
-    """value as a float; ValueError if it is negative."""
-    number = float(as_real(name, value, (), meaning))
-    if number < 0:
-        raise ValueError(f"{name} must not be negative. Got {number}.")
-    return number
-
-
-def _is_finite_number(value: Any) -> bool:
-    number = isinstance(value, (int, float, np.integer, np.floating))
-    number = number and not isinstance(value, bool)
-    # false for a whole number beyond float64, and for NaN
-    return number and abs(value) <= sys.float_info.max
+    require(callable(value), f"{name} must be a function {meaning}. Got {type(value).__name__}.")
 
 
 # --------------------------------------------------------------------- training
@@ -747,30 +784,22 @@ def check_rounded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
     """array in dtype, row-major; ValueError if a number overflows."""
     with np.errstate(over="ignore", under="ignore"):
         rounded = np.ascontiguousarray(array, dtype)
-    if not np.isfinite(rounded).all():
-        raise ValueError(f"{name} does not fit {dtype}: its largest magnitude is "
-                         f"{np.abs(array).max():.3g}. "
-                         "Scale it down, or train in float64.")
+    largest = float(np.abs(rounded).max(initial=0))
+    require(math.isfinite(largest), f"{name} does not fit {dtype}: its largest magnitude is "
+            f"{np.abs(array).max(initial=0):.3g}. Scale it down, or train in float64.")
     return rounded
 
 
 def check_record(record: Any, record_epochs: Any, epochs: int) -> set[int]:
     """The epochs at which record is to be called."""
-    if record is not None and not callable(record):
-        raise ValueError(f"record must be a function of (epoch, net), or None. Got {record!r}.")
+    require(record is None or callable(record),
+            f"record must be a function of (epoch, net), or None. Got {record!r}.")
     if record_epochs is None:
         return set(range(epochs + 1)) if record is not None else set()
-    if record is None:
-        raise ValueError("record_epochs lists when to call record, but record is None. Give both "
-                         "or neither.")
-    try:
-        wanted = {check_count("each of record_epochs", epoch, 0) for epoch in record_epochs}
-    except TypeError as error:
-        raise ValueError("record_epochs must list epochs, for example [0, 10]. Got "
-                         f"{record_epochs!r}.") from error
-    if wanted and max(wanted) > epochs:
-        raise ValueError(f"record_epochs must lie in 0 .. epochs = {epochs}. Got {max(wanted)}.")
-    return wanted
+    require(record, "record_epochs lists when to call record, but record is None. Give both or "
+            "neither.")
+    with explained("record_epochs must list epochs, for example [0, 10]"):
+        return {check_count("each of record_epochs", epoch, 0, epochs) for epoch in record_epochs}
 
 
 def check_moments(
@@ -779,15 +808,67 @@ def check_moments(
     """(steps taken, copies of the running means, (p,) each), from the state of an earlier run."""
     if state is None:
         return 0, np.zeros(p, dtype), np.zeros(p, dtype)
-    meant = f"state must be the history.state of an earlier run of a network of {p} parameters"
-    if not isinstance(state, kind):
-        raise ValueError(f"{meant}. Got {type(state).__name__}.")
-    means = {name: np.array(getattr(state, name)) for name in ("first", "second")}
-    for name, mean in means.items():
-        if mean.shape != (p,) or mean.dtype.kind != "f" or not np.isfinite(mean).all():
-            raise ValueError(f"{meant}: state.{name} must be a finite vector of that length. Got "
-                             f"shape {mean.shape}, {mean.dtype}.")
-        if mean.dtype != dtype:
-            raise ValueError(f"state must be of the dtype of the steps, {dtype}. Got {mean.dtype}: "
-                             "continue with the dtype of the earlier run.")
-    return check_count("state.steps", state.steps, 0), means["first"], means["second"]
+    meant = f"state must be the history.state of an earlier run of {p} parameters in {dtype}"
+    require(isinstance(state, kind), f"{meant}. Got {type(state).__name__}.")
+    first, second = np.array(state.first), np.array(state.second)
+    for name, mean in (("first", first), ("second", second)):
+        require(mean.shape == (p,) and mean.dtype == dtype and np.isfinite(mean).all(),
+                f"{meant}, {name} finite. Got shape {mean.shape}, dtype {mean.dtype}.")
+    return check_count("state.steps", state.steps, 0), first, second
+
+
+# ---------------------------------------------------------------- PyTorch models
+
+
+def check_torch_model(model: Any) -> None:
+    """Raise ValueError unless model has a state_dict and named parts."""
+    named = isinstance(getattr(model, "_modules", None), Mapping)
+    require(named and callable(getattr(model, "state_dict", None)),
+            f"model must be a PyTorch model or its state_dict. Got {type(model).__name__}.")
+
+
+def check_torch_part(name: str, tensor: Any) -> tuple[str, str]:
+    """(layer, "weight" or "bias") of an entry of a state_dict."""
+    layer, _, part = name.rpartition(".")
+    require(part in ("weight", "bias") and not isinstance(tensor, Mapping), "model must hold the "
+            f"weights and biases of Linear layers only. Got {name!r}, {type(tensor).__name__}.")
+    return layer, part
+
+
+def check_torch_chain(layers: Mapping[str, Mapping[str, Array]]) -> None:
+    """Raise ValueError unless layers with these names and parts can follow one another."""
+    require(layers and all("weight" in parts for parts in layers.values()),
+            f"model must have a weight for every layer, and at least one. Got {list(layers)}.")
+    names = list(layers)
+    for before, after in zip(names, names[1:], strict=False):
+        first, second = ([int(digits) for digits in re.findall(r"\d+", name)]
+                         for name in (before, after))
+        alike = re.sub(r"\d+", "#", before) == re.sub(r"\d+", "#", after)
+        require(not (alike and first > second), "model must list its layers in the order in which "
+                f"they act. Got {before!r} before {after!r}.")
+        rows, columns = len(layers[before]["weight"]), layers[after]["weight"].shape[1]
+        require(rows == columns, f"model must be a chain: layer {after!r} takes {columns} inputs, "
+                f"and {before!r} before it has {rows} outputs. Skip connections and branches are "
+                "not supported.")
+
+
+def check_alternation(leaves: Sequence[tuple[str, str]]) -> None:
+    """Raise ValueError unless (name, kind) are Linear and ReLU in turn, "?" being unknown."""
+    turn = "model must consist of Linear and ReLU in turn."
+    for name, kind in leaves:
+        require(kind in ("Linear", "ReLU", "?"), f"{turn} Got {kind} at {name!r}. If it comes "
+                "last, leave it out and apply it to what predict returns.")
+    for (before, first), (after, second) in zip(leaves, leaves[1:], strict=False):
+        require(first != second or first == "?",
+                f"{turn} Got two {first}s in a row, {before!r} and {after!r}.")
+    for name, kind in (leaves[0], leaves[-1]) if leaves else ():
+        require(kind != "ReLU",
+                f"model must begin and end with a Linear layer. Got a ReLU at {name!r}.")
+
+
+def check_same_outputs(f: Array, expected: Array, error: float) -> None:
+    """Raise ValueError unless a model's outputs f are the expected ones up to error."""
+    require(f.shape == expected.shape and np.abs(f - expected).max() <= error,
+            "model must compute what its Linear layers with a ReLU between any two compute, and "
+            f"at {len(expected)} random inputs it does not. Is it in evaluation mode "
+            "(model.eval())? Does its forward method do anything else?")

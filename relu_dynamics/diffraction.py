@@ -30,23 +30,26 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import scipy.fft
+from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, check_count, check_direction, check_kind, check_net, check_size,
-    check_units, row_blocks,
+    Array, Bits, Indices, as_real, check_count, check_cycles, check_direction, check_kind,
+    check_net, check_size, check_units, row_blocks,
 )
 from relu_dynamics.encoding import Encoding
 from relu_dynamics.mlp import MLP, Trace, hidden_units, joined_pattern, run, traced
-from relu_dynamics.rates import BLOCK_ENTRIES, kernel_rows
+from relu_dynamics.rates import (
+    BLOCK_ENTRIES, all_frequencies, band_means, intrinsic_rates, kernel_rows,
+    summed_by_displacement,
+)
 from relu_dynamics.regions1d import (
     EncodedPieces, Pieces, regions_on_encoded_segment, regions_on_segment,
 )
-from relu_dynamics.signals import grid, radial_bands
-from relu_dynamics.tangent import output_sensitivities
+from relu_dynamics.signals import grid
+from relu_dynamics.tangent import output_sensitivities, tangent_kernel
 from relu_dynamics.walls import Walls
 
-Waves = NDArray[np.floating | np.complexfloating]  # (n, K)
 # Of the distance of samples: nearer than that, a sample's own pattern decides its side.
 AT_SAMPLE = 1e-9
 
@@ -73,6 +76,7 @@ class WallSpectrum(NamedTuple):
     energy: Array    # (w,) |e_w|^2
     parts: Array     # (w, K) each wall with all walls: parts.sum(axis=0) + ends == walls
     ends: Array      # (K,) the part of the jump from the end of the line to its start
+    cosine: Array    # (2, K) rates and walls by the cosine transform, k in half cycles: no ends
     uncertified: Array  # (u, 2) intervals of t in which two walls of one unit may have been missed
 
     def __repr__(self) -> str:
@@ -87,8 +91,6 @@ class PlaneSpectrum(NamedTuple):
     rates: Array     # (bands,), or (n, n) at [k_y, k_x]
     walls: Array
     interior: Array
-    layers: Array    # (L - 1, ...) of walls: the part of each hidden layer's walls
-    ends: Array      # of walls: the jumps from the ends of rows or columns to their starts
     crossings: int   # of walls by rows and columns
 
     def __repr__(self) -> str:
@@ -128,8 +130,9 @@ def wall_jumps(
         sign = np.sign(np.vecdot(down[0] @ net.weights[0], direction)) if down else sign
     outward = sign[:, None] * up
     gram = outward @ outward.T
-    for rows in row_blocks(w, max(1, BLOCK_ENTRIES // max(1, w))):
-        gram[rows] *= kernel_rows(down, trace.inputs[:-1], rows) if down else 0
+    for rows, upper in kernel_rows(down, trace.inputs[:-1]) if w else ():
+        gram[rows, rows.start :] *= upper
+        gram[rows.stop :, rows] = gram[rows, rows.stop :].T
     return Jumps(np.diagonal(gram).copy(), sign, gram)
 
 
@@ -160,16 +163,14 @@ def _layers(net: MLP, units: Indices) -> tuple[Indices, Indices]:
 
 
 def wall_spectrum(
-    net: MLP, a: ArrayLike, b: ArrayLike, n: int, k: ArrayLike, encoding: Encoding | None = None,
-    *, transform: str = "fourier",
+    net: MLP, a: ArrayLike, b: ArrayLike, n: int, k: ArrayLike, encoding: Encoding | None = None
 ) -> WallSpectrum:
     """Rates of the first output at k cycles per segment, (K,), and the walls' part of them (T55).
 
     The samples are a + i/n (b - a), i < n, where a and b are inputs of the net or, with an
     encoding, unit coordinates.  The walls are exact: those of regions_on_segment or
-    regions_on_encoded_segment.  transform="cosine" takes the orthonormal cosine transform and k
-    in half cycles, 1 to n - 1: the same with sin(pi k t_w) in place of phases, and the ends of
-    the line make no jump.
+    regions_on_encoded_segment.  cosine is the same by the orthonormal cosine transform, with
+    sin(pi k t_w) in place of phases; the ends of the line make no jump there.
     ValueError for a k that is a multiple of n: a constant sees no jump.
 
     >>> import relu_dynamics as rd
@@ -181,13 +182,20 @@ def wall_spectrum(
     a = as_real("a", a, (None,), "one end of the segment").astype(np.float64)
     b = as_real("b", b, (None,), "the other end of the segment").astype(np.float64)
     n = check_count("n", n, 1)
-    waves, steps = _waves(n, _check_cycles(k, n), transform)
+    k = check_cycles(k, n)
+    check_size("the kernel of the samples", (n, n), "Take fewer samples.")
     line = _line(net, a, b, n, encoding)
-    parts = _structure(line.jumps, line.inputs, line.place, [steps])
-    rates = _diagonal(net, line.samples, [waves])
-    walls, w = parts.sum(axis=0), len(line.t)
-    return WallSpectrum(rates, walls, rates - walls, line.t, line.unit, line.energy,
-                        parts[:w], parts[w:].sum(axis=0), line.uncertified)
+    K = tangent_kernel(net, line.samples)[:, :, 0, 0]
+    meets, w = _meetings(line, n), len(line.t)
+    turns = np.minimum(k % n, -k % n)  # of real signals, k and -k have one rate
+    rates = scipy.fft.fft(summed_by_displacement(K, slice(0, n), (n,)) / n).real[turns]
+    waves = np.exp(2j * np.pi * np.arange(n) / n)[line.place[:, None] * turns % n]
+    parts = (waves * scipy.fft.rfft(meets, axis=1)[:, turns]).real
+    parts /= 4 * n * np.sin(np.pi * turns / n) ** 2
+    walls = parts.sum(axis=0)
+    return WallSpectrum(rates, walls, rates - walls, line.t, line.unit, line.energy, parts[:w],
+                        parts[w:].sum(axis=0), _by_cosines(K, meets, line.place, k),
+                        line.uncertified)
 
 
 def by_unit(spectrum: WallSpectrum, units: int) -> Array:
@@ -263,133 +271,110 @@ def _first_sample_after(t: Array, unit: Indices, on: Bits, q: Bits) -> Indices:
 # ------------------------------------------------------------------ their spectrum
 
 
-def _waves(n: int, k: Indices, transform: str) -> tuple[Waves, Waves]:
-    """(n, K) twice: wave_i, the transform's functions, and step_i, what a jump before i adds.
+def _meetings(line: _Line, n: int) -> Array:
+    """(w + 2, n): the sum of <e_w, e_w'> over the walls w' before every sample."""
+    check_size("walls times samples", (len(line.place), n), "Take fewer samples.")
+    sums = np.zeros((len(line.place), n))
+    for e, h in zip(line.jumps, line.inputs, strict=True):
+        members = _in_order(e, line.place)
+        place = line.place[members]
+        for rows, gram in kernel_rows([e[members]], [h[members]]):
+            _add_up(sums, members[rows], place[rows.start :], gram)
+            _add_up(sums, members[rows.stop :], place[rows], gram[:, len(gram) :].T)
+    return sums
 
-    sum_i v_i wave_i = -sum_i (v_i - v_(i-1)) step_i, summed by parts: indices wrap, or step_0 is 0.
+
+def _in_order(e: Array, place: Indices) -> Indices:
+    """Which jumps have a part in a layer, (w, m): none after their own.  By place."""
+    members = np.flatnonzero(e.any(axis=1))
+    return members[np.argsort(place[members], kind="stable")]
+
+
+def _add_up(sums: Array, rows: Indices, place: Indices, values: Array) -> None:
+    """sums[rows, place] += values, whose columns are in the order of their places."""
+    if len(rows):
+        occupied, starts = np.unique(place, return_index=True)
+        sums[rows[:, None], occupied] += np.add.reduceat(values, starts, axis=1)
+
+
+def _by_cosines(K: Array, meets: Array, place: Indices, k: Indices) -> Array:
+    """(2, K): the diagonals of C K C^T and of S B S^T, B the walls' inner products by place.
+
+    S is C summed by parts: sum_i v_i C_ki = -sum_i (v_i - v_(i-1)) S_ki, for k not a constant.
     """
-    i, constant = np.arange(n)[:, None], k % n == 0  # to a constant a jump adds nothing
-    if transform == "fourier":
-        waves = np.exp(-2j * np.pi * (i * k % n) / n) / np.sqrt(n)
-        sines = np.where(constant, 1, 2 * np.sin(np.pi * k / n))
-        return waves, np.where(constant, 0, waves) / sines
-    if transform == "cosine":
-        scale = np.sqrt(np.where(constant, 1, 2) / n)
-        cosines = scale * np.cos(np.pi * ((2 * i + 1) * k % (4 * n)) / (2 * n))
-        sines = scale * np.sin(np.pi * (i * k % (2 * n)) / n)
-        return cosines, sines / np.where(constant, 1, 2 * np.sin(np.pi * k / (2 * n)))
-    raise ValueError(f"transform must be 'fourier' or 'cosine'. Got {transform!r}.")
-
-
-def _structure(
-    jumps: list[Array], inputs: list[Array], place: Indices, steps: list[Waves]
-) -> Array:
-    """(w, *K): of |sum_w e_w step_w|^2 the part in which wall w meets all walls; steps per axis.
-
-    The inner products of a wall with all walls of one interval are added up, then transformed.
-    """
-    shape, K = tuple(len(step) for step in steps), tuple(step.shape[1] for step in steps)
-    size, w = int(np.prod(shape)), len(place)
-    check_size("walls times samples", (w, max(size, int(np.prod(K)))), "Take fewer samples.")
-    binned = np.zeros((w, size))  # sum of <e_w, e_w'> over the walls w' before one sample
-    for e, h in zip(jumps, inputs, strict=True):
-        members = np.flatnonzero(e.any(axis=1))  # a jump has no part in the layers after its own
-        members = members[np.argsort(place[members], kind="stable")]
-        occupied, starts = np.unique(place[members], return_index=True)
-        e, h = e[members], h[members]
-        for rows in row_blocks(len(members), max(1, BLOCK_ENTRIES // max(1, len(members)))):
-            gram = kernel_rows([e], [h], rows)
-            binned[members[rows, None], occupied] += np.add.reduceat(gram, starts, axis=1)
-    at, parts = np.unravel_index(place, shape), np.empty((w, *K))
-    for rows in row_blocks(w, max(1, BLOCK_ENTRIES // size)):
-        parts[rows] = _products(binned[rows], shape, steps, [axis[rows] for axis in at])
-    return parts
-
-
-def _diagonal(net: MLP, samples: Trace, waves: list[Waves]) -> Array:
-    """(*K): diag(B K B*), K the kernel of the first output on a grid, B its axes' waves."""
-    D, h = output_sensitivities(net, samples)
-    first, shape = [part[:, 0] for part in D], tuple(len(wave) for wave in waves)
-    n = len(h[0])
-    at = np.unravel_index(np.arange(n), shape)
-    total = np.zeros(tuple(wave.shape[1] for wave in waves))
-    for rows in row_blocks(n, max(1, BLOCK_ENTRIES // n)):
-        K = kernel_rows(first, h, rows)
-        total += _products(K, shape, waves, [axis[rows] for axis in at]).sum(axis=0)
-    return total
-
-
-def _products(rows: Array, shape: tuple[int, ...], waves: list[Waves], at: list[Indices]) -> Array:
-    """(rows, *K): Re conj(wave_i) sum_j rows_j wave_j, from (rows, samples); at: places of i."""
-    values: Waves = rows.reshape(-1, *shape)
-    for wave in waves:
-        values = np.tensordot(values, wave, (1, 0))  # an axis that is done goes last
-    here = [wave[axis].conj() for wave, axis in zip(waves, at, strict=True)]
-    outer = here[0] if len(here) == 1 else here[0][:, :, None] * here[1][:, None, :]
-    return np.asarray((outer * values).real)
+    n = len(K)
+    i, scale = np.arange(n)[:, None], np.sqrt(2 / n)
+    cosines = scale * np.cos(np.pi * ((2 * i + 1) * k % (4 * n)) / (2 * n))
+    sines = scale * np.sin(np.pi * (i * k % (2 * n)) / n) / (2 * np.sin(np.pi * k / (2 * n)))
+    B = np.zeros((n, n))
+    np.add.at(B, place, meets)
+    return np.array([((M @ waves) * waves).sum(axis=0) for M, waves in ((K, cosines), (B, sines))])
 
 
 # -------------------------------------------------------------------- the plane
 
 
 def plane_wall_spectrum(
-    net: MLP, n: int, encoding: Encoding | None = None, *, bands: bool = True,
-    transform: str = "fourier",
+    net: MLP, n: int, encoding: Encoding | None = None, *, bands: bool = True
 ) -> PlaneSpectrum:
     """Rates of the first output on the n x n samples of the unit square, and the walls' part (T56).
 
     Along rows the gradient jumps as on a line, and the walls that the rows cross give the rates;
-    where |k_y| > |k_x| those that columns cross.  bands as in intrinsic_rates, transform as in
-    wall_spectrum.  Nothing is said of k = 0 (NaN).
+    where |k_y| > |k_x| those that columns cross.  bands as in intrinsic_rates.  Nothing is said
+    of k = 0 (NaN).
     """
     net = _first_output(check_net(net))
     n = check_count("n", n, 2)
-    check_size("the grid", (n, n), "Take fewer samples.")
-    k = np.arange(n)
-    waves, steps = _waves(n, k, transform)
-    points = grid((n, n), "half-open")
+    check_size("the kernel of the samples", (n * n, n * n), "Take fewer samples.")
+    points, k = grid((n, n), "half-open"), np.arange(n)
     samples = run(net, points if encoding is None else encoding(points))
-    rates = _diagonal(net, samples, [waves, waves])
-    rows, columns = (_by_rows(net, n, encoding, axis, waves, steps) for axis in (0, 1))
-    size = np.minimum(k, n - k) if transform == "fourier" else k
-    parts = np.where(size[:, None] > size, np.swapaxes(columns[0], 1, 2), rows[0])
-    rates[0, 0] = parts[:, 0, 0] = np.nan
-    values = np.concatenate([[rates, parts.sum(axis=0)], parts])
-    if bands:
-        band = radial_bands(np.stack(np.meshgrid(size, size), axis=-1).reshape(-1, 2))
-        sums = [np.bincount(band, value.ravel()) for value in values]
-        values = np.array(sums) / np.bincount(band)
-    return PlaneSpectrum(values[0], values[1], values[0] - values[1], values[2:-1], values[-1],
-                         rows[1] + columns[1])
+    (rows, across), (columns, along) = (_by_rows(net, n, encoding, axis) for axis in (0, 1))
+    size, sines = np.minimum(k, n - k), 4 * np.sin(np.pi * k / n) ** 2
+    sines[0] = 1  # rows say nothing of k_x = 0, columns nothing of k_y = 0
+    walls = np.where(size[:, None] > size, columns.T / sines[:, None], rows / sines)
+    values = [intrinsic_rates(net, samples, (n, n), bands=False), walls]
+    values = [band_means(value) for value in values] if bands else values
+    for value in values:
+        value.flat[0] = np.nan
+    return PlaneSpectrum(values[0], values[1], values[0] - values[1], across + along)
 
 
-def _by_rows(
-    net: MLP, n: int, encoding: Encoding | None, axis: int, waves: Waves, steps: Waves
-) -> tuple[Array, int]:
-    """(L, n, n) at [across, along]: walls' part by hidden layer, then the ends'; count of walls."""
+def _by_rows(net: MLP, n: int, encoding: Encoding | None, axis: int) -> tuple[Array, int]:
+    """(n, n) at [across, along]: the power of the jumps on all rows, or columns; count of walls."""
     lines = []
     for place in np.arange(n) / n:
         start, end = (np.roll([at, place], axis) for at in (0.0, 1.0))
         lines.append(_line(net, start, end, n, encoding))
-    jumps = [np.concatenate(parts) for parts in zip(*(line.jumps for line in lines), strict=True)]
-    inputs = [np.concatenate(parts) for parts in zip(*(line.inputs for line in lines), strict=True)]
+    jumps, inputs = ([np.concatenate(parts) for parts in zip(*each, strict=True)] for each in (
+        [line.jumps for line in lines], [line.inputs for line in lines]))
     place = np.concatenate([row * n + line.place for row, line in enumerate(lines)])
-    L = len(net.weights)
-    layer = [np.append(_layers(net, line.unit)[0], [L - 1, L - 1]) for line in lines]
-    total = np.zeros((L, n, n))
-    np.add.at(total, np.concatenate(layer), _structure(jumps, inputs, place, [waves, steps]))
-    return total, sum(len(line.t) for line in lines)
+    power = sum((_power(e, np.column_stack([h, np.ones(len(h))]), place, n)
+                 for e, h in zip(jumps, inputs, strict=True)), np.zeros((n, n)))
+    return power, sum(len(line.t) for line in lines)
+
+
+def _power(e: Array, h: Array, place: Indices, n: int) -> Array:
+    """(n, n): sum over parameters of |F J|^2, J_i the sum of e_w (x) h_w over the w at sample i.
+
+    F is the unitary transform of the grid.  Some rows of parameters are transformed at a time.
+    """
+    members = _in_order(e, place)
+    e, h = e[members], h[members]
+    cells, starts = np.unique(place[members], return_index=True)
+    groups = list(zip(cells.tolist(), starts.tolist(), [*starts[1:].tolist(), len(e)], strict=True))
+    half = np.zeros((n, n // 2 + 1))
+    for some in row_blocks(e.shape[1], max(1, BLOCK_ENTRIES // (n * n * h.shape[1]))):
+        part = np.ascontiguousarray(e[:, some])
+        J = np.zeros((n * n, part.shape[1], h.shape[1]))
+        for cell, first, end in groups:
+            np.matmul(part[first:end].T, h[first:end], out=J[cell])
+        F = scipy.fft.rfftn(J.reshape(n, n, -1), axes=(0, 1), norm="ortho", overwrite_x=True)
+        both = F.view(np.float64)  # real and imaginary parts
+        half += np.vecdot(both, both)
+    return all_frequencies(half, (n, n))
 
 
 # ------------------------------------------------------------- the public door
-
-
-def _check_cycles(k: ArrayLike, n: int) -> Indices:
-    cycles = np.asarray(k)
-    if cycles.ndim != 1 or cycles.dtype.kind not in "iu" or not (cycles % n).all():
-        raise ValueError(f"k must be whole numbers of cycles, (K,), none of them a multiple of "
-                         f"n = {n}. Got {k!r}.")
-    return cycles.astype(np.intp)
 
 
 def _first_output(net: MLP) -> MLP:

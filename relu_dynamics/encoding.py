@@ -42,11 +42,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Indices, as_real, check_count, check_kind, check_rng, check_size,
+    Array, Indices, check_count, check_increasing, check_kind, check_number, check_order, check_rng,
+    check_size, check_vectors, require,
 )
 
 MAX_LEVELS = 52  # for larger l, 2^l x has no fractional bits if x is a float64 near 1
 FEWER = "Encode fewer rows at a time."
+COORDINATES = "one sample per row, one unit coordinate per column"
 
 
 class Encoding(Protocol):
@@ -71,7 +73,7 @@ class Sinusoids:
 
     def jacobian(self, x: ArrayLike) -> Array:
         """(n, D, d): the derivative of every column by coordinate, 2 pi b cos or -2 pi b sin."""
-        x = _unit_coordinates(x)
+        x = check_vectors("x", x, COORDINATES)
         waves = 2 * np.pi * self.frequencies_in(x.shape[1])
         check_size("the jacobian", (len(x), 2 * len(waves), x.shape[1]), FEWER)
         columns = self(x).reshape(len(x), len(waves), 2)
@@ -79,7 +81,7 @@ class Sinusoids:
         return (turned[..., None] * waves[:, None, :]).reshape(len(x), 2 * len(waves), x.shape[1])
 
     def __call__(self, x: ArrayLike) -> Array:
-        x = _unit_coordinates(x)
+        x = check_vectors("x", x, COORDINATES)
         waves = self.frequencies_in(x.shape[1])
         check_size("the encoding of x", (len(x), 2 * len(waves)), FEWER)
         turns = x @ waves.T
@@ -97,10 +99,7 @@ class Coordinates:
     high: float
 
     def __post_init__(self) -> None:
-        bounds = as_real("(low, high)", (self.low, self.high), (2,))
-        if not bounds[0] < bounds[1]:
-            raise ValueError(f"Coordinates(low, high) needs low < high. Got low={self.low!r}, "
-                             f"high={self.high!r}.")
+        check_increasing("Coordinates(low, high)", self.low, self.high)
 
     def columns(self, d: int) -> int:
         """D = d."""
@@ -108,12 +107,12 @@ class Coordinates:
 
     def jacobian(self, x: ArrayLike) -> Array:
         """(n, d, d): high - low times the identity."""
-        n, d = _unit_coordinates(x).shape
+        n, d = check_vectors("x", x, COORDINATES).shape
         check_size("the jacobian", (n, d, d), FEWER)
         return np.tile((self.high - self.low) * np.eye(d), (n, 1, 1))
 
     def __call__(self, x: ArrayLike) -> Array:
-        return self.low + (self.high - self.low) * _unit_coordinates(x)
+        return self.low + (self.high - self.low) * check_vectors("x", x, COORDINATES)
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class PositionalEncoding(Sinusoids):
     L: int
 
     def __post_init__(self) -> None:
-        _check_level("L", self.L, 1)
+        check_count("L", self.L, 1, MAX_LEVELS)
 
     def frequencies_in(self, d: int) -> Array:
         """(L d, d) waves in cycles per unit: 2^(l-1) along each axis in turn."""
@@ -158,21 +157,16 @@ class FourierFeatures(Sinusoids):
     frequencies: Any  # (k, d), kept as a read-only float64 copy
 
     def __post_init__(self) -> None:
-        waves = as_real("frequencies", self.frequencies, (None, None),
-                        "one wave per row, in cycles per unit")
-        if 0 in waves.shape:
-            raise ValueError("frequencies must hold at least one wave of at least one coordinate. "
-                             f"Got shape {waves.shape}.")
-        waves = waves.astype(np.float64)
+        waves = check_vectors("frequencies", self.frequencies, "one wave per row, in cycles per "
+                              "unit", least=1).copy()
         waves.setflags(write=False)
         object.__setattr__(self, "frequencies", waves)
 
     def frequencies_in(self, d: int) -> Array:
         """The frequencies themselves, (k, d)."""
         waves: Array = self.frequencies
-        if d != waves.shape[1]:
-            raise ValueError(f"x must have {waves.shape[1]} columns, one per coordinate of the "
-                             f"frequencies. Got {d}.")
+        require(d == waves.shape[1], f"x must have {waves.shape[1]} columns, one per coordinate of "
+                f"the frequencies. Got {d}.")
         return waves
 
 
@@ -183,8 +177,7 @@ def gaussian_features(count: int, d: int, sigma: float,
     Then E cos(2 pi b.(x - x')) = exp(-2 pi^2 sigma^2 |x - x'|^2) (T29).
     """
     check_rng(rng)
-    if not as_real("sigma", sigma, ()) > 0:
-        raise ValueError(f"sigma must be positive, in cycles per unit. Got {sigma!r}.")
+    sigma = check_number("sigma", sigma, "positive number")
     shape = check_count("count", count, 1), check_count("d", d, 1)
     check_size("the frequencies", shape, "Draw fewer waves.")
     return FourierFeatures(sigma * rng.standard_normal(shape))
@@ -203,7 +196,7 @@ class SharedFrequencies(Sinusoids):
     copies: int
 
     def __post_init__(self) -> None:
-        _check_level("l", self.l, 0)
+        check_count("l", self.l, 0, MAX_LEVELS - 1)
         check_count("copies", self.copies, 1)
 
     def frequencies_in(self, d: int) -> Array:
@@ -231,7 +224,7 @@ class WithInput:
         return np.concatenate([np.tile(np.eye(below.shape[2]), (len(below), 1, 1)), below], axis=1)
 
     def __call__(self, x: ArrayLike) -> Array:
-        return np.concatenate([_unit_coordinates(x), self.encoding(x)], axis=1)
+        return np.concatenate([check_vectors("x", x, COORDINATES), self.encoding(x)], axis=1)
 
 
 LOOPS = ("level", "coordinate", "wave")
@@ -250,24 +243,9 @@ def positional_columns(L: int, d: int, loops: Sequence[str]) -> Indices:
     >>> rd.positional_columns(2, 1, ("wave", "level", "coordinate")).tolist()  # sin, sin, cos, cos
     [0, 2, 1, 3]
     """
-    if not isinstance(loops, (tuple, list)) or sorted(map(str, loops)) != sorted(LOOPS):
-        raise ValueError(f"loops must be {', '.join(map(repr, LOOPS))} in some order, the "
-                         f"outermost first. Got {loops!r}.")
-    _check_level("L", L, 1)
+    check_order("loops", loops, LOOPS)
+    check_count("L", L, 1, MAX_LEVELS)
     size = {"level": L, "coordinate": check_count("d", d, 1), "wave": 2}
     check_size("the columns", (2 * d * L,), "Take fewer coordinates.")
     theirs = np.arange(2 * d * L).reshape([size[loop] for loop in loops])
     return theirs.transpose([loops.index(loop) for loop in LOOPS]).ravel()
-
-
-def _check_level(name: str, value: int, least: int) -> None:
-    if check_count(name, value, least) >= MAX_LEVELS + least:
-        raise ValueError(f"{name} must be below {MAX_LEVELS + least}: above are higher frequencies "
-                         f"than float64 can resolve. Got {value}.")
-
-
-def _unit_coordinates(x: ArrayLike) -> Array:
-    x = as_real("x", x, (None, None), "one sample per row, one unit coordinate per column")
-    if x.shape[1] == 0:
-        raise ValueError(f"x must have at least one coordinate. Got shape {x.shape}.")
-    return x.astype(np.float64, copy=False)

@@ -7,9 +7,8 @@ pickle is never used.  PyTorch is not imported: the parts of a model are found b
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import math
+import os
 import secrets
 import stat
 import zipfile
@@ -19,7 +18,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from relu_dynamics.checks import MAX_PARAMETERS, Array, as_real, check_kind, check_layers
+from relu_dynamics.checks import (
+    MAX_PARAMETERS, Array, as_real, check_alternation, check_kind, check_layers, check_same_outputs,
+    check_torch_chain, check_torch_model, check_torch_part, explained, require,
+)
 from relu_dynamics.mlp import MLP, forward
 
 
@@ -31,9 +33,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     still points to the file, and the file keeps its mode.  ValueError if path is not a file.
     """
     path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file():
-        raise ValueError(f"path must be a file that may be replaced. Got {os.fspath(path)!r}, "
-                         "which is something else.")
+    require(path.is_file() or not path.exists(),
+            f"path must be a file that may be replaced. Got {str(path)!r}.")
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with open(part, "xb") as file:
@@ -49,9 +50,9 @@ def save(path: str | os.PathLike[str], net: MLP) -> None:
     """Write net to path as .npz with keys W0, b0, W1, b1, ...; equal networks give equal bytes."""
     net = check_layers(net)
     check_kind("path", path, str, os.PathLike)
-    parts = {}
-    for k, (W, b) in enumerate(zip(*net, strict=True)):
-        parts[f"W{k}"], parts[f"b{k}"] = np.ascontiguousarray(W), np.ascontiguousarray(b)
+    parts = {f"{kind}{k}": np.ascontiguousarray(part)
+             for k, layer in enumerate(zip(*net, strict=True))
+             for kind, part in zip("Wb", layer, strict=True)}
     with replacing(path) as file:
         np.savez(file, **parts)  # type: ignore[arg-type]
 
@@ -63,23 +64,18 @@ def load(path: str | os.PathLike[str]) -> MLP:
     or holds more than MAX_PARAMETERS numbers, which is checked before they are read.
     """
     check_kind("path", path, str, os.PathLike)
-    problem = (f"{os.fspath(path)!r} is not a saved network: expected an .npz with arrays W0, b0, "
-               "W1, b1, ...")
-    with open(path, "rb") as stream:
-        try:
-            numbers = _numbers(stream)
-            if numbers > MAX_PARAMETERS:
-                raise ValueError(f"it holds {numbers} numbers, more than the {MAX_PARAMETERS} "
-                                 "allowed (2 GiB)")
-            with np.load(stream, allow_pickle=False) as file:
-                parts = {key: file[key] for key in file.files}
-        # a damaged archive can raise errors of zlib, lzma and zipfile, OSError, ...
-        except Exception as error:
-            raise ValueError(f"{problem}. Reading it failed: {error}") from error
-    L = len(parts) // 2
-    if not parts or set(parts) != {f"{kind}{k}" for kind in "Wb" for k in range(L)}:
-        raise ValueError(f"{problem}. Got {sorted(parts)}.")
-    return check_layers(MLP(*(tuple(parts[f"{kind}{k}"] for k in range(L)) for kind in "Wb")))
+    # a damaged archive can raise errors of zlib, lzma and zipfile, OSError, ...
+    with open(path, "rb") as stream, explained(f"{os.fspath(path)!r} is not a saved network, an "
+                                               ".npz with arrays W0, b0, W1, b1, ..."):
+        numbers = _numbers(stream)
+        require(numbers <= MAX_PARAMETERS, f"it holds {numbers} numbers, more than the "
+                f"{MAX_PARAMETERS} allowed (2 GiB)")
+        with np.load(stream, allow_pickle=False) as file:
+            parts = {key: file[key] for key in file.files}
+        layers = range(max(1, len(parts) // 2))
+        require(set(parts) == {f"{kind}{k}" for kind in "Wb" for k in layers},
+                f"it holds {sorted(parts)}")
+    return check_layers(MLP(*(tuple(parts[f"{kind}{k}"] for k in layers) for kind in "Wb")))
 
 
 def _numbers(stream: BinaryIO) -> int:
@@ -91,8 +87,7 @@ def _numbers(stream: BinaryIO) -> int:
                 read = {(1, 0): np.lib.format.read_array_header_1_0,
                         (2, 0): np.lib.format.read_array_header_2_0}
                 shape, _, dtype = read[np.lib.format.read_magic(member)](member)
-            if dtype.kind not in "biuf":
-                raise ValueError(f"{name} holds {dtype}, not numbers")
+            require(dtype.kind in "biuf", f"{name} holds {dtype}, not numbers")
             total += math.prod(shape)
     stream.seek(0)
     return total
@@ -123,39 +118,20 @@ def from_torch(model: Any) -> MLP:
     """
     if isinstance(model, Mapping):
         return _of_state(model)
-    has_state = callable(getattr(model, "state_dict", None))
-    if not has_state or not isinstance(getattr(model, "_modules", None), Mapping):
-        raise ValueError("model must be a PyTorch model or its state_dict. Got "
-                         f"{type(model).__name__}.")
-    _check_order(_leaves(model, ""))
-    net = _of_state(model.state_dict())
-    _check_outputs(model, net)
+    check_torch_model(model)
+    check_alternation(_leaves(model, ""))
+    state = model.state_dict()
+    net = _of_state(state)
+    _compare(model, net, next(iter(state.values())))
     return net
 
 
 def _of_state(state: Mapping[str, Any]) -> MLP:
     layers: dict[str, dict[str, Array]] = {}
     for name, tensor in state.items():
-        layer, _, part = str(name).rpartition(".")
-        if part not in ("weight", "bias") or isinstance(tensor, Mapping):
-            raise ValueError("model must hold the weights and biases of Linear layers only. Got "
-                             f"{name!r}, {type(tensor).__name__}.")
+        layer, part = check_torch_part(str(name), tensor)
         layers.setdefault(layer, {})[part] = _copy(str(name), tensor, 2 if part == "weight" else 1)
-    names = list(layers)
-    for before, after in zip(names, names[1:], strict=False):
-        numbers = [[int(digits) for digits in re.findall(r"\d+", name)] for name in (before, after)]
-        if re.sub(r"\d+", "#", before) == re.sub(r"\d+", "#", after) and numbers[0] > numbers[1]:
-            raise ValueError("model must list its layers in the order in which they act. Got "
-                             f"{before!r} before {after!r}.")
-        if "weight" in layers[before] and "weight" in layers[after]:
-            rows, columns = len(layers[before]["weight"]), layers[after]["weight"].shape[1]
-            if rows != columns:
-                raise ValueError(f"model must be a chain: layer {after!r} takes {columns} inputs, "
-                                 f"and {before!r} before it has {rows} outputs. "
-                                 "Skip connections and branches are not supported.")
-    if not layers or any("weight" not in parts for parts in layers.values()):
-        raise ValueError("model must have a weight for every layer, and at least one. Got "
-                         f"{list(state)}.")
+    check_torch_chain(layers)
     weights, biases = [], []
     for parts in layers.values():
         weights.append(W := parts["weight"])
@@ -169,11 +145,7 @@ def _copy(name: str, tensor: Any, axes: int) -> Array:
         tensor = tensor.detach().cpu()
         # NumPy has no bfloat16
         tensor = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
-    array = np.array(as_real(name, tensor))
-    if array.ndim != axes:
-        raise ValueError(f"model must consist of Linear layers: {name} must have {axes} axes. Got "
-                         f"shape {array.shape}.")
-    return array
+    return np.array(as_real(name, tensor, (None,) * axes, "part of a Linear layer"))
 
 
 def _leaves(module: Any, name: str) -> list[tuple[str, str]]:
@@ -193,38 +165,16 @@ def _leaves(module: Any, name: str) -> list[tuple[str, str]]:
     return leaves
 
 
-def _check_order(leaves: list[tuple[str, str]]) -> None:
-    """Raise ValueError unless Linear and ReLU alternate, where Sequentials define the order."""
-    for name, kind in leaves:
-        if kind not in ("Linear", "ReLU", "?"):
-            raise ValueError(f"model must consist of Linear and ReLU in turn. Got {kind} at "
-                             f"{name!r}. "
-                             "If it comes last, leave it out and apply it to what predict returns.")
-    for (before, first), (after, second) in zip(leaves, leaves[1:], strict=False):
-        if first == second != "?":
-            raise ValueError(f"model must consist of Linear and ReLU in turn. Got two {first}s in "
-                             f"a row, {before!r} and {after!r}.")
-    for name, kind in (leaves[:1] + leaves[-1:]):
-        if kind == "ReLU":
-            raise ValueError("model must begin and end with a Linear layer. Got a ReLU at "
-                             f"{name!r}.")
+def _compare(model: Any, net: MLP, like: Any) -> None:
+    """ValueError unless model and net have equal outputs at 16 inputs, up to the precision of like.
 
-
-def _check_outputs(model: Any, net: MLP) -> None:
-    """Raise ValueError unless model and net have equal outputs at 16 inputs, up to rounding."""
-    number, shape = next(iter(model.state_dict().values())), (16, net.weights[0].shape[1])
-    x = number.new_tensor(np.random.default_rng(0).normal(size=shape).tolist())
-    try:
-        f = model(x)
-    except Exception as error:  # whatever a forward method may raise
-        raise ValueError(f"model must take an array of shape {tuple(x.shape)}, what its first "
-                         f"Linear layer takes. Calling it failed: {error}") from error
-    f, trace = _copy("model(x)", f, 2), forward(net, _copy("x", x, 2))
-    expected = trace.preacts[-1]
+    The error is measured by the size of the sums that the outputs are.
+    """
+    shape = 16, net.weights[0].shape[1]
+    x = like.new_tensor(np.random.default_rng(0).normal(size=shape).tolist())
+    with explained(f"model must take an array of shape {shape}. Calling it failed"):
+        f = _copy("model(x)", model(x), 2)
+    trace = forward(net, _copy("x", x, 2))
     sums = np.abs(trace.inputs[-1]) @ np.abs(net.weights[-1]).T + np.abs(net.biases[-1])
-    share = 0.1 if "16" in str(number.dtype) else 1e-3  # of the size of the sums
-    if f.shape != expected.shape or not np.abs(f - expected).max() <= share * sums.max():
-        raise ValueError("model must compute what its Linear layers with a ReLU between any two "
-                         "compute, and at 16 random inputs it does not. "
-                         "Is it in evaluation mode (model.eval())? Does its forward method do "
-                         "anything else?")
+    check_same_outputs(f, trace.preacts[-1],
+                       (0.1 if "16" in str(like.dtype) else 1e-3) * float(sums.max()))

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import Array, Bits, Indices, as_real
+from relu_dynamics.checks import Array, Bits, Indices, check_area, check_convex, check_corners
 
 SWEEP = np.array([0.6180339887498949, 0.7861513777574233])  # "up"; unlikely to be along a wall
 # About 45 roundings: sums of a few hundred products err by less, distinct walls differ by more.
@@ -36,37 +36,14 @@ def check_window(window: ArrayLike) -> Array:
     >>> check_window(((0, 1), (0, 2))).tolist()
     [[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [0.0, 2.0]]
     """
-    given = as_real("window", window, (None, 2),
-                    "a box ((x0, x1), (y0, y1)) or the corners of a convex polygon, one per row")
-    corners = given.astype(np.float64)
-    if len(corners) == 2:
-        (x0, x1), (y0, y1) = corners
-        if not (x0 < x1 and y0 < y1):
-            raise ValueError("window must be a box ((x0, x1), (y0, y1)) with x0 < x1 and y0 < y1. "
-                             f"Got {corners.tolist()}.")
-        corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
-    if len(corners) < 3:
-        raise ValueError("window must have at least three corners, or be a box "
-                         f"((x0, x1), (y0, y1)). Got shape {given.shape}.")
-    if len(np.unique(corners, axis=0)) < len(corners):
-        raise ValueError("window must not repeat a corner; leave out the last corner if it closes "
-                         f"the polygon. Got {given.tolist()}.")
+    corners = check_corners(window)
     with np.errstate(over="ignore", invalid="ignore"):
-        lengths = np.ptp(corners, axis=0)
-        area = polygon_area(corners)
-    if not (np.isfinite(area) and np.abs(area) > TOLERANCE * lengths.max() ** 2 > 0):
-        raise ValueError("window must have an area that float64 can tell from 0: its corners must "
-                         "not lie on one line, and its sides must not be that short. "
-                         f"Got area {area}, extent {lengths.tolist()}. "
-                         "A network can be rescaled to a larger window.")
+        area = float(polygon_area(corners))
+        check_area(area, np.ptp(corners, axis=0), TOLERANCE)
     if area < 0:
         corners = corners[::-1]
-    turn = _turns(corners)
-    corners = np.ascontiguousarray(corners[np.abs(turn) > TOLERANCE])
-    turn = _turns(corners)
-    if (turn < 0).any() or turn.sum() > 3 * np.pi:
-        raise ValueError("window must be convex, with its corners in order around it; its convex "
-                         f"hull is one repair. Got {given.tolist()}.")
+    corners = np.ascontiguousarray(corners[np.abs(_turns(corners)) > TOLERANCE])
+    check_convex(_turns(corners))
     return corners
 
 

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
 from relu_dynamics.checks import (
-    Array, check_batches, check_count, check_finite, check_not_negative, check_size, one_line,
+    Array, check_batches, check_count, check_finite, check_number, check_size, one_line,
 )
 
 
@@ -56,8 +56,8 @@ def infinite_kernels(
     """
     x, x2 = check_batches(x, x2)
     layers = check_count("hidden_layers", hidden_layers, 0)
-    weight = check_not_negative("weight_variance", weight_variance, "a variance")
-    bias = check_not_negative("bias_variance", bias_variance, "a variance")
+    weight = check_number("weight_variance", weight_variance, "number not below 0")
+    bias = check_number("bias_variance", bias_variance, "number not below 0")
     check_size("a kernel", (len(x), len(x2)), "Pass fewer rows at a time.")
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow raises ValueError below
         v, v2 = (_lifted(rows, weight, bias) for rows in (x, x2))

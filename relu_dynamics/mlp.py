@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, cast, check_choice, check_layers, check_more_rows, check_net,
-    check_net_and_rows, check_net_and_trace, check_pattern, check_rng, check_some, check_targets,
-    check_trace, check_widths, common_dtype, one_line, row_blocks,
+    Array, Bits, Indices, as_real, cast, check_choice, check_gated_rows, check_kind, check_layers,
+    check_more_rows, check_net, check_net_and_rows, check_net_and_trace, check_rng, check_some,
+    check_targets, check_trace, check_widths, common_dtype, one_line, row_blocks,
 )
 
 T = TypeVar("T", bound=np.generic)
@@ -126,8 +126,7 @@ def predict(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Array:
     >>> rd.predict(hat, [[0.5], [1.0], [1.5]]).ravel().tolist()
     [0.5, 1.0, 0.5]
     """
-    net, x = check_net_and_rows(net, x, pattern=pattern)
-    gates = None if pattern is None else check_pattern(net, pattern, len(x), "pattern")
+    net, x, gates = check_gated_rows(net, x, pattern)
     f = np.empty((len(x), len(net.biases[-1])), x.dtype)
     for rows in row_blocks(len(x)):
         f[rows] = run(net, x[rows], None if gates is None else gates[rows]).preacts[-1]
@@ -141,8 +140,7 @@ def forward(net: MLP, x: ArrayLike, pattern: ArrayLike | None = None) -> Trace:
     z > 0, a gated linear network (T40).  The network's own pattern gives the ordinary pass.
     ValueError for arguments that do not fit together, or values that might overflow.
     """
-    net, x = check_net_and_rows(net, x, pattern=pattern)
-    return run(net, x, None if pattern is None else check_pattern(net, pattern, len(x), "pattern"))
+    return run(*check_gated_rows(net, x, pattern))
 
 
 def run(net: MLP, x: Array, pattern: Bits | None = None) -> Trace:
@@ -309,9 +307,7 @@ def joined_pattern(trace: Trace) -> Bits:
 
 def flatten(parameters: MLP | Gradient) -> Array:
     """All parameters (or their gradient), (p,): W[1], b[1], W[2], b[2], ..., row-major."""
-    if not isinstance(parameters, (MLP, Gradient)):
-        raise ValueError("parameters must be an MLP or a Gradient. Got "
-                         f"{type(parameters).__name__}.")
+    check_kind("parameters", parameters, MLP, Gradient)
     net = check_layers(MLP(parameters.weights, parameters.biases))
     return np.concatenate([part.ravel() for layer in zip(*net, strict=True) for part in layer])
 
@@ -323,10 +319,14 @@ def unflatten(vector: ArrayLike, like: MLP) -> MLP:
     """
     like = check_layers(like)
     p = sum(part.size for parts in like for part in parts)
-    vector = as_real("vector", vector, (p,), "one number per parameter of like")
+    return views(as_real("vector", vector, (p,), "one number per parameter of like").copy(), like)
+
+
+def views(vector: Array, like: MLP) -> MLP:
+    """unflatten without checks or copies: the layers are parts of vector."""
     weights, biases, at = [], [], 0
     for W, b in zip(*like, strict=True):
-        weights.append(vector[at : at + W.size].reshape(W.shape).copy())
-        biases.append(vector[at + W.size : at + W.size + b.size].copy())
+        weights.append(vector[at : at + W.size].reshape(W.shape))
+        biases.append(vector[at + W.size : at + W.size + b.size])
         at += W.size + b.size
     return MLP(tuple(weights), tuple(biases))

@@ -36,13 +36,14 @@ from relu_dynamics.checks import (
 )
 from relu_dynamics.mlp import (
     MLP, Trace, inputs_of, pull_back, row_count, rows_or_trace, split_layers, trace_blocks,
+    trace_of,
 )
 from relu_dynamics.patterns import pack, pattern_of, unique_words
 from relu_dynamics.tangent import output_sensitivities, rates
 
 ROWS = 2048            # at a time through the network
 KEPT_ENTRIES = 2**27   # up to 1 GiB of D and h is kept between products; else computed each time
-DENSE = 512            # matrices up to this size are formed
+DENSE = 128            # matrices up to this size are formed
 BLOCK_ENTRIES = 2**22  # of one block of rows of K: 32 MiB
 
 
@@ -64,10 +65,7 @@ class KernelMoments(NamedTuple):
 
 
 class _LayerJacobian(NamedTuple):
-    """One layer's Jacobian J = D (x) h, up to a rotation of its columns, which keeps J J^T.
-
-    D and h have as many columns as their ranks: units that never switch or are never on add none.
-    """
+    """One layer's Jacobian, J = D (x) h."""
 
     D: Array  # (n, m[L], a)
     h: Array  # (n, b), the layer's input and 1 for the bias
@@ -83,7 +81,7 @@ class _LayerJacobian(NamedTuple):
         """J G, (n, m[L])."""
         moved = np.empty(self.D.shape[:2])
         for rows in row_blocks(len(moved), ROWS):
-            np.einsum("nau,nu->na", self.D[rows], self.h[rows] @ G.T, out=moved[rows])
+            np.vecdot(self.D[rows], (self.h[rows] @ G.T)[:, None], out=moved[rows])
         return moved
 
     def outer(self, rows: slice = slice(None), columns: slice = slice(None)) -> Array:
@@ -160,7 +158,7 @@ def kernel_spectrum(net: MLP, x: ArrayLike | Trace, k: int) -> KernelSpectrum:
     if not _fits_in_memory(net, len(q)):
         values, vectors = _largest(n * m, k, lambda v: product(net, x, v.reshape(n, m)))
         return KernelSpectrum(values, vectors.T.reshape(k, n, m))
-    layers, size = _layer_jacobians(net, samples, q), len(q) * m
+    layers, size = _rotated_jacobians(net, samples, q), len(q) * m
     values, vectors = _largest(
         size, k, lambda v: np.sum([J.push(J.pull(v.reshape(len(q), m))) for J in layers], axis=0),
         np.sum([J.outer() for J in layers], axis=0) if size <= DENSE else None)
@@ -185,8 +183,7 @@ def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
     n, m = row_count(x), len(net.biases[-1])
     check_some("x", inputs_of(x), "the mean loss of no examples has no meaning")
     k = check_count("k", k, 1, min(W.size + b.size for W, b in zip(*net, strict=True)))
-    _, samples, q = _few_rows(net, x, 0)
-    layers = _layer_jacobians(net, samples, q) if _fits_in_memory(net, len(q)) else []
+    layers = _layer_jacobians(net, trace_of(net, x)) if _fits_in_memory(net, n) else []
     curvature = np.zeros((len(net.weights), k))
     for l, row in enumerate(curvature):
         alone = slice(l, l + 1)
@@ -211,7 +208,7 @@ def kernel_moments(net: MLP, x: ArrayLike | Trace) -> KernelMoments:
     check_some("x", inputs_of(x), "no eigenvalues have no mean")
     n, m = row_count(x), len(net.biases[-1])
     _, samples, q = _few_rows(net, x, 0)
-    layers, size = _layer_jacobians(net, samples, q), len(q) * m
+    layers, size = _rotated_jacobians(net, samples, q), len(q) * m
     trace, squares = 0.0, 0.0
     for rows in row_blocks(size, max(1, BLOCK_ENTRIES // size)):
         K = np.sum([J.outer(rows, slice(rows.start, size)) for J in layers], axis=0)
@@ -237,8 +234,9 @@ def _few_rows(net: MLP, x: Array | Trace, least: int) -> tuple[csr_array, Array,
     counts = np.bincount(cell)
     limit = d if np.minimum(counts, d).sum() * len(net.biases[-1]) >= least else n
     stay = np.flatnonzero(counts[cell] <= limit)
-    by_cell = np.split(np.argsort(cell, kind="stable"), np.cumsum(counts)[:-1])
-    full = [rows for rows in by_cell if len(rows) > limit]
+    by_cell, ends, many = np.argsort(cell, kind="stable"), np.cumsum(counts), counts > limit
+    full = [by_cell[end - count : end]
+            for end, count in zip(ends[many], counts[many], strict=True)]
     factors = [np.linalg.qr(points[rows]) for rows in full]
     P = block_diag([eye_array(len(stay)), *(Q for Q, _ in factors)], format="csr")
     back = np.argsort(np.concatenate([stay, *full]))
@@ -252,16 +250,27 @@ def _fits_in_memory(net: MLP, n: int) -> bool:
     return bool(n * (m * sum(widths) + sum(widths[:-1]) + net.weights[0].shape[1]) <= KEPT_ENTRIES)
 
 
-def _layer_jacobians(net: MLP, samples: Array, q: Bits) -> list[_LayerJacobian]:
-    """The Jacobian of every layer at samples (x, c) with gates q: z = W h + c b."""
+def _layer_jacobians(net: MLP, trace: Trace, c: ArrayLike = 1.0) -> list[_LayerJacobian]:
+    """The Jacobian of every layer; c, (n, 1), takes the place of 1 at the biases."""
+    n = len(trace.inputs[0])
+    c = np.broadcast_to(c, (n, 1))
+    return [_LayerJacobian(D, np.concatenate([h, c], axis=1))
+            for D, h in zip(*output_sensitivities(net, trace), strict=True)]
+
+
+def _rotated_jacobians(net: MLP, samples: Array, q: Bits) -> list[_LayerJacobian]:
+    """The Jacobian of every layer at samples (x, c) with gates q: z = W h + c b.
+
+    It is rotated, which keeps J J^T, to as many columns of D and h as their ranks: units that never
+    switch or are never on add none.
+    """
     h, c = samples[:, :-1], samples[:, -1:]
     trace = Trace([], [], split_layers(net, q))
     for W, b, gates in zip(*net, [*trace.pattern, None], strict=True):
-        trace.inputs.append(np.column_stack([h, c]))
+        trace.inputs.append(h)
         trace.preacts.append(h @ W.T + c * b)
         h = trace.preacts[-1] if gates is None else trace.preacts[-1] * gates
-    D, inputs = output_sensitivities(net, trace)
-    return [_LayerJacobian(_rotated(d), _rotated(g)) for d, g in zip(D, inputs, strict=True)]
+    return [_LayerJacobian(_rotated(D), _rotated(h)) for D, h in _layer_jacobians(net, trace, c)]
 
 
 def _rotated(a: Array) -> Array:
@@ -295,9 +304,10 @@ def _largest(
         values, vectors = eigh(np.stack([times(e).ravel() for e in np.eye(size)]))
     else:
         operator = LinearOperator((size, size), lambda v: times(v).ravel(), dtype=np.float64)
-        start = np.random.default_rng(0).standard_normal(size)  # not orthogonal to any eigenvector
+        start = np.random.default_rng(0).uniform(size=size)  # not orthogonal to any eigenvector
         try:
-            values, vectors = eigsh(operator, k, which="LA", v0=start, tol=1e-8)
+            values, vectors = eigsh(operator, k, which="LA", v0=start, tol=1e-8,
+                                    ncv=min(2 * k + 2, size))
         except ArpackError as error:
             raise Undecided(f"Lanczos' method found no {k} largest eigenvalues: {error}") from error
     return np.maximum(values[::-1], 0), vectors[:, ::-1]

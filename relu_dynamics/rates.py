@@ -32,7 +32,7 @@ import scipy.fft
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, Words, as_real, check_bits, check_grid, check_samples, row_blocks,
+    Array, Bits, Words, as_real, check_bits, check_grid, check_pairs, check_samples, row_blocks,
 )
 from relu_dynamics.mlp import MLP, Trace, traced
 from relu_dynamics.patterns import unpack
@@ -40,6 +40,7 @@ from relu_dynamics.signals import radial_bands
 from relu_dynamics.tangent import output_sensitivities
 
 BLOCK_ENTRIES = 2**21  # of one block of the kernel, or of units on the grid
+BLOCK_ROWS = 128       # of one block of the kernel: of a symmetric one half is enough
 
 
 # ------------------------------------------------------------------- the kernel
@@ -65,21 +66,30 @@ def intrinsic_rates(
     D, h = output_sensitivities(net, trace)
     joint = [part.reshape(n, -1) for part in D]  # inner products of these sum over the outputs
     total = np.zeros(shape)
-    for rows in row_blocks(n, max(1, BLOCK_ENTRIES // n)):
-        total += summed_by_displacement(kernel_rows(joint, h, rows), rows, shape)
-    rates = scipy.fft.fftn(total / n).real
+    for rows, upper in kernel_rows(joint, h):
+        pairs = np.zeros((len(upper), n))
+        pairs[:, rows.start :] = upper
+        pairs[:, rows.stop :] *= 2  # j, i as well, whose displacement is the negative one
+        total += summed_by_displacement(pairs, rows, shape)
+    backwards = np.roll(np.flip(total), 1, axis=range(total.ndim))
+    rates = scipy.fft.fftn((total + backwards) / (2 * n)).real
     return band_means(rates) if bands else rates
 
 
-def kernel_rows(D: list[Array], h: list[Array], rows: slice) -> Array:
-    """(rows, n): sum_l (D_i.D_j)(h_i.h_j + 1), i in rows, every j, from D[l], (n, m[l]) (T6)."""
-    total = np.zeros((len(h[0][rows]), len(h[0])))
-    for part, inputs in zip(D, h, strict=True):
-        pairs = inputs[rows] @ inputs.T
-        pairs += 1
-        pairs *= part[rows] @ part.T
-        total += pairs
-    return total
+def kernel_rows(D: list[Array], h: list[Array]) -> Iterator[tuple[slice, Array]]:
+    """The upper half of K_ij = sum_l (D_i.D_j)(h_i.h_j + 1), rows and K[rows, rows.start:] (T6).
+
+    D[l] and h[l] are (n, m[l]); K is symmetric.
+    """
+    n = len(h[0])
+    for rows in row_blocks(n, min(BLOCK_ROWS, max(1, BLOCK_ENTRIES // max(1, n)))):
+        upper = np.zeros((len(h[0][rows]), n - rows.start))
+        for part, inputs in zip(D, h, strict=True):
+            pairs = inputs[rows] @ inputs[rows.start :].T
+            pairs += 1
+            pairs *= part[rows] @ part[rows.start :].T
+            upper += pairs
+        yield rows, upper
 
 
 def mean_by_displacement(pairs: ArrayLike, grid: tuple[int, ...]) -> Array:
@@ -92,10 +102,7 @@ def mean_by_displacement(pairs: ArrayLike, grid: tuple[int, ...]) -> Array:
     >>> rd.mean_by_displacement([[0, 1, 2], [3, 4, 5], [6, 7, 8]], (3,)).tolist()
     [4.0, 4.0, 4.0]
     """
-    values = as_real("pairs", pairs)
-    if values.ndim < 2 or values.shape[0] != values.shape[1]:
-        raise ValueError("pairs must be (n, n): one row and one column per sample. "
-                         f"Got shape {values.shape}.")
+    values = check_pairs("pairs", pairs)
     n = len(values)
     shape = check_grid(grid, n)
     return np.asarray(summed_by_displacement(values, slice(0, n), shape) / n, np.float64)
@@ -140,10 +147,15 @@ def pattern_spectrum(
         signals = np.ascontiguousarray(bits.T, np.float64).reshape(-1, *shape)
         F = scipy.fft.rfftn(signals, axes=range(1, signals.ndim), norm="ortho", overwrite_x=True)
         half += np.einsum("u,u...->...", counts[columns], F.real**2 + F.imag**2)
-    k = np.meshgrid(*map(np.arange, shape), indexing="ij")
-    other = k[-1] > shape[-1] // 2  # P at -k is P at k
-    every = half[tuple(np.where(other, -a % s, a) for a, s in zip(k, shape, strict=True))]
+    every = all_frequencies(half, shape)
     return band_means(every) if bands else every
+
+
+def all_frequencies(half: Array, shape: tuple[int, ...]) -> Array:
+    """(*shape): a power spectrum at every frequency, from those that rfftn returns: -k is as k."""
+    k = np.meshgrid(*map(np.arange, shape), indexing="ij")
+    other = k[-1] > shape[-1] // 2
+    return half[tuple(np.where(other, -a % s, a) for a, s in zip(k, shape, strict=True))]
 
 
 def _unit_blocks(q: Bits | Words, size: int) -> Iterator[tuple[slice, Bits]]:

@@ -121,68 +121,49 @@ def regions_on_segment(
 
 def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
     """regions_on_segment without checks; f is continuous, so the bends give the offsets."""
-    t: Array = np.array([0.0, 1.0])
-    owner: Indices = np.zeros(0, np.intp)
-    tolerance, units = 2 * TOLERANCE, 0
+    found = _NONE
+    tolerance = 2 * TOLERANCE
     line = MLP((net.weights[0] @ (b - a)[:, None], *net.weights[1:]),
                (net.weights[0] @ a + net.biases[0], *net.biases[1:]))  # of t alone
-    h, rate = t[:, None], line.weights[0]  # (v, m[l-1]) inputs, (m[l], k) slopes of pre-activations
-    at_start = h[:1]                       # inputs at t = 0
+    h, rate = found.t[:, None], line.weights[0]  # (v, m[l-1]) inputs, (m[l], k) slopes of z
+    at_start = h[:1]                             # inputs at t = 0
     inputs = np.abs(np.stack([a, b]))      # (v, m[l-1]) again, before the line was put into them
     scale = np.zeros((1, len(a)))
-    layers: list[tuple[Indices, Bits]] = []
     for l, (W, bias) in enumerate(zip(line.weights[:-1], line.biases[:-1], strict=True)):
         z = h @ W.T + bias
-        size = inputs.max(axis=0, keepdims=True)
-        terms = _terms(net.weights[l], net.biases[l], size)
+        terms = _terms(net.weights[l], net.biases[l], inputs.max(axis=0, keepdims=True))
         scale = terms + _inherited(net.weights[l], scale)
-        cut = _cut(t, z, TOLERANCE * terms)
-        split = _split(t, cut.piece, cut.unit, cut.at, limit)
-        error = TOLERANCE * scale[0]
-        tolerance = _tolerance(tolerance, t, inputs, net.weights[l], z, rate, cut, error)
-        bits = _scan(split, cut.start[0], cut.vertex, cut.vertex_unit)
-        layers.append((split.parent, bits))
-
-        owner = _insert_owner(split, owner, units)
-        rate = _chain_rates(split, rate, cut.start, bits, line.weights[l + 1])
-        t, units, at_start = split.t, units + len(bias), np.maximum(z[:1], 0)
+        start, share, zeros = _cut(found.t, z, TOLERANCE * terms)
+        tolerance = _tolerance(tolerance, found.t, inputs, net.weights[l], z, rate, zeros,
+                               TOLERANCE * scale[0])
+        split, found = _refine(found, zeros, limit)
+        rate = _chain_rates(split, rate, start, found.layers[-1][1], line.weights[l + 1])
+        at_start = np.maximum(z[:1], 0)
         if l < len(line.weights) - 2:  # another hidden layer needs its inputs at the breakpoints
-            h = inputs = _relu_at_breakpoints(split, z, cut.piece, cut.share)
+            h = inputs = _relu_at_breakpoints(split, z, zeros.piece, share)
     slope = np.ascontiguousarray(rate.T)
-    bends = np.diff(slope, axis=0, prepend=slope[:1]) * t[:-1, None]
+    bends = np.diff(slope, axis=0, prepend=slope[:1]) * found.t[:-1, None]
     offset = at_start @ line.weights[-1].T + line.biases[-1] - np.cumsum(bends, axis=0)
-    return Pieces(t, _patterns(layers, len(t) - 1), slope, offset, owner, tolerance)
+    return Pieces(found.t, _patterns(found), slope, offset, found.owner, tolerance)
 
 
 def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) -> Array:
     """(v', m) max(z, 0) at all breakpoints: z interpolated, exactly 0 for units that switch."""
-    left = z.take(piece[split.first], axis=0)
-    new = z.take(piece[split.first] + 1, axis=0)
-    new -= left
-    new *= share[split.first, None]
-    new += left
+    left, right = (z.take(piece[split.first] + end, axis=0) for end in (0, 1))
+    new = left + share[split.first, None] * (right - left)
     new[split.group, split.unit] = 0
-    rows = _insert(split, z, new)
-    return np.asarray(np.maximum(rows, 0, out=rows))
+    h = np.empty((len(split.t), z.shape[1]))
+    h[split.old], h[split.place] = z, new
+    return np.asarray(np.maximum(h, 0, out=h))
 
 
-class _Cut(NamedTuple):
-    """Where units switch: inside pieces, and at existing breakpoints."""
-
-    start: Bits      # (k, m) bits just after the start of every piece
-    piece: Indices
-    unit: Indices
-    at: Array
-    share: Array     # of the piece, up to there
-    vertex: Indices  # which breakpoint
-    vertex_unit: Indices
-
-
-def _cut(t: Array, z: Array, doubt: Array) -> _Cut:
+def _cut(t: Array, z: Array, doubt: Array) -> tuple[Bits, Array, _Zeros]:
     """Step 1.  The zeros of all units, where the bits at the two ends of a piece differ.
 
     z, (v, m), at a breakpoint counts as 0 if |z| <= doubt, the rounding error of its own sum; the
     piece then has the sign of its other end.  A zero within TOLERANCE of a breakpoint is put there.
+    Also returned: the bits just after the start of every piece, (k, m), and how far along its
+    piece each zero is, as a share.
     """
     on, off = z > doubt, z < -doubt
     start, end = on[:-1] | (on[1:] & ~off[:-1]), on[1:] | (on[:-1] & ~off[1:])
@@ -194,11 +175,12 @@ def _cut(t: Array, z: Array, doubt: Array) -> _Cut:
     end[piece[late & ~early], unit[late & ~early]] ^= True
     vertex, flipped = np.divmod(np.flatnonzero(end[:-1] ^ start[1:]), max(1, z.shape[1]))
     inside = ~early & ~late
-    return _Cut(start, piece[inside], unit[inside], at[inside], share[inside], vertex + 1, flipped)
+    zeros = _Zeros(start[0], piece[inside], unit[inside], at[inside], vertex + 1, flipped)
+    return start, share[inside], zeros
 
 
 def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate: Array,
-               cut: _Cut, error: Array) -> float:
+               zeros: _Zeros, error: Array) -> float:
     """The largest distance of breakpoints that may be in the wrong order, this layer included.
 
     The error of a zero is at most error over slope, and the zero stays in its piece, whose ends
@@ -206,8 +188,8 @@ def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate:
     either side.
     """
     near, by = np.divmod(np.flatnonzero(~((z > error) | (z < -error))), max(1, z.shape[1]))
-    piece = np.concatenate([cut.piece, np.maximum(near - 1, 0), np.minimum(near, len(t) - 2)])
-    unit = np.concatenate([cut.unit, by, by])
+    piece = np.concatenate([zeros.piece, np.maximum(near - 1, 0), np.minimum(near, len(t) - 2)])
+    unit = np.concatenate([zeros.unit, by, by])
     slope = np.abs(rate[unit, piece])
     flat = np.flatnonzero((slope == 0) & (z[piece, unit] == 0))
     if len(flat):
@@ -266,6 +248,39 @@ def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) 
 # ------------------------------------------------- splitting and scanning, shared
 
 
+class _Zeros(NamedTuple):
+    """Where the units of a layer switch: inside pieces, and at existing breakpoints."""
+
+    start: Bits           # (m,) the bits at t = 0
+    piece: Indices
+    unit: Indices
+    at: Array
+    vertex: Indices       # which breakpoint
+    vertex_unit: Indices
+
+
+class _Found(NamedTuple):
+    """The pieces that the layers so far cut."""
+
+    t: Array         # (k+1,) breakpoints, both ends included
+    owner: Indices   # (k-1,) the first unit that switches at each inner breakpoint
+    layers: tuple[tuple[Indices, Bits], ...]  # of each: (parents of its pieces, their bits)
+
+
+_NONE = _Found(np.array([0.0, 1.0]), np.zeros(0, np.intp), ())
+
+
+def _refine(found: _Found, zeros: _Zeros, limit: int) -> tuple[_Split, _Found]:
+    """Steps 2 and 3 for the next layer."""
+    split = _split(found.t, zeros.piece, zeros.unit, zeros.at, limit)
+    owner = np.full(len(split.t), -1, np.intp)
+    owner[split.old[1:-1]] = found.owner
+    units = sum(bits.shape[1] for _, bits in found.layers)
+    owner[split.place] = units + split.unit[split.first_sorted]
+    layers = (*found.layers, (split.parent, _scan(split, zeros)))
+    return split, _Found(split.t, owner[1:-1], layers)
+
+
 class _Split(NamedTuple):
     """Zeros sorted along the segment and grouped into breakpoints, and the pieces between them."""
 
@@ -296,42 +311,27 @@ def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int)
     return _Split(split, parent, np.flatnonzero(old), place, unit, group, order[first], first)
 
 
-def _insert(split: _Split, old: Array, new: Array) -> Array:
-    """One row per breakpoint, from the rows of the old and of the new breakpoints."""
-    rows = np.empty((len(split.t), old.shape[1]))
-    rows[split.old], rows[split.place] = old, new
-    return rows
-
-
-def _insert_owner(split: _Split, owner: Indices, units: int) -> Indices:
-    """(k'-1,) the owner of every inner breakpoint; units counts those of the layers before."""
-    owners = np.full(len(split.t), -1, np.intp)
-    owners[split.old[1:-1]] = owner
-    owners[split.place] = units + split.unit[split.first_sorted]
-    return owners[1:-1]
-
-
-def _scan(split: _Split, start: Bits, vertex: Indices, unit: Indices) -> Bits:
-    """Step 3.  (k', m) the layer's bits on every new piece, from those at t = 0, (m,).
+def _scan(split: _Split, zeros: _Zeros) -> Bits:
+    """Step 3.  (k', m) the layer's bits on every new piece.
 
     Consecutive rows differ in the units that switch between them, at a new breakpoint or at an
-    old one, given by vertex and unit: one running exclusive or over all pieces.
+    old one: one running exclusive or over all pieces.
     """
-    flips = np.zeros((len(split.parent), len(start)), np.bool_)
-    flips[0] = start
-    row = np.concatenate([split.place[split.group], split.old[vertex]])
-    np.logical_xor.at(flips, (row, np.concatenate([split.unit, unit])), True)
-    return unpack(np.bitwise_xor.accumulate(pack(flips), axis=0), len(start))
+    flips = np.zeros((len(split.parent), len(zeros.start)), np.bool_)
+    flips[0] = zeros.start
+    row = np.concatenate([split.place[split.group], split.old[zeros.vertex]])
+    np.logical_xor.at(flips, (row, np.concatenate([split.unit, zeros.vertex_unit])), True)
+    return unpack(np.bitwise_xor.accumulate(pack(flips), axis=0), len(zeros.start))
 
 
-def _patterns(layers: list[tuple[Indices, Bits]], k: int) -> Bits:
+def _patterns(found: _Found) -> Bits:
     """(k, H) from each layer's bits, following parents from the last pieces to the first ones."""
-    columns: list[Bits] = []
-    piece = np.arange(k)
-    for parent, bits in reversed(layers):
-        columns.insert(0, bits[piece])
+    piece = np.arange(len(found.t) - 1)
+    columns = [np.zeros((len(piece), 0), np.bool_)]
+    for parent, bits in reversed(found.layers):
+        columns.insert(1, bits[piece])
         piece = parent[piece]
-    return np.concatenate([np.zeros((k, 0), np.bool_), *columns], axis=1)
+    return np.concatenate(columns, axis=1)
 
 
 # ------------------------------------------------- along a segment of encoded inputs
@@ -362,10 +362,7 @@ def regions_on_encoded_segment(
 
 def _encoded_pieces(net: MLP, nu: Array, columns: Array, limit: int) -> EncodedPieces:
     """The pieces of net on inputs with the coefficients columns, (K, D)."""
-    t: Array = np.array([0.0, 1.0])
-    owner: Indices = np.zeros(0, np.intp)
-    units, tolerance = 0, 2 * TOLERANCE
-    layers: list[tuple[Indices, Bits]] = []
+    found, units, tolerance = _NONE, 0, 2 * TOLERANCE
     intervals: list[Array] = [np.zeros((0, 2))]
     of_units: list[Indices] = [np.zeros(0, np.intp)]
     z, parent, bits = columns[None], np.zeros(1, np.intp), np.ones((1, columns.shape[1]), np.bool_)
@@ -374,20 +371,17 @@ def _encoded_pieces(net: MLP, nu: Array, columns: Array, limit: int) -> EncodedP
     for W, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
         scale = _terms(W, bias, bits * size[parent]) + _inherited(W, bits * scale[parent])
         z = _chain_waves(z, parent, bits, W, bias)
-        layer = _bounded(t, z, nu, TOLERANCE * scale)
+        layer = _bounded(found.t, z, nu, TOLERANCE * scale)
         cells = _isolate(layer)
         runs = _runs(layer, cells)
-        zeros = _zeros(layer, cells, runs)
-        split = _split(t, zeros.piece, zeros.unit, zeros.at, limit)
-        parent, bits = split.parent, _scan(split, zeros.start, zeros.vertex, zeros.vertex_unit)
-        layers.append((parent, bits))
+        zeros, width = _zeros(layer, cells, runs)
+        _, found = _refine(found, zeros, limit)
+        parent, bits = found.layers[-1]
         intervals.append(_open_intervals(layer, cells, runs))
         of_units.append(units + cells.unit[runs.first[runs.open]])
-        owner = _insert_owner(split, owner, units)
-        t, size, tolerance = split.t, layer.size, max(tolerance, zeros.width)
-        units += len(bias)
+        size, tolerance, units = layer.size, max(tolerance, width), units + len(bias)
     z = _chain_waves(z, parent, bits, net.weights[-1], net.biases[-1])
-    return EncodedPieces(t, _patterns(layers, len(t) - 1), nu, z.swapaxes(1, 2), owner, tolerance,
+    return EncodedPieces(found.t, _patterns(found), nu, z.swapaxes(1, 2), found.owner, tolerance,
                          np.concatenate(intervals), np.concatenate(of_units))
 
 
@@ -425,15 +419,11 @@ def _basis(t: Array, nu: Array) -> Array:
     return basis
 
 
-def _slope_basis(basis: Array, nu: Array) -> Array:
-    """(n, K): the derivatives of the basis functions."""
-    slope, w = np.zeros_like(basis), 2 * np.pi * nu
-    slope[:, 1::2], slope[:, 2::2] = w * basis[:, 2::2], -w * basis[:, 1::2]
-    return slope
-
-
 def _derivative(c: Array, nu: Array) -> Array:
-    """The coefficients of p' from those of p on the last axis: sin -> w cos, cos -> -w sin."""
+    """The coefficients of p' from those of p on the last axis: sin -> w cos, cos -> -w sin.
+
+    This map is antisymmetric: of the values of the basis it makes minus those of its derivatives.
+    """
     d, w = np.zeros_like(c), 2 * np.pi * nu
     d[..., 1::2], d[..., 2::2] = -w * c[..., 2::2], w * c[..., 1::2]
     return d
@@ -543,8 +533,8 @@ def _screen(layer: _Layer) -> Iterator[_Cells]:
     for rows in row_blocks(len(piece), max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))):
         of, r = piece[rows], (high[rows] - low[rows])[:, None] / 2
         basis = _basis((low[rows] + high[rows]) / 2, nu)
-        both = np.stack([basis, _slope_basis(basis, nu)], axis=1)
-        p, p1 = np.abs(np.matmul(both, z[of])).swapaxes(0, 1)  # (cells, m) at the midpoints
+        both = np.stack([basis, _derivative(basis, nu)], axis=1)
+        p, p1 = np.abs(np.matmul(both, z[of])).swapaxes(0, 1)  # |p|, |p'| at the midpoints
         e = layer.error[of]
         maybe = p <= p1 * r + layer.second[of] * r**2 / 2 + e
         maybe &= e > 0  # e = 0: all terms are 0, and the unit is off everywhere
@@ -606,23 +596,11 @@ def _sign_beyond(layer: _Layer, cells: _Cells, at: Array, p: Array, step: int) -
     return on, ends
 
 
-class _Zeros(NamedTuple):
-    """Where units switch: inside pieces, and at existing breakpoints."""
-
-    start: Bits           # (m,) the bits at t = 0
-    piece: Indices
-    unit: Indices
-    at: Array
-    vertex: Indices       # which breakpoint
-    vertex_unit: Indices
-    width: float          # zeros closer than this may be in the wrong order
-
-
-def _zeros(layer: _Layer, cells: _Cells, runs: _Runs) -> _Zeros:
+def _zeros(layer: _Layer, cells: _Cells, runs: _Runs) -> tuple[_Zeros, float]:
     """Step 1c.  One zero for every run with different signs before and after.
 
     It lies in the first cell that ends with the later sign; a zero within TOLERANCE of a
-    breakpoint is put there.
+    breakpoint is put there.  Also returned: zeros closer than this may be in the wrong order.
     """
     switches = runs.before != runs.after
     run = np.repeat(np.arange(len(runs.first)), runs.last - runs.first + 1)  # of every cell
@@ -643,7 +621,7 @@ def _zeros(layer: _Layer, cells: _Cells, runs: _Runs) -> _Zeros:
     early, late = at - layer.t[piece] <= TOLERANCE, layer.t[piece + 1] - at <= TOLERANCE
     vertex = piece + ~early
     old, new = (early | late) & (vertex < len(layer.z)), ~early & ~late
-    return _Zeros(start, piece[new], unit[new], at[new], vertex[old], unit[old], width)
+    return _Zeros(start, piece[new], unit[new], at[new], vertex[old], unit[old]), width
 
 
 def _width(layer: _Layer, cells: _Cells, runs: _Runs, run: Indices, at: Array) -> float:

@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Indices, as_real, check_choice, check_count, check_rng, check_samples, check_size,
+    Array, Indices, as_real, check_at_most, check_choice, check_count, check_rng, check_samples,
+    check_size, check_smaller,
 )
 
 PAPER_TONES = tuple(range(5, 71, 5))  # cycles per signal
@@ -46,10 +47,8 @@ def grid(shape: int | tuple[int, ...], convention: str) -> Array:
     >>> rd.grid(4, "half-open").ravel().tolist(), rd.grid(5, "closed").ravel().tolist()
     ([0.0, 0.25, 0.5, 0.75], [0.0, 0.25, 0.5, 0.75, 1.0])
     """
-    sizes = check_samples(shape, (1, 2))
     check_choice("convention", convention, "half-open", "closed")
-    if convention == "closed" and min(sizes) < 2:
-        raise ValueError(f"a closed grid needs at least two samples per axis. Got shape {shape!r}.")
+    sizes = check_samples(shape, least=1 if convention == "half-open" else 2)
     axes = [np.arange(n) / (n if convention == "half-open" else n - 1) for n in sizes]
     return np.stack([axis.ravel() for axis in reversed(np.meshgrid(*axes, indexing="ij"))], axis=1)
 
@@ -58,9 +57,8 @@ def radial_bands(cycles: ArrayLike) -> Indices:
     """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d), up to 2^52."""
     cycles = as_real("cycles", cycles, (None, None), "one frequency per row").astype(np.float64)
     radius = np.sqrt((cycles**2).sum(axis=1))
-    if radius.max(initial=0) > 2**52:
-        raise ValueError("cycles must be at most 2**52 in size: larger float64 have no fractional "
-                         f"part to round. Got {radius.max():.3g}.")
+    check_at_most("the size of cycles", radius.max(initial=0), 2**52,
+                  "larger float64 have no fractional part to round")
     return np.asarray(np.rint(radius).astype(np.intp))
 
 
@@ -87,7 +85,7 @@ def random_image(shape: int | tuple[int, int], rng: np.random.Generator) -> Arra
     The paper's code draws with an exclusive upper bound of 255, so 1 never occurs.
     """
     check_rng(rng)
-    return rng.integers(0, 255, (*_check_image_shape(shape), 3)) / 255
+    return rng.integers(0, 255, (*_image_shape(shape), 3)) / 255
 
 
 def photograph(shape: int | tuple[int, int]) -> Array:
@@ -144,17 +142,7 @@ def area_average(signal: ArrayLike, shape: tuple[int, ...]) -> Array:
     ValueError if an axis would become longer.
     """
     signal = as_real("signal", signal).astype(np.float64)
-    if not isinstance(shape, (tuple, list)) or len(shape) != signal.ndim - 1:
-        hint = " A signal of one channel needs an axis of its own: signal[..., None]."
-        raise ValueError("shape must be (n,) for a signal (samples, channels), (height, width) for "
-                         "an image (height, width, channels). "
-                         f"Got shape {shape!r} for a signal of shape {signal.shape}."
-                         f"{hint if signal.ndim in (1, 2) else ''}")
-    sizes = check_samples(shape, (1, 2))
-    for axis, n in enumerate(sizes):
-        if n > signal.shape[axis]:
-            raise ValueError(f"shape must not exceed the signal's {signal.shape[:-1]}: averaging "
-                             f"cannot add samples. Got {shape}.")
+    for axis, n in enumerate(check_smaller(shape, signal)):
         signal = np.moveaxis(np.tensordot(_overlaps(signal.shape[axis], n), signal, axes=(1, axis)),
                              0, axis)
     return signal
@@ -180,10 +168,8 @@ def _overlaps(old: int, new: int) -> Array:
 
 def _crop_and_average(image: Array, shape: int | tuple[int, int]) -> Array:
     """The largest centred part of image with the aspect ratio of shape, averaged down to shape."""
-    height, width = _check_image_shape(shape)
+    height, width = check_smaller(_image_shape(shape), image)
     full = image.shape[:2]
-    if height > full[0] or width > full[1]:
-        raise ValueError(f"shape must not exceed the image's {full}. Got {shape!r}.")
     # if tall, the whole height is used, and a part of the width
     tall = full[0] * width <= full[1] * height
     size = (full[0], full[0] * width // height) if tall else (full[1] * height // width, full[1])
@@ -198,6 +184,6 @@ def _stretched(image: Array) -> Array:
     return np.asarray((image - low) / (high - low if high > low else 1.0))
 
 
-def _check_image_shape(shape: int | tuple[int, int]) -> tuple[int, ...]:
+def _image_shape(shape: int | tuple[int, int]) -> tuple[int, ...]:
     """shape as (height, width); a single number means a square."""
     return check_samples((shape, shape) if isinstance(shape, (int, np.integer)) else shape, (2,))

@@ -32,7 +32,7 @@ import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, as_real, check_fields, check_patch, check_samples, row_blocks,
+    Array, as_real, check_coefficients, check_fields, check_patch, check_samples, row_blocks,
 )
 from relu_dynamics.regions1d import Pieces
 from relu_dynamics.regions2d.regions import Regions
@@ -266,11 +266,7 @@ def band_energy(coefficients: ArrayLike, cycles: ArrayLike) -> Array:
     energies add up to the energy of the signal (Parseval).
     """
     cycles = as_real("cycles", cycles, (None, None), "one frequency per row")
-    values = np.asarray(coefficients)
-    if values.dtype.kind not in "biufc" or values.ndim != 2 or len(values) != len(cycles):
-        raise ValueError(f"coefficients must be ({len(cycles)}, m) numbers: one row per frequency, "
-                         "one column per output. "
-                         f"Got dtype {values.dtype}, shape {values.shape}.")
+    values = check_coefficients(coefficients, len(cycles))
     return np.asarray(np.bincount(radial_bands(cycles), (np.abs(values) ** 2).sum(axis=1)),
                       np.float64)
 

@@ -212,8 +212,8 @@ def gradient_confusion(net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, rows: in
     for block in row_blocks(len(y), count):
         part = cosines[block]
         part /= norms[block, None] * norms
-        np.clip(part, -1, 1, out=part)
-    np.fill_diagonal(cosines, norms / norms)
+        part.clip(-1, 1, out=part)
+    cosines.flat[:: len(y) + 1] = norms / norms  # the diagonal
     return cosines
 
 
@@ -267,9 +267,9 @@ def loss_sensitivities(net: MLP, trace: Trace, y: Array, *, unit_residuals: bool
     """
     r = trace.preacts[-1] - y
     if unit_residuals:
-        for norm in (np.max, np.linalg.norm):  # first by the largest entry: no square overflows
-            size = norm(np.abs(r), axis=1, keepdims=True)
-            r = r / np.where(size > 0, size, 1.0)
+        size = np.abs(r).max(axis=1, keepdims=True)
+        r = r / np.where(size > 0, size, 1.0)  # so no square overflows, and |r| is 0 or at least 1
+        r /= np.maximum(np.sqrt(np.vecdot(r, r)), 1.0)[:, None]
     return pulled(net, trace, 2 / r.shape[1] * r), trace.inputs
 
 

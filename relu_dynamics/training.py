@@ -28,11 +28,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from relu_dynamics.checks import (
-    Array, Bits, check_count, check_dtype, check_flag, check_kind, check_moments, check_net,
-    check_net_and_rows, check_pattern, check_positive, check_record, check_rng, check_rounded,
-    check_share, check_some, check_targets, one_line, row_blocks,
+    Array, Bits, check_count, check_dtype, check_flag, check_gated_rows, check_kind, check_moments,
+    check_net, check_number, check_record, check_rng, check_rounded, check_some, check_targets,
+    one_line, row_blocks,
 )
-from relu_dynamics.mlp import MLP, flatten, split_layers, unflatten
+from relu_dynamics.mlp import MLP, flatten, split_layers, unflatten, views
 
 BLOCK = 512  # rows: enough for fast matrix products, few enough for the cache
 
@@ -81,7 +81,7 @@ class Divergence(ValueError, FloatingPointError):
 
 def sgd(rate: float) -> SGD:
     """The optimiser theta <- theta - rate g.  ValueError unless rate is finite and positive."""
-    return SGD(check_positive("rate", rate))
+    return SGD(check_number("rate", rate, "positive number"))
 
 
 def adam(rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> Adam:
@@ -89,9 +89,9 @@ def adam(rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float =
 
     ValueError unless rate and epsilon are finite and positive and 0 <= beta1, beta2 < 1.
     """
-    meaning = "the decay factor of a running mean"
-    betas = check_share("beta1", beta1, meaning), check_share("beta2", beta2, meaning)
-    return Adam(check_positive("rate", rate), *betas, check_positive("epsilon", epsilon))
+    positive, share = "positive number", "number at least 0 and below 1"
+    return Adam(check_number("rate", rate, positive), check_number("beta1", beta1, share),
+                check_number("beta2", beta2, share), check_number("epsilon", epsilon, positive))
 
 
 # ------------------------------------------------------------------- the run
@@ -172,12 +172,10 @@ def _check_examples(
     """A float64 copy of net, and the examples in dtype and row-major."""
     net = check_net(net)
     net = unflatten(flatten(net).astype(np.float64), net)
-    _, x = check_net_and_rows(net, x)
+    _, x, gates = check_gated_rows(net, x, pattern)
     y = check_targets(net, x, y)
     check_some("x", x, "a mean over no examples is no loss")
-    gates = np.zeros((len(x), 0), np.bool_)
-    if pattern is not None:
-        gates = check_pattern(net, pattern, len(x), "pattern").copy()
+    gates = np.zeros((len(x), 0), np.bool_) if gates is None else gates.copy()
     return net, _Examples(check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates)
 
 
@@ -218,11 +216,14 @@ def _with_progress(
     descent: Iterator[float], epochs: int, show: bool
 ) -> Iterator[tuple[int, float]]:
     """(epoch, its loss) for epochs 1, 2, ..., with a progress line at most every 0.1 s."""
-    started, last_shown = time.monotonic(), -math.inf
+    started, shown = time.monotonic(), -math.inf
     for epoch, loss in zip(range(1, epochs + 1), descent):
         yield epoch, loss
-        if show and (epoch == epochs or time.monotonic() > last_shown + 0.1):
-            last_shown = _show(epoch, epochs, loss, started)
+        if show and (epoch == epochs or time.monotonic() > shown + 0.1):
+            shown = time.monotonic()
+            left = round((shown - started) / epoch * (epochs - epoch))
+            line = f"\repoch {epoch}/{epochs}  loss {loss:.3e}  {left // 60}:{left % 60:02d} left "
+            print(line, end="\n" if epoch == epochs else "", file=sys.stderr, flush=True)
 
 
 def _network(theta: Array, like: MLP, epoch: int, optimiser: SGD | Adam) -> MLP:
@@ -238,16 +239,6 @@ def _check_divergence(name: str, value: float, epoch: int, optimiser: SGD | Adam
                          "size, scale them.")
 
 
-def _show(epoch: int, epochs: int, loss: float, started: float) -> float:
-    """Overwrite the progress line; returns the time."""
-    now = time.monotonic()
-    left = round((now - started) / epoch * (epochs - epoch))
-    line = f"\repoch {epoch}/{epochs}  loss {loss:.3e}  {left // 60}:{left % 60:02d} left "
-    sys.stderr.write(line + ("\n" if epoch == epochs else ""))
-    sys.stderr.flush()
-    return now
-
-
 # ------------------------------------------- one step, in preallocated arrays
 
 
@@ -255,8 +246,7 @@ class _Parameters(NamedTuple):
     """The parameters, or a gradient, as one vector (p,) and as layers that are views of it."""
 
     vector: Array
-    weights: list[Array]  # (m[l], m[l-1])
-    biases: list[Array]   # (m[l],)
+    layers: MLP
 
 
 class _Workspace(NamedTuple):
@@ -284,15 +274,16 @@ def _block_gradient(
     theta: _Parameters, rows: _Examples, weight: float, work: _Workspace, into: _Parameters
 ) -> float:
     """weight |f(x) - y|^2 summed over some rows; the gradient is left in into."""
-    L, n = len(theta.weights), len(rows.x)
+    weights, biases = theta.layers
+    L, n = len(weights), len(rows.x)
     h = [rows.x, *(array[:n] for array in work.hidden)]  # h[0] .. h[L-1], and f in place of h[L]
     imposed = rows.pattern.shape[1] > 0
-    q = _imposed_gates(theta, rows.pattern) if imposed else [array[:n] for array in work.pattern]
+    q = split_layers(theta.layers, rows.pattern) if imposed else [b[:n] for b in work.pattern]
 
     # np.dot, because matmul uses a slow loop for products with one output
     for k in range(L):                                  # z = h W^T + b, h = q z
-        z = np.dot(h[k], theta.weights[k].T, out=h[k + 1])
-        z += theta.biases[k]
+        z = np.dot(h[k], weights[k].T, out=h[k + 1])
+        z += biases[k]
         if k < L - 1:
             if not imposed:
                 np.greater(z, 0, out=q[k])
@@ -303,10 +294,10 @@ def _block_gradient(
     g *= 2 * weight
 
     for k in reversed(range(L)):                        # dW = g^T h, db = sum g, g = q (g W)
-        np.dot(g.T, h[k], out=into.weights[k])
-        g.sum(axis=0, out=into.biases[k])
+        np.dot(g.T, h[k], out=into.layers.weights[k])
+        g.sum(axis=0, out=into.layers.biases[k])
         if k > 0:
-            g = np.dot(g, theta.weights[k], out=h[k])   # h[k] is not needed any more
+            g = np.dot(g, weights[k], out=h[k])   # h[k] is not needed any more
             g *= q[k - 1]
     return loss
 
@@ -333,19 +324,10 @@ def _step(theta: Array, g: Array, optimiser: SGD | Adam, means: State, u: Array,
     theta -= u
 
 
-def _imposed_gates(theta: _Parameters, pattern: Bits) -> list[Bits]:
-    return split_layers(MLP(tuple(theta.weights), tuple(theta.biases)), pattern)
-
-
 def _parameters(net: MLP, dtype: np.dtype[Any]) -> _Parameters:
     """An uninitialised vector for the parameters of net, with its views."""
-    vector, at = np.empty(sum(part.size for parts in net for part in parts), dtype), 0
-    weights, biases = [], []
-    for W, b in zip(*net, strict=True):
-        weights.append(vector[at : at + W.size].reshape(W.shape))
-        biases.append(vector[at + W.size : at + W.size + b.size])
-        at += W.size + b.size
-    return _Parameters(vector, weights, biases)
+    vector = np.empty(sum(part.size for parts in net for part in parts), dtype)
+    return _Parameters(vector, views(vector, net))
 
 
 def _workspace(net: MLP, rows: int, dtype: np.dtype[Any]) -> _Workspace:

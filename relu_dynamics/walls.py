@@ -142,22 +142,21 @@ Distances = Callable[[MLP, Trace], Iterator[Array]]
 def _nearest(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
     """(n,): the minimum over all hidden units of the distances that layers yields."""
     net, x = rows_or_trace(net, x, float64=True)
-    nearest = np.full(row_count(x), np.inf)
-    for rows, trace in trace_blocks(net, x, _block_rows(net)):
-        for part in layers(net, trace):
-            np.minimum(nearest[rows], part.min(axis=1, initial=np.inf), out=nearest[rows])
-    return nearest
+    nearest = [part.min(axis=1, initial=np.inf) for part in _side_by_side(net, x, layers)]
+    return np.concatenate([np.zeros(0), *nearest])
 
 
 def _every(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
     """(n, H): the distances that layers yields, side by side."""
     net, x = rows_or_trace(net, x, float64=True)
-    shape = row_count(x), hidden_units(net)
-    check_size("distances", shape, "Pass fewer rows at a time.")
-    distances = np.empty(shape)
-    for rows, trace in trace_blocks(net, x, _block_rows(net)):
-        np.concatenate([distances[rows, :0], *layers(net, trace)], axis=1, out=distances[rows])
-    return distances
+    check_size("distances", (row_count(x), hidden_units(net)), "Pass fewer rows at a time.")
+    return np.concatenate([np.zeros((0, hidden_units(net))), *_side_by_side(net, x, layers)])
+
+
+def _side_by_side(net: MLP, x: Array | Trace, layers: Distances) -> Iterator[Array]:
+    """The distances of a block of rows, (rows, H), at a time."""
+    for _, trace in trace_blocks(net, x, _block_rows(net)):
+        yield np.concatenate([trace.preacts[-1][:, :0], *layers(net, trace)], axis=1)
 
 
 def _block_rows(net: MLP) -> int:

@@ -36,8 +36,9 @@ from matplotlib.figure import Figure
 from relu_dynamics import (
     Coordinates, band_energy, forward, grid, init, tangent_kernel,
 )
+from relu_dynamics.files import replacing
 from relu_dynamics.mlp import joined_pattern
-from scripts.lab import ledger, own_data, schedule, style
+from scripts.lab import ledger, own_data, png, style
 from scripts.lab.inputs import encoding, in_order
 from scripts.lab.words import many
 
@@ -213,7 +214,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(said)
     options.out.mkdir(parents=True, exist_ok=True)
     figure = draw(slow, cycles, known, up_to, options.share, options.factor)
-    schedule.save(figure, options.out / "choose.png", dpi=130, metadata={"Software": None})
+    with replacing(options.out / "choose.png") as file:
+        png.write(figure, file)
     ledger.write_json(options.out / "choose.json", {
         "verdict": said, "factor": options.factor, "share": kept, "up_to_cycles": up_to,
         "samples": known.size, "hidden": options.hidden, "seeds": options.seeds,

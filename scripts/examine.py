@@ -41,7 +41,7 @@ from scripts.lab.inputs import encoding
 STYLE = report.STYLE + """
 body { max-width: 62em; } .panels { display: flex; flex-wrap: wrap; gap: 1em; }
 .panels figure { flex: 1 1 20em; max-width: 28em; margin: 0; }
-.panels img { width: 100%; max-width: 100%; zoom: 1; border-radius: 4px; }
+.panels img { width: 100%; max-width: 100%; border-radius: 4px; }
 .panels figcaption { font-weight: normal; color: var(--quiet); }
 """
 

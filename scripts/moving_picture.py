@@ -3,9 +3,9 @@
     python -m scripts.moving_picture [--seed 0] [--frames 32] [--quick] [--out out]
 
 Networks on coordinates beside networks on an encoding, trained in full-batch steps (Adam) and drawn
-at steps that lie ever further apart.  On a signal of four tones: the fit with every breakpoint, exactly,
-and how fast each frequency is learned beside the spectrum of the activation pattern (T16, T49).  On the
-photograph: the picture, and every region of one window of it, under the encoding too.
+at steps that lie ever further apart.  On a signal of four tones: the fit with every breakpoint,
+exactly, and how fast each frequency is learned beside the spectrum of the activation pattern (T16,
+T49).  On the photograph: the picture, and every region of one window of it, under the encoding too.
 
 Writes moving_picture.html: one page with one slider; it needs nothing from elsewhere.
 """
@@ -21,12 +21,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from relu_dynamics import (
-    Coordinates, PositionalEncoding, adam, draw as draw_regions, flatten, grid, init, intrinsic_rates,
-    pattern, pattern_spectrum, photograph, predict, regions_in_encoded_window,
+    Coordinates, PositionalEncoding, adam, draw as draw_regions, flatten, grid, init,
+    intrinsic_rates, pattern, pattern_spectrum, photograph, predict, regions_in_encoded_window,
     regions_on_encoded_segment, tones, train, unflatten,
 )
 from relu_dynamics.files import replacing
-from scripts.lab.style import colour, shade
+from scripts.lab.headings import plain, times
+from scripts.lab.style import colour, label, shade
 
 INPUTS = {"[-1,1]": Coordinates(-1.0, 1.0), "L=4": PositionalEncoding(4)}
 TONES = (1, 4, 10, 20)
@@ -34,26 +35,30 @@ SAMPLES = 256
 WINDOW = ((0.375, 0.625), (0.25, 0.5))
 FRAMES = {False: 32, True: 12}
 PANELS = (  # (class, heading, sentence) of each, in the order of drawn
-    ("wide", "The fit",
-     "Grey: what the network should say, four tones. Colour: what it says. Below, a mark for every place "
-     "where a unit switches, exactly: dark for the first layer, light for the second."),
-    ("wide", "What it can learn",
-     "Dots: how fast the network learns each frequency by itself. Line: the spectrum of its on-off pattern, "
-     "which knows no weights. Grey: the four tones. Few regions, slow high tones."),
-    ("three", "The picture",
-     "What networks of the same shape say after as many steps with a photograph, and the photograph. "
-     "The square is the window below."),
-    ("square", "Its regions, in the window",
-     "All walls, across which a unit switches: black for the first layer, grey for the second. Coordinates "
-     "have straight tiles and few, the encoding curved ones and many; they move while it learns."),
+    ("wide", "What has it learned?",
+     "Grey: the target, four tones. Colour: what the network says. The marks below are the places "
+     "where a unit switches on or off, exactly: the first layer's dark, the second's light. "
+     "Between two marks a network on coordinates is a straight line, one on the encoding a few "
+     "slow waves."),
+    ("wide", "What can it learn next?",
+     "Dots: how fast the network, as it is now, learns each frequency by itself. Black line: the "
+     "spectrum of its on-off pattern, which knows no weights, times one constant. Grey: the four "
+     "tones. Where the dots lie low, a tone has to wait."),
+    ("three", "The same with a photograph",
+     "What networks of the same shape say after as many steps, and the photograph itself. The "
+     "white square is the window below."),
+    ("square", "Every region of the window",
+     "Across each line a unit switches: black in the first layer, grey in the second; each region "
+     "has the colour that the network gives to its middle. On coordinates the walls are straight, "
+     "under the encoding they bend."),
 )
 
 
 def trained(widths, x, y, steps, seed):
     """The networks after each of the given numbers of steps."""
     net = init(widths, np.random.default_rng([seed, 20]))
-    _, history = train(net, x, y, optimiser=adam(3e-3), epochs=steps[-1], rng=None, record_epochs=steps,
-                       progress=False, record=lambda epoch, net: flatten(net))
+    _, history = train(net, x, y, optimiser=adam(3e-3), epochs=steps[-1], rng=None,
+                       record_epochs=steps, progress=False, record=lambda epoch, net: flatten(net))
     return [unflatten(history.records[step], net) for step in steps]
 
 
@@ -104,11 +109,11 @@ def fit(name, net, seed):
     ax.plot(fine, predict(net, feed(fine)), color=colour(name), linewidth=1.3)
     at, first = pieces.t[1:-1], len(net.biases[0])
     for layer in (1, 0):
-        ax.vlines(at[(pieces.owner >= first) == bool(layer)], -5.2 + 0.35 * layer, -4.8 + 0.35 * layer,
-                  color=shade(layer, 2), linewidth=0.9)
+        ax.vlines(at[(pieces.owner >= first) == bool(layer)], -5.2 + 0.35 * layer,
+                  -4.8 + 0.35 * layer, color=shade(layer, 2), linewidth=0.9)
     ax.set(xlim=(0, 1), ylim=(-5.3, 4.2), xlabel="position", ylabel="value")
     error = np.mean((predict(net, feed(t)) - y) ** 2) / np.mean(y**2)
-    return figure, f"{len(pieces.pattern)} pieces; error {error:.0%} of the signal"
+    return figure, f"error {plain(100 * error)} % of the signal; {len(pieces.pattern)} pieces"
 
 
 def rates(name, net, seed):
@@ -123,12 +128,12 @@ def rates(name, net, seed):
         ax.axvline(tone, color="0.85", linewidth=4)
     ax.plot(k, law, color="black", linewidth=1.1)
     ax.plot(k, shown, "o", color=colour(name), markersize=3.5)
-    ax.set(xscale="log", yscale="log", xlim=(0.9, 70), ylim=(3e-6, 1), xlabel="frequency (cycles per signal)",
-           ylabel="rate, share of all")
+    ax.set(xscale="log", yscale="log", xlim=(0.9, 70), ylim=(3e-6, 1), ylabel="rate, share of all",
+           xlabel="frequency (cycles per signal)")
     ax.set_xticks([1, 4, 10, 20, 64], ["1", "4", "10", "20", "64"])
     ax.set_xticks([], minor=True)
-    slower = shown[TONES[0] - 1] / shown[TONES[-1] - 1]
-    return figure, f"tone {TONES[-1]}, by itself, is learned {slower:.0f} times as slowly as tone {TONES[0]}"
+    rate = shown[TONES[-1] - 1] / shown[TONES[0] - 1]
+    return figure, f"tone {TONES[-1]} goes at {times(rate)} the rate of tone {TONES[0]}"
 
 
 def picture(name, net, quick):
@@ -140,7 +145,8 @@ def picture(name, net, quick):
 def picture_of(colours, side):
     """Colours (n, 3) as an image, with the window marked, and no note."""
     figure, ax = square()
-    ax.imshow(np.clip(colours, 0, 1).reshape(side, side, 3), extent=(0, 1, 1, 0), interpolation="nearest")
+    ax.imshow(np.clip(colours, 0, 1).reshape(side, side, 3), extent=(0, 1, 1, 0),
+              interpolation="nearest")
     (x0, x1), (y0, y1) = WINDOW
     ax.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color="white", linewidth=2)
     return figure, ""
@@ -163,9 +169,10 @@ def window(name, net, quick):
 def drawn(nets, k, seed, quick):
     """(panels, inputs) of (picture, note) after steps[k]."""
     signals, images = ({name: pair[part][k] for name, pair in nets.items()} for part in (0, 1))
+    panels = ((fit, signals, seed, None), (rates, signals, seed, None),
+              (picture, images, quick, 80), (window, images, quick, 60))
     return [[encoded(*draw(name, net, how), quality) for name, net in of.items()]
-            for draw, of, how, quality in ((fit, signals, seed, None), (rates, signals, seed, None),
-                                           (picture, images, quick, 80), (window, images, quick, 60))]
+            for draw, of, how, quality in panels]
 
 
 def encoded(figure, note, quality):
@@ -179,22 +186,24 @@ def encoded(figure, note, quality):
 # ------------------------------------------------------------------------ the page
 
 STYLE = """
-body { font: 16px/1.4 sans-serif; margin: 0 auto; max-width: 900px; padding: 0 10px 2em;
-       color: #222; background: #fff }
-h1 { font-size: 1.4em; margin: .6em 0 .2em }
-h2 { font-size: 1.1em; margin: 1.2em 0 .1em }
-p { margin: .2em 0 .5em }
-.bar { position: sticky; top: 0; background: #fff; padding: .4em 0; display: flex; gap: .6em;
-       align-items: center; border-bottom: 1px solid #ccc }
+:root { color-scheme: light dark; --back: light-dark(#fff, #16181c);
+        --text: light-dark(#222, #ddd); --line: light-dark(#ccc, #444) }
+body { font: 16px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 900px;
+       padding: 0 12px 2em; color: var(--text); background: var(--back) }
+h1 { font-size: 1.4em; line-height: 1.2; margin: .6em 0 .2em }
+h2 { font-size: 1.15em; margin: 1.4em 0 .1em }
+p { margin: .2em 0 .6em }
+.bar { position: sticky; top: 0; background: var(--back); padding: .4em 0; display: flex; gap: .6em;
+       align-items: center; border-bottom: 1px solid var(--line); z-index: 1 }
 .bar input { flex: 1; min-width: 0 }
-.bar button { font-size: 1em; min-width: 4.2em; padding: .3em }
-.bar output { min-width: 6.2em }
+.bar button { font: inherit; min-width: 4.2em; padding: .4em }
+.bar output { min-width: 5.2em; text-align: right }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 10px }
 .three { grid-template-columns: 1fr 1fr 1fr }
 figure { margin: 0; display: flex; flex-direction: column; justify-content: end }
-figcaption { font-size: .9em }
+figcaption { font-size: .9em; margin-bottom: .2em }
 figcaption b { display: block }
-img { width: 100%; display: block }
+img { width: 100%; display: block; background: #fff; border-radius: 3px }
 @media (max-width: 600px) { .wide { grid-template-columns: 1fr } }
 """
 SCRIPT = """
@@ -204,8 +213,10 @@ function show() {
   const k = +slider.value;
   document.querySelector("output").textContent = "step " + steps[k];
   figures.forEach((figure, i) => {
-    figure.querySelector("img").src = frames[k][i][0];
-    figure.querySelector("span").textContent = frames[k][i][1];
+    const img = figure.querySelector("img"), [src, note] = frames[k][i];
+    img.src = src;
+    img.alt = figure.dataset.shows + ": " + note;
+    figure.querySelector("span").textContent = note;
   });
 }
 let timer = null;
@@ -229,34 +240,45 @@ def page(frames, seed, quick):
     last = 400 if quick else 3000
     steps = np.unique(np.round(np.geomspace(1, last + 1, frames)).astype(int) - 1).tolist()
     nets = networks(seed, quick, steps)
-    shown = [[one for panel in drawn(nets, k, seed, quick) for one in panel] for k in range(len(steps))]
-    names = {name: ("coordinates " if name.startswith("[") else "encoding ") + name for name in INPUTS}
+    shown = [[one for panel in drawn(nets, k, seed, quick) for one in panel]
+             for k in range(len(steps))]
     target, _ = encoded(*picture_of(image(quick)[1], image(quick)[2]), 80)
     still = (f'<figure class="still"><figcaption><b>photograph</b>target</figcaption>'
              f'<img alt="The photograph" src="{target}"></figure>')
     sections = "".join(
-        f'<h2>{heading}</h2><p>{sentence}</p><div class="pair {kind}">' + "".join(
-            f'<figure><figcaption><b>{label}</b><span></span></figcaption><img alt="{heading}, {label}"></figure>'
-            for label in names.values()) + (still if kind == "three" else "") + "</div>\n"
-        for kind, heading, sentence in PANELS)
+        f'<h2>{heading}</h2><p>{sentence}</p><div class="pair {kind}">'
+        + "".join(figure_of(heading, label(name)) for name in INPUTS)
+        + (still if kind == "three" else "") + "</div>\n" for kind, heading, sentence in PANELS)
+    last = len(steps) - 1
     return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>Regions while a network learns</title><style>{STYLE}</style></head><body>\n"
-            f"<h1>Regions while a network learns</h1>\n<p>The same small network, two hidden layers, learns the "
-            f"same thing twice: fed with coordinates, and fed with sines and cosines of them (an encoding). Move "
-            f"the slider through training.</p>\n"
-            f'<div class="bar"><button>Play</button><input type="range" min="0" max="{len(steps) - 1}" '
-            f'value="{len(steps) - 1}" aria-label="training step"><output></output></div>\n{sections}'
-            f"<script>const steps = {json.dumps(steps)}, frames = {json.dumps(shown)};{SCRIPT}</script>\n"
-            "</body></html>\n")
+            f"<h1>Regions while a network learns</h1>\n<p>The same small network, two hidden "
+            f"layers of units that are on or off, learns the same thing twice: from coordinates, "
+            f"and from sines and cosines of them (an encoding). Inside a region no unit switches. "
+            f"Move the slider through training and watch the regions, the fit and the rates "
+            f"together.</p>\n"
+            f'<div class="bar"><button>Play</button><input type="range" min="0" max="{last}" '
+            f'value="{last}" aria-label="training step"><output></output></div>\n{sections}'
+            f"<script>const steps = {json.dumps(steps)}, frames = {json.dumps(shown)};{SCRIPT}"
+            "</script>\n</body></html>\n")
+
+
+def figure_of(heading, name):
+    """One place for pictures, with its caption."""
+    return (f'<figure data-shows="{heading} {name}"><figcaption><b>{name}</b><span></span>'
+            f"</figcaption><img></figure>")
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--frames", type=int, help="how many steps are drawn (default: 32; 12 with --quick)")
+    parser.add_argument("--frames", type=int,
+                        help="how many steps are drawn (default: 32; 12 with --quick)")
     parser.add_argument("--quick", action="store_true", help="smaller networks, fewer steps")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="where the page goes (default: out)")
+    parser.add_argument("--out", type=Path, default=Path("out"),
+                        help="where the page goes (default: out)")
     options = parser.parse_args(argv)
     frames = FRAMES[options.quick] if options.frames is None else options.frames
     if options.seed < 0 or frames < 2:

@@ -29,7 +29,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from scripts.lab import ledger, own_data, report, runs, schedule
+from scripts.lab import own_data, report, runs, schedule
 from scripts.lab.inputs import encoding, in_order
 from scripts.lab.settings import Own, Settings
 
@@ -45,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = schedule.chosen(options.experiments)
     options.out.mkdir(parents=True, exist_ok=True)
     keep_own(options, settings)
+    # Read by the C library as workers start: they keep the memory of arrays.  To have it cleared by
+    # the system for every new array takes as long as the arithmetic.
+    os.environ |= {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, mp_context=context,
                              initializer=_leave_interrupts_to_the_parent) as executor:
@@ -53,26 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                                                  force=options.force)
         except KeyboardInterrupt:
             _abandon(options.out)
-    write_reports(list(records.values()), failed, settings, options.out)
+    report.write(list(records.values()), failed, options.out)
     print(f"{len(records)} experiments in {time.monotonic() - start:.0f} s; results in "
           f"{options.out}/"
           + (f"; FAILED: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
-
-
-def write_reports(records: Sequence[dict], failed: Sequence[str], settings: Settings,
-                  out: Path) -> None:
-    """claims.json for machines, claims.md and report.html for readers."""
-    heading = f"Claims at {settings.scale} scale, seeds {list(settings.seeds)}"
-    claims = ledger.settled([{"experiment": record["name"], "source": record["source"],
-                              "length": record["length"], **row}
-                             for record in records for row in record["claims"]])
-    settled = [{**record, "claims": [row for row in claims if row["experiment"] == record["name"]]}
-               for record in records]
-    whole = {"settings": settings._asdict(), "summary": ledger.summary(claims), "claims": claims}
-    ledger.write_json(out / "claims.json", whole)
-    ledger.write_text(out / "claims.md", ledger.markdown(settled, heading))
-    ledger.write_text(out / "report.html", report.page(settled, failed, heading, out))
 
 
 # ---------------------------------------------------------------- the command line

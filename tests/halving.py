@@ -66,14 +66,23 @@ def arrangement(found: Found, which: Indices, mesh_vertices: int) -> Arrangement
         beside[inner], -1 - sub.owner[part][inner])
 
 
-def changed(mesh: Triangulation, active: Bits, old: Arrangement, new: Arrangement,
-            parent: Indices, old_edge: Indices) -> Bits:
-    """(t,) in which active triangles of mesh halving has changed something.
+def on_old(new: Arrangement, parent: Indices, old_edge: Indices) -> Arrangement:
+    """An arrangement on a halved mesh by the triangles and edges that its own are part of."""
+    return new._replace(triangle=parent[new.triangle], inside=parent[new.inside],
+                        edge=old_edge[new.edge], between=old_edge[new.between])
 
-    parent and old_edge say what the triangles and edges of the new mesh are part of.
-    """
-    new = new._replace(triangle=parent[new.triangle], inside=parent[new.inside],
-                       edge=old_edge[new.edge], between=old_edge[new.between])
+
+def touched(mesh: Triangulation, old: Arrangement, new: Arrangement) -> Bits:
+    """(t,) in which triangles of mesh the walls lie in any other way, if only across a side."""
+    every, inside = np.arange(len(mesh.triangles)), np.zeros(len(mesh.edges) + 1, np.bool_)
+    inside[-1] = True
+    sums = (_sums(walls, every >= 0, every, inside) for walls in (old, new))
+    moved = _sequences(mesh, old) != _sequences(mesh, new)
+    return np.asarray(np.not_equal(*sums) | moved[mesh.sides].any(axis=1))
+
+
+def changed(mesh: Triangulation, active: Bits, old: Arrangement, new: Arrangement) -> Bits:
+    """(t,) in which active triangles of mesh the walls lie in another way."""
     moved = _sequences(mesh, old) != _sequences(mesh, new)
     sides = mesh.sides[active]
     moved[np.setdiff1d(np.arange(len(moved)), sides)] = False

@@ -33,7 +33,8 @@ def exact_width(polygon):
 # ------------------------------------------------- networks of encoded inputs
 
 BITS = 240  # of sines and cosines, behind the point
-PI = Fraction(314159265358979323846264338327950288419716939937510582097494459230781640628620899, 10**80)
+PI = Fraction(314159265358979323846264338327950288419716939937510582097494459230781640628620899,
+              10**80)
 
 
 def sine_and_cosine(turns):
@@ -50,5 +51,6 @@ def sine_and_cosine(turns):
 def exact_encoded_preactivations(net, encoding, a, b, t):
     """z of every hidden unit, (H,), at the encoding of a + t (b - a): off by about 2^-200."""
     point = rational(a) + Fraction(t) * (rational(b) - rational(a))
-    columns = [value for turns in rational(encoding.frequencies_in(len(a))) @ point for value in sine_and_cosine(turns)]
+    columns = [value for turns in rational(encoding.frequencies_in(len(a))) @ point
+               for value in sine_and_cosine(turns)]
     return np.concatenate(spec.forward(rational(net), np.array(columns)).z[:-1])

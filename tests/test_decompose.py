@@ -10,15 +10,7 @@ from hypothesis import strategies as st
 
 from relu_dynamics.flow.decompose import change_split, decompose, step_split
 from relu_dynamics.mlp import (
-    MLP,
-    backward,
-    flatten,
-    forward,
-    hidden_units,
-    init,
-    predict,
-    some_rows,
-    unflatten,
+    MLP, backward, flatten, forward, hidden_units, init, predict, some_rows, unflatten,
 )
 from relu_dynamics.patterns import pattern
 from relu_dynamics.testing import (

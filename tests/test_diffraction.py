@@ -1,4 +1,6 @@
-"""How the gradient jumps at walls, and the rates those jumps give (T54 to T56), against explicit Jacobians."""
+"""How the gradient jumps at walls, and the rates those jumps give (T54 to T56), against explicit
+Jacobians.
+"""
 
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import (
-    MLP, Coordinates, PositionalEncoding, Walls, adam, by_unit, decompose, forward, grid, init, intrinsic_rates,
-    plane_wall_spectrum, regions_on_encoded_segment, regions_on_segment, split_layers, train, wall_jumps, wall_spectrum,
+    MLP, Coordinates, PositionalEncoding, Walls, adam, by_unit, decompose, forward, grid, init,
+    intrinsic_rates, plane_wall_spectrum, regions_on_encoded_segment, regions_on_segment,
+    split_layers, train, wall_jumps, wall_spectrum,
 )
+from relu_dynamics.rates import BLOCK_ROWS
 from relu_dynamics.testing import exact_nets, gaussian_nets, halves
 from tests.test_rates import close, jacobian, power
 
@@ -18,11 +22,16 @@ RNG = np.random.default_rng
 
 
 class Curve:
-    """A network along a segment, with all that a test can find out about it slowly: gates as imposed, gradients as backward passes."""
+    """A network along a segment, with all that a test can find out about it slowly: gates as
+    imposed, gradients as backward passes.
+    """
 
     def __init__(self, net, a, b, encoding=None):
-        self.net, self.a, self.b, self.encoding = MLP((*net.weights[:-1], net.weights[-1][:1]), (*net.biases[:-1], net.biases[-1][:1])), a, b, encoding
-        self.pieces = (regions_on_segment(self.net, a, b) if encoding is None else regions_on_encoded_segment(self.net, encoding, a, b))
+        self.net = MLP((*net.weights[:-1], net.weights[-1][:1]),
+                       (*net.biases[:-1], net.biases[-1][:1]))
+        self.a, self.b, self.encoding = a, b, encoding
+        self.pieces = (regions_on_segment(self.net, a, b) if encoding is None
+                       else regions_on_encoded_segment(self.net, encoding, a, b))
 
     def inputs(self, t):
         points = self.a + np.atleast_1d(t)[:, None] * (self.b - self.a)
@@ -36,13 +45,16 @@ class Curve:
     def jumps(self):
         """(breakpoints, p): J just after minus J just before every breakpoint."""
         p = sum(part.size for parts in self.net for part in parts)
-        rows = [self.gradient(t, j + 1) - self.gradient(t, j) for j, t in enumerate(self.pieces.t[1:-1])]
+        rows = [self.gradient(t, j + 1) - self.gradient(t, j)
+                for j, t in enumerate(self.pieces.t[1:-1])]
         return np.reshape(rows, (-1, p))
 
 
 @st.composite
 def curves(draw, general_position=False):
-    """Networks on segments, lattice ones with walls at breakpoints of others, or behind an encoding; some trained a little."""
+    """Networks on segments, lattice ones with walls at breakpoints of others, or behind an
+    encoding; some trained a little.
+    """
     encoding = draw(st.sampled_from([None, None, Coordinates(-1, 1), PositionalEncoding(2)]))
     d = draw(st.integers(1, 2))
     inputs = st.just(d if encoding is None else encoding.columns(d))
@@ -55,12 +67,15 @@ def curves(draw, general_position=False):
     if draw(st.booleans()):
         rng = RNG(draw(st.integers(0, 99)))
         x = rng.normal(size=(8, net.weights[0].shape[1]))
-        net, _ = train(net, x, rng.normal(size=(8, len(net.biases[-1]))), optimiser=adam(0.05), epochs=5, rng=rng)
+        net, _ = train(net, x, rng.normal(size=(8, len(net.biases[-1]))), optimiser=adam(0.05),
+                       epochs=5, rng=rng)
     return Curve(net, a, b, encoding)
 
 
 def interval_sums(curve, n):
-    """(n, p) jumps of the gradient between samples i and i + 1, of which the last also goes from the end to the start."""
+    """(n, p) jumps of the gradient between samples i and i + 1, of which the last also goes from
+    the end to the start.
+    """
     total = np.zeros((n, sum(part.size for parts in curve.net for part in parts)))
     for t, jump in zip(curve.pieces.t[1:-1], curve.jumps(), strict=True):
         total[int(np.floor(t * n))] += jump
@@ -78,7 +93,9 @@ def samples_are_apart_from_walls(curve, n):
 
 @given(curves())
 def test_T54_the_gradient_jumps_at_every_breakpoint_by_the_sum_of_its_walls(curve):
-    """J is e_w higher just after a wall than just before; several units may switch at one breakpoint."""
+    """J is e_w higher just after a wall than just before; several units may switch at one
+    breakpoint.
+    """
     jumps = curve.jumps()
     spectrum = wall_spectrum(curve.net, curve.a, curve.b, 5, [1], curve.encoding)
     which = np.searchsorted(curve.pieces.t[1:-1], spectrum.t)
@@ -89,26 +106,32 @@ def test_T54_the_gradient_jumps_at_every_breakpoint_by_the_sum_of_its_walls(curv
 
 @given(curves(general_position=True))
 def test_T54_inner_products_of_jumps_need_no_gradient(curve):
-    """In general position wall_jumps finds energies, signs and Gram matrix from points and units alone."""
+    """In general position wall_jumps finds energies, signs and Gram matrix from points and units
+    alone.
+    """
     walls = Walls(curve.a + curve.pieces.t[1:-1, None] * (curve.b - curve.a), curve.pieces.owner)
     energy, sign, gram = wall_jumps(curve.net, walls, curve.encoding, along=curve.b - curve.a)
     jumps = curve.jumps()
     close(gram, jumps @ jumps.T)
     assert_array_equal(energy, np.diagonal(gram))
-    assert_array_equal(sign, np.where(curve.pieces.pattern[1:][np.arange(len(sign)), walls.units], 1, -1))
+    assert_array_equal(sign,
+                       np.where(curve.pieces.pattern[1:][np.arange(len(sign)), walls.units], 1, -1))
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_T54_behind_an_encoding_and_for_several_outputs(outputs):
-    """Points are unit coordinates and the direction the curve's tangent; the outputs' inner products add up."""
+    """Points are unit coordinates and the direction the curve's tangent; the outputs' inner
+    products add up.
+    """
     encoding = PositionalEncoding(3)
     net = init([6, 8, 8, outputs], RNG(3))
     pieces = regions_on_encoded_segment(net, encoding, [0.0], [1.0])
     t = pieces.t[1:-1, None]
     energy, sign, gram = wall_jumps(net, Walls(t, pieces.owner), encoding, along=[1.0])
     x = encoding(t)
-    jumps = jacobian(net, forward(net, x, pieces.pattern[1:])) - jacobian(net, forward(net, x, pieces.pattern[:-1]))
-    flat = jumps.reshape(len(t), -1)
+    before, after = (jacobian(net, forward(net, x, q))
+                     for q in (pieces.pattern[:-1], pieces.pattern[1:]))
+    flat = (after - before).reshape(len(t), -1)
     close(gram, flat @ flat.T)
     assert_array_equal(sign, np.where(pieces.pattern[1:][np.arange(len(t)), pieces.owner], 1, -1))
 
@@ -128,7 +151,9 @@ def test_T55_rates_are_those_of_the_differences_between_neighbours(curve, n):
 
 @given(curves(), st.integers(2, 12))
 def test_T55_walls_part_is_the_structure_factor_of_the_jumps(curve, n):
-    """|F e|^2 / (4 sin^2), e the jumps in each interval and from the end to the start; interior is the rest."""
+    """|F e|^2 / (4 sin^2), e the jumps in each interval and from the end to the start; interior is
+    the rest.
+    """
     assume(samples_are_apart_from_walls(curve, n))
     e, k = interval_sums(curve, n), np.arange(1, n)
     expected = power(e, (n,))[1:] / (4 * np.sin(np.pi * k / n) ** 2)
@@ -141,7 +166,9 @@ def test_T55_walls_part_is_the_structure_factor_of_the_jumps(curve, n):
 
 @given(curves(), st.integers(1, 8))
 def test_T55_jumps_and_what_moves_inside_pieces_are_all_there_is(curve, n):
-    """Between two samples J changes by the jumps there and by its motion inside every part of a piece there."""
+    """Between two samples J changes by the jumps there and by its motion inside every part of a
+    piece there.
+    """
     assume(samples_are_apart_from_walls(curve, n))
     t, jumps = curve.pieces.t, curve.jumps()
     cuts = np.unique(np.concatenate([t, np.arange(n + 1) / n]))
@@ -151,64 +178,97 @@ def test_T55_jumps_and_what_moves_inside_pieces_are_all_there_is(curve, n):
         moved[int((low + high) / 2 * n)] += curve.gradient(high, piece) - curve.gradient(low, piece)
     for place, jump in zip(t[1:-1], jumps, strict=True):
         moved[int(np.floor(place * n))] += jump
-    J = np.array([curve.gradient(i / n, int(np.searchsorted(t, i / n + 1e-9)) - 1) for i in range(n)] + [curve.gradient(1.0, -1)])
+    J = np.array([curve.gradient(i / n, int(np.searchsorted(t, i / n + 1e-9)) - 1)
+                  for i in range(n)] + [curve.gradient(1.0, -1)])
     close(moved, np.diff(J, axis=0))
 
 
 @given(curves(), st.integers(2, 12))
 def test_T55_the_cosine_transform_has_no_jump_at_the_ends(curve, n):
-    """sum_i J_i cos(pi k (i + 1/2)/n) is the sum of jumps times sin(pi k i/n) / (2 sin(pi k/2n)), up to the interior."""
+    """sum_i J_i cos(pi k (i + 1/2)/n) is the sum of jumps times sin(pi k i/n) / (2 sin(pi k/2n)),
+    up to the interior.
+    """
     assume(samples_are_apart_from_walls(curve, n))
     e = interval_sums(curve, n)[:-1]
     J = jacobian(curve.net, forward(curve.net, curve.inputs(np.arange(n) / n)))[:, 0]
-    steps = np.concatenate([np.zeros((1, e.shape[1])), np.cumsum(e, axis=0)])  # a staircase with these jumps
+    steps = np.cumsum(np.concatenate([np.zeros((1, e.shape[1])), e]), axis=0)  # a staircase
     k = np.arange(1, n)
-    actual = wall_spectrum(curve.net, curve.a, curve.b, n, k, curve.encoding, transform="cosine")
-    rates, walls = ((scipy.fft.dct(v, axis=0, norm="ortho") ** 2).sum(axis=1)[1:] for v in (J, steps))
+    actual = wall_spectrum(curve.net, curve.a, curve.b, n, k, curve.encoding).cosine
+    expected = [(scipy.fft.dct(v, axis=0, norm="ortho") ** 2).sum(axis=1)[1:] for v in (J, steps)]
     scale = max(1, (J**2).sum(), (steps**2).sum(), *(n * (row**2).sum() for row in e))
-    assert_allclose(actual.rates, rates, rtol=0, atol=1e-12 * scale)
-    assert_allclose(actual.walls, walls, rtol=0, atol=1e-12 * scale)
-    assert_allclose(actual.ends, 0, atol=1e-12 * scale)
+    assert_allclose(actual, expected, rtol=0, atol=1e-12 * scale)
 
 
 @given(curves(), st.integers(2, 12))
 def test_parts_of_walls_units_and_layers_add_up(curve, n):
-    """Every frequency's walls' part is a sum over walls, hence over units and layers, and the ends."""
+    """A frequency's walls' part is a sum over walls, hence over units and layers, and the ends."""
     spectrum = wall_spectrum(curve.net, curve.a, curve.b, n, [1], curve.encoding)
     H = sum(len(b) for b in curve.net.biases[:-1])
     units = by_unit(spectrum, H)
     scale = max(1.0, np.abs(spectrum.parts).sum())
-    for total in (spectrum.parts.sum(axis=0), units.sum(axis=0), sum((part.sum(axis=1) for part in split_layers(curve.net, units.T)), np.zeros(1))):
+    for total in (spectrum.parts.sum(axis=0), units.sum(axis=0),
+                  sum((part.sum(axis=1) for part in split_layers(curve.net, units.T)),
+                      np.zeros(1))):
         assert_allclose(total + spectrum.ends, spectrum.walls, rtol=0, atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize(("direction", "first"), [(1.0, 3), (-1.0, 2)])
 def test_a_wall_at_a_sample_is_before_the_sample_that_has_switched(direction, first):
-    """relu(+-(x - 1/2)) on 0, 1/4, 1/2, 3/4: a tie is off, so switching on is seen at 3/4, switching off already at 1/2."""
-    net = MLP((np.array([[direction]]), np.array([[1.0]])), (np.array([-0.5 * direction]), np.zeros(1)))
+    """relu(+-(x - 1/2)) on 0, 1/4, 1/2, 3/4: a tie is off, so switching on is seen at 3/4,
+    switching off already at 1/2.
+    """
+    net = MLP((np.array([[direction]]), np.array([[1.0]])),
+              (np.array([-0.5 * direction]), np.zeros(1)))
     spectrum = wall_spectrum(net, [0.0], [1.0], 4, [1, 2])
     e = np.array([direction * 0.5, direction])  # of weight and bias: the unit's gate times x and 1
-    ends = {1.0: [-1.0, -1.0, -0.5], -1.0: [0.0, 1.0, 0.5]}[direction]  # J(0) - J(1), and of the outgoing weight
-    phase = np.exp(-2j * np.pi * first * np.array([1, 2]) / 4)
-    jumps = np.outer(phase, [*e, 0.0]) + ends
-    assert_allclose(spectrum.walls, (np.abs(jumps) ** 2).sum(axis=1) / (16 * np.sin(np.pi * np.array([1, 2]) / 4) ** 2), rtol=1e-14)
+    ends = {1.0: [-1.0, -1.0, -0.5],
+            -1.0: [0.0, 1.0, 0.5]}[direction]  # J(0) - J(1), and of the outgoing weight
+    k = np.array([1, 2])
+    jumps = np.outer(np.exp(-2j * np.pi * first * k / 4), [*e, 0.0]) + ends
+    expected = (np.abs(jumps) ** 2).sum(axis=1) / (16 * np.sin(np.pi * k / 4) ** 2)
+    assert_allclose(spectrum.walls, expected, rtol=1e-14)
 
 
 def test_units_that_switch_at_one_place_share_its_jump():
-    """Two equal units and one that reads them switch together: one after the other, lower layers first, they jump by all of it."""
+    """Two equal units and one that reads them switch together: one after the other, lower layers
+    first, they jump by all of it.
+    """
     net = MLP((np.ones((2, 1)), np.array([[1.0, 1.0], [1.0, -1.0]]), np.array([[1.0, 2.0]])),
               (np.full(2, -0.3), np.zeros(2), np.zeros(1)))
     curve, k = Curve(net, np.array([0.0]), np.array([1.0])), np.arange(1, 5)
     spectrum = wall_spectrum(net, [0.0], [1.0], 5, k)
     assert spectrum.unit.tolist() == [0, 1, 2] and not spectrum.energy[:2].any()
     close(spectrum.energy[2], (curve.jumps()[0] ** 2).sum())
-    close(spectrum.walls, power(interval_sums(curve, 5), (5,))[1:] / (4 * np.sin(np.pi * k / 5) ** 2))
+    close(spectrum.walls,
+          power(interval_sums(curve, 5), (5,))[1:] / (4 * np.sin(np.pi * k / 5) ** 2))
+
+
+def test_T54_T55_many_walls_and_samples_in_blocks_are_as_few():
+    """More than one block holds: explicit jumps and gradients, multiplied and transformed."""
+    encoding, n = PositionalEncoding(6), 2 * BLOCK_ROWS + 44
+    curve = Curve(init([12, 24, 24, 1], RNG(11)), np.array([0.0]), np.array([1.0]), encoding)
+    k, jumps = np.arange(1, n), curve.jumps()
+    J = jacobian(curve.net, forward(curve.net, curve.inputs(np.arange(n) / n)))[:, 0]
+    walls = Walls(curve.pieces.t[1:-1, None], curve.pieces.owner)
+    assert len(jumps) > 2 * BLOCK_ROWS
+    close(wall_jumps(curve.net, walls, encoding, along=[1.0]).gram, jumps @ jumps.T)
+
+    spectrum = wall_spectrum(curve.net, curve.a, curve.b, n, k, encoding)
+    expected = power(interval_sums(curve, n), (n,))[1:] / (4 * np.sin(np.pi * k / n) ** 2)
+    scale = n * spectrum.energy.sum() + np.sum(J**2)
+    for actual, wanted in ((spectrum.walls, expected), (spectrum.rates, power(J, (n,))[1:]),
+                           (spectrum.cosine[0], (scipy.fft.dct(J, axis=0, norm="ortho")[1:] ** 2)
+                            .sum(axis=1))):
+        assert_allclose(actual, wanted, rtol=0, atol=1e-12 * scale)
 
 
 def test_T55_where_nothing_moves_inside_pieces_walls_are_everything():
-    """So near to 0 that inputs and activations are tiny, only biases have gradients, and those are constant in pieces."""
+    """So near to 0 that inputs and activations are tiny, only biases have gradients, and those are
+    constant in pieces.
+    """
     rng, tiny = RNG(5), 2.0**-30
-    net = MLP((rng.normal(size=(40, 1)), np.ones((1, 40))), (rng.normal(size=40) * tiny / 3, np.zeros(1)))
+    net = MLP((rng.normal(size=(40, 1)), np.ones((1, 40))),
+              (rng.normal(size=40) * tiny / 3, np.zeros(1)))
     spectrum = wall_spectrum(net, [-tiny], [tiny], 64, np.arange(1, 64))
     assert len(spectrum.t) > 10
     assert_allclose(spectrum.walls / spectrum.rates, 1, atol=1e-6)
@@ -217,44 +277,38 @@ def test_T55_where_nothing_moves_inside_pieces_walls_are_everything():
 # -------------------------------------------------------------------- the plane
 
 
-@pytest.mark.parametrize("transform", ["fourier", "cosine"])
+@pytest.mark.parametrize("n", [5, 6])
 @pytest.mark.parametrize("encoding", [None, Coordinates(-1, 1), PositionalEncoding(1)])
-def test_T56_walls_part_in_the_plane_is_the_structure_factor_of_the_rows(encoding, transform):
-    """The transform along and across the rows of all the jumps on them; columns where |k_y| > |k_x|."""
-    n, net = 6, init([4 if isinstance(encoding, PositionalEncoding) else 2, 8, 8, 1], RNG(8))
-    spectrum = plane_wall_spectrum(net, n, encoding, bands=False, transform=transform)
+def test_T56_walls_part_in_the_plane_is_the_structure_factor_of_the_rows(encoding, n):
+    """The transform of all the jumps on the rows, over 4 sin^2 along them; columns where |k_y| >
+    |k_x|.
+    """
+    net = init([4 if isinstance(encoding, PositionalEncoding) else 2, 8, 8, 1], RNG(8))
+    spectrum = plane_wall_spectrum(net, n, encoding, bands=False)
     points = grid((n, n), "half-open")
     x = points if encoding is None else encoding(points)
     J = jacobian(net, forward(net, x)).reshape(n, n, -1)
-
-    def transformed(v):
-        two = np.fft.fft2(v, axes=(0, 1), norm="ortho") if transform == "fourier" else scipy.fft.dctn(v, axes=(0, 1), norm="ortho")
-        return (np.abs(two) ** 2).sum(axis=2)
-
     rows, columns = np.zeros((2, *J.shape))
     for r in range(n):
-        for staircase, a, b in ((rows, [0.0, r / n], [1.0, r / n]), (columns, [r / n, 0.0], [r / n, 1.0])):
-            e = interval_sums(Curve(net, np.array(a), np.array(b), encoding), n)
-            if transform == "fourier":  # undo the difference, frequency by frequency
-                turn = np.exp(2j * np.pi * np.arange(n)[:, None] / n) - 1
-                e = np.fft.fft(e, axis=0)[1:] / turn[1:]
-                e = np.fft.ifft(np.concatenate([np.zeros((1, e.shape[1])), e]), axis=0).real
-            else:
-                e = np.concatenate([np.zeros((1, e.shape[1])), np.cumsum(e[:-1], axis=0)])
-            if staircase is rows:
-                rows[r] = e
-            else:
-                columns[:, r] = e
-    k = np.abs(np.fft.fftfreq(n, 1 / n)) if transform == "fourier" else np.arange(n)
-    expected = np.where(k[:, None] > k, transformed(columns), transformed(rows))
-    expected[0, 0] = np.nan
-    close(spectrum.rates.ravel()[1:], transformed(J).ravel()[1:])
+        rows[r] = interval_sums(Curve(net, np.array([0.0, r / n]), np.array([1.0, r / n]),
+                                      encoding), n)
+        columns[:, r] = interval_sums(Curve(net, np.array([r / n, 0.0]), np.array([r / n, 1.0]),
+                                            encoding), n)
+    k = np.abs(np.fft.fftfreq(n, 1 / n))
+    across, along = np.meshgrid(k, k)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        by_rows, by_columns = (power(e, (n, n)) / (4 * np.sin(np.pi * k_of / n) ** 2)
+                               for e, k_of in ((rows, across), (columns, along)))
+    expected = np.where(along > across, by_columns, by_rows)
+    close(spectrum.rates.ravel()[1:], power(J, (n, n)).ravel()[1:])
     close(spectrum.walls.ravel()[1:], expected.ravel()[1:])
-    close((spectrum.layers.sum(axis=0) + spectrum.ends).ravel()[1:], expected.ravel()[1:])
-    bands = plane_wall_spectrum(net, n, encoding, transform=transform)
-    if transform == "fourier":
-        close(bands.rates[1:], intrinsic_rates(net, x, (n, n))[1:])
-    assert len(bands.walls) == len(bands.rates) == bands.layers.shape[1]
+    bands = plane_wall_spectrum(net, n, encoding)
+    close(bands.rates[1:], intrinsic_rates(net, x, (n, n))[1:])
+    radius = np.rint(np.hypot(across, along))
+    close(bands.walls[1:], [expected[radius == r].mean() for r in range(1, len(bands.walls))])
+    for found in (spectrum, bands):
+        assert np.isnan(found.walls.flat[0]) and np.isnan(found.rates.flat[0])
+        assert_array_equal(found.interior, found.rates - found.walls)
 
 
 # ------------------------------------------------------------- the public door
@@ -266,7 +320,6 @@ NET = init([1, 4, 1], RNG(0))
     (lambda: wall_spectrum(NET, [0.0], [1.0], 8, [0]), "none of them a multiple of n"),
     (lambda: wall_spectrum(NET, [0.0], [1.0], 8, [1.5]), "whole numbers"),
     (lambda: wall_spectrum(NET, [0.0], [0.0], 8, [1]), "must differ"),
-    (lambda: wall_spectrum(NET, [0.0], [1.0], 8, [1], transform="sine"), "'fourier' or 'cosine'"),
     (lambda: plane_wall_spectrum(NET, 1), "at least 2"),
     (lambda: wall_jumps(NET, Walls(np.zeros((2, 1)), np.array([0]))), "one entry per point"),
     (lambda: wall_jumps(NET, Walls(np.zeros((1, 1)), np.array([4]))), "units"),
@@ -280,36 +333,47 @@ def test_invalid_arguments_are_refused(call, message):
 
 def test_results_print_in_one_line():
     spectrum = wall_spectrum(NET, [0.0], [1.0], 8, [1, 2])
-    for value in (spectrum, wall_jumps(NET, Walls(np.zeros((1, 1)), np.array([0]))), plane_wall_spectrum(init([2, 3, 1], RNG(1)), 4)):
+    for value in (spectrum, wall_jumps(NET, Walls(np.zeros((1, 1)), np.array([0]))),
+                  plane_wall_spectrum(init([2, 3, 1], RNG(1)), 4)):
         assert repr(value).startswith(type(value).__name__ + "(") and "\n" not in repr(value)
 
 
 # -------------------------------------------------------------- the flow, on a line
 
 
-@given(gaussian_nets(width=6, hidden=st.integers(0, 3)), st.integers(1, 9), st.booleans(), st.integers(0, 2**32 - 1))
-def test_T55_the_flow_of_every_frequency_splits_into_walls_interior_and_coupling(net, n, imposed, seed):
-    """The self part of T16, with only the change of df/dz between neighbours: (D_(i+1) - D_i) (x) the mean of their inputs."""
+@given(gaussian_nets(width=6, hidden=st.integers(0, 3)), st.integers(1, 9), st.booleans(),
+       st.integers(0, 2**32 - 1))
+def test_T55_the_flow_of_every_frequency_splits_into_walls_interior_and_coupling(
+    net, n, imposed, seed
+):
+    """The self part of T16, with only the change of df/dz between neighbours: (D_(i+1) - D_i) (x)
+    the mean of their inputs.
+    """
     rng = RNG(seed)
-    x, y, w = rng.normal(size=(n, net.weights[0].shape[1])), rng.normal(size=(n, len(net.biases[-1]))), rng.random(n)
+    x, y = (rng.normal(size=(n, size)) for size in (net.weights[0].shape[1], len(net.biases[-1])))
+    w = rng.random(n)
     H = sum(len(b) for b in net.biases[:-1])
     trace = forward(net, x, rng.random((n, H)) < 0.5 if imposed else None)
     flow = decompose(net, trace, y, weights=w, grid=(n,))
     walls, interior, coupling = flow.splits["wall_frequency"].values.T
     scale = max(1.0, np.abs(flow.splits["frequency"].values).sum())
-    assert_allclose([walls.sum() + interior.sum() + coupling.sum()], flow.loss_rate, rtol=0, atol=1e-12 * scale)
-    assert_allclose(np.stack([walls + interior, coupling], axis=1), flow.splits["frequency"].values, rtol=0, atol=1e-12 * scale)
+    assert_allclose([walls.sum() + interior.sum() + coupling.sum()], flow.loss_rate, rtol=0,
+                    atol=1e-12 * scale)
+    assert_allclose(np.stack([walls + interior, coupling], axis=1), flow.splits["frequency"].values,
+                    rtol=0, atol=1e-12 * scale)
 
     J, root, at, e = jacobian(net, trace), np.sqrt(w)[:, None, None], 0, []
-    after = lambda v: np.roll(v, -1, axis=0)  # noqa: E731
+    after = lambda v: np.roll(v, -1, axis=0)
     for W, b, h in zip(*net, trace.inputs, strict=True):
         D = J[:, :, at + W.size : at + W.size + b.size]  # of the biases
         change = (after(D) - D) * (after(root) + root) / 2
-        e += [(change[..., None] * (after(h) + h)[:, None, None, :] / 2).reshape(*change.shape[:2], -1), change]
+        both = change[..., None] * (after(h) + h)[:, None, None, :] / 2
+        e += [both.reshape(*change.shape[:2], -1), change]
         at += W.size + b.size
     k = np.arange(1, n)
     e_hat = np.fft.fft(np.concatenate(e, axis=2), axis=0, norm="ortho")[1:]
     s_hat = np.fft.fft(root[:, 0] * (trace.preacts[-1] - y), axis=0, norm="ortho")[1:]
-    each = -4 * (np.abs(np.einsum("ka,kap->kp", s_hat.conj(), e_hat)) ** 2).sum(axis=1) / (4 * np.sin(np.pi * k / n) ** 2)
+    met = (np.abs(np.einsum("ka,kap->kp", s_hat.conj(), e_hat)) ** 2).sum(axis=1)
+    each = -4 * met / (4 * np.sin(np.pi * k / n) ** 2)
     expected = np.bincount(np.minimum(k, n - k), each, n // 2 + 1)
     assert_allclose(walls, expected, rtol=0, atol=1e-12 * max(scale, np.abs(expected).max()))

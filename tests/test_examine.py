@@ -241,7 +241,7 @@ def test_what_cannot_be_chosen_is_one_line_and_status_2(files, tmp_path, capsys,
 
 
 @pytest.mark.filterwarnings("default")  # of a cluster's own parts
-def test_experiments_run_on_a_dask_cluster_as_readme_says(tmp_path):
+def test_experiments_run_on_a_dask_cluster(tmp_path):
     """Workers are processes of their own that can import scripts."""
     distributed = pytest.importorskip("dask.distributed", reason="dask.distributed is not there")
     settings = Settings("quick", (0, 1), epochs=2, hidden=(16,) * 4)

@@ -8,7 +8,8 @@ import pytest
 
 import relu_dynamics
 
-MODULES = sorted(info.name for info in pkgutil.walk_packages(relu_dynamics.__path__, "relu_dynamics."))
+MODULES = sorted(
+    info.name for info in pkgutil.walk_packages(relu_dynamics.__path__, "relu_dynamics."))
 
 
 @pytest.mark.parametrize("module", MODULES)

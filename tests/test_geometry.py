@@ -1,4 +1,5 @@
-"""Convex windows, areas, and subdivisions cut by signs (Euler's formula V - E + F = 1 for the part inside)."""
+"""Convex windows, areas, and subdivisions cut by signs (Euler's formula V - E + F = 1 for the part
+inside)."""
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ PENTAGRAM = [(np.cos(a), np.sin(a)) for a in 4 * np.pi / 5 * np.arange(5)]
 
 def test_a_box_is_the_polygon_of_its_corners():
     """Two rows are the two intervals; four are the corners."""
-    assert check_window(((0, 2), (0, 2))).tolist() == check_window(SQUARE).tolist() == [list(corner) for corner in SQUARE]
+    assert check_window(((0, 2), (0, 2))).tolist() == check_window(
+        SQUARE).tolist() == [list(corner) for corner in SQUARE]
 
 
 def test_a_clockwise_polygon_is_turned_round_and_left_as_it_was_given():
@@ -38,10 +40,12 @@ def test_a_corner_in_the_middle_of_a_side_is_left_out():
     [(0, 0), (1, 1), (2, 2)], [(0, 0), (1, 0), (2, 0), (3, 0)],  # one line
     [(0, 0), (2, 0), (0.5, 0.5), (0, 2)],                     # a dent
     [(0, 0), (1, 1), (1, 0), (0, 1)],                         # a bow tie
-    PENTAGRAM,                                                # turns left at every corner, twice round
+    # turns left at every corner, twice round
+    PENTAGRAM,
     [*SQUARE, SQUARE[0]], [SQUARE[0], *SQUARE],               # a corner twice
     [(0, 0), (2, 0), (1, 0), (1, 1)],                         # a side run over twice
-    [(0, 0, 0), (1, 0, 0), (0, 1, 0)], 3.0, [(0, np.nan), (1, 0), (0, 1)], ((0, np.inf), (0, 1)), "box", None,
+    [(0, 0, 0), (1, 0, 0), (0, 1, 0)], 3.0, [(0, np.nan), (1, 0), (0, 1)], ((0, np.inf), (0, 1)),
+    "box", None,
     ((0, 1e-320), (0, 1)), ((-1e300, 1e300), (-1e300, 1e300)),  # area 0 or infinite
 ])
 def test_what_is_not_a_convex_window_is_refused(window):
@@ -59,20 +63,25 @@ def test_a_box_whose_sides_do_not_increase_is_told_so(window):
 @pytest.mark.parametrize("size", [2.0**-100, 2.0**-17, 1.0, 2.0**100])
 @pytest.mark.parametrize("away", [(0, 0), (100, 0), (0, -100)])
 def test_a_window_may_have_any_size_and_place(size, away):
-    """Hundred times its size away, too: an area is compared with the square of the extent, not of the distance."""
+    """Hundred times its size away, too: an area is compared with the square of the extent, not of
+    the distance."""
     corners = size * (np.array(away) + SQUARE)
     assert check_window(corners).tolist() == corners.tolist()
-    assert check_window([[corners[0, 0], corners[1, 0]], [corners[0, 1], corners[2, 1]]]).tolist() == corners.tolist()
+    assert check_window(
+        [[corners[0, 0], corners[1, 0]],
+         [corners[0, 1], corners[2, 1]]]).tolist() == corners.tolist()
 
 
 def test_a_flat_window_has_an_area_wherever_it_lies():
     """A box of 1 by 1e-9, a million away."""
-    assert len(check_window(((0, 1), (1e6, 1e6 + 1e-9)))) == 4 and len(check_window(((1e6, 1e6 + 1e-9), (0, 1)))) == 4
+    assert len(check_window(((0, 1), (1e6, 1e6 + 1e-9)))) == 4 and len(
+        check_window(((1e6, 1e6 + 1e-9), (0, 1)))) == 4
 
 
 @given(st.integers(3, 12), st.integers(0, 2**32 - 1))
 def test_any_order_preserving_start_and_direction_of_a_convex_polygon_is_the_same_window(k, seed):
-    """Corners on an ellipse, in increasing angle, are convex; rotating or reversing the list changes no side."""
+    """Corners on an ellipse, in increasing angle, are convex; rotating or reversing the list
+    changes no side."""
     rng = np.random.default_rng(seed)
     angle = 2 * np.pi * (np.arange(k) + rng.uniform(0, 0.5, k)) / k
     corners = np.stack([3 * np.cos(angle), np.sin(angle)], axis=1)
@@ -107,12 +116,14 @@ def _cut(lines):
     cycles = walk(sub.next, first)
     corner = sub.edges.ravel()[cycles.half_edge]
     assert len(corner) == (sub.face >= 0).sum()
-    return sub, face_areas(sub.points, cycles.start, corner), face_means(sub.points, cycles.start, corner)
+    return sub, face_areas(sub.points, cycles.start, corner), face_means(sub.points, cycles.start,
+                                                                         corner)
 
 
 @given(halves((5, 3)))
 def test_lines_cut_a_box_into_faces_whose_areas_sum_to_it(lines):
-    """Cutting neither loses nor covers anything twice, also where lines coincide, meet in one point or touch a corner."""
+    """Cutting neither loses nor covers anything twice, also where lines coincide, meet in one point
+    or touch a corner."""
     sub, areas, means = _cut(lines)
     assert len(sub.points) - len(sub.edges) + len(areas) == 1
     assert (areas > 0).all()
@@ -122,7 +133,8 @@ def test_lines_cut_a_box_into_faces_whose_areas_sum_to_it(lines):
 
 @given(halves((5, 3)))
 def test_there_is_one_face_per_sign_pattern(lines):
-    """Half-planes are convex, so the points with given signs form one convex face; sampled centres are in distinct ones."""
+    """Half-planes are convex, so the points with given signs form one convex face; sampled centres
+    are in distinct ones."""
     _, areas, means = _cut(lines)
     signs = means @ lines[:, :2].T + lines[:, 2] > 0
     assert len(np.unique(signs, axis=0)) == len(areas)

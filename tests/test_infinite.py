@@ -222,12 +222,12 @@ def test_a_network_without_hidden_layers_follows_its_linearisation(seed, steps):
     [
         (lambda x: infinite_kernels(x[0], hidden_layers=1), "A single column needs an axis"),
         (lambda x: infinite_kernels(x, x[:, :1], hidden_layers=1), "x2 must be"),
-        (lambda x: infinite_kernels(x[:, :0], hidden_layers=1), "at least one column"),
+        (lambda x: infinite_kernels(x[:, :0], hidden_layers=1), "d >= 1"),
         (lambda x: infinite_kernels(x, hidden_layers=-1), "hidden_layers must be"),
         (lambda x: infinite_kernels(x, hidden_layers=1.0), "hidden_layers must be"),
         (
             lambda x: infinite_kernels(x, hidden_layers=1, weight_variance=-1),
-            "weight_variance must not be negative",
+            "weight_variance must be a finite number not below 0",
         ),
         (
             lambda x: infinite_kernels(x, hidden_layers=1, bias_variance=np.nan),

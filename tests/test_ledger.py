@@ -119,7 +119,9 @@ def test_a_tie_holds_within_the_margin_that_the_claim_states():
     made = ordered("K", "{}", "a ≥ b > c", table, margin=0.25)
     assert made.statement == "a ≥ b > c (≥: less by at most 0.25)"
     assert [link.values.tolist() for link in made.links] == [[0.25, 0.25], [1, 1]]
-    assert ordered("K", "{}", "a ≥ b", table).verdict() == FAILED
+    with pytest.raises(ValueError, match="needs a margin"):
+        ordered("K", "{}", "a ≥ b", table)
+    assert ordered("K", "{}", "a > b", table).verdict() == FAILED
 
 
 def test_what_spreads_over_decades_is_compared_as_logarithms():
@@ -187,9 +189,21 @@ def test_only_the_papers_tested_claims_are_adjusted_and_head_the_count():
     assert [row["adjusted"] for row in settled[:2]] == ledger.adjusted(p)
     assert [row["adjusted"] for row in settled[2:]] == [None] * 3
     first, second, third, last = ledger.summary(settled)
-    assert first == "Of 3 the paper's claims: 1 reproduced, 1 not decided, 1 untested here."
-    assert second == "Of 1 our own questions: 1 reproduced."
+    assert first == "Of the paper's 3 claims: 1 reproduced, 1 not decided, 1 untested here."
+    assert second == "Of our own 1 questions: 1 reproduced."
     assert third == "Of 1 identities: 1 reproduced." and "1 of its 1 reproduced" in last
+
+
+def test_the_number_of_seeds_is_that_of_the_values():
+    """Most experiments have three; one has five, and one has nothing random in it."""
+    measured = {"x1_a": [3], "x0_b": [3], "x0_c": [3, 5], "e5_d": [5], "e9_e": [0]}
+    claims = [{"experiment": name, "links": [
+        {"over": "seed" if n else "level", "values": [1.0] * (n or 9)} for n in numbers]}
+        for name, numbers in measured.items()]
+    assert ledger.seeds(claims[:2]) == "3 seeds" and ledger.seeds(claims[4:]) == "0 seeds"
+    assert ledger.seeds(claims[:3]) == "3 seeds (x0_c: 5)"
+    assert ledger.seeds([*claims, claims[0]]) == "5 seeds (X1, x0_b: 3)" 
+    assert ledger.seeds([{"experiment": "e1_a", "links": claims[0]["links"]}]) == "3 seeds"
 
 
 def test_claims_about_natural_images_say_on_how_many_they_hold():

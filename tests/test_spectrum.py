@@ -30,12 +30,13 @@ def test_the_spherical_bessel_functions_are_scipys_where_they_do_not_cancel_and_
     y = np.concatenate([[0.0, 1e-300], np.linspace(1e-3, 3, 2999), 10.0 ** np.arange(1, 200, 7)])
     y = np.concatenate([y, -y])
     assert_allclose(spectrum._j0(y), spherical_jn(0, np.abs(y)), rtol=1e-14, atol=1e-16)
-    assert_allclose(spectrum._j1(y), np.sign(y) * spherical_jn(1, np.abs(y)), rtol=1e-12, atol=1e-16)
+    assert_allclose(spectrum._j1(y), np.sign(y) * spherical_jn(1, np.abs(y)), rtol=1e-12,
+                    atol=1e-16)
 
 
 def test_there_are_bands_up_to_the_last_frequency_with_a_fraction():
     assert radial_bands([[2.0**52, 0.0]]).tolist() == [2**52]
-    with pytest.raises(ValueError, match="at most 2"):
+    with pytest.raises(ValueError, match="at most 4503599627370496"):
         radial_bands([[2.0**52 + 1, 0.0]])
 
 
@@ -43,7 +44,9 @@ def test_there_are_bands_up_to_the_last_frequency_with_a_fraction():
 
 
 class Line(NamedTuple):
-    """What segment_transform needs of the pieces on a segment: f = offset + slope t between consecutive t."""
+    """What segment_transform needs of the pieces on a segment: f = offset + slope t between
+    consecutive t.
+    """
 
     t: np.ndarray
     slope: np.ndarray
@@ -80,13 +83,18 @@ def test_the_transform_of_a_multiple_is_the_multiple_of_the_transform_to_the_bit
 
 
 def test_the_transform_of_a_constant_is_right_however_low_the_frequency():
-    """1 - i w/2 - w^2/6 + ...: the second formula, a difference of two ones over w, would lose half of the digits."""
+    """1 - i w/2 - w^2/6 + ...: the second formula, a difference of two ones over w, would lose half
+    of the digits.
+    """
     w = np.array([0.0, 1e-12, 1e-8, -1e-6])
-    assert_allclose(segment_transform(line_through(np.linspace(0, 1, 4), np.ones((4, 1))), w)[:, 0], 1 - 0.5j * w - w**2 / 6, rtol=1e-15)
+    assert_allclose(segment_transform(line_through(np.linspace(0, 1, 4), np.ones((4, 1))), w)[:, 0],
+                    1 - 0.5j * w - w**2 / 6, rtol=1e-15)
 
 
 def integral(t, f, g, nodes=100):
-    """sum over pieces of the Gauss quadrature of f(x) g(x): f is (x) -> (n, m), g is (x) -> (K, n); gives (K, m)."""
+    """sum over pieces of the Gauss quadrature of f(x) g(x): f is (x) -> (n, m), g is (x) -> (K, n);
+    gives (K, m).
+    """
     node, weight = np.polynomial.legendre.leggauss(nodes)
     return sum(
         (g((a + b + (b - a) * node) / 2) * weight * (b - a) / 2) @ f((a + b + (b - a) * node) / 2)
@@ -99,7 +107,8 @@ def values(line, t):
 
 
 frequencies = st.lists(
-    st.one_of(st.sampled_from([0.0, 1e-300, -1e-9, 2 * np.pi]), st.floats(-150, 150), st.floats(-3, 3)), min_size=1, max_size=8
+    st.one_of(st.sampled_from([0.0, 1e-300, -1e-9, 2 * np.pi]), st.floats(-150, 150),
+              st.floats(-3, 3)), min_size=1, max_size=8
 ).map(np.array)
 
 
@@ -112,7 +121,9 @@ def test_segment_transform_is_the_integral(line, w):
 
 @given(lines(), st.floats(1, 1e7), seeds)
 def test_transform_decays_as_fast_as_the_slope_bends(line, w, seed):
-    """|F(w)| <= (|f(0)| + |f(1)|) / |w| + (total variation of the slope, 0 outside) / w^2 (T33), with no noise floor."""
+    """|F(w)| <= (|f(0)| + |f(1)|) / |w| + (total variation of the slope, 0 outside) / w^2 (T33),
+    with no noise floor.
+    """
     f = line.f
     variation = np.abs(np.diff(line.slope, axis=0, prepend=0, append=0)).sum(axis=0)
     bound = (np.abs(f[0]) + np.abs(f[-1])) / w + variation / w**2
@@ -123,8 +134,10 @@ def test_transform_decays_as_fast_as_the_slope_bends(line, w, seed):
 def test_transform_does_not_see_breakpoints_without_a_bend(line, w, seed):
     """Cutting pieces changes no function."""
     t = np.sort(np.concatenate([line.t, np.random.default_rng(seed).uniform(size=5)]))
-    cut = Line(t, *(part[np.searchsorted(line.t, t[1:]) - 1] for part in (line.slope, line.offset)), values(line, t))
-    assert_allclose(segment_transform(cut, w), segment_transform(line, w), rtol=0, atol=1e-13 * np.abs(line.f).max())
+    cut = Line(t, *(part[np.searchsorted(line.t, t[1:]) - 1] for part in (line.slope, line.offset)),
+               values(line, t))
+    assert_allclose(segment_transform(cut, w), segment_transform(line, w), rtol=0,
+                    atol=1e-13 * np.abs(line.f).max())
 
 
 @given(lines(), frequencies, st.integers(1, 11))
@@ -142,7 +155,9 @@ def test_transform_of_a_segment_is_that_of_its_parts_shifted_and_scaled(line, w,
 
 @given(st.floats(-6, 6), seeds)
 def test_tent_keeps_its_digits_at_every_frequency(power, seed):
-    """relu-made, exact breakpoints: F = exp(-i w/2) sinc(w/4)^2 / 2 falls to 1e-11 and no sum of order 1 may drown it."""
+    """relu-made, exact breakpoints: F = exp(-i w/2) sinc(w/4)^2 / 2 falls to 1e-11 and no sum of
+    order 1 may drown it.
+    """
     w = 10.0**power * np.random.default_rng(seed).uniform(1, 2)
     tent = line_through(np.array([0, 0.5, 1]), np.array([[0.0], [1], [0]]))
     expected = np.exp(-0.5j * w) * np.sinc(w / 4 / np.pi) ** 2 / 2
@@ -157,7 +172,8 @@ def test_many_frequencies_are_computed_in_blocks_without_a_seam(monkeypatch):
     square = mesh(rng.uniform(size=(9, 2)), rng.normal(size=(9, 2)), [True, False])
     k = rng.normal(size=(20, 2)) * 10.0 ** rng.integers(-2, 2, (20, 1))
     expected = segment_transform(line, w), window_transform(square, k)
-    assert segment_transform(line, []).shape == window_transform(square, np.zeros((0, 2))).shape == (0, 2)
+    assert segment_transform(line, []).shape == window_transform(square,
+                                                                 np.zeros((0, 2))).shape == (0, 2)
     for entries in (1, 64):
         monkeypatch.setattr(spectrum, "BLOCK_ENTRIES", entries)
         assert_allclose(segment_transform(line, w), expected[0], rtol=0, atol=1e-14)
@@ -171,30 +187,37 @@ def test_transform_along_a_segment_is_the_integral_of_the_networks_outputs(net, 
     a, b = rng.normal(size=(2, net.weights[0].shape[1]))
     w = rng.normal(size=5) * [0, 0.01, 1, 10, 40]
     pieces = regions_on_segment(net, a, b)
-    expected = integral(pieces.t, lambda t: predict(net, a + t[:, None] * (b - a)), lambda t: np.exp(-1j * np.outer(w, t)))
+    expected = integral(pieces.t, lambda t: predict(net, a + t[:, None] * (b - a)),
+                        lambda t: np.exp(-1j * np.outer(w, t)))
     size = np.abs(predict(net, a + pieces.t[:, None] * (b - a))).max()
     assert_allclose(segment_transform(pieces, w), expected, rtol=0, atol=1e-12 * max(1, size))
 
 
 @given(gaussian_nets(inputs=st.just(2), width=12), seeds)
 def test_transform_of_a_ridge_is_that_of_its_profile(net, seed):
-    """f(x, y) = f(x) on the unit square: F(k) is the transform along x times that of the constant 1 along y."""
+    """f(x, y) = f(x) on the unit square: F(k) is the transform along x times that of the constant 1
+    along y.
+    """
     ridge = MLP((net.weights[0] * [1.0, 0.0], *net.weights[1:]), net.biases)
     k = np.random.default_rng(seed).normal(size=(6, 2)) * [[0], [0.1], [1], [1], [10], [10]]
     profile = segment_transform(regions_on_segment(ridge, [0.0, 0], [1, 0]), k[:, 0])
     constant = np.exp(-0.5j * k[:, 1:]) * np.sinc(k[:, 1:] / 2 / np.pi)
     regions = regions_in_window(ridge, ((0, 1), (0, 1)))
     scale = np.abs(regions.slope).sum(axis=(1, 2)).max() + np.abs(regions.offset).max()
-    assert_allclose(window_transform(regions, k), profile * constant, rtol=0, atol=1e-11 * max(1, scale))
+    assert_allclose(window_transform(regions, k), profile * constant, rtol=0,
+                    atol=1e-11 * max(1, scale))
 
 
 @given(lines(closed=True))
 def test_series_coefficients_hold_the_energy_of_a_closed_signal(line):
-    """Parseval: sum |F(2 pi n)|^2 over |n| <= N is the integral of |f|^2, but for a tail that T33 bounds."""
+    """Parseval: sum |F(2 pi n)|^2 over |n| <= N is the integral of |f|^2, but for a tail that T33
+    bounds.
+    """
     N = 400
     cycles = np.arange(-N, N + 1)[:, None]
     energy = band_energy(segment_transform(line, 2 * np.pi * cycles[:, 0]), cycles)
-    total = integral(line.t, lambda t: (values(line, t) ** 2).sum(axis=1, keepdims=True), lambda t: np.ones((1, len(t))), 3)[0, 0]
+    total = integral(line.t, lambda t: (values(line, t) ** 2).sum(axis=1, keepdims=True),
+                     lambda t: np.ones((1, len(t))), 3)[0, 0]
     variation = np.abs(np.diff(line.slope, axis=0, append=line.slope[:1])).sum(axis=0)
     tail = 2 * (variation**2).sum() / (2 * np.pi) ** 4 / (3 * N**3)
     assert energy.shape == (N + 1,)
@@ -217,32 +240,40 @@ class Mesh(NamedTuple):
 
 
 def mesh(points, f, flip):
-    """The piecewise-linear function with the values f, (v, m), at the points of a Delaunay triangulation."""
+    """The piecewise-linear function with the values f, (v, m), at the points of a Delaunay
+    triangulation.
+    """
     faces = Delaunay(points).simplices
     p, a, b = (points[faces[:, i]] for i in range(3))
     clockwise = (a - p)[:, 0] * (b - p)[:, 1] < (a - p)[:, 1] * (b - p)[:, 0]
     faces = np.where(clockwise[:, None], faces[:, ::-1], faces)
-    left = {(int(face[i]), int(face[i - 2])): number for number, face in enumerate(faces) for i in range(3)}
+    left = {(int(face[i]), int(face[i - 2])): number for number, face in enumerate(faces)
+            for i in range(3)}
     edges = [(u, v) for u, v in left if (v, u) not in left or u < v]
     edge_faces = np.array([(left[u, v], left.get((v, u), -1)) for u, v in edges])
     flip = np.resize(flip, len(edges))[:, None]  # an edge may run either way
     corners = np.concatenate([points[faces], np.ones((*faces.shape, 1))], axis=2)
     affine = np.linalg.solve(corners, f[faces]).swapaxes(1, 2)
     edges = np.array(edges)
-    return Mesh(points, np.where(flip, edges[:, ::-1], edges), np.where(flip, edge_faces[:, ::-1], edge_faces),
+    return Mesh(points, np.where(flip, edges[:, ::-1], edges),
+                np.where(flip, edge_faces[:, ::-1], edge_faces),
                 np.arange(0, 3 * len(faces) + 1, 3), faces.ravel(), affine[..., :2], affine[..., 2])
 
 
 @st.composite
 def meshes(draw):
-    """The unit square, its corners and up to a dozen points inside, random values at them, two outputs."""
+    """The unit square, its corners and up to a dozen points inside, random values at them, two
+    outputs.
+    """
     rng = np.random.default_rng(draw(seeds))
-    points = np.concatenate([[[0, 0], [1, 0], [0, 1], [1, 1]], rng.uniform(size=(draw(st.integers(0, 12)), 2))])
+    points = np.concatenate([[[0, 0], [1, 0], [0, 1], [1, 1]],
+                             rng.uniform(size=(draw(st.integers(0, 12)), 2))])
     return mesh(points, rng.normal(size=(len(points), 2)), rng.random(64) < 0.5)
 
 
 def window_integral(regions, f, k, nodes=24):
-    """Gauss quadrature of f(x) exp(-i k.x), f: (n, 2) -> (n, m), on the fan of every face; (K, m)."""
+    """Gauss quadrature of f(x) exp(-i k.x), f: (n, 2) -> (n, m), on the fan of every face; (K, m).
+    """
     node, weight = np.polynomial.legendre.leggauss(nodes)
     s, r = ((node + 1) / 2)[:, None], ((node + 1) / 2)[None, :]
     w = np.outer(weight, weight) / 4 * s
@@ -274,13 +305,17 @@ def along_edges(regions, rng):
     D = np.diff(regions.vertices[regions.edges], axis=1)[:, 0]
     D = D[rng.integers(len(D), size=4)]
     k = np.concatenate([D[:2], D[2:, ::-1] * [1, -1], rng.normal(size=(4, 2))])
-    k *= (10.0 ** rng.choice([-12, -3, -0.5, 0.3, 1, 1.4], size=8) / np.linalg.norm(k, axis=1))[:, None]
+    lengths = 10.0 ** rng.choice([-12, -3, -0.5, 0.3, 1, 1.4], size=8)
+    k *= (lengths / np.linalg.norm(k, axis=1))[:, None]
     return np.concatenate([k, [[0, 0], [4, 0], [0, -4]]])
 
 
 def close(actual, expected, regions, eps=1e-12):
-    """Rounding of terms of the size of the gradient's jumps; |k| is at least 1/3 where they are divided by |k|^2."""
-    assert_allclose(actual, expected, rtol=0, atol=eps * max(1, np.abs(regions.slope).max(), np.abs(regions.offset).max()))
+    """Rounding of terms of the size of the gradient's jumps; |k| is at least 1/3 where they are
+    divided by |k|^2.
+    """
+    assert_allclose(actual, expected, rtol=0,
+                    atol=eps * max(1, np.abs(regions.slope).max(), np.abs(regions.offset).max()))
 
 
 @given(meshes(), seeds)
@@ -292,19 +327,24 @@ def test_window_transform_is_the_integral(regions, seed):
 
 @given(meshes(), seeds)
 def test_window_transform_is_the_integral_on_both_sides_of_where_the_formula_changes(regions, seed):
-    """Edges are summed where a wave turns by much across the window, triangles where it does not."""
+    """Edges are summed where a wave turns by much across the window, triangles where it does not.
+    """
     angle = np.random.default_rng(seed).uniform(0, 2 * np.pi)
     k = np.outer(np.geomspace(0.03, 1, 20), [np.cos(angle), np.sin(angle)])
-    close(window_transform(regions, k), window_integral(regions, piecewise(regions), k, nodes=12), regions)
+    close(window_transform(regions, k), window_integral(regions, piecewise(regions), k, nodes=12),
+          regions)
 
 
 @given(meshes(), seeds, st.floats(-13, 0), st.booleans())
 def test_thin_windows_lose_no_digits(regions, seed, power, upright):
-    """x -> (x, h y) or (h x, y) squeezes the window: F(k) is h times the integral over the square of the wave squeezed likewise."""
+    """x -> (x, h y) or (h x, y) squeezes the window: F(k) is h times the integral over the square
+    of the wave squeezed likewise.
+    """
     squeeze = np.array([1, 10.0**power])[:: -1 if upright else 1]
     rng = np.random.default_rng(seed)
     k = along_edges(regions, rng)
-    k = np.concatenate([k, k / squeeze, k[:, ::-1] / squeeze * rng.uniform(0, 1, (len(k), 1)), k / squeeze * rng.integers(0, 2, k.shape)])
+    k = np.concatenate([k, k / squeeze, k[:, ::-1] / squeeze * rng.uniform(0, 1, (len(k), 1)),
+                        k / squeeze * rng.integers(0, 2, k.shape)])
     thin = regions._replace(vertices=regions.vertices * squeeze, slope=regions.slope / squeeze)
     k = k[np.hypot(*(k * squeeze).T) < 6]
     expected = window_integral(regions, piecewise(regions), k * squeeze, nodes=14)
@@ -313,17 +353,22 @@ def test_thin_windows_lose_no_digits(regions, seed, power, upright):
 
 @given(seeds, st.floats(-13, 0), st.sampled_from([0.0, 1.0, 1e3]))
 def test_thin_windows_askew_are_what_their_corners_say_exactly(seed, power, away):
-    """A triangle's area, phases and values at its corners in rational arithmetic, and 20 by 20 Gauss points of its unit triangle."""
+    """A triangle's area, phases and values at its corners in rational arithmetic, and 20 by 20
+    Gauss points of its unit triangle.
+    """
     rng = np.random.default_rng(seed)
     corners = rng.normal(size=2) * away + np.array([[0], [1], [rng.uniform()]]) * rng.normal(size=2)
     corners[2] += 10.0**power * rng.normal(size=2)
     slope, offset = rng.normal(size=2), rng.normal()
-    (px, py), (ax, ay), (bx, by) = exact = [[Fraction(c) for c in corner] for corner in corners.tolist()]
+    (px, py), (ax, ay), (bx,
+                         by) = exact = [[Fraction(c) for c in corner]
+                                        for corner in corners.tolist()]
     area = (ax - px) * (by - py) - (ay - py) * (bx - px)
     if area < 0:
         exact[1:], corners[1:] = exact[:0:-1], corners[:0:-1].copy()
     assume(abs(area) > 1e-14 * np.square(corners[1:] - corners[0]).max())
-    regions = Mesh(corners, np.array([[0, 1], [1, 2], [2, 0]]), np.array([[0, -1]] * 3), np.array([0, 3]), np.arange(3),
+    regions = Mesh(corners, np.array([[0, 1], [1, 2], [2, 0]]), np.array([[0, -1]] * 3),
+                   np.array([0, 3]), np.arange(3),
                    slope[None, None], np.full((1, 1), offset))
     k = rng.normal(size=(8, 2)) * 10.0 ** rng.integers(-3, 1, (8, 1))
     k[0], k[1] = corners[1] - corners[0], (corners[1] - corners[0])[::-1] * [1, -1]
@@ -331,12 +376,15 @@ def test_thin_windows_askew_are_what_their_corners_say_exactly(seed, power, away
     s, r = np.meshgrid((node + 1) / 2, (node + 1) / 2, indexing="ij")
     barycentric, w = np.stack([1 - s, s * (1 - r), s * r]), np.outer(weight, weight) / 4 * s
     dot = lambda u, v: sum(Fraction(x) * y for x, y in zip(u.tolist(), v, strict=True))
-    f = np.tensordot([float(dot(slope, corner) + Fraction(offset)) for corner in exact], barycentric, 1)
+    f = np.tensordot([float(dot(slope, corner) + Fraction(offset)) for corner in exact],
+                     barycentric, 1)
     for wave, F in zip(k, window_transform(regions, k)[:, 0], strict=True):
         phases = [float(dot(wave, corner)) for corner in exact]
         expected = (w * f * np.exp(-1j * np.tensordot(phases, barycentric, 1))).sum()
-        size = np.abs(slope).sum() * np.abs(corners).max() + abs(offset)  # what f's values, and then the phases, are rounded to
-        assert abs(F / float(abs(area)) - expected) <= 1e-14 * size * (1 + np.abs(wave).sum() * np.abs(corners).max())
+        # what f's values, and then the phases, are rounded to
+        size = np.abs(slope).sum() * np.abs(corners).max() + abs(offset)
+        phase = 1 + np.abs(wave).sum() * np.abs(corners).max()
+        assert abs(F / float(abs(area)) - expected) <= 1e-14 * size * phase
 
 
 @given(meshes(), seeds, st.integers(-8, 8))
@@ -348,7 +396,8 @@ def test_window_transform_shifts_and_scales(regions, seed, power):
     moved = regions._replace(vertices=s * regions.vertices + p, slope=regions.slope / s,
                              offset=regions.offset - regions.slope @ p / s)
     phase = np.exp(-1j * k @ p / s)[:, None]
-    eps = 1e-11 * max(1, np.linalg.norm(p) / s) ** 2  # digits lost by moving a small window far away
+    eps = 1e-11 * max(1,
+                      np.linalg.norm(p) / s) ** 2  # digits lost by moving a small window far away
     close(window_transform(moved, k / s) / s**2, phase * window_transform(regions, k), regions, eps)
 
 
@@ -367,13 +416,17 @@ def test_constant_on_a_box_has_the_transform_of_a_box():
     box = mesh(np.array([[0.0, 0], [2, 0], [0, 3], [2, 3]]), np.ones((4, 1)), [False])
     x, y = np.meshgrid(np.arange(-3, 4) + 0.25, np.arange(-3, 4) + 0.5)
     k = np.stack([np.pi * x.ravel(), 2 * np.pi / 3 * y.ravel()], axis=1)
-    expected = [6 * np.sinc(a / np.pi) * np.exp(-1j * a) * np.sinc(1.5 * b / np.pi) * np.exp(-1.5j * b) for a, b in k]
+    expected = [6 * np.sinc(a / np.pi) * np.exp(-1j * a) * np.sinc(1.5 * b
+                                                                   / np.pi) * np.exp(-1.5j * b)
+                for a, b in k]
     assert_allclose(window_transform(box, k)[:, 0], expected, rtol=0, atol=1e-14)
 
 
 @given(seeds)
 def test_bands_hold_the_energy_of_a_function_that_vanishes_on_the_window(seed):
-    """Parseval in 2-D: f continues periodically, what is left out has |k| >= 25 cycles, and sum |k c_k|^2 is grad f's energy."""
+    """Parseval in 2-D: f continues periodically, what is left out has |k| >= 25 cycles, and sum |k
+    c_k|^2 is grad f's energy.
+    """
     rng = np.random.default_rng(seed)
     points = np.concatenate([[[0, 0], [1, 0], [0, 1], [1, 1]], rng.uniform(0.2, 0.8, size=(3, 2))])
     regions = mesh(points, np.concatenate([np.zeros(4), rng.normal(size=3)])[:, None], [False])
@@ -393,11 +446,13 @@ def test_band_energies_of_a_unitary_transform_add_up_to_the_signals(seed, d):
     """Parseval on a grid, whatever the bands; and band r holds the radii that round to r."""
     signal = np.random.default_rng(seed).normal(size=((7, 6)[:d] + (3,)))
     transform = np.fft.fftn(signal, axes=range(d), norm="ortho").reshape(-1, 3)
-    cycles = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in signal.shape[:d]), indexing="ij"), axis=-1).reshape(-1, d)
+    cycles = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in signal.shape[:d]),
+                                  indexing="ij"), axis=-1).reshape(-1, d)
     energy = band_energy(transform, cycles)
     assert_allclose(energy.sum(), (signal**2).sum(), rtol=1e-12)
     for r, band in enumerate(energy):
-        ring = [(abs(c) ** 2).sum() for c, k in zip(transform, cycles, strict=True) if r - 0.5 < np.linalg.norm(k) < r + 0.5]
+        ring = [(abs(c) ** 2).sum() for c, k in zip(transform, cycles, strict=True)
+                if r - 0.5 < np.linalg.norm(k) < r + 0.5]
         assert_allclose(band, sum(ring), rtol=1e-12, atol=1e-300)
     assert radial_bands([[3, 4], [0, -1], [1, 1]]).tolist() == [5, 1, 1]
 
@@ -407,7 +462,8 @@ def test_band_energies_of_a_unitary_transform_add_up_to_the_signals(seed, d):
 
 @given(st.integers(2, 40), st.data())
 def test_error_of_a_tone_learned_by_a_share_is_what_is_missing(n, data):
-    """f = (1 - e) y for a single tone of k cycles: e at k, nothing said about any other frequency."""
+    """f = (1 - e) y for a single tone of k cycles: e at k, nothing said about any other frequency.
+    """
     k = data.draw(st.integers(1, (n - 1) // 2)) if n > 2 else 1
     missing = data.draw(st.integers(-4, 4)) / 4
     t = np.arange(n)[:, None] / n
@@ -420,13 +476,17 @@ def test_error_of_a_tone_learned_by_a_share_is_what_is_missing(n, data):
 
 @given(seeds, st.integers(1, 3))
 def test_energies_of_the_bands_add_up_to_the_signals(seed, m):
-    """Parseval: error^2 weighted by the target's band energies is the residual's energy, for both transforms."""
+    """Parseval: error^2 weighted by the target's band energies is the residual's energy, for both
+    transforms.
+    """
     rng = np.random.default_rng(seed)
     height, width = 6, 9
     f, y = rng.normal(size=(2, height * width, m))
-    ky, kx = np.meshgrid(np.fft.fftfreq(height, 1 / height), np.fft.fftfreq(width, 1 / width), indexing="ij")
+    ky, kx = np.meshgrid(np.fft.fftfreq(height, 1 / height), np.fft.fftfreq(width, 1 / width),
+                         indexing="ij")
     band = np.rint(np.hypot(kx, ky)).astype(int)
-    power = (np.abs(np.fft.fft2(y.reshape(height, width, m), axes=(0, 1), norm="ortho")) ** 2).sum(axis=-1)
+    power = (np.abs(np.fft.fft2(y.reshape(height, width, m), axes=(0, 1),
+                                norm="ortho")) ** 2).sum(axis=-1)
     error = frequency_error(f, y, (height, width))
     total = sum(error[b] ** 2 * power[band == b].sum() for b in range(band.max() + 1))
     assert_allclose(total, ((f - y) ** 2).sum(), rtol=1e-12)
@@ -459,7 +519,8 @@ def test_patches_are_blocks_of_the_signal_in_row_major_order(seed, case):
 
 
 def test_a_signal_may_be_one_sample():
-    assert frequency_error([[3.0]], [[2.0]], (1,)).tolist() == patch_frequency_error([[3.0]], [[2.0]], (1,), 1)[0].tolist() == [0.5]
+    assert frequency_error([[3.0]], [[2.0]], (1,)).tolist() == [0.5]
+    assert patch_frequency_error([[3.0]], [[2.0]], (1,), 1)[0].tolist() == [0.5]
 
 
 def test_half_cycles_of_a_patch_are_cosines_at_half_sample_points():
@@ -476,7 +537,8 @@ def test_half_cycles_of_a_patch_are_cosines_at_half_sample_points():
     [
         (lambda y: segment_transform(line_through(np.arange(2.0), y[:2]), [[1.0]]), "w must be"),
         (lambda y: segment_transform(line_through(np.arange(2.0), y[:2]), [np.nan]), "Got nan"),
-        (lambda y: window_transform(mesh(np.eye(3)[:, :2], y[:3], [False]), [1.0, 2.0]), "A single row needs an axis"),
+        (lambda y: window_transform(mesh(np.eye(3)[:, :2], y[:3], [False]), [1.0, 2.0]),
+         "A single row needs an axis"),
         (lambda y: band_energy(y, y[:5]), "coefficients must be .5, m."),
         (lambda y: band_energy(y, y[:, 0]), "cycles must be"),
         (lambda y: radial_bands([["a"]]), "cycles must be"),

@@ -506,7 +506,7 @@ def test_bounds_are_attained():
         (lambda net: inscribed_ball(net, [0.0, 0], [-1, 0], [1, 0]), "low must be below high"),
         (lambda net: inscribed_ball(net, [0.0, 0], [0, 0, 0], 1), "low must be a number or"),
         (lambda net: inscribed_ball(net, [0.0, 0], -1, np.inf), "high must be"),
-        (lambda net: inscribed_ball(net, [0.0, 3], -1, 1), "x must lie in the box"),
+        (lambda net: inscribed_ball(net, [0.0, 3], -1, 1), "x between them"),
         (lambda net: inscribed_ball(net, [0.0, 0], -1, 1, layers=0), "layers must be"),
         (lambda net: inscribed_ball(net, [0.0, 0], -1, 1, layers=2), "layers must be at most 1"),
         (lambda net: count_bound(net, 3), "dimension must be at most 2"),

@@ -75,7 +75,7 @@ from relu_dynamics.checks import (
 from relu_dynamics.flow.faces import (
     EPS, RELIABLE, SMALL, complement, continuations, thin_svd, ways,
 )
-from relu_dynamics.mlp import MLP, hidden_units, run, split_layers
+from relu_dynamics.mlp import MLP, run, split_layers
 
 States = NDArray[np.int64]
 # Tolerances by which a computed gate may leave [0, 1] before its entry moves: relative, far above

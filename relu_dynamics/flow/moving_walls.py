@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, as_real, cast, check_count, check_direction, check_fraction, check_function,
-    check_kind, check_more_rows, check_net, check_same_shapes, check_same_units, check_units,
+    Array, Bits, as_real, cast, check_count, check_direction, check_function, check_kind,
+    check_more_rows, check_net, check_number, check_same_shapes, check_same_units, check_units,
 )
 from relu_dynamics.mlp import MLP, Trace, joined_pattern, trace_blocks, traced_examples
 from relu_dynamics.patterns import maps_of, pack, unique_words
@@ -137,7 +137,7 @@ def region_events(
     """
     count = check_count("samples", samples, 1, 2**20)
     check_function("path", path, "from [0, 1] to networks")
-    check_fraction("resolution", resolution)
+    check_number("resolution", resolution, "number between 0 and 1")
     first = [(s, _line(path(s), a, b)) for s in np.linspace(0, 1, count + 1).tolist()]
     inner = [this for before, this, after in zip(first[:-2], first[1:-1], first[2:], strict=True)
              if not this[1].within_an_event(before[1], after[1])]

@@ -34,7 +34,7 @@ from scipy.optimize import brentq
 from scipy.special import exprel
 
 from relu_dynamics.checks import (
-    Array, Indices, Undecided, check_count, check_net, check_size, check_times, check_tolerance,
+    Array, Indices, Undecided, check_count, check_net, check_number, check_size, check_times,
     one_line,
 )
 from relu_dynamics.flow.faces import EPS, complement, thin_svd
@@ -127,7 +127,8 @@ def integrate(
     ([1, 0], [0, 2])
     """
     task, times = make_task(net, x, y, layers), check_times(t)
-    rtol, atol = check_tolerance("rtol", rtol), check_tolerance("atol", atol)
+    rtol, atol = (check_number(name, value, "number from 1e-13 to 1")
+                  for name, value in (("rtol", rtol), ("atol", atol)))
     max_flips, theta = check_count("max_flips", max_flips, 0), flatten(task.start)
     check_size("the Jacobian", (theta.size, theta.size), "Take a smaller network")
 

@@ -16,6 +16,7 @@ per activation pattern.  In reading order:
     start           where an enumeration begins: one face, or triangles with inputs at corners
     triangulation   triangles, halved without hanging vertices
     encoded         the answer under an encoding: EncodedRegions
+    certified, line_check   what is known to be right in it
     margins         where walls are too close for the triangles, and these must be halved
     encoded_window  regions_in_encoded_window, regions_on_triangles
     neighbours, location, drawing, lines    what can be asked of either answer
@@ -34,9 +35,8 @@ from relu_dynamics.regions2d.certificate import Certificate
 from relu_dynamics.regions2d.drawing import draw
 from relu_dynamics.regions2d.encoded import EncodedRegions
 from relu_dynamics.regions2d.encoded_window import regions_in_encoded_window, regions_on_triangles
-from relu_dynamics.regions2d.lines import (
-    LineCheck, WallLength, check_on_lines, crossed_walls, wall_length,
-)
+from relu_dynamics.regions2d.line_check import LineCheck
+from relu_dynamics.regions2d.lines import WallLength, crossed_walls, wall_length
 from relu_dynamics.regions2d.location import locate
 from relu_dynamics.regions2d.neighbours import Neighbours, neighbours
 from relu_dynamics.regions2d.regions import Regions
@@ -44,6 +44,6 @@ from relu_dynamics.regions2d.window import count_regions, regions_in_window
 
 __all__ = [
     "Certificate", "EncodedRegions", "LineCheck", "Neighbours", "Regions", "WallLength",
-    "check_on_lines", "count_regions", "crossed_walls", "draw", "locate", "neighbours",
+    "count_regions", "crossed_walls", "draw", "locate", "neighbours",
     "regions_in_encoded_window", "regions_in_window", "regions_on_triangles", "wall_length",
 ]

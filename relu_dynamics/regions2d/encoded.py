@@ -10,11 +10,14 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from relu_dynamics.checks import Array, Bits, Indices, Words
+from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import Cycles, Subdivision
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.bits import bits_set, packed_patterns, unpacked
+from relu_dynamics.regions2d.certified import certified_triangles
 from relu_dynamics.regions2d.found import Found, roots
-from relu_dynamics.regions2d.triangulation import Triangulation
+from relu_dynamics.regions2d.line_check import LineCheck, check_lines
+from relu_dynamics.regions2d.triangulation import Triangulation, areas
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,7 +26,8 @@ class EncodedRegions:
 
     A region is a connected set of points with one pattern; it need not be convex, and several may
     have the same pattern.  It is the union of convex pieces, the parts of it in each triangle, and
-    its boundary runs along edges, which are parts of walls or sides of the window.
+    its boundary runs along edges, which are parts of walls or sides of the window.  certified and
+    check, computed when first asked for, say how far this is true of the encoding itself.
     """
 
     vertices: Array        # (v, 2)
@@ -42,6 +46,7 @@ class EncodedRegions:
     resolution: float      # so many legs of a triangle go into the shortest wave; inf: exact
     unsettled: Array       # (k, 3, 2) triangles in which the last halving still changed the regions
     net: MLP
+    encoding: Coordinates | Sinusoids | None  # None: the inputs are affine on each triangle
 
     def __len__(self) -> int:
         return len(self.area)
@@ -55,6 +60,29 @@ class EncodedRegions:
     def pattern(self) -> Bits:
         """(R, H) bool: the activation pattern of every region."""
         return unpacked(self.packed, [len(b) for b in self.net.biases[:-1]])
+
+    @cached_property
+    def certified(self) -> Bits:
+        """(t,) bool: the triangles in which the encoding itself has the same walls, crossing each
+        other and the sides in the same order, surely (up to rounding)."""
+        if not isinstance(self.encoding, Sinusoids):
+            return np.ones(len(self.triangulation.triangles), np.bool_)
+        return certified_triangles(self.net, self.encoding, self.triangulation, self.pieces,
+                                   self.cycles, self.triangle,
+                                   lambda faces: self.pattern[self.region[faces]])
+
+    @property
+    def certified_share(self) -> float:
+        """How much of the window's area is in certified triangles, from 0 to 1."""
+        area = areas(self.triangulation)
+        return float(area[self.certified].sum() / area.sum())
+
+    @cached_property
+    def check(self) -> LineCheck | None:
+        """Walls on some lines of the triangulation, compared with those that the encoding has."""
+        if self.encoding is None:
+            return None
+        return check_lines(self.net, self.encoding, self.triangulation, self.pieces)
 
     @cached_property
     def edge_layer(self) -> Indices:
@@ -117,8 +145,8 @@ def _unit_number(bit: Indices, widths: list[int]) -> Indices:
     return np.asarray(bit - first_bit[layer] + np.cumsum([0, *widths])[layer])
 
 
-def assemble_encoded(net: MLP, mesh: Triangulation, found: Found, resolution: float,
-                     unsettled: Array) -> EncodedRegions:
+def assemble_encoded(net: MLP, encoding: Coordinates | Sinusoids | None, mesh: Triangulation,
+                     found: Found, resolution: float, unsettled: Array) -> EncodedRegions:
     """The regions of an enumeration that started from the triangles of mesh."""
     region, sub, packed = joined(found, [len(b) for b in net.biases[:-1]])
     faces = sub.face.reshape(-1, 2)
@@ -128,7 +156,8 @@ def assemble_encoded(net: MLP, mesh: Triangulation, found: Found, resolution: fl
     return EncodedRegions(
         sub.points, sub.edges[sides], beside, np.maximum(sub.owner[sides], -1), packed, area,
         found.tolerance, found.level, sub, found.cycles, region,
-        roots(found.layers, np.arange(found.faces)), mesh, resolution, unsettled, net)
+        roots(found.layers, np.arange(found.faces)), mesh, resolution, unsettled, net,
+        encoding)
 
 
 def _loops(regions: EncodedRegions) -> tuple[list[Array], Indices]:

@@ -1,7 +1,7 @@
-"""Walls along lines through a window: their total length, and whether the plane and lines agree.
+"""Walls along lines through a window, and their total length.
 
-Along a line regions are exact also under an encoding (regions_on_encoded_segment), so lines check
-what is found in the plane, and measure where the plane is too large.
+Along a line regions are exact also under an encoding (regions_on_encoded_segment), so lines measure
+where the plane is too large.
 """
 
 from __future__ import annotations
@@ -29,15 +29,6 @@ class WallLength(NamedTuple):
     error: float  # its standard error; 0 from the regions
 
 
-class LineCheck(NamedTuple):
-    """How the walls found in the plane compare with those along random lines."""
-
-    same: Array         # (lines,) bool: the same units in the same order
-    walls: Indices      # (lines,) how many walls the line crosses, as found in the plane
-    exact: Indices      # (lines,) and along the line
-    distance: float     # of a crossing from its true place, at most, on lines that agree
-
-
 def wall_length(net: MLP, window: ArrayLike, rng: np.random.Generator | None = None, *,
                 lines: int = 256, encoding: Coordinates | Sinusoids | None = None) -> WallLength:
     """The length of all walls in a window: of the regions' edges or, with an rng, by Crofton (T44).
@@ -63,23 +54,6 @@ def wall_length(net: MLP, window: ArrayLike, rng: np.random.Generator | None = N
     half = np.hypot(*(corners - np.roll(corners, 1, axis=0)).T).sum() / 2
     return WallLength(float(half * count.mean()),
                       float(half * count.std(ddof=1) / np.sqrt(len(count))))
-
-
-def check_on_lines(regions: EncodedRegions, encoding: Coordinates | Sinusoids, window: ArrayLike,
-                   rng: np.random.Generator, *, lines: int = 8) -> LineCheck:
-    """The regions of a window compared with the exact pieces along random lines through it."""
-    check_kind("regions", regions, EncodedRegions)
-    ends = random_chords(check_window(window), rng, check_count("lines", lines, 1))
-    same, walls, exact, distance = [], [], [], 0.0
-    for a, b in ends:
-        (t, unit), (true_t, true_unit) = crossed_walls(regions, a, b), _exact_walls(
-            regions.net, encoding, a, b)
-        same.append(np.array_equal(unit, true_unit))
-        walls.append(len(unit))
-        exact.append(len(true_unit))
-        if same[-1]:
-            distance = max(distance, float(np.hypot(*(b - a)) * np.abs(t - true_t).max(initial=0)))
-    return LineCheck(np.array(same), np.array(walls), np.array(exact), distance)
 
 
 def crossed_walls(regions: Regions | EncodedRegions, a: ArrayLike, b: ArrayLike,

@@ -3,7 +3,8 @@
 To first order an interpolated pre-activation is off by its derivative along the error of the
 inputs.  In a triangle this error is a sum of three bumps, 4 times the product of two barycentric
 coordinates, each with the height that it has in the middle of one side.  At the corners it is 0;
-what may happen near one is told by the middle of the longest side.
+what may happen near one is told by the middle of the longest side.  Derivatives are those in the
+middle of the triangle; where walls bend in it they are right to some tens of per cent.
 
 While the true inputs replace the interpolated ones, little by little, a crossing of two walls
 moves, to first order, by the dx for which z + dz + dx . grad z stays 0 for both units, and where a
@@ -28,15 +29,20 @@ from relu_dynamics.patterns import rows_times
 from relu_dynamics.regions2d.found import Found, roots
 from relu_dynamics.regions2d.start import Start, gradients, inputs_at
 
+ROWS = 512  # vertices at a time
 
-def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indices) -> Bits:
-    """(t,) which starting triangles are close calls.
+
+def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indices,
+                suspects: Bits | None) -> Bits:
+    """(t, H) the units that make each starting triangle a close call; none if it is not.
 
     errors, (t, 3, m[0]), are those of the inputs in the middle of the sides of each, from corner 0
-    to 1, from 1 to 2 and from 2 to 0; sides are the starting edges along the window's sides.
+    to 1, from 1 to 2 and from 2 to 0; sides are the starting edges along the window's sides.  With
+    suspects (t, H), only the walls of these units are looked at.
     """
-    sub, calls = found.complex, np.zeros(len(errors), np.bool_)
-    if not any(len(b) for b in net.biases[:-1]):
+    sub, units = found.complex, sum(len(b) for b in net.biases[:-1])
+    calls = np.zeros((len(errors), units), np.bool_)
+    if not units:
         return calls
     triangle = roots(found.layers, np.arange(found.faces))[sub.face]  # of every half-edge
     at, around = np.divmod(np.unique(
@@ -46,10 +52,14 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     on_side = np.zeros(len(sub.points), np.bool_)
     on_side[sub.edges[sub.owner < 0]] = True
     crossing, home = ~on_side & (first < second), around[begin[:-1]]
-    vertex, unit = _near(net, start, found, errors, home, first, second)
+    looked_at = np.ones(len(sub.points), np.bool_)
+    if suspects is not None:
+        both = suspects[around, first[at]] & suspects[around, second[at]]
+        looked_at = np.logical_or.reduceat(both, begin[:-1]) | (first < 0)
+    vertex, unit = _near(net, start, found, errors, np.flatnonzero(looked_at), home, first, second)
 
     # in how many of the triangles at a vertex its wall and the unit's cross, or there is the unit's
-    units, count = sum(len(b) for b in net.biases[:-1]), np.diff(begin)[vertex]
+    count = np.diff(begin)[vertex]
     call, t = np.repeat(np.arange(len(vertex)), count), around[ranges(begin[vertex], count)]
     crosses = np.isin(_pair(t, first[vertex[call]], unit[call], units),
                       _pair(home[crossing], first[crossing], second[crossing], units))
@@ -59,7 +69,9 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     met, seen = (np.bincount(call[there], minlength=len(vertex)) for there in (crosses, passes))
     window = np.isin(vertex, sub.edges[np.isin(-1 - sub.owner, sides)])
     close = crossing[vertex] | np.where(first[vertex] < 0, seen == 0, window | (met != 1))
-    calls[home[vertex[close]]] = True
+    vertex, unit = vertex[close], unit[close]
+    for of in (unit, first[vertex], second[vertex]):
+        calls[home[vertex[of >= 0]], of[of >= 0]] = True
     return calls
 
 
@@ -79,49 +91,65 @@ def _walls_at_vertices(edges: Indices, owner: Indices, n: int) -> tuple[Indices,
     return np.where(last < 0, -1, first), last
 
 
-def _near(net: MLP, start: Start, found: Found, errors: Array, triangle: Indices, first: Indices,
-          second: Indices) -> tuple[Indices, Indices]:
-    """Vertices, and units whose |z| is as small there as said above, without its own walls'."""
+def _near(net: MLP, start: Start, found: Found, errors: Array, vertex: Indices, triangle: Indices,
+          first: Indices, second: Indices) -> tuple[Indices, Indices]:
+    """Some of these vertices, and units whose |z| is as small there as said above, without its own
+    walls'."""
     side = np.zeros((len(first), 2))  # the direction of the starting edge at vertices on one
     part = found.complex.owner < 0
     u, v = (found.complex.points[end] for end in found.complex.edges[part].T)
     side[found.complex.edges[part]] = ((v - u) / np.hypot(*(v - u).T)[:, None])[:, None]
     least = max(found.level, TOLERANCE) * np.concatenate([np.zeros(0), *found.scales])
     vertices, units = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
-    for rows in row_blocks(len(triangle), 512):
-        points, t, own = found.complex.points[rows], triangle[rows], (first[rows], second[rows])
-        z, d = _derivatives(net, inputs_at(start, points, t), np.concatenate([
-            _heights(start, points, t)[:, None] @ errors[t], gradients(start, t)], axis=1), own)
-        dx, dy = _displacement(d, own, side[rows]).astype(np.float32).T[..., None]
-        shift = np.abs(d[0])
-        shift += np.abs(dx * d[1] + dy * d[2])
-        vertex, unit = np.nonzero((z < shift) & (z > least))
-        vertices.append(rows.start + vertex)
-        units.append(unit)
+    order = vertex[np.argsort(triangle[vertex], kind="stable")]
+    for rows in row_blocks(len(order), ROWS):
+        at = order[rows]
+        points, t, own = found.complex.points[at], triangle[at], (first[at], second[at])
+        here, t_here = np.unique(t, return_inverse=True)
+        D = _derivatives(net, start, errors, here)[t_here]
+        h, heights = inputs_at(start, points, t), _heights(start, points, t)
+        d = (heights.astype(np.float32)[:, None] @ D[:, :3])[:, 0]
+        move = _displacement(d, D[:, 3:], own, side[at]).astype(np.float32)
+        shift = np.abs(d)
+        shift += np.abs((move[:, None] @ D[:, 3:])[:, 0])
+        some = np.flatnonzero(_sizes(net, h.astype(np.float32)) < shift)  # faster than nonzero
+        vertex, unit = np.divmod(some, shift.shape[1])
+        few, again = np.unique(vertex, return_inverse=True)
+        near = (_sizes(net, h[few])[again, unit] > least[unit]) & (own[0][vertex] != unit) & (
+            own[1][vertex] != unit)
+        vertices.append(at[vertex[near]])
+        units.append(unit[near])
     return np.concatenate(vertices), np.concatenate(units)
 
 
-def _derivatives(net: MLP, h: Array, d: Array, own: tuple[Indices, Indices]) -> tuple[Array, Array]:
-    """(n, H) all |z|, 0 for own units, and (3, n, H) dz along d, (n, 3, m[0]); to a few digits."""
-    units, at = sum(len(b) for b in net.biases[:-1]), 0
-    size = np.empty((len(h), units), np.float32)
-    slopes = np.empty((3, len(h), units), np.float32)
-    d = np.ascontiguousarray(np.moveaxis(d, 1, 0), np.float32)
+def _sizes(net: MLP, h: Array) -> Array:
+    """(n, H) all |z|, in the precision of the inputs h."""
+    sizes, at = np.empty((len(h), sum(len(b) for b in net.biases[:-1])), h.dtype), 0
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        z = h @ W.T.astype(h.dtype) + b.astype(h.dtype)
+        np.abs(z, out=sizes[:, at : (at := at + len(b))])
+        h = np.maximum(z, 0, out=z)
+    return sizes
+
+
+def _derivatives(net: MLP, start: Start, errors: Array, triangle: Indices) -> Array:
+    """(t, 5, H) of z in the middle of triangles, in float32: along the errors in the middle of
+    their sides, and by x_1 and x_2."""
+    h = start.frames[triangle].mean(axis=1)
+    d = np.concatenate([errors[triangle], gradients(start, triangle)], axis=1).astype(np.float32)
+    slopes: list[Array] = []
     for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         z, d = h @ W.T + b, rows_times(d, W.T.astype(np.float32))
-        for unit in own:
-            here = np.flatnonzero((unit >= at) & (unit < at + len(b)))
-            z[here, unit[here] - at] = 0
-        size[:, at : at + len(b)], slopes[..., at : at + len(b)] = np.abs(z), d
-        h, at = np.maximum(z, 0), at + len(b)
-        d *= z > 0
-    return size, slopes
+        slopes.append(d)
+        h, d = np.maximum(z, 0), d * (z > 0)[:, None]
+    return np.concatenate(slopes, axis=2)
 
 
-def _displacement(d: Array, own: tuple[Indices, Indices], side: Array) -> Array:
+def _displacement(dz: Array, slope: Array, own: tuple[Indices, Indices], side: Array) -> Array:
     """(n, 2) how far vertices move: so that both z, or that of one wall along a side, stay 0."""
     every = np.arange(len(side))
-    a, b = (d[:, every, np.maximum(unit, 0)].T.astype(np.float64) for unit in own)
+    a, b = (np.column_stack([dz[every, unit], slope[every, :, unit]]).astype(np.float64)
+            for unit in own)
     along = own[0] == own[1]  # of one wall, or none
     b[along] = np.insert(np.stack([-side[along, 1], side[along, 0]], axis=1), 0, 0, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):

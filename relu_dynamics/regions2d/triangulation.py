@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import Array, Bits, Indices, as_real, check_indices
-from relu_dynamics.geometry import cross
+from relu_dynamics.geometry import cross, starts
 
 
 class Triangulation(NamedTuple):
@@ -29,12 +29,20 @@ def triangulation(points: Array, triangles: Indices) -> Triangulation:
     return Triangulation(points, triangles, number.reshape(-1, 3), edges)
 
 
-def triangulate(corners: Array, leg: float) -> Triangulation:
-    """A convex polygon in triangles with no side longer than leg sqrt(2).
+def triangulate(windows: list[Array], leg: float) -> Triangulation:
+    """Convex polygons in triangles with no side longer than leg sqrt(2).
 
     A box becomes squares, or nearly so, each cut in two; any other polygon a fan around its middle
     whose longest sides are halved.
     """
+    meshes = [_one_window(corners, leg) for corners in windows]
+    before = starts(np.array([len(mesh.points) for mesh in meshes]))
+    triangles = [mesh.triangles + first for mesh, first in zip(meshes, before[:-1], strict=True)]
+    return triangulation(np.concatenate([mesh.points for mesh in meshes]),
+                         np.concatenate(triangles))
+
+
+def _one_window(corners: Array, leg: float) -> Triangulation:
     (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
     if len(corners) == 4 and np.isin(corners, [[x0, y0], [x1, y1]]).all():
         return _squares(x0, x1, y0, y1, leg)
@@ -60,6 +68,12 @@ def lengths(mesh: Triangulation) -> Array:
     """(e,) how long every edge is."""
     u, v = (mesh.points[end] for end in mesh.edges.T)
     return np.asarray(np.hypot(*(v - u).T))
+
+
+def areas(mesh: Triangulation) -> Array:
+    """(t,) the area of every triangle."""
+    a, b, c = np.moveaxis(mesh.points[mesh.triangles], 1, 0)
+    return np.asarray(cross(b - a, c - a) / 2)
 
 
 def window_sides(mesh: Triangulation) -> Indices:

@@ -11,16 +11,17 @@ import numpy as np
 
 from relu_dynamics import spectral_norms
 from scripts.lab import (
-    Claim, Link, chain, coordinates, encodings, image_runs, means, named, ordered,
-    over_checkpoints, style,
+    Claim, Link, chain, coordinates, encodings, image_runs, means, named, ordered, over_checkpoints,
+    style,
 )
+from scripts.lab.headings import against, likewise
 
 TITLE = "Spectral norms of the layers"
 SOURCE = "the paper's param_norms_image.py"
 PAPER_EPOCHS = 1000
-SHOWS = ("Above, the product of the layers' norms through training, for each image. Below, the "
-         "norm of every layer on one natural image, "
-         "before training and at the end.")
+SHOWS = ("Above, the product of the layers' spectral norms, a line an input, through training "
+         "on one image and at the end on every image. Below, the norm of every layer on that "
+         "image, before training and at the end.")
 
 
 def runs(settings):
@@ -77,24 +78,27 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(2, max(2, len(data["images"])))
+    """Above: the product of the norms; below: the layers of one image."""
+    figure, axes = style.panels(2, 2)
     names, images = data["inputs"].tolist(), data["images"].tolist()
-    for ax, image, table in zip(axes[0], images, data["values"], strict=False):
-        style.over_epochs(ax, data["epochs"], named(names, table.prod(axis=3)),
-                          "product of spectral norms")
+    product, shown = data["values"].prod(axis=4), style.main_image(images)
+    style.trained_images(axes[0], data, product, "product of spectral norms")
+    for ax in axes[0]:
         ax.set_yscale("log")
-        ax.set_title(image, loc="left", fontsize="medium")
-    style.same_range(axes[0, :len(images)])
-    natural = next(image for image in images if image != "random image")
-    norms = data["values"][images.index(natural)]
+    layers = np.arange(1, data["values"].shape[4] + 1)
     for ax, c, stage in ((axes[1, 0], 0, "before training"), (axes[1, 1], -1, "at the end")):
-        for name, values in zip(names, norms, strict=True):
-            style.with_band(ax, np.arange(1, values.shape[2] + 1), values[c].T, name)
-        ax.set_xticks(range(1, norms.shape[3] + 1))
+        for name, values in zip(names, data["values"][shown], strict=True):
+            style.with_band(ax, layers, values[c].T, name)
+        ax.set_xticks(layers)
         ax.set_xlabel("layer")
         ax.set_ylabel("spectral norm")
-        ax.set_ylim(0, 1.05 * norms[:, [0, -1]].max())
-        ax.set_title(f"{natural}, {stage}", loc="left", fontsize="medium")
-    style.hide_empty(axes)
-    style.legend_below(figure, axes.flat[0], style.BAND)
+        style.title(ax, f"{images[shown]}, {stage}")
+    for row, low in ((axes[0], None), (axes[1], 0)):
+        style.same_range(row, low)
+    style.legend_below(figure, axes.flat[0], style.LINES_AND_DOTS)
+    style.heading(figure, against(
+        named(names, product[shown, :, -1]),
+        f"{images[shown]}: the product of the layers' norms for {{last}} is {{times}} that for "
+        f"{{first}} at the end", "product of the norms at the end")
+        + likewise(product[:, :, -1], shown))
     return figure

@@ -14,13 +14,15 @@ from scripts.lab import (
     Claim, Link, chain, each, encodings, image_inputs, image_runs, means, named, natural_image,
     ordered, ordered_in_each, over_checkpoints, read, style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "Angles between hyperplanes"
 SOURCE = "the paper's hyperplane_angles.py"
 PAPER_EPOCHS = 2500
-SHOWS = ("The matrix of all cosines at the end under the last input, first seed; the size of the "
-         "first layer's cosines before "
-         "training; and the mean cosine within each layer through training.")
+SHOWS = ("Above, the matrix of all cosines at the end under the last input, first seed, and "
+         "the size of the first layer's cosines before training for every input. Below, the "
+         "mean cosine within each layer, from dark to light green, through training, and that "
+         "of the last layer at the end for every image and input.")
 
 
 def runs(settings):
@@ -85,32 +87,35 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(max(2, len(data["images"])), 3, width=3.6, height=3.1)
-    names, layers = data["inputs"].tolist(), data["values"].shape[-1]
-    for row, image, table in zip(axes, data["images"].tolist(), data["values"], strict=False):
-        for ax, name in zip(row[1:], (names[0], names[-1]), strict=True):
-            for l in range(layers):
-                style.shaded(ax, data["epochs"], table[names.index(name)][:, :, l],
-                             style.shade(l, layers), f"layer {l + 1}")
-            style.epochs_axis(ax, data["epochs"], "mean cosine of two rows")
-            ax.set_title(f"{image}: {style.label(name)}", loc="left", fontsize="medium")
-    mesh = axes[0, 0].imshow(data["matrix"], cmap="PuOr", vmin=-0.5, vmax=0.5,
-                             interpolation="nearest")
-    figure.colorbar(mesh, ax=axes[0, 0], label="cosine of two rows\n(mean over 4 x 4 pairs)")
-    axes[0, 0].set_title(f"{data['natural']}, {names[-1]}, at the end", loc="left",
-                         fontsize="medium")
-    axes[0, 0].set_xticks([(l + 0.5) * len(data["matrix"]) / layers for l in range(layers)],
-                          [f"layer {l + 1}" for l in range(layers)],
-                          fontsize="x-small")
-    axes[0, 0].set_yticks([])
-    for i, name in enumerate(names):
-        axes[1, 0].plot([i] * len(data["size"][i]), data["size"][i], "o", color=style.colour(name),
-                        markersize=4)
-    axes[1, 0].set_xticks(range(len(names)), names, fontsize="small")
-    axes[1, 0].set_ylim(0, 1)
-    axes[1, 0].set_ylabel("mean |cosine|, one dot a seed")
-    axes[1, 0].set_title("first layer, before training", loc="left", fontsize="medium")
-    style.same_range(axes[: len(data["images"]), 1:])
-    style.hide_empty(axes)
-    style.legend_below(figure, axes[0, 1], style.BAND)
+    """Above: all cosines, and their size before training; below: layers, and every image."""
+    figure, axes = style.panels(2, 2, height=2.8)
+    names, images = data["inputs"].tolist(), data["images"].tolist()
+    (matrix, size), (through, every_image) = axes
+    layers, shown = data["values"].shape[-1], images.index(data["natural"])
+    mesh = matrix.imshow(data["matrix"], cmap="PuOr", vmin=-0.5, vmax=0.5, interpolation="nearest")
+    figure.colorbar(mesh, ax=matrix, label="cosine of two rows\n(mean over 4 x 4 pairs)")
+    style.title(matrix, f"{names[-1]} at the end, first seed")
+    at = [(l + 0.5) * len(data["matrix"]) / layers for l in range(layers)]
+    matrix.set_xticks(at, range(1, layers + 1))
+    matrix.set_yticks(at, range(1, layers + 1))
+    matrix.set_xlabel("layer")
+    for k, name in enumerate(names):
+        style.ranges(size, np.array([k]), data["size"][k : k + 1], style.colour(name))
+    size.set_xticks(range(len(names)), names)
+    size.set_ylim(0)
+    size.set_ylabel("mean |cosine|")
+    style.title(size, "first layer, before training")
+    for l in range(layers):
+        style.shaded(through, data["epochs"], data["values"][shown, -1, :, :, l],
+                     style.shade(l, layers), f"layer {l + 1}")
+    style.epochs_axis(through, data["epochs"], "mean cosine of two rows")
+    style.title(through, f"{names[-1]}, {data['natural']}")
+    end = data["values"][:, :, -1, :, -1]
+    style.over_images(every_image, images, named(names, end.swapaxes(0, 1)), "")
+    style.title(every_image, f"layer {layers} at the end")
+    style.same_range(axes[1])
+    style.legend_below(figure, (through, every_image), style.LINES_AND_DOTS, columns=5)
+    turned = {f"layer\xa0{l + 1}": data["values"][shown, -1, -1, :, l] for l in range(layers)}
+    style.heading(figure, f"{data['natural']}, {names[-1]}, at the end: mean cosine of two rows: "
+                  + ranking(turned, "{:.3f}"))
     return figure

@@ -13,14 +13,16 @@ import numpy as np
 
 from relu_dynamics import init, inscribed_ball
 from scripts.lab import chain, named, ordered, style
+from scripts.lab.headings import along
 
 TITLE = "Inscribed balls of the first layer's cells"
 SOURCE = "the paper's inspheres.py"
-SHOWS = ("Radius of the largest ball around random points of the encoding's cube, for encodings of"
-         " more and more frequencies.")
+SHOWS = ("Mean radius of the largest ball that fits into the region around random points of "
+         "the encoding's cube, against the number of frequencies: one line, with the range "
+         "over seeds.")
 LEVELS = (4, 8, 12, 16, 20)
 UNITS = {"quick": 64, "laptop": 512, "paper": 512}
-POINTS = {"quick": 4, "laptop": 20, "paper": 1000}
+POINTS = {"quick": 4, "laptop": 10, "paper": 1000}
 
 
 def runs(settings):
@@ -49,15 +51,16 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 1, width=4.6, height=3.3)
-    ax, radius = axes[0, 0], data["radius"]
-    ax.plot(data["levels"], radius.mean(axis=1), color="black", marker="o", markersize=4)
-    ax.fill_between(data["levels"], radius.min(axis=1), radius.max(axis=1), color="black",
-                    alpha=0.18, linewidth=0)
-    ax.set_xticks(data["levels"])
-    ax.set_xlabel("frequencies L (the cube has 4L dimensions and side 2)")
+    figure, axes = style.panels(1, 1, height=3.2)
+    ax, radius, levels = axes[0, 0], data["radius"], data["levels"]
+    style.shaded(ax, levels, radius, "black", "radius")
+    ax.set_xticks(levels)
+    ax.set_xlabel(f"frequencies L (a cube in 4L dimensions with side 2)\n{style.BAND}")
     ax.set_ylabel("mean radius of the inscribed ball")
     ax.set_ylim(0)
-    ax.set_title(f"{data['units']} units, {data['points']} points per seed\n{style.BAND}",
-                 loc="left", fontsize="small")
+    middle = np.median(radius, axis=1)
+    way = along(radius, "grows", "shrinks", "goes")
+    style.heading(figure, f"The ball around a point {way} from radius {middle[0]:.2g} to "
+                  f"{middle[-1]:.2g} from L={levels[0]} to {levels[-1]} ({data['units']} units, "
+                  f"{data['points']} points per seed)")
     return figure

@@ -17,13 +17,14 @@ from scripts.lab import (
     Claim, chain, each, encodings, image_inputs, means, named, natural_image, natural_runs,
     ordered, ordered_in_each, read, style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "Cross-sections of the encoding space"
 SOURCE = "the paper's cross_section.py"
 PAPER_EPOCHS = 2500
-SHOWS = ("Planes through the space of encodings, every region exactly: along the lowest and the "
-         "highest frequency, for a "
-         "smaller and a larger encoding.")
+SHOWS = ("Patterns in planes through the space of encodings, first seed, like colours for like "
+         "patterns, with the exact number of regions: on the left along the lowest frequency, "
+         "on the right along the highest, one row an encoding.")
 SQUARE = ((-1, 1), (-1, 1))
 PIXELS = 256
 PLANES = ("low", "high")
@@ -96,18 +97,19 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(len(data["inputs"]), 2, width=3.4, height=3.4)
-    for row, name, maps, regions in zip(axes, data["inputs"].tolist(), data["maps"],
-                                        data["regions"], strict=True):
-        for ax, plane, image, counts in zip(row, ("low", "high"), maps, regions[0], strict=True):
+    figure, axes = style.panels(len(data["inputs"]), 2, height=3.5)
+    names, whole = data["inputs"].tolist(), data["regions"][..., 1].swapaxes(1, 2)
+    for row, name, maps, regions in zip(axes, names, data["maps"], data["regions"], strict=True):
+        for ax, plane, image, counts in zip(row, PLANES, maps, regions[0], strict=True):
             ax.imshow(image, origin="lower", extent=(-1, 1, -1, 1), interpolation="nearest")
-            ax.set_title(f"{name}, {plane} plane: {counts[1]} regions,\n{counts[0]} of the first "
-                         f"layer alone",
-                         loc="left", fontsize="small")
+            style.title(ax, f"{name}, {plane} plane: {counts[1]} regions,\n"
+                            f"{counts[0]} of the first layer alone")
             for side, word in ((ax.xaxis, "sine"), (ax.yaxis, "cosine")):
                 side.set_label_text(f"{word} of the {'lowest' if plane == 'low' else 'top'} "
-                                    f"frequency", fontsize="small")
+                                    f"frequency")
                 side.set_ticks([-1, 0, 1])
-    figure.supxlabel("patterns of the first seed: like colours are like patterns", fontsize="small",
-                     color="0.3")
+    figure.supxlabel("first seed; like colours are like patterns", fontsize="small")
+    style.heading(figure, "Regions of a plane, median over seeds: " + ranking(
+        {f"{name}\xa0{plane}": whole[i, p] for i, name in enumerate(names)
+         for p, plane in enumerate(PLANES)}, "{:.0f}"))
     return figure

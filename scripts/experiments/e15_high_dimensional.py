@@ -15,18 +15,21 @@ and the 25 farthest.  Beside them, neighbouring pixels of the photograph, as in 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from relu_dynamics import Pairs, confusion_of_pairs, hamming_of_pairs
+from relu_dynamics import Pairs, confusion_of_pairs
 from scripts.lab import (
-    PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, means, named,
-    natural_image, natural_runs, ordered, ordering, over_checkpoints, read, stream, style,
+    PATCHES, Claim, Setup, chain, each, image_inputs, image_pairs, made_run, mean_distances,
+    means, named, natural_image, natural_runs, ordered, ordering, over_checkpoints, read, stream,
+    style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "High-dimensional data"
 SOURCE = "the paper's hamming_/confusion_real_data_mlp.py"
 PAPER_EPOCHS = 100
-SHOWS = ("On the left, histograms of the cosine between the gradients of near pairs, beside "
-         "neighbouring pixels on coordinates, and of far "
-         "pairs. On the right, Hamming distances of near and far pairs through training.")
+SHOWS = ("Above, histograms of the cosine between the gradients of near and of far pairs, in "
+         "two greens for the two data sets, on the left beside neighbouring pixels on "
+         "coordinates, dashed. Below, Hamming distances of near and far pairs through "
+         "training, a panel a data set.")
 DATA = ("patches", "mixture")
 KINDS = ("near, any class", "near, other class", "far")
 EDGES = np.linspace(-1, 1, 51)
@@ -74,8 +77,7 @@ def measure(settings, folder):
     3, bins): histograms at the end, first of neighbouring pixels alone; local (seeds,): the pixels'
     share with |cos| > 0.9."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in kinds_of_pairs(trained)]
+        return mean_distances(net, trained.x, kinds_of_pairs(trained))
 
     table = over_checkpoints(wanted(settings), folder, distances, axes=("data",))
     cosine, counts = [], np.zeros((1 + len(DATA), len(KINDS), len(EDGES) - 1))
@@ -126,32 +128,33 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 4, width=3.2, height=3.0)
-    axes[0, 0].stairs(data["counts"][0, 0] / data["counts"][0, 0].sum(), data["edges"],
-                      linewidth=1.4,
-                      color=style.colour(str(data["input"])), linestyle="--",
-                      label=f"neighbouring pixels, {data['input']}")
-    for name, counts in zip(DATA, data["counts"][1:], strict=True):
-        axes[0, 0].stairs(counts[0] / counts[0].sum(), data["edges"],
-                          color=style.shade(DATA.index(name), len(DATA)), label=name, linewidth=1.4)
-        axes[0, 1].stairs(counts[2] / counts[2].sum(), data["edges"],
-                          color=style.shade(DATA.index(name), len(DATA)), label=name, linewidth=1.4)
-    for ax, title in zip(axes[0, :2], ("near pairs", "far pairs"), strict=True):
-        ax.set_title(title, loc="left", fontsize="medium")
+    """Above: cosines of near and far pairs; below: Hamming distances, by kind of pair."""
+    figure, axes = style.panels(2, 2, height=2.7)
+    edges, pixels = data["edges"], f"neighbouring pixels, {data['input']}"
+    look = {**style.look(str(data["input"])), "label": pixels}
+    axes[0, 0].stairs(data["counts"][0, 0] / data["counts"][0, 0].sum(), edges, linewidth=1.4,
+                      **look)
+    for k, (name, counts) in enumerate(zip(DATA, data["counts"][1:], strict=True)):
+        for ax, kind in zip(axes[0], (0, 2), strict=True):
+            ax.stairs(counts[kind] / counts[kind].sum(), edges, color=style.shade(k, len(DATA)),
+                      label=name, linewidth=1.4)
+    for ax, text in zip(axes[0], ("near pairs", "far pairs"), strict=True):
+        style.title(ax, f"{text}, at the end")
         ax.set_yscale("log")
-        ax.set_xlabel("cosine of two loss gradients, at the end")
+        ax.set_xlabel("cosine of two loss gradients")
         ax.set_ylabel("share of pairs")
-        ax.legend(frameon=False, fontsize="x-small", loc="upper center")
-        ax.set_ylim(top=5)
-    style.same_range(axes[0, :2])
-    for ax, name, distance in zip(axes[0, 2:], DATA, data["distance"], strict=True):
-        for kind, line, values in zip(KINDS, ("-", "--", ":"), np.moveaxis(distance, 2, 0),
-                                      strict=True):
-            style.shaded(ax, data["epochs"], values, "black" if kind == KINDS[1]
-                         else style.shade(DATA.index(name), len(DATA)), kind, line)
+    style.same_range(axes[0])
+    for ax, name, distance in zip(axes[1], DATA, data["distance"], strict=True):
+        for kind, line, grey, values in zip(KINDS, ("-", "--", ":"), ("black", "0.35", "0.6"),
+                                            np.moveaxis(distance, 2, 0), strict=True):
+            style.shaded(ax, data["epochs"], values, grey, kind, line)
         style.epochs_axis(ax, data["epochs"], "Hamming distance (units)")
-        ax.set_ylim(0)
-        ax.set_title(name, loc="left", fontsize="medium")
-        ax.legend(frameon=False, fontsize="x-small", handlelength=3)
-    figure.supxlabel(style.BAND, fontsize="small", color="0.3")
+        style.title(ax, name)
+    style.same_range(axes[1], 0)
+    style.legend_below(figure, (axes[0, 0], axes[1, 0]), "histograms: all seeds pooled; "
+                       + style.BAND, columns=3)
+    style.heading(figure, "Pairs bound together (|cos| > 0.9), in %: " + ranking(
+        {pixels: 100 * data["local"],
+         **{f"near pairs of the {name}": 100 * cosine[0, :, 0]
+            for name, cosine in zip(DATA, data["cosine"], strict=True)}}))
     return figure

@@ -12,19 +12,20 @@ as in E5, E8, E7, E12 and E11.
 import numpy as np
 
 from relu_dynamics import (
-    confusion_of_pairs, dead_count, hamming_of_pairs, hyperplane_cosines, predict,
-    surrogate_distance,
+    confusion_of_pairs, dead_count, forward, hyperplane_cosines, predict, surrogate_distance,
 )
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup,
-    made_run, means, named, ordered, over_checkpoints, read, style,
+    made_run, mean_distances, means, named, ordered, over_checkpoints, read, style,
 )
+from scripts.lab.headings import against, likewise
 
 TITLE = "Other natural images"
 SOURCE = "the paper's appendix, section 1"
 PAPER_EPOCHS = 5000
-SHOWS = ("The images, what each network makes of them, and Hamming distance and gradient confusion"
-         " through training.")
+SHOWS = ("Above, images and what the first seed's networks make of them. Below, Hamming "
+         "distance of neighbours and of distant pixels and the spread of neighbours' gradient "
+         "cosines at the end, for every image and input.")
 QUANTITIES = ("local Hamming distance", "global Hamming distance", "spread of local cosines",
               "dead units", "surrogate distance",
               "mean cosine of rows")
@@ -60,11 +61,11 @@ def quantities(trained, net):
     """One number for each of QUANTITIES."""
     local, far = image_pairs(trained)
     rows = [C[~np.eye(len(C), dtype=bool)].mean() for C in hyperplane_cosines(net)[1:]]
-    return [hamming_of_pairs(net, trained.x, local).sum(axis=1).mean(),
-            hamming_of_pairs(net, trained.x, far).sum(axis=1).mean(),
-            np.nanstd(confusion_of_pairs(net, trained.x, trained.y, *local)),
-            dead_count(net, trained.x),
-            surrogate_distance(net, trained.x).mean(), np.mean(rows) if rows else np.nan]
+    trace = forward(net, trained.x)
+    return [*mean_distances(net, trace, (local, far)),
+            np.nanstd(confusion_of_pairs(net, trace, trained.y, *local)),
+            dead_count(net, trace), surrogate_distance(net, trace).mean(),
+            np.mean(rows) if rows else np.nan]
 
 
 def measure(settings, folder):
@@ -117,23 +118,30 @@ def claims(data):
 
 
 def draw(data):
+    """Above: images and what networks make of them; below: Hamming distance and confusion."""
     names, labels = data["inputs"].tolist(), data["images"].tolist()
-    figure, axes = style.panels(len(labels), 6, width=2.5, height=2.5)
-    for row, label, table in zip(axes, labels, data["values"], strict=True):
+    pictured = style.some(labels, 2)
+    figure = style.sheet(height=2.6 * (1 + len(pictured)))
+    strips, below = figure.subfigures(2, 1, height_ratios=(2.2 * len(pictured), 3))
+    rows = strips.subplots(len(pictured), 1 + len(names), squeeze=False)
+    for row, label in zip(rows, pictured, strict=True):
         pictures = (data[f"image_{label}"], *data[f"fit_{label}"])
-        for ax, picture, title in zip(row, pictures, (label, *map(style.label, names)),
-                                      strict=False):
-            ax.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, extent=(0, 1, 1, 0))
-            ax.set_title(title, loc="left", fontsize="small")
-            ax.set_xticks([0, 1])
-            ax.set_yticks([0, 1])
-        for ax, q in zip(row[3:], (0, 1, 2), strict=True):
-            style.over_epochs(ax, data["epochs"], named(names, table[..., q]), "")
-            ax.set_title(QUANTITIES[q] + (" (units)" if "Hamming" in QUANTITIES[q] else ""),
-                         loc="left", fontsize="small")
-            ax.set_xlabel("epoch")
-    for column in axes.T[3:]:
-        style.same_range(column, 0)
-    style.hide_empty(axes)
-    style.legend_below(figure, axes[0, 3], style.BAND)
+        for ax, picture, text in zip(row, pictures, (label, *map(style.label, names)), strict=True):
+            ax.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1)
+            style.title(ax, text)
+            ax.set(xticks=[], yticks=[])
+    axes = below.subplots(1, 3)
+    for ax, q in zip(axes, range(3), strict=True):
+        values = data["values"][:, :, -1, :, q].swapaxes(0, 1)
+        style.over_images(ax, labels, named(names, values), "")
+        style.title(ax, QUANTITIES[q].replace(" ", "\n", 1))
+        ax.set_ylim(0)
+    style.bare(axes)
+    style.legend_below(below, axes[0], f"fits: first seed; below: after {data['epochs'][-1]} "
+                       f"epochs, {style.DOTS}")
+    local = data["values"][:, :, -1, :, 0]
+    style.heading(figure, against(
+        named(names, local[0]), f"{labels[0]}: the Hamming distance of neighbours under {{last}} "
+                                f"is "
+        f"{{times}} that on {{first}}", "Hamming distance of neighbours") + likewise(local, 0))
     return figure

@@ -10,17 +10,18 @@ there from the start, and the largest network is dear.
 
 import numpy as np
 
-from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
     Claim, Setup, chain, coordinates, each, encodings, every, extremes, image_pairs, image_setup,
-    images, made_run, means, named, ordered_in_each, over_checkpoints, style,
+    images, made_run, mean_distances, means, named, ordered_in_each, over_checkpoints, style,
 )
+from scripts.lab.headings import against
 
 TITLE = "Depth and width"
 SOURCE = "the paper's appendix, section 3, coordinate_networks.py"
 PAPER_EPOCHS = 5000
-SHOWS = ("The share of units in which two pixels differ, by size of the network, before training "
-         "and at the end.")
+SHOWS = ("The share of units in which two pixels differ, by size of the network, for two "
+         "inputs: lines after training, open dots before; neighbours on the left, distant "
+         "pixels on the right.")
 PLACES = ("local", "global")
 SIZES = {"quick": ((32,) * 2, (48,) * 3, (64,) * 4), "laptop": ((128,) * 2, (256,) * 4, (512,) * 6),
          "paper": ((128,) * 2, (256,) * 4, (512,) * 6)}
@@ -46,8 +47,7 @@ def measure(settings, folder):
     """values (sizes, inputs, checkpoints, seeds, 2): mean Hamming distance of local and of global
     pairs; units (sizes,)."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in image_pairs(trained)]
+        return mean_distances(net, trained.x, image_pairs(trained))
 
     table = over_checkpoints(wanted(settings), folder, distances, axes=("sizes", "inputs"))
     return {**table, "image": next(iter(images(settings))),
@@ -86,23 +86,24 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 2)
+    figure, axes = style.panels(1, 2, height=3.0)
+    names, sizes = data["inputs"].tolist(), data["sizes"].tolist()
     ratio = data["values"] / data["units"][:, None, None, None, None]
-    x = np.arange(len(data["sizes"]))
-    for ax, place, title in zip(axes[0], range(2), ("local pairs", "global pairs"), strict=True):
-        for i, name in enumerate(data["inputs"].tolist()):
-            stages = ((0.45, "before training"), (1.0, f"after {data['epochs'][-1]} epochs"))
-            for c, (alpha, stage) in enumerate(stages):
-                part = ratio[:, i, -c, :, place]
-                look = {**style.look(name), "label": f"{style.label(name)}, {stage}"}
-                ax.plot(x, part.mean(axis=1), **look, marker="os"[c], alpha=alpha)
-                ax.vlines(x, part.min(axis=1), part.max(axis=1), color=style.colour(name),
-                          alpha=alpha)
-        ax.set_xticks(x, data["sizes"].tolist())
+    x = np.arange(len(sizes))
+    for ax, place, text in zip(axes[0], range(2), ("local pairs", "global pairs"), strict=True):
+        for i, name in enumerate(names):
+            style.with_band(ax, x, ratio[:, i, -1, :, place], name)
+            style.ranges(ax, x, ratio[:, i, 0, :, place], style.colour(name),
+                         f"{name} before training", face="white")
+        ax.set_xticks(x, sizes)
         ax.set_xlabel("hidden layers x width")
         ax.set_ylabel("share of units that differ")
         ax.set_ylim(0)
-        ax.set_title(title, loc="left", fontsize="medium")
-    style.legend_below(figure, axes[0, 0],
-                       "line: mean over seeds; vertical: smallest to largest seed", columns=2)
+        style.title(ax, f"{text}, after {data['epochs'][-1]} epochs")
+    style.legend_below(figure, axes[0, 0], style.LINES_AND_DOTS)
+    style.heading(figure, against(
+        named(names, ratio[-1, :, -1, :, 0]),
+        f"Networks of {sizes[-1]}: the share of units in which neighbours differ under {{last}} is "
+        f"{{times}} that on {{first}}",
+        f"share of units in which neighbours differ, {sizes[-1]}"))
     return figure

@@ -9,17 +9,17 @@ the signal, and of global pairs as in E2.  The paper has 2048 samples and 1000 e
 paper scale here; the default is 512 and 500.
 """
 
-from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
-    Claim, Setup, chain, coordinates, each, every, extremes, means, named, ordered,
-    over_checkpoints, signal_pairs, signal_runs, style,
+    Claim, Setup, chain, coordinates, each, every, extremes, mean_distances, means, named,
+    ordered, over_checkpoints, signal_pairs, signal_runs, style,
 )
+from scripts.lab.headings import against
 
 TITLE = "Hamming distance along a simpler signal"
 SOURCE = "the paper's appendix, figure 4"
 PAPER_EPOCHS = 1000
-SHOWS = ("How many units differ between neighbours and between distant samples, through training, "
-         "for two inputs.")
+SHOWS = ("How many units differ between neighbours (left) and between distant samples (right), "
+         "through training, a line for each of two inputs.")
 SETUPS = {
     "quick": Setup(256, (32, 32), 50, None, (0, 1, 10, 25, 50)),
     "laptop": Setup(512, (256, 256), 500, None, (0, 1, 10, 50, 100, 200, 300, 400, 500)),
@@ -38,8 +38,7 @@ def runs(settings):
 def measure(settings, folder):
     """values (inputs, checkpoints, seeds, 2): mean over local and over global pairs."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in signal_pairs(trained)]
+        return mean_distances(net, trained.x, signal_pairs(trained))
 
     return over_checkpoints(wanted(settings), folder, distances)
 
@@ -60,10 +59,15 @@ def claims(data):
 
 def draw(data):
     figure, axes = style.panels(1, 2)
-    for ax, place, title in zip(axes[0], range(2), ("local pairs", "global pairs"), strict=True):
-        values = named(data["inputs"].tolist(), data["values"][..., place])
-        style.over_epochs(ax, data["epochs"], values, "Hamming distance (units)")
-        ax.set_title(title, loc="left", fontsize="medium")
+    names = data["inputs"].tolist()
+    for ax, place, text in zip(axes[0], range(2), ("local pairs", "global pairs"), strict=True):
+        style.over_epochs(ax, data["epochs"], named(names, data["values"][..., place]),
+                          "" if place else "Hamming distance (units)")
+        style.title(ax, text)
         ax.set_ylim(0)
     style.legend_below(figure, axes[0, 0], style.BAND)
+    style.heading(figure, against(
+        named(names, data["values"][:, -1, :, 0]),
+        "The Hamming distance of neighbours under {last} is {times} that on {first}",
+        "Hamming distance of neighbours"))
     return figure

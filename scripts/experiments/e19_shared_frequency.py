@@ -19,8 +19,9 @@ from scripts.lab import (
 
 TITLE = "Encodings of a single frequency"
 SOURCE = "the paper's appendix, section 2"
-SHOWS = ("Patterns per pixel for one frequency with more and more copies, and for three "
-         "frequencies with fewer inputs.")
+SHOWS = ("Patterns per pixel for one frequency with more and more copies, three greens for "
+         "three frequencies, and as a diamond for three frequencies with fewer inputs, before "
+         "training and at the end. The grey line is a pattern of its own for every pixel.")
 FREQUENCIES, COPIES, MANY = (1, 5, 10), (1, 5, 10), "L=3"
 INPUTS = (*(f"2^{l} x {c}" for l in FREQUENCIES for c in COPIES), MANY)
 SETUPS = {"quick": Setup(32, (32, 32), 5, 256, (0, 1, 5)),
@@ -67,8 +68,8 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 2)
-    share = data["values"] / data["pixels"]
+    figure, axes = style.panels(1, 2, height=2.9)
+    share, names = data["values"] / data["pixels"], data["inputs"].tolist()
     for ax, c, stage in ((axes[0, 0], 0, "before training"),
                          (axes[0, 1], -1, f"after {data['epochs'][-1]} epochs")):
         for f, l in enumerate(FREQUENCIES):
@@ -76,13 +77,16 @@ def draw(data):
                          share[f * len(COPIES) : (f + 1) * len(COPIES), c],
                          style.shade(f, len(FREQUENCIES)),
                          f"frequency $2^{{{l}}}$ alone", ("-", "--", ":")[f])
-        ax.plot([12] * share.shape[2], share[-1, c], "D", color=style.colour(MANY), markersize=4,
-                label=f"encoding {MANY}, one dot a seed")
-        ax.axhline(1, color="0.6", linewidth=0.8)
+        style.ranges(ax, np.array([12]), share[-1:, c], style.colour(MANY), style.label(MANY), "D")
+        ax.axhline(1, color="0.6", linewidth=0.8, zorder=0)
         ax.set_xticks([4, 12, 20, 40])
-        ax.set_xlabel("inputs of the network (side by side for legibility)")
+        ax.set_xlabel("inputs of the network")
         ax.set_ylabel("patterns per pixel")
-        ax.set_title(stage, loc="left", fontsize="medium")
+        style.title(ax, stage)
     style.same_range(axes)
-    style.legend_below(figure, axes[0, 0], style.BAND, columns=4)
+    style.legend_below(figure, axes[0, 0], style.BAND + " (shifted by 1 to be told apart)")
+    most = max(names[:-1], key=lambda name: np.median(share[names.index(name), -1]))
+    style.heading(figure, f"Patterns per pixel at the end: {MANY} with 12 inputs has "
+                  f"{np.median(share[-1, -1]):.2g}; one frequency at most "
+                  f"{np.median(share[names.index(most), -1]):.2g} (${most.replace(' x ', '$ x ')})")
     return figure

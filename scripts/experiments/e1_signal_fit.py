@@ -12,13 +12,14 @@ import numpy as np
 
 from relu_dynamics import predict
 from scripts.lab import chain, last_tenth, named, ordered, read, signal_inputs, signal_runs, style
+from scripts.lab.headings import against
 
 TITLE = "A signal from coordinates and from encodings"
 SOURCE = "the paper's 1d_signal_vis.py"
 PAPER_EPOCHS = 500
-SHOWS = ("Each panel holds the target in grey and the fit from one input, first seed, with its "
-         "error beside the variance "
-         "of the signal.")
+SHOWS = ("A fifth of the signal of fourteen tones in grey, and the fit of the first seed from "
+         "each input in its colour. Beside them the error of every seed as a share of the "
+         "signal's variance, on a logarithmic scale.")
 
 
 def runs(settings):
@@ -54,20 +55,32 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(len(data["inputs"]), 1, width=8, height=1.5)
-    shown = data["t"] <= 0.3
-    for ax, name, fit, mse in zip(axes.flat, data["inputs"].tolist(), data["fits"], data["mse"],
-                                  strict=True):
-        ax.plot(data["t"][shown], data["y"][shown], color="0.75", linewidth=2, label="signal")
-        ax.plot(data["t"][shown], fit[shown], color=style.colour(name), linewidth=1.1,
-                label="network")
-        ax.set_title(f"{style.label(name)}: mean squared error {mse[0]:.2g} of variance "
-                     f"{data['variance']:.2g}",
-                     loc="left", fontsize="small")
-        ax.set_xlim(0, 0.3)
-        ax.set_ylabel("y(t)")
-        if ax is not axes.flat[-1]:
-            ax.set_xticklabels([])
-    axes.flat[-1].set_xlabel(f"t (three tenths of the signal; grey: signal, colour: network, "
-                             f"{data['epochs']} epochs)")
+    """Fits, and beside them the error of every seed."""
+    names, share = data["inputs"].tolist(), data["mse"] / data["variance"]
+    chosen, shown = style.some(names, 4), data["t"] <= 0.2
+    figure = style.sheet(height=1.05 * len(chosen) + 0.9)
+    grid = figure.add_gridspec(len(chosen), 2, width_ratios=(2.6, 1))
+    fits = [figure.add_subplot(grid[row, 0]) for row in range(len(chosen))]
+    for ax, name in zip(fits, chosen, strict=True):
+        ax.plot(data["t"][shown], data["y"][shown], color="0.75", linewidth=2.5)
+        ax.plot(data["t"][shown], data["fits"][names.index(name)][shown], color=style.colour(name),
+                linewidth=1.2)
+        left = 100 * np.median(share[names.index(name)])
+        style.title(ax, f"{style.label(name)}: error {left:.2g} % of the signal's variance")
+        ax.set_xlim(0, data["t"][shown][-1])
+        ax.sharey(fits[0])
+        ax.tick_params(labelbottom=ax is fits[-1])
+    fits[-1].set_xlabel("t (a fifth of the signal)")
+    errors = figure.add_subplot(grid[:, 1])
+    for k, name in enumerate(names):
+        style.ranges(errors, np.array([k]), share[k : k + 1], style.colour(name))
+    errors.set_xticks(range(len(names)), names, rotation=45)
+    errors.set_xlim(-0.5, len(names) - 0.5)
+    errors.set_yscale("log")
+    style.title(errors, "error / variance, all seeds")
+    style.bare([*fits, errors])
+    figure.supxlabel(f"grey: signal; colour: fit of the first seed, {data['epochs']} epochs\n"
+                     f"errors: {style.DOTS}", fontsize="small")
+    style.heading(figure, against(named(names, share),
+                                  "{last} leaves {times} the error of {first}", "error / variance"))
     return figure

@@ -15,8 +15,9 @@ from scripts.lab import Claim, Link, style
 
 TITLE = "Distances between encodings"
 SOURCE = "the paper's encoding_distance.py"
-SHOWS = ("Distance of every pixel to the one in the middle, for a low and a high encoding, and "
-         "along a row for all.")
+SHOWS = ("Distance of every pixel to the one in the middle, as maps for the lowest and the "
+         "highest encoding, light for far: the highest has the middle alone dark. Below, the "
+         "distance along a row, a line an encoding.")
 LEVELS = (1, 2, 3, 4, 5, 6)
 SIDE = 64
 
@@ -62,18 +63,27 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 3, width=3.6, height=3.2)
-    side, scaled = data["maps"].shape[1], data["maps"] / np.sqrt(4 * data["levels"])[:, None, None]
-    for ax, L, D in zip(axes[0], data["levels"][[0, -1]], scaled[[0, -1]], strict=False):
-        mesh = ax.imshow(D, cmap="magma", vmin=0, vmax=scaled.max(), extent=(0, 1, 1, 0))
-        ax.set_title(f"L={L}: to the middle pixel", loc="left", fontsize="medium")
-        ax.set_xlabel("x")
-        ax.set_ylabel("y")
-    figure.colorbar(mesh, ax=axes[0, :2], label=r"distance / $\sqrt{4L}$")
-    for name, D in zip((f"L={L}" for L in data["levels"]), scaled, strict=True):
-        axes[0, 2].plot((np.arange(side) - side // 2) / (side - 1), D[side // 2],
-                        color=style.colour(name), label=name)
-    axes[0, 2].set_xlabel("x - x' along the middle row")
-    axes[0, 2].set_ylabel(r"distance / $\sqrt{4L}$")
-    axes[0, 2].legend(frameon=False, fontsize="x-small")
+    """Above: maps of a low and a high encoding; below: along a row, for all."""
+    figure, levels = style.sheet(height=5.6), data["levels"]
+    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    side, scaled = data["maps"].shape[1], data["maps"] / np.sqrt(4 * levels)[:, None, None]
+    axes = above.subplots(1, 2)
+    for ax, L, D in zip(axes, levels[[0, -1]], scaled[[0, -1]], strict=True):
+        mesh = ax.imshow(D, cmap="cividis", vmin=0, vmax=scaled.max(), extent=(0, 1, 1, 0))
+        style.title(ax, f"L={L}: to the middle pixel")
+        ax.set(xticks=[0, 1], yticks=[0, 1], xlabel="x", ylabel="y")
+    above.colorbar(mesh, ax=axes, label=r"distance / $\sqrt{4L}$")
+    row = below.subplots()
+    for L, D in zip(levels, scaled, strict=True):
+        row.plot((np.arange(side) - side // 2) / (side - 1), D[side // 2],
+                 **style.look(f"L={L}"))
+    row.set_xlabel("x - x' along the middle row")
+    row.set_ylabel(r"distance / $\sqrt{4L}$")
+    row.set_xlim(-0.5, 0.5)
+    style.bare([row])
+    below.legend(loc="outside right center", frameon=False)
+    style.heading(figure, f"From L={levels[0]} to L={levels[-1]} distances between pixels go from "
+                  f"{data['ratio'][0]:.2g} to {data['ratio'][-1]:.2g} (standard deviation / mean); "
+                  f"opposite corners stay {data['corner'].max():.2f} apart"
+                  if np.ptp(data["corner"]) < 1e-6 else "Opposite corners move apart with L")
     return figure

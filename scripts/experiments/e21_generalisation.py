@@ -19,11 +19,12 @@ from scripts.lab import (
     THINNED, chain, coordinates, encodings, held_out, image_setup, in_order, made_run, named,
     natural_image, ordered, over_checkpoints, style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "Between the pixels"
 SOURCE = "the paper's generalization.py"
-SHOWS = ("Peak signal-to-noise ratio on the pixels trained on and on those left out, through "
-         "training.")
+SHOWS = ("Peak signal-to-noise ratio through training, a line an input: on the left on the "
+         "pixels trained on, on the right, on the same scale, on those left out.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=3", "L=5")
 
 
@@ -62,12 +63,14 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 2)
-    for ax, k, title in zip(axes.flat, (0, 1), ("pixels trained on", "pixels left out"),
-                            strict=True):
-        values = named(data["inputs"].tolist(), data["values"][..., k])
-        style.over_epochs(ax, data["epochs"], values, "PSNR (dB)")
-        ax.set_title(title, loc="left", fontsize="medium")
-        ax.set_ylim(data["values"].min() - 1, data["values"].max() + 1)
+    figure, axes = style.panels(1, 2, height=2.8)
+    names, (seen, unseen) = data["inputs"].tolist(), np.moveaxis(data["values"], 3, 0)
+    for ax, values, text in zip(axes.flat, (seen, unseen), ("pixels trained on", "pixels left out"),
+                                strict=True):
+        style.over_epochs(ax, data["epochs"], named(names, values), "PSNR (dB)")
+        style.title(ax, text)
+    style.same_range(axes)
     style.legend_below(figure, axes.flat[0], style.BAND)
+    style.heading(figure, f"{data['image']}, pixels left out, dB at the end: "
+                  + ranking(named(names, unseen[:, -1]), "{:.1f}"))
     return figure

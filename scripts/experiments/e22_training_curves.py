@@ -17,12 +17,14 @@ from scripts.lab import (
     Claim, Link, chain, held_out, image_inputs, image_runs, images, last_tenth, means, named,
     ordered, read, signal_inputs, signal_runs, style,
 )
+from scripts.lab.headings import against, likewise
 
 TITLE = "Training curves"
 SOURCE = "the paper's training_plots.py, and its fits of signals and images"
 PAPER_EPOCHS = 100
-SHOWS = ("Training loss by epoch: the signal, the images, and the high-dimensional data with the "
-         "loss on fresh data dashed.")
+SHOWS = ("Training loss by epoch, a line an input, of the signal and of one image; the best of "
+         "the last tenth of the epochs for every image; and in greens the loss on the "
+         "high-dimensional data, on fresh data dashed.")
 DATA = e15_high_dimensional.DATA
 
 
@@ -72,44 +74,63 @@ def claims(data):
                               "loss, the best of the last tenth of training: {}, as for the tones "
                               "(E1)", chain(*names), end, log=True,
                               image=image))
+    late = last_tenth(data["checkpoints"])
     for name, training, fresh in zip(DATA, data["data"], data["fresh"], strict=True):
+        ends = last_tenth(1 + np.arange(len(training)))
+        begun, seen, unseen = np.log10([fresh[0], np.median(training[ends], axis=0),
+                                        np.median(fresh[late], axis=0)])
         result.append(Claim(f"E22b-{name}",
                             f"{name}: the loss on fresh data falls below its start, and ends "
-                            f"above the training loss",
-                            means({"fresh": fresh, "training": training}),
-                            [Link("fresh: start > end", fresh[0] - fresh[-1]),
-                             Link("end: fresh > training", fresh[-1] - training[-1])]))
+                            "above the training loss (log10 of medians over the last tenth of "
+                            "training)",
+                            means({"fresh, start": 10**begun, "fresh": 10**unseen,
+                                   "training": 10**seen}, log=True),
+                            [Link("fresh: start > end", begun - unseen),
+                             Link("end: fresh > training", unseen - seen)]))
     return result
 
 
 def draw(data):
-    figure, axes = style.panels(1, 2 + len(data["images"]), width=3.2, height=3.0)
-    pictures = zip(data["images"].tolist(), data["image_loss"], strict=True)
-    tables = [(data["inputs"], data["tones"], "the signal"),
-              *((data["image_inputs"], table, image) for image, table in pictures)]
-    for ax, (names, table, title) in zip(axes.flat, tables, strict=False):
-        for name, values in zip(names.tolist(), table, strict=True):
+    """The signal, one image, every image at the end, and the high-dimensional data."""
+    figure, axes = style.panels(2, 2, height=2.7)
+    (signal, image, every_image), data_set = axes.flat[:3], axes.flat[3]
+    names, images = data["image_inputs"].tolist(), data["images"].tolist()
+    shown = style.main_image(images)
+    for ax, of, table, text in (
+            (signal, data["inputs"].tolist(), data["tones"], "the signal"),
+            (image, names, data["image_loss"][shown], images[shown])):
+        for name, values in zip(of, table, strict=True):
             curve(ax, np.arange(1, len(values) + 1), values, **style.look(name))
-        ax.set_title(title, loc="left", fontsize="medium")
-    for name, training, fresh in zip(DATA, data["data"], data["fresh"], strict=True):
-        curve(axes[0, -1], np.arange(1, len(training) + 1), training,
-              style.shade(DATA.index(name), len(DATA)), f"{name}, training")
-        curve(axes[0, -1], data["checkpoints"][1:], fresh[1:],
-              style.shade(DATA.index(name), len(DATA)), f"{name}, fresh data", "--")
-    axes[0, -1].set_title("64 dimensions", loc="left", fontsize="medium")
+        style.title(ax, text)
+    late = last_tenth(np.arange(1, data["image_loss"].shape[2] + 1))
+    best = data["image_loss"][:, :, late].min(axis=2)
+    style.over_images(every_image, images, named(names, best.swapaxes(0, 1)), "mean squared error")
+    style.title(every_image, "best of the last tenth")
+    for k, (name, training, fresh) in enumerate(zip(DATA, data["data"], data["fresh"],
+                                                    strict=True)):
+        colour = style.shade(k, len(DATA))
+        curve(data_set, np.arange(1, len(training) + 1), training, colour, f"{name}, training")
+        curve(data_set, data["checkpoints"][1:], fresh[1:], colour, f"{name}, fresh data", "--")
+    style.title(data_set, "64 dimensions")
     for ax in axes.flat:
-        ax.set_xscale("log")
         ax.set_yscale("log")
+    for ax in (signal, image, data_set):
+        ax.set_xscale("log")
         ax.set_xlabel("epoch")
-    axes[0, 0].set_ylabel("mean squared error")
-    style.legend_below(figure, axes.flat, style.BOTH)
+        ax.set_ylabel("mean squared error")
+    style.legend_below(figure, (signal, image, data_set), style.LINES_AND_DOTS, columns=3)
+    style.heading(figure, against(
+        named(names, best[shown]), f"{images[shown]}: the best loss of the last epochs under "
+        f"{{last}} is {{times}} that on {{first}}", "best loss of the last epochs")
+        + likewise(best, shown))
     return figure
 
 
 def curve(ax, epochs, values, color, label, linestyle="-"):
-    """The mean over seeds and the band between the smallest and the largest; values is (epochs,
-    seeds)."""
-    ax.plot(epochs, values.mean(axis=1), linewidth=1.2, color=color, label=label,
+    """The median over seeds and the range; values is (epochs, seeds), and thinned to what can be
+    seen on a logarithmic axis."""
+    kept = np.unique(np.geomspace(1, len(epochs), 120).round().astype(int)) - 1
+    ax.plot(epochs[kept], np.median(values[kept], axis=1), linewidth=1.3, color=color, label=label,
             linestyle=linestyle)
-    ax.fill_between(epochs, values.min(axis=1), values.max(axis=1), color=color, alpha=0.18,
-                    linewidth=0)
+    ax.fill_between(epochs[kept], values[kept].min(axis=1), values[kept].max(axis=1), color=color,
+                    alpha=0.18, linewidth=0)

@@ -10,18 +10,17 @@ samples of a pair are different (the paper lets 2 % of them coincide), and epoch
 before training (the paper's "epoch 0" is our epoch 1).
 """
 
-from relu_dynamics import hamming_of_pairs
 from scripts.lab import (
-    Claim, chain, coordinates, each, encodings, every, means, named, ordered, over_checkpoints,
-    signal_pairs, signal_runs, style,
+    Claim, chain, coordinates, each, encodings, every, mean_distances, means, named, ordered,
+    over_checkpoints, signal_pairs, signal_runs, style,
 )
+from scripts.lab.headings import against
 
 TITLE = "Hamming distance along a 1-D signal"
 SOURCE = "the paper's 1d_signal_hamming.py"
 PAPER_EPOCHS = 500
-SHOWS = ("How many units differ between two samples, through training: on the left for "
-         "neighbours, on the right for "
-         "distant samples.")
+SHOWS = ("How many units differ between two samples, one line an input, through training: on "
+         "the left for neighbours, on the right for the two ends of the signal.")
 
 
 def runs(settings):
@@ -31,8 +30,7 @@ def runs(settings):
 def measure(settings, folder):
     """values (inputs, checkpoints, seeds, 2): mean distance of local and of global pairs."""
     def distances(trained, net):
-        return [hamming_of_pairs(net, trained.x, pairs).sum(axis=1).mean()
-                for pairs in signal_pairs(trained)]
+        return mean_distances(net, trained.x, signal_pairs(trained))
 
     return over_checkpoints(signal_runs(settings), folder, distances)
 
@@ -59,12 +57,16 @@ def claims(data):
 
 def draw(data):
     figure, axes = style.panels(1, 2)
+    names = data["inputs"].tolist()
     titles = ("local pairs: same window", "global pairs: opposite ends")
-    for ax, place, title in zip(axes.flat, (0, 1), titles, strict=True):
-        values = {name: data["values"][k, ..., place]
-                  for k, name in enumerate(data["inputs"].tolist())}
-        style.over_epochs(ax, data["epochs"], values, "Hamming distance (units)")
-        ax.set_title(title, loc="left", fontsize="medium")
+    for ax, place, text in zip(axes.flat, (0, 1), titles, strict=True):
+        style.over_epochs(ax, data["epochs"], named(names, data["values"][..., place]),
+                          "" if place else "Hamming distance (units)")
+        style.title(ax, text)
         ax.set_ylim(0)
-    style.legend_below(figure, axes.flat[0], style.BAND, columns=4)
+    style.legend_below(figure, axes.flat[0], style.BAND)
+    style.heading(figure, against(
+        named(names, data["values"][:, -1, :, 0]),
+        "The Hamming distance of neighbours under {last} is {times} that on {first}",
+        "Hamming distance of neighbours"))
     return figure

@@ -11,16 +11,17 @@ import numpy as np
 
 from relu_dynamics import confusion_of_pairs
 from scripts.lab import (
-    chain, coordinates, encodings, named, ordered, read, signal_inputs, signal_pairs,
-    signal_runs, style,
+    chain, coordinates, encodings, named, ordered, read, signal_inputs, signal_pairs, signal_runs,
+    style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "Gradient confusion along a 1-D signal"
 SOURCE = "the paper's 1d_signal_confusion.py"
 PAPER_EPOCHS = 500
-SHOWS = ("Histograms of the cosine between two samples' loss gradients after training. A pile at "
-         "+1 and -1 means that "
-         "descent cannot move one sample without the other.")
+SHOWS = ("Histograms of the cosine between two samples' loss gradients after training, an "
+         "outline an input, neighbours on the left and the signal's ends on the right. A pile "
+         "at +1 and -1 means that descent cannot move one sample without the other.")
 EDGES = np.linspace(-1, 1, 51)
 
 
@@ -58,12 +59,14 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 2)
-    for place, title in enumerate(("local pairs: same window", "global pairs: opposite ends")):
-        ax = axes.flat[place]
-        counts = {name: data["counts"][k, place] for k, name in enumerate(data["inputs"].tolist())}
-        style.histogram(ax, data["edges"], counts, "cosine of two loss gradients")
-        ax.set_title(title, loc="left", fontsize="medium")
+    figure, axes = style.panels(1, 2, height=2.8)
+    names = data["inputs"].tolist()
+    for place, text in enumerate(("local pairs: same window", "global pairs: opposite ends")):
+        style.histogram(axes[0, place], data["edges"], named(names, data["counts"][:, place]),
+                        "cosine of two loss gradients")
+        style.title(axes[0, place], text)
     style.same_range(axes)
-    style.legend_below(figure, axes.flat[0], "all seeds pooled, after training", columns=4)
+    style.legend_below(figure, axes.flat[0], "all seeds pooled, after training")
+    style.heading(figure, "Neighbours whose gradients are parallel or opposed (|cos| > 0.9), in %: "
+                  + ranking(named(names, 100 * data["aligned"]), "{:.0f}"))
     return figure

@@ -14,13 +14,14 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, every, image_runs, image_setup, means, named,
     ordered, over_checkpoints, rise, style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "Activation regions sampled at the pixels"
 SOURCE = "the paper's act_regions_image.py"
 PAPER_EPOCHS = 1000
-SHOWS = ("The number of different activation patterns at the pixels, through training. Where "
-         "every pixel has a pattern of its "
-         "own, at the grey line, the count is saturated.")
+SHOWS = ("The number of different activation patterns at the pixels, one line an input: on one "
+         "image through training, and on every image at the end. Where every pixel has a "
+         "pattern of its own, at the grey line, the count is saturated.")
 
 
 def runs(settings):
@@ -59,15 +60,16 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels_for(data["images"])
-    for ax, image, table in zip(axes.flat, data["images"].tolist(), data["values"], strict=True):
-        style.over_epochs(ax, data["epochs"], named(data["inputs"].tolist(), table),
-                          "activation patterns at the pixels")
+    figure, axes = style.panels(1, 2, height=3.0)
+    names, shown = data["inputs"].tolist(), style.main_image(data["images"].tolist())
+    style.trained_images(axes[0], data, data["values"], "patterns at the pixels")
+    for ax in axes.flat:
         ax.axhline(data["pixels"], color="0.6", linewidth=0.8, zorder=0)
-        ax.annotate(f"{data['pixels']} pixels", (1, data["pixels"]), (0, 2),
-                    xycoords=("axes fraction", "data"), textcoords="offset points",
-                    ha="right", va="bottom", fontsize="x-small", color="0.4")
-        ax.set_title(image, loc="left", fontsize="medium")
-        ax.set_ylim(0, data["pixels"] * 1.1)
-    style.legend_below(figure, axes.flat[0], style.BAND)
+        ax.set_ylim(0, data["pixels"] * 1.12)
+    axes[0, 0].annotate(f"{data['pixels']} pixels", (0.02, data["pixels"]), (0, 2),
+                        xycoords=("axes fraction", "data"), textcoords="offset points",
+                        va="bottom", fontsize="small", color="0.4")
+    style.legend_below(figure, axes.flat[0], style.LINES_AND_DOTS)
+    style.heading(figure, f"{data['images'][shown]}: patterns at the end, at {data['pixels']} "
+                  f"pixels: " + ranking(named(names, data["values"][shown, :, -1]), "{:.0f}"))
     return figure

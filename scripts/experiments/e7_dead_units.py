@@ -14,11 +14,13 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, every, image_inputs, image_runs, image_setup,
     in_order, means, named, ordered, over_checkpoints, rise, style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "Dead units and the range of the coordinates"
 SOURCE = "the paper's dead_neurons_image.py"
 PAPER_EPOCHS = 1000
-SHOWS = "Units that are off at every pixel, through training."
+SHOWS = ("Units that are off at every pixel, one line an input: on one image through training, "
+         "and on every image at the end.")
 WIDER = ("[-2,2]", "[-3,3]")
 
 
@@ -70,11 +72,11 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels_for(data["images"])
-    for ax, image, table in zip(axes.flat, data["images"].tolist(), data["values"], strict=True):
-        style.over_epochs(ax, data["epochs"], named(data["inputs"].tolist(), table),
-                          f"dead units of {data['units']}")
-        ax.set_title(image, loc="left", fontsize="medium")
+    figure, axes = style.panels(1, 2, height=3.0)
+    names, shown = data["inputs"].tolist(), style.main_image(data["images"].tolist())
+    style.trained_images(axes[0], data, data["values"], f"dead units of {data['units']}")
     style.same_range(axes, 0)
-    style.legend_below(figure, axes.flat[0], style.BAND, columns=4)
+    style.legend_below(figure, axes.flat[0], style.LINES_AND_DOTS)
+    style.heading(figure, f"{data['images'][shown]}: dead units of {data['units']} at the end: "
+                  + ranking(named(names, data["values"][shown, :, -1]), "{:.0f}"))
     return figure

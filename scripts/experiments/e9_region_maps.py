@@ -2,13 +2,12 @@
 
     python -m scripts.reproduce e9_region_maps
 
-Above: the exact regions of a network on coordinates [0,1] before training, after one
-epoch and at the end, filled with the colour the network gives them (before training:
-with a colour per pattern).  In the middle: the patterns sampled at the pixels, one random
-colour each, for coordinates and encodings after one epoch, as in the paper's maps.  Below:
+The exact regions of a network on coordinates [0,1] after one epoch and at the end, filled
+with the colour the network gives them; the patterns sampled at the pixels, one random colour
+each, for coordinates and the highest encoding after one epoch, as in the paper's maps; and
 the exact regions of the same networks in the little square marked there, 2x2 pixels, under
-the encodings too.  How many regions a pixel holds, and how training changes it, is counted
-in X5.
+the encoding too.  How many regions a pixel holds, and how training changes it, is counted in
+X5.
 """
 
 import numpy as np
@@ -27,9 +26,10 @@ from scripts.lab import (
 TITLE = "Maps of activation regions"
 SOURCE = "the paper's act_regions_image.py, plot_patterns"
 PAPER_EPOCHS = 1000
-SHOWS = ("Above, every region of a network on coordinates, exactly, before, early in and after "
-         "training. In the middle, patterns sampled at the pixels after one epoch, a colour each. "
-         "Below, every region of 2x2 pixels of it, exactly; white dots are the samples.")
+SHOWS = ("Above, every region of a network on coordinates, exactly, filled with the colour it "
+         "gives them, after one epoch and at the end, and the patterns of it sampled at the "
+         "pixels, a colour each. Below, every region of a square of 2x2 pixels for coordinates "
+         "and for the highest encoding, and that encoding's patterns at the pixels.")
 STAGES = ("before training", "after one epoch", "at the end")
 PIXELS = 2  # along a side of the square shown exactly
 
@@ -46,10 +46,10 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """share (inputs, 2, seeds): patterns per pixel after one epoch and at the end; pieces (2, seeds):
-    4-connected pieces per pattern for coordinates, likewise; maps (inputs, height, width): the first
-    seed's patterns after one epoch, numbered; the first seed's networks of the pictures, parameters
-    and widths: on coordinates at every stage, and on every input after one epoch."""
+    """share (inputs, 2, seeds): patterns per pixel after one epoch and at the end; pieces (2,
+    seeds): 4-connected pieces per pattern for coordinates, likewise; maps (inputs, height, width):
+    the first seed's patterns after one epoch, numbered; the first seed's networks of the pictures,
+    parameters and widths: on coordinates at every stage, and on every input after one epoch."""
     names, share, maps, nets = shown(settings), [], [], {}
     wanted = natural_runs(settings, names)
     for name in names:
@@ -63,10 +63,12 @@ def measure(settings, folder):
         if name == names[0]:
             pieces = [[connected_pieces(ids) / (ids.max() + 1) for ids in stage]
                       for stage in numbered]
-            nets |= {stage: trained[0].nets[c] for stage, c in zip(STAGES, (0, *stages), strict=True)}
+            nets |= {stage: trained[0].nets[c]
+                     for stage, c in zip(STAGES, (0, *stages), strict=True)}
     return {"inputs": np.array(names), "image": natural_image(settings)[0],
             "epochs": trained[0].epochs, "share": np.array(share), "pieces": np.array(pieces),
-            "maps": np.array(maps), **{f"parameters {key}": flatten(net) for key, net in nets.items()},
+            "maps": np.array(maps),
+            **{f"parameters {key}": flatten(net) for key, net in nets.items()},
             **{f"widths {key}": widths(net) for key, net in nets.items()}}
 
 
@@ -103,49 +105,61 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(3, 3, width=3.6, height=3.8)
+    """Above: coordinates exactly, early and late, and sampled; below: the square exactly, for the
+    first and the last input, and the last sampled."""
+    figure, axes = style.panels(2, 3, height=2.75)
     names, size = data["inputs"].tolist(), len(data["maps"][0])
-    feed = encoding(names[0])
+    first, last = names[0], names[-1]
 
     def net(key):
         return network(data[f"parameters {key}"], data[f"widths {key}"])
 
-    for ax, stage in zip(axes[0], STAGES, strict=True):
-        draw_whole(ax, net(stage), feed, stage)
-        ax.set_title(f"{style.label(names[0])} {stage}:\n{ax.get_title()}", loc="left", fontsize="small")
-        ax.set_title("")
-    for column, name, ids in zip(axes.T, names, data["maps"], strict=False):
-        draw_map(column[1], ids)
-        column[1].set_title(f"{style.label(name)} after one epoch:\n{ids.max() + 1} patterns at "
-                            f"{ids.size} pixels", loc="left", fontsize="small")
-        count = draw_square(column[2], net(name), encoding(name), size)
-        column[2].set_title(f"{style.label(name)} after one epoch:\n{count} regions in "
-                            f"{PIXELS}x{PIXELS} pixels", loc="left", fontsize="small")
-    style.hide_empty(axes)
+    def say(ax, count, what, where):
+        style.title(ax, f"{what}:\n{count} {where}")
+        return count
+
+    for ax in axes.flat:
+        ax.spines[:].set_visible(False)
+    for ax, stage in zip(axes[0], STAGES[1:], strict=False):
+        whole = say(ax, draw_whole(ax, net(stage), encoding(first)), f"{first} {stage}",
+                    "regions")
+    for ax, name, ids in ((axes[0, 2], first, data["maps"][0]),
+                          (axes[1, 2], last, data["maps"][-1])):
+        say(ax, draw_map(ax, ids), f"{name}, one epoch", f"patterns at {ids.size} pixels")
+    inside = [say(ax, draw_square(ax, net(name), encoding(name), size), f"{name}, one epoch",
+                  f"regions in {PIXELS}x{PIXELS} pixels")
+              for ax, name in zip(axes[1], (first, last), strict=False)]
+    figure.supxlabel("first seed; black and white square: the pixels shown exactly; white dots: "
+                     "samples", fontsize="small")
+    style.heading(figure, f"{data['image']}: {first} has {whole} regions in the whole image "
+                  f"{STAGES[2]}; after one epoch {PIXELS}x{PIXELS} pixels hold {inside[0]} with "
+                  f"{first}" + (f", {inside[1]} with {last}" if first != last else ""))
     return figure
 
 
-def draw_whole(ax, net, feed, stage):
-    """All regions for coordinates; the title is how many."""
+def draw_whole(ax, net, feed):
+    """All regions for coordinates; returns how many."""
     regions = regions_in_window(net, ((feed.low, feed.high),) * 2)
-    centres = np.add.reduceat(regions.vertices[regions.face_vertex], regions.face_start[:-1], axis=0)
+    centres = np.add.reduceat(regions.vertices[regions.face_vertex], regions.face_start[:-1],
+                              axis=0)
     centres /= np.diff(regions.face_start)[:, None]
-    colour = "pattern" if stage == STAGES[0] else np.clip(predict(net, centres), 0, 1)
-    draw_regions(ax, regions, colour, linewidth=0.12, downwards=True)
-    ends = [feed.low, feed.high]
-    ax.set(xticks=ends, yticks=ends, title=f"{len(regions)} regions")
-    ax.set_xlabel("x", labelpad=-8)
-    ax.set_ylabel("y", labelpad=-6)
+    draw_regions(ax, regions, np.clip(predict(net, centres), 0, 1), linewidth=0.12, downwards=True)
+    for artist in ax.collections:
+        artist.set_rasterized(True)
+    ax.set(xticks=[], yticks=[])
+    return len(regions)
 
 
 def draw_map(ax, ids):
-    """A colour for every pattern at the pixels, and the square that is shown exactly."""
+    """A colour for every pattern at the pixels, and the square that is shown exactly; returns how
+    many patterns."""
     colours = np.random.default_rng(0).uniform(0.1, 0.95, (ids.max() + 1, 3))
     ax.imshow(colours[ids], extent=(0, 1, 1, 0), interpolation="nearest")
     (x0, x1), (y0, y1) = square(len(ids), 0)
     for colour, width in (("black", 4), ("white", 2)):
         ax.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=colour, linewidth=width)
-    ax.set(xticks=[0, 1], yticks=[0, 1])
+    ax.set(xticks=[], yticks=[])
+    return ids.max() + 1
 
 
 def draw_square(ax, net, feed, size):
@@ -156,7 +170,8 @@ def draw_square(ax, net, feed, size):
     for artist in ax.collections:
         artist.set_rasterized(True)
     at = np.arange(size // 2 - PIXELS // 2, size // 2 + PIXELS // 2) / size
-    ax.plot(*map(np.ravel, np.meshgrid(at, at)), "o", color="white", markeredgecolor="black", markersize=6)
+    ax.plot(*map(np.ravel, np.meshgrid(at, at)), "o", color="white", markeredgecolor="black",
+            markersize=6)
     ax.set(xticks=[], yticks=[])
     return len(regions)
 

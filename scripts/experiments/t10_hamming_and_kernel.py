@@ -22,9 +22,10 @@ from scripts.lab import (
 TITLE = "Hamming distance and kernel cosine"
 SOURCE = "statement T10, the paper's central link"
 KIND = "question"
-SHOWS = ("On the left the exact case: for each pair of norms the points lie on a line. To the "
-         "right the same pairs in trained networks, and what rank "
-         "correlation is left as depth and training take the assumptions away.")
+SHOWS = ("Above, cosine of the tangent kernel against Hamming distance for pairs of samples, a "
+         "colour an input in the exact case (for each pair of norms on a line) and in trained "
+         "networks. Below, the rank correlation that is left with depth in untrained networks, "
+         "and before and after training in the shared runs.")
 DEPTHS = (1, 2, 3, 4)
 PAIRS = 3000
 
@@ -117,8 +118,7 @@ def claims(data):
               "distance, to rounding", means({"largest deviation": off}),
               [Link("1e-12 > deviation", 1e-12 - off)], kind="identity"),
         Claim("T10b", "untrained, all layers trained: the cosine falls with the Hamming distance "
-                      "at one to four hidden layers "
-              "(-rank correlation above 0.5)", means(every),
+                      "at one to four hidden layers (-rank correlation above 0.5)", means(every),
               each("-rank correlation > 0.5", every, lambda r: r - 0.5)),
         Claim("T10c", "the relation loosens with depth: -rank correlation at one hidden layer > "
                       "at four", means(loss), each("one > four", loss)),
@@ -129,10 +129,11 @@ def claims(data):
 
 
 def draw(data):
-    names = data["inputs"].tolist()
-    figure, axes = style.panels(1, 4, width=3.1, height=3.0)
-    for ax, which, title in ((axes[0, 0], 0, "one hidden layer, first layer\nalone, equal weights"),
-                             (axes[0, 1], 1, "trained")):
+    """Above: pairs of samples; below: what rank correlation depth and training leave."""
+    figure, axes = style.panels(2, 2, height=2.8)
+    names, (untrained, shared) = data["inputs"].tolist(), axes[1]
+    for ax, which, text in ((axes[0, 0], 0, "one layer, equal weights"),
+                            (axes[0, 1], 1, "trained")):
         for name, h, cosine in zip(names, data["h"], data["cosine"], strict=True):
             # A size for each point keeps them off the grid of screen pixels, which would show as
             # stripes.
@@ -140,24 +141,24 @@ def draw(data):
                        color=style.colour(name), rasterized=True)
         ax.set_xlabel("Hamming distance (units)")
         ax.set_ylabel("cosine of the tangent kernel")
-        ax.set_title(title, loc="left", fontsize="medium")
+        style.title(ax, f"{text}, first seed")
     for name, values in zip(names, -data["depth"], strict=True):
-        style.with_band(axes[0, 2], data["depths"], values.T, name)
-    axes[0, 2].set_xticks(DEPTHS)
-    axes[0, 2].set_xlabel("hidden layers")
+        style.with_band(untrained, data["depths"], values.T, name)
+    untrained.set_xticks(DEPTHS)
+    untrained.set_xlabel("hidden layers")
+    style.title(untrained, "untrained")
     for i, (name, by_seed) in enumerate(zip(names, -data["trained"], strict=True)):
-        for values, shift, face in zip(by_seed.T, (-0.12, 0.12), ("white", style.colour(name)),
-                                       strict=True):
-            axes[0, 3].vlines(i + shift, values.min(), values.max(), color=style.colour(name))
-            axes[0, 3].plot(i + shift, values.mean(), "o", color=style.colour(name),
-                            markerfacecolor=face, markersize=5)
-    axes[0, 3].set_xticks(range(len(names)), names, fontsize="small")
-    axes[0, 3].set_title("the shared runs\n(open: untrained, filled: trained)", loc="left",
-                         fontsize="medium")
-    axes[0, 2].set_title("untrained", loc="left", fontsize="medium")
-    axes[0, 3].set_xlabel("input (bar: range over seeds)")
-    for ax in axes[0, 2:]:
-        ax.set_ylim(-0.1, 1.02)
+        for values, shift, face in zip(by_seed.T, (-0.12, 0.12), ("white", None), strict=True):
+            style.ranges(shared, np.array([i + shift]), values[None], style.colour(name), face=face)
+    shared.set_xticks(range(len(names)), names)
+    style.title(shared, "open: untrained, filled: trained")
+    for ax in axes[1]:
+        ax.set_ylim(min(-0.1, *(-data[key].max() for key in ("depth", "trained"))), 1.02)
         ax.set_ylabel("−rank correlation")
-    style.legend_below(figure, axes[0, 2], style.BAND)
+    style.legend_below(figure, untrained, style.LINES_AND_DOTS)
+    one, trained = (np.median(-part, axis=1) for part in (data["depth"][..., 0],
+                                                          data["trained"][..., 1]))
+    style.heading(figure, f"−rank correlation of Hamming distance and kernel: {one.min():.2f} to "
+                          f"{one.max():.2f} in one untrained layer, "
+                  f"{trained.min():.2f} to {trained.max():.2f} in trained networks")
     return figure

@@ -10,25 +10,29 @@ what destructive pairs take away, as a share of what the others give:
 
 On the photograph (runs of E5), every second pixel per axis: the interference over training,
 by the distance of two pixels, in one cell and across cells, by Hamming distance, and, for the
-first seed at 64x64, pixel by pixel.  The sums over pairs are checked against the rate of the loss.
+first seed, pixel by pixel.
 """
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
-from relu_dynamics import decompose, hamming, pattern
+from relu_dynamics import hamming, loss_gradient_gram, pattern
 from scripts.lab import (
     Claim, chain, contrast, coordinates, each, encodings, image_inputs, means, named,
     natural_image, natural_runs, ordered, read, style,
 )
-from scripts.lab.rates import checked_flow, thinned
+from scripts.lab.headings import ranking
+from scripts.lab.rates import thinned
 
 TITLE = "Constructive and destructive pairs"
 SOURCE = "statement T15"
 KIND = "question"
-SHOWS = ("The share of descent that pairs of pixels destroy for one another, by their distance "
-         "and stage; and pixel by "
-         "pixel, at the end.")
+SHOWS = ("Above, the share of descent that pairs of pixels destroy for one another, a line an "
+         "input: by their distance before training and at the end, and of all pairs by stage. "
+         "Below, maps of it at the end, pixel by pixel, purple where others undo a pixel's "
+         "fit.")
 STAGES = ("before training", "after 10 epochs", "at the end")
+OCTAVES = 2.0 ** np.arange(-1, 31)  # limits of the classes of distances
 
 
 def runs(settings):
@@ -55,27 +59,32 @@ def measure(settings, folder):
         for table, part in zip((distance, thirds, pairs), range(3), strict=True):
             table.append([[stage[part] for stage in by_stage] for by_stage in taken])
         if name in (names[0], names[-1]):
-            shape, x, y = thinned(trained[0], 64)
-            parts = decompose(trained[0].nets[-1], x, y).splits["place"].values
-            place.append((-parts[:, 2] / parts[:, :2].sum(axis=1)).reshape(shape))
-    octaves = 2.0 ** np.arange(-1, len(distance[0][0][0]) - 1)
+            place.append(taken[0][-1][3])
     return {"inputs": np.array(names), "image": natural_image(settings)[0],
             "epochs": trained[0].epochs, "stages": np.array(STAGES),
-            "octaves": octaves, "distance": np.array(distance), "thirds": np.array(thirds),
-            "pairs": np.array(pairs), "place": np.array(place)}
+            "octaves": OCTAVES[: len(distance[0][0][0])], "distance": np.array(distance),
+            "thirds": np.array(thirds), "pairs": np.array(pairs),
+            "place": np.array(place)}
 
 
 def of_pairs(trained, net, side):
-    """The "distance" split, what a pair contributes by thirds of Hamming distance, and the number
-    of pairs by cell."""
+    """The parts of the rate of the loss by distance, cell and sign of a pair; what a pair
+    contributes by thirds of Hamming distance; the number of pairs by cell; the interference at
+    every pixel."""
     shape, x, y = thinned(trained, side)
-    splits, q = checked_flow(net, x, y, shape).splits, pattern(net, x)
-    h = hamming(q, q)
-    count = np.bincount(h.ravel(), minlength=q.shape[1] + 1)
+    part, q = -loss_gradient_gram(net, x, y) / len(x) ** 2, pattern(net, x)
+    h, sites = hamming(q, q), np.argwhere(np.ones(shape))
+    cell = np.where(h == 0, 1, 2)
+    np.fill_diagonal(cell, 0)
+    octave = np.searchsorted(OCTAVES, cdist(sites, sites))
+    kind = 6 * octave + 2 * cell + (part > 0)
+    by_distance = np.bincount(kind.ravel(), part.ravel(), 6 * octave.max() + 6).reshape(-1, 3, 2)
+    count = np.bincount(h.ravel())
     third = np.minimum(3 * (np.cumsum(count) - count) // count.sum(), 2)
-    each_pair = np.bincount(third, -splits["hamming"].values, 3) / np.bincount(third, count, 3)
-    same = int(count[0]) - len(x)
-    return splits["distance"].values, each_pair, [len(x), same, len(x) * (len(x) - 1) - same]
+    each_pair = np.bincount(third[h].ravel(), -part.ravel(), 3) / np.bincount(third, count, 3)
+    harmed = np.maximum(part, 0).sum(axis=1)
+    return (by_distance, each_pair, np.bincount(cell.ravel(), minlength=3),
+            (harmed / (harmed - part.sum(axis=1))).reshape(shape))
 
 
 def interference(values):
@@ -103,8 +112,8 @@ def claims(data):
                 order, end),
         ordered("T15b", "so it does between pixels at most two apart: {}", order, near),
         Claim("T15c", "pairs of small Hamming distance contribute more to the descent, each, than "
-                      "pairs of large: smallest third > largest "
-              "third at every stage (difference over sum of sizes)", means(small_first),
+                      "pairs of large: smallest third > largest third at every stage (difference "
+              "over sum of sizes)", means(small_first),
               each("smallest > largest third", small_first)),
         Claim("T15d", "before training two pixels in one cell act on each other more strongly "
                       "than two in different cells "
@@ -115,31 +124,34 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(2, 3, width=4.0, height=3.1)
+    """Above: interference by distance, and of all pairs; below: at each pixel."""
+    figure, axes = style.panels(2, 3, height=2.6)
     names, values = data["inputs"].tolist(), data["distance"]
-    for ax, s in zip(axes[0], range(3), strict=True):
+    overall = interference(values.sum(axis=(3, 4)))  # (inputs, seeds, stages)
+    for ax, s in zip(axes[0], (0, -1), strict=False):
         for name, by_seed in zip(names, values[:, :, s].sum(axis=3), strict=True):
             style.with_band(ax, data["octaves"][1:], interference(by_seed[:, 1:]).T, name)
         ax.set_xscale("log", base=2)
-        ax.set_xlabel("distance of two pixels, up to (samples)")
-        ax.set_title(STAGES[s], loc="left", fontsize="medium")
+        ax.set_xlabel("pixels at most so far apart")
+        style.title(ax, STAGES[s])
+    for name, by_seed in zip(names, overall, strict=True):
+        style.with_band(axes[0, 2], np.arange(3), by_seed.T, name)
+    axes[0, 2].set_xticks(range(3), [stage.replace(" ", "\n", 1) for stage in STAGES])
+    style.title(axes[0, 2], "all pairs")
+    for ax in axes[0]:
         ax.axhline(1, color="0.6", linewidth=0.8)
     style.same_range(axes[0], -0.03)
     axes[0, 0].set_ylabel("interference\n(1: pairs cancel out)")
-    for name, by_seed in zip(names, interference(values.sum(axis=(3, 4))), strict=True):
-        style.with_band(axes[1, 0], np.arange(3), by_seed.T, name)
-    axes[1, 0].set_xticks(range(3), [stage.replace(" ", "\n", 1) for stage in STAGES])
-    axes[1, 0].set_ylabel("interference, all pairs")
-    axes[1, 0].set_ylim(-0.03, 1.03)
-    for ax, name, place in zip(axes[1, 1:], (names[0], names[-1]), data["place"], strict=True):
-        mesh = ax.imshow(place, vmin=0, vmax=2, cmap="PuOr_r", interpolation="nearest",
-                         extent=(0, 1, 1, 0))
-        ax.set_title(f"{style.label(name)} at the end, first seed", loc="left", fontsize="medium")
-        ax.set_xticks([0, 1])
-        ax.set_yticks([0, 1])
-    figure.colorbar(mesh, ax=axes[1, 1:],
-                    label="interference at each pixel\n(above 1: others undo its fit)", shrink=0.9,
-                    extend="max")
-    style.hide_empty(axes)
+    for ax, name, place in zip(axes[1], dict.fromkeys((names[0], names[-1])), data["place"],
+                               strict=False):
+        mesh = ax.imshow(place, vmin=0, vmax=2, cmap="PuOr_r", interpolation="nearest")
+        style.title(ax, f"{name}, first seed")
+        ax.set(xticks=[], yticks=[])
+    figure.colorbar(mesh, cax=axes[1, 2].inset_axes((0, 0.1, 0.08, 0.8)), extend="max",
+                    label="interference at each pixel,\nat the end (above 1: others\n"
+                          "undo its fit)")
+    axes[1, 2].set_axis_off()
     style.legend_below(figure, axes[0, 0], style.BAND)
+    style.heading(figure, f"{data['image']}: share of descent that pairs destroy, at the end: "
+                  + ranking(named(names, overall[..., -1]), "{:.2f}"))
     return figure

@@ -20,14 +20,16 @@ from scripts.lab import (
     Claim, chain, coordinates, each, encodings, image_inputs, means, named, natural_image,
     natural_runs, ordered, read, style,
 )
+from scripts.lab.headings import ranking
 from scripts.lab.rates import checked_flow, thinned
 
 TITLE = "Rates by patch and frequency"
 SOURCE = "statement T17"
 KIND = "question"
-SHOWS = ("Maps of how fast high local frequencies are reduced at the end, to their mean. Below, "
-         "who does it: the coefficient itself, "
-         "its patch, its frequency elsewhere, or neither.")
+SHOWS = ("Above, the photograph and maps of how fast high local frequencies are reduced at the "
+         "end, relative to their mean, light for fast, for the first input and the last. "
+         "Below, who does it, in greens: the coefficient itself, its patch, its frequency "
+         "elsewhere, or neither; and how unequal the places are for every input.")
 PATCH = 4
 HIGH = [k for k, (a, b) in enumerate(np.ndindex(PATCH, PATCH)) if max(a, b) >= PATCH // 2]  # modes
 STAGES = ("before training", "after 10 epochs", "at the end")
@@ -121,8 +123,8 @@ def claims(data):
                 "under the highest encoding (spread of log10 over patches): {}",
                 chain(few[:1], many[-1:]), named(names, spread)),
         Claim("T17c", "after 10 epochs flat patches are moved by other patches more than detailed "
-                      "ones are (log10 of others' part over "
-              "their own: flat - detailed), for every input", means(gap),
+                      "ones are (log10 of others' part over their own: flat - detailed), for every "
+              "input", means(gap),
               each("flat > detailed", gap)),
         Claim("T17d", "coordinates: training speeds up high local frequencies more where the "
                       "image has detail (log10 of the rate, end "
@@ -131,37 +133,41 @@ def claims(data):
 
 def draw(data):
     """Above: the photograph, and maps of the rate of high local frequencies at the end; below: who
-    reduces them, over the stages."""
+    reduces them, over the stages, and how unequal places are."""
     names, (h, w) = data["inputs"].tolist(), data["grid"]
-    figure, axes = style.panels(2, 4, width=3.2, height=3.0)
-    axes[0, 0].imshow(data["image"], cmap="gray", extent=(0, 1, 1, 0), interpolation="nearest")
-    axes[0, 0].set_title(str(data["label"]), loc="left", fontsize="medium")
-    chosen = dict.fromkeys((names[0], *coordinates(names)[-1:], names[-1]))
-    end = np.log10(positive(data["intrinsic"])[:, :, -1][..., HIGH]).mean(axis=(1, 3))
-    maps = [end[names.index(name)].reshape(h, w) for name in chosen]
-    for ax, name, values in zip(axes[0, 1:], chosen, maps, strict=False):
-        mesh = ax.imshow(values - values.mean(), extent=(0, 1, 1, 0), cmap="cividis", vmin=-1,
-                         vmax=1, interpolation="nearest")
-        ax.set_title(f"{style.label(name)}\nmean $10^{{{values.mean():.1f}}}$ per unit of time",
-                     loc="left", fontsize="small")
+    figure, axes = style.panels(2, 3, height=2.75)
+    chosen = list(dict.fromkeys((names[0], names[-1])))
+    axes[0, 0].imshow(data["image"].squeeze(), cmap="gray", interpolation="nearest")
+    style.title(axes[0, 0], str(data["label"]))
+    end = np.log10(positive(data["intrinsic"])[:, :, -1][..., HIGH]).mean(axis=3)
+    for ax, name in zip(axes[0, 1:], chosen, strict=False):
+        values = np.median(end[names.index(name)], axis=0).reshape(h, w)
+        mesh = ax.imshow(values - values.mean(), cmap="cividis", vmin=-1, vmax=1,
+                         interpolation="nearest")
+        style.title(ax, f"{name}: mean $10^{{{values.mean():.1f}}}$")
     for ax in axes[0]:
-        ax.set_xticks([0, 1])
-        ax.set_yticks([0, 1])
-    figure.colorbar(mesh, ax=axes[0, 1:], shrink=0.85, extend="both",
-                    label="rate of high local frequencies\nat the end (log10, to the mean)")
-    for ax, name in zip(axes[1], dict.fromkeys((*names[:3], names[-1])), strict=False):
+        ax.set(xticks=[], yticks=[])
+    figure.colorbar(mesh, ax=axes[0], shrink=0.8, extend="both", pad=0.01,
+                    label="log10 of the rate at\nthe end, to its mean")
+    for ax, name in zip(axes[1], chosen, strict=False):
         parts = data["parts"][names.index(name)][..., HIGH, :].sum(axis=(2, 3))
         share = -parts / abs(parts).sum(axis=2, keepdims=True)  # seeds, stages, 4
         for c, coupling in enumerate(COUPLINGS):
-            colour, mean = style.shade(c, len(COUPLINGS)), share[:, :, c].mean(axis=0)
-            ax.bar(np.arange(3) + 0.2 * (c - 1.5), mean, 0.2, color=colour, label=coupling)
-            ax.vlines(np.arange(3) + 0.2 * (c - 1.5), share[:, :, c].min(axis=0),
-                      share[:, :, c].max(axis=0), color="0.2", linewidth=0.8)
-        ax.axhline(0, color="0.4", linewidth=0.8)
-        ax.set_xticks(range(3), ["before\ntraining", "10\nepochs", "end"])
-        ax.set_ylim(-1, 1)
-        ax.set_title(style.label(name), loc="left", fontsize="medium")
+            style.ranges(ax, np.arange(3) + 0.2 * (c - 1.5), share[:, :, c].T,
+                         style.shade(c, len(COUPLINGS)), coupling, "osD^"[c])
+        ax.axhline(0, color="0.4", linewidth=0.8, zorder=0)
+        ax.set_xticks(range(3), ["before", "10\nepochs", "end"])
+        style.title(ax, f"{name}: who moves them")
+    style.same_range(axes[1, : len(chosen)])
     axes[1, 0].set_ylabel("share of what moves high local\nfrequencies (above 0: learned)")
+    spread = named(names, end.std(axis=2))
+    for k, (name, values) in enumerate(spread.items()):
+        style.ranges(axes[1, 2], np.array([k]), values[None], style.colour(name))
+    axes[1, 2].set_xticks(range(len(names)), names, rotation=45)
+    axes[1, 2].set_ylim(0)
+    style.title(axes[1, 2], "spread over places (log10)")
     style.hide_empty(axes)
-    style.legend_below(figure, axes[1, 0], "bar: mean over seeds; line: smallest to largest seed")
+    style.legend_below(figure, axes[1, 0], style.DOTS)
+    style.heading(figure, f"{data['label']}, at the end: spread over places of the rate of high "
+                  f"local frequencies, decades: " + ranking(spread))
     return figure

@@ -17,22 +17,23 @@ import numpy as np
 import scipy.fft
 
 from relu_dynamics import (
-    PAPER_TONES, Walls, adam, change_split, flatten, grid, init, predict,
+    PAPER_TONES, Walls, adam, flatten, forward, grid, init, pattern, predict,
     regions_on_encoded_segment, train, unflatten, wall_velocity,
 )
 from scripts.lab import (
     Claim, Setup, each, encoding, encodings, means, named, rank_correlation, samples,
     signal_inputs, signal_setup, style,
 )
+from scripts.lab.headings import ranking
 from scripts.lab.rates import strongest
 
 TITLE = "Moving walls and switching units"
 SOURCE = "statements T18 and T19"
 KIND = "question"
-SHOWS = ("Above, how much of the learning of each tone is due to units that switched, the longer "
-         "the old pattern is held "
-         "against the new. Below, where breakpoints are, how fast they move, and where the error "
-         "is.")
+SHOWS = ("Above, the share of the learning that is due to units that switched, a line an "
+         "input, the longer the old pattern is held against the new, and by tone. Below, how "
+         "walls' speed and the walls gained go with the error along the signal, as rank "
+         "correlations, and the exact number of walls through training.")
 WINDOWS = (1, 10, 50, None)  # steps; None: the whole training
 PARTS = 16                   # of the signal
 LAPTOP = Setup(512, (64, 64), 500, None, ())
@@ -91,22 +92,23 @@ def shares(nets, x, y, ks):
     """(windows, tones) share of flips in the energy of each tone that was learned, and (tones,)
     that energy over the tone's.
 
-    |r + d|^2 - |r|^2 = d.(2 r + d) is linear in the parts of d at given r and d, so the split is
-    exact.
+    |r'|^2 - |r|^2 = (r' - r).(r' + r) is linear in the parts of r' - r at given r and r', so the
+    split is exact.  The part of flips is f' less what the new parameters give with the old pattern.
     """
     def spectrum(signal):
         return scipy.fft.rfft(signal[:, 0], norm="ortho")[list(ks)]
 
-    first, last = (spectrum(predict(net, x) - y) for net in (nets[0], nets[-1]))
-    learned = abs(first) ** 2 - abs(last) ** 2
+    traces = (forward(net, x) for net in nets)
+    f, q = zip(*((trace.preacts[-1], pattern(nets[0], trace)) for trace in traces), strict=True)
+    r = [spectrum(outputs - y) for outputs in f]
+    learned = abs(r[0]) ** 2 - abs(r[-1]) ** 2
     result = []
     for window in WINDOWS:
         steps = [*range(0, len(nets) - 1, window or len(nets) - 1), len(nets) - 1]
         due = np.zeros(len(ks))
         for start, end in zip(steps[:-1], steps[1:], strict=True):
-            frozen, flips = change_split(nets[start], nets[end], x)
-            residual = spectrum(predict(nets[start], x) - y)
-            due -= (spectrum(flips).conj() * (2 * residual + spectrum(frozen + flips))).real
+            flips = spectrum(f[end] - predict(nets[end], x, q[start]))
+            due -= (flips.conj() * (r[start] + r[end])).real
         result.append(due / learned)
     return np.array(result), learned / abs(spectrum(y)) ** 2
 
@@ -171,45 +173,39 @@ def claims(data):
 
 
 def draw(data):
-    """Above: the share due to switching units, by tone, per window; below: breakpoints, error and
-    speed along the signal."""
-    names, windows = data["inputs"].tolist(), data["windows"].tolist()
-    figure, axes = style.panels(2, 4, width=3.1, height=2.8)
-    for ax, w in zip(axes[0], range(len(windows)), strict=True):
-        for name, flips, learned in zip(names, data["flips"], data["learned"], strict=True):
-            known = (learned > 0.1).all(axis=0)
-            if known.any():
-                style.with_band(ax, data["tones"][known], flips[:, w, known].T, name)
-        ax.axhline(0, color="0.6", linewidth=0.8)
-        ax.set_yscale("symlog", linthresh=1)
-        ax.set_xlim(0, 1.07 * data["tones"].max())
-        ax.set_title(f"pattern renewed every\n{windows[w]} step{'s' * (windows[w] > 1)}",
-                     loc="left", fontsize="medium")
-        ax.set_xlabel("tone k (cycles per signal)")
-    style.same_range(axes[0])
+    """Above: the share due to switching units, by window and by tone; below: what walls do where
+    the error is, and how many there are."""
+    names, windows = data["inputs"].tolist(), data["windows"]
+    figure, axes = style.panels(2, 2, height=2.8)
+    (by_window, by_tone), (related, number) = axes
+    weight = data["learned"] / data["learned"].sum(axis=2, keepdims=True)
+    overall = (data["flips"] * weight[:, :, None]).sum(axis=3)  # (inputs, seeds, windows)
+    held = min(2, len(windows) - 1)
+    for i, name in enumerate(names):
+        style.with_band(by_window, windows, overall[i].T, name)
+        known = (data["learned"][i] > 0.1).all(axis=0)
+        if known.any():
+            style.with_band(by_tone, data["tones"][known], data["flips"][i, :, held, known], name)
+        style.with_band(number, np.maximum(data["steps"], 0.5), data["counts"][i].T, name)
+    by_window.set_xscale("log")
+    by_window.set_xticks(windows, windows)
+    by_window.set_xticks([], minor=True)
+    by_window.set_xlabel("steps for which the pattern is held")
+    style.title(by_window, "of all that is learned")
+    by_tone.set_xlabel("tone k (those that are learned)")
+    style.title(by_tone, f"by tone, held for {windows[held]} steps")
+    by_window.set_ylabel("share due to switching units")
     for ax in axes[0]:
-        low, high = ax.get_ylim()
-        shown = [tick for tick in (-10, -3, -1, -0.5, 0, 0.5, 1, 3, 10) if low <= tick <= high]
-        ax.set_yticks(shown, [f"{tick:g}".replace("-", "−") for tick in shown])
-    axes[0, 0].set_ylabel("share of learning due to\nswitching units (learned tones)")
-    spots = (np.arange(PARTS) + 0.5) / PARTS
-    for ax, key, label in ((axes[1, 0], "number", "breakpoints per sixteenth"),
-                           (axes[1, 1], "error", "mean squared error"),
-                           (axes[1, 2], "speed",
-                            "median speed of breakpoints\n(signals / unit of time; gap: none)")):
-        for name, values in zip(names, data[key], strict=True):
-            ax.plot(spots, values[-1], marker=".", markersize=3, linewidth=1.3, **style.look(name))
-        ax.set_yscale("symlog", linthresh=1) if key == "number" else ax.set_yscale("log")
-        ax.set_xlabel("position in the signal")
-        ax.set_ylabel(label)
-        ax.set_ylim(0 if key == "number" else None)
-        ax.set_title("at the end, first seed", loc="left", fontsize="medium")
-    for name, counts in zip(names, data["counts"], strict=True):
-        style.with_band(axes[1, 3], np.maximum(data["steps"], 0.5), counts.T, name)
-    axes[1, 3].set_xscale("log")
-    axes[1, 3].set_yscale("log")
-    axes[1, 3].set_xlabel("steps (0 shown at 0.5)")
-    axes[1, 3].set_ylabel("breakpoints in the signal")
-    axes[1, 3].set_title("exact number", loc="left", fontsize="medium")
-    style.legend_below(figure, axes[1, 3], style.BAND)
+        ax.axhline(0, color="0.6", linewidth=0.8)
+        style.signed(ax)
+    moved = named(names, data["correlation"].swapaxes(1, 2))  # (2, seeds) each
+    style.over_images(related, ["speed of walls", "walls gained"], moved,
+                      "rank correlation with\nthe error, over the signal")
+    related.axhline(0, color="0.6", linewidth=0.8)
+    style.title(related, "walls where the error is")
+    number.set(xscale="log", yscale="log", xlabel="steps (0 shown at 0.5)")
+    style.title(number, "walls along the signal, exactly")
+    style.legend_below(figure, number, style.LINES_AND_DOTS)
+    style.heading(figure, f"Share of what is learned that is due to units switching within "
+                  f"{windows[held]} steps: " + ranking(named(names, overall[..., held])))
     return figure

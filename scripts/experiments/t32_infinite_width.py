@@ -23,17 +23,19 @@ from relu_dynamics import (
     unflatten,
 )
 from scripts.lab import (
-    Claim, Setup, chain, coordinates, each, encoding, encodings, means, ordered, samples,
+    Claim, Setup, chain, coordinates, each, encoding, encodings, means, named, ordered, samples,
     signal_inputs, signal_setup, style,
 )
+from scripts.lab.headings import ranking
 from scripts.lab.rates import strongest
 
 TITLE = "Fixed kernels against the real network"
 SOURCE = "statements T31 and T32"
 KIND = "question"
-SHOWS = ("Above, the error per tone of the real network and of two fixed kernels given the same "
-         "steps. Below, how far the "
-         "real kernel drifts, how it turns towards the target, and when the predictions come off.")
+SHOWS = ("Above, the error per tone of the real network (black) and of two fixed kernels given "
+         "the same steps (grey, dashed and dotted) for the first input and the last, and how "
+         "far the real kernel drifts. Below, how far the two predictions come off through "
+         "training, and how the kernel turns towards the target, a line an input.")
 TONES = tuple(range(5, 51, 5))
 LAPTOP = Setup(128, (64, 64, 64), 3000, None, ())
 SETUPS = {"quick": Setup(128, (32, 32), 200, None, ()), "laptop": LAPTOP, "paper": LAPTOP}
@@ -126,37 +128,36 @@ def claims(data):
 
 
 def draw(data):
+    """Above: tones of the first and the last input, and drift; below: when the predictions come
+    off, and alignment."""
     names, steps = data["inputs"].tolist(), np.maximum(data["steps"], 0.5)
-    figure, axes = style.panels(2, max(4, len(names)), width=3.1, height=2.8)
+    figure, axes = style.panels(2, 3, height=2.7)
     looks = (("black", "-"), ("0.35", "--"), ("0.6", ":"))
-    for ax, name, by_seed in zip(axes[0], names, data["error"], strict=False):
-        end = by_seed[:, :, -1].swapaxes(0, 1)
+    for ax, name in zip(axes[0], dict.fromkeys((names[0], names[-1])), strict=False):
+        end = data["error"][names.index(name)][:, :, -1].swapaxes(0, 1)
         for (colour, line), what, values in zip(looks, PREDICTIONS, end, strict=True):
-            ax.plot(data["tones"], values.mean(axis=0), color=colour, linestyle=line, label=what)
-            ax.fill_between(data["tones"], values.min(axis=0), values.max(axis=0), color=colour,
-                            alpha=0.15, linewidth=0)
-        ax.set_ylim(-0.03, 1.3)
-        ax.set_title(f"{style.label(name)},\nafter {data['steps'][-1]} steps", loc="left",
-                     fontsize="medium")
+            style.shaded(ax, data["tones"], values.T, colour, what, line)
+        style.title(ax, f"{name}, {data['steps'][-1]} steps")
         ax.set_xlabel("tone k (cycles per signal)")
-    axes[0, 0].set_ylabel("relative error |r̂| / |ŷ|")
-    axes[0, 0].legend(frameon=False, fontsize="x-small", loc="lower right")
-    for ax, key, label in ((axes[1, 0], "drift", "drift |K − K₀| / |K₀|"),
-                           (axes[1, 1], "alignment", "alignment with the target")):
-        for name, by_seed in zip(names, data[key], strict=True):
+    style.same_range(axes[0, :2], 0)
+    axes[0, 0].set_ylabel("relative error of a tone")
+    off = abs(data["error"][:, :, 1:] - data["error"][:, :, :1]).mean(axis=4)
+    shown = ((axes[0, 2], data["drift"], "drift |K − K₀| / |K₀|"),
+             (axes[1, 0], off[:, :, 0], "off: linear at the start"),
+             (axes[1, 1], off[:, :, 1], "off: infinite width"),
+             (axes[1, 2], data["alignment"], "alignment with the target"))
+    for ax, table, text in shown:
+        for name, by_seed in zip(names, table, strict=True):
             style.with_band(ax, steps, by_seed.T, name)
-        ax.set_ylabel(label)
-    axes[1, 0].set_yscale("symlog", linthresh=0.01)
-    for ax, which, title in ((axes[1, 2], 1, "linear at the start"),
-                             (axes[1, 3], 2, "infinite width")):
-        for name, by_seed in zip(names, data["error"], strict=True):
-            style.with_band(ax, steps, abs(by_seed[:, which] - by_seed[:, 0]).mean(axis=2).T, name)
-        ax.set_title(title, loc="left", fontsize="medium")
-        ax.set_ylabel("distance from the real error\n(mean over tones)")
-        ax.set_ylim(-0.03, 1)
-    for ax in axes[1, :4]:
+        style.title(ax, text)
         ax.set_xscale("log")
         ax.set_xlabel("steps (0 shown at 0.5)")
+    axes[0, 2].set_yscale("symlog", linthresh=0.01)
+    axes[0, 2].set_ylim(0)
+    axes[1, 0].set_ylabel("distance from the real\nerror, mean over tones")
+    style.same_range(axes[1, :2], -0.03)
+    style.legend_below(figure, (axes[0, 0], axes[0, 2]), style.BAND)
     style.hide_empty(axes)
-    style.legend_below(figure, axes[1, 0], style.BAND)
+    style.heading(figure, f"After {data['steps'][-1]} steps the kernel has drifted by "
+                  + ranking(named(names, data["drift"][..., -1])) + " times its size")
     return figure

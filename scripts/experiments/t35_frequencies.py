@@ -9,22 +9,21 @@ it falls at every k.
 """
 
 import numpy as np
-from matplotlib.figure import Figure
-
 from relu_dynamics import PAPER_TONES, frequency_error, predict, time_to_half
 from scripts.lab import (
     Claim, Link, chain, coordinates, each, encodings, image_inputs, image_setup, last_tenth,
     means, named, natural_image, natural_runs, ordered, over_checkpoints, rank_correlation, read,
     signal_inputs, signal_runs, style,
 )
+from scripts.lab.headings import ranking
 from scripts.lab.rates import strongest
 
 TITLE = "Error per frequency through training"
 SOURCE = "after Rahaman et al. 2019; statement T35"
 KIND = "question"
-SHOWS = ("Above, the error of every tone through training, by input. Below, what is left at the "
-         "end, for the tones and for the "
-         "bands of the image.")
+SHOWS = ("Above, the error of every tone through training as a map, dark where it is learned, "
+         "for the first input and the last. Below, what is left at the end, of the tones and "
+         "of the bands of the image, a line an input.")
 
 
 def runs(settings):
@@ -73,8 +72,8 @@ def claims(data):
             for name, values in zip(images, data["band_error"], strict=True)}
     return [
         Claim("T35a", "low tones are learned better: rank correlation of k with the error, the "
-                      "best of the last tenth of training, is "
-              "positive for all inputs but the highest encoding", means(bias),
+                      "best of the last tenth of training, is positive for all inputs but the "
+              "highest encoding", means(bias),
               each("rank correlation", bias)),
         ordered("T35b", "tones learned to half within the epochs given: {}",
                 chain(*reversed(many), ties), reached, margin=0.5),
@@ -87,37 +86,38 @@ def claims(data):
 
 
 def draw(data):
-    """Above: one map per input, tone against epoch; below: what is left at the end, of the tones
-    and of the photograph."""
+    """Above: tone against epoch, for the first and the last input; below: what is left at the end,
+    of the tones and of the photograph."""
     names, tones, epochs = data["inputs"].tolist(), data["tones"], data["epochs"]
-    figure = Figure(figsize=(9.6, 6.2), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(0.85, 1.15))
-    maps = above.subplots(1, len(names), sharey=True, squeeze=False)[0]
-    for ax, name, error in zip(maps, names, data["tone_error"].mean(axis=2), strict=True):
+    chosen = list(dict.fromkeys((names[0], names[-1])))
+    figure = style.sheet(height=5.4)
+    above, below = figure.subfigures(2, 1, height_ratios=(0.9, 1.1))
+    maps = above.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
+    for ax, name in zip(maps, chosen, strict=True):
+        error = np.median(data["tone_error"][names.index(name)], axis=1)
         mesh = ax.pcolormesh(np.arange(len(epochs) + 1), np.arange(len(tones) + 1), error.T, vmin=0,
                              vmax=1, cmap="cividis")
-        ax.set_title(style.label(name), loc="left", fontsize="medium")
-        shown = [c for c, epoch in enumerate(epochs) if epoch in (0, 10, 100, 200, 300, 400, 500)]
-        ax.set_xticks([c + 0.5 for c in shown], [str(epochs[c]) for c in shown], fontsize="x-small",
-                      rotation=90)
-        ax.set_yticks(np.arange(0.5, len(tones), 3), [str(k) for k in tones[::3]])
+        style.title(ax, style.label(name))
+        shown = np.unique(np.linspace(0, len(epochs) - 1, 6).round().astype(int))
+        ax.set_xticks(shown + 0.5, epochs[shown])
+        ax.set_yticks(np.arange(0.5, len(tones), 3), tones[::3])
         ax.set_xlabel("epoch (as recorded)")
     maps[0].set_ylabel("tone k (cycles per signal)")
-    above.colorbar(mesh, ax=maps, label="relative error |r̂| / |ŷ|\n(mean over seeds)", pad=0.01)
+    above.colorbar(mesh, ax=maps, label="relative error\n(median over seeds)", pad=0.01)
     end, bands = below.subplots(1, 2)
-    for name, error in zip(names, data["tone_error"], strict=True):
-        style.with_band(end, tones, error[-1].T, name)
-    end.set_xlabel("tone k (cycles per signal)")
-    end.set_title(f"{len(tones)} tones after {epochs[-1]} epochs", loc="left", fontsize="medium")
-    radii = np.arange(1, data["nyquist"] + 1)
+    left, radii = data["tone_error"][:, -1], np.arange(1, data["nyquist"] + 1)
+    for name, error in zip(names, left, strict=True):
+        style.with_band(end, tones, error.T, name)
+    style.title(end, f"{len(tones)} tones after {epochs[-1]} epochs")
     for name, error in zip(data["image_inputs"].tolist(), data["band_error"], strict=True):
         style.with_band(bands, radii, error[:, radii].T, name)
-    bands.set_xlabel("radius |k| (cycles per image)")
-    bands.set_title(f"{data['image']} at the end of training", loc="left", fontsize="medium")
-    for ax in (end, bands):
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.set_ylabel("relative error |r̂| / |ŷ|")
+    style.title(bands, f"{data['image']} at the end")
+    for ax, text in ((end, "tone k (cycles per signal)"), (bands, "radius |k| (cycles per image)")):
+        ax.set_xlabel(text)
+        ax.set_ylabel("relative error")
         ax.set_ylim(-0.02)
-        ax.legend(frameon=False, fontsize="x-small", handlelength=3)
-    below.supxlabel(style.BAND, fontsize="small", color="0.3")
+    style.bare((end, bands))
+    style.legend_below(below, (end, bands), style.BAND)
+    style.heading(figure, f"Of {len(tones)} tones, learned to half after {epochs[-1]} epochs: "
+                  + ranking(named(names, (left < 0.5).sum(axis=2)), "{:.0f}"))
     return figure

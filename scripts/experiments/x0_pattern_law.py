@@ -1,30 +1,38 @@
-"""X0. Does the activation pattern alone, without any gradient, tell how fast each frequency is learned?
+"""X0. Does the activation pattern alone, without any gradient, tell how fast each frequency is
+learned?
 
     python -m scripts.reproduce x0_pattern_law
 
 The power spectrum of the pattern, P_k = sum_u |(F q_u)_k|^2, is the Hamming distance at every
 displacement, transformed (T49).  It is put beside the intrinsic rates K_kk (T16), before and after
-training, for the runs of E1 (with L=1; 1024 samples, k = 1 to 70) and of E5 on the photograph and the
-random image (32 x 32 pixels, bands).  Each network has one constant of its own, fitted to the logarithms.
+training, for the runs of E1 (with L=1; 1024 samples, k = 1 to 70) and of E5 on the photograph and
+the random image (32 x 32 pixels, bands).  Each network has one constant of its own, fitted to the
+logarithms.
 
-Nulls: walls without an order, K_kk ~ 1 / sin^2(pi k/n) (in the plane the third power, of lines), and the
-best power of k, with one constant more than the law.  Any two falling curves correlate, so the residual decides, not the correlation.
+Nulls: walls without an order, K_kk ~ 1 / sin^2(pi k/n) (in the plane the third power, of lines),
+and the best power of k, with one constant more than the law.  Any two falling curves correlate, so
+the residual decides, not the correlation.
 
-In one place (T53): self rates of the modes of 8 x 8 patches of the photograph against the pattern's own
-spectrum there.  And foretold: the order in which tones reach half error (Adam), over all tones and
-inputs at once, from the untrained pattern's share P_k / sum P, beside k alone.
+In one place (T53): self rates of the modes of 8 x 8 patches of the photograph against the pattern's
+own spectrum there.  And foretold: the order in which tones reach half error (Adam), over all tones
+and inputs at once, from the untrained pattern's share P_k / sum P, beside k alone.  A sceptic says
+that input and k explain it, so their best sum is the null: it is fitted to the very times it
+foretells, with a number for each input and any rising function of k, while nothing of the pattern
+is fitted.
 """
 
 import numpy as np
 import scipy.fft
+from scipy.optimize import isotonic_regression
+from scipy.stats import rankdata
 
 from relu_dynamics import (
     PAPER_TONES, band_means, frequency_error, intrinsic_rates, pattern, pattern_spectrum, predict,
     tangent_kernel, time_to_half,
 )
 from scripts.lab import (
-    Claim, Link, extremes, image_inputs, image_runs, means, natural_image, ordered, rank_correlation, read,
-    signal_inputs, signal_runs, style,
+    Claim, Link, extremes, image_inputs, image_runs, means, natural_image, ordered,
+    rank_correlation, read, signal_inputs, signal_runs, style,
 )
 from scripts.lab.rates import strongest, thinned
 
@@ -32,8 +40,9 @@ TITLE = "The pattern's spectrum and the rates"
 SOURCE = "statements T49 to T53"
 KIND = "question"
 SHOWS = ("Above, rates (dots) and the pattern's power spectrum times one constant per network "
-         "(lines), for the tones' networks. Below, what the law and its nulls leave; one place at "
-         "a time; and what the untrained pattern foretells.")
+         "(lines), for up to three of the inputs. Below, what the law and its nulls leave, by "
+         "network; rates against power in one place at a time; and the epoch at which a tone "
+         "is learned against the untrained pattern's power.")
 INPUTS = ("[0,1]", "[-1,1]", "L=1", "L=4", "L=7")
 PLACES = ("[0,1]", "L=6")
 SIDE = {"quick": 256, "laptop": 1024, "paper": 1024}
@@ -72,9 +81,9 @@ def pair(net, x, shape, top):
 
 
 def measure(settings, folder):
-    """tones (inputs, stages, seeds, 2, k): shares of rates and of the pattern's power; half (inputs,
-    seeds, 14), epochs of half error; bands (images, inputs, stages, seeds, 2, bands); patches
-    (places, stages, seeds, 2, patches, modes)."""
+    """tones (inputs, stages, seeds, 2, k): shares of rates and of the pattern's power; half
+    (inputs, seeds, 14), epochs of half error; bands (images, inputs, stages, seeds, 2, bands);
+    patches (places, stages, seeds, 2, patches, modes)."""
     names, table = inputs(settings), signal_runs(settings, inputs(settings))
     tones, half = {}, {}
     for key, run in table.items():
@@ -100,9 +109,11 @@ def measure(settings, folder):
             "epochs": trained.epochs, "samples": SIDE[settings.scale],
             "tones": np.moveaxis([[tones[name, seed] for seed in seeds] for name in names], 1, 2),
             "half": np.array([[half[name, seed] for seed in seeds] for name in names]),
-            "images": np.array(pictured), "image_inputs": np.array(picture_inputs(settings)), "image": label,
+            "images": np.array(pictured), "image_inputs": np.array(picture_inputs(settings)),
+            "image": label,
             "bands": np.moveaxis([[[images[image, name, seed] for seed in seeds]
-                                   for name in picture_inputs(settings)] for image in pictured], 2, 3),
+                                   for name in picture_inputs(settings)]
+                                  for image in pictured], 2, 3),
             "places": np.array(places(settings)), "side": IMAGE_SIDE[settings.scale],
             "patches": np.moveaxis([[patches[name, seed] for seed in seeds]
                                     for name in places(settings)], 1, 2)}
@@ -180,9 +191,11 @@ def local_fits(data):
 def claims(data):
     names, tones = data["inputs"].tolist(), data["tones"]
     left = residuals(data)
-    slope = {name: fit(values[0, :, 0], values[0, :, 1])[0] for name, values in zip(names, tones, strict=True)}
+    slope = {name: fit(values[0, :, 0], values[0, :, 1])[0]
+             for name, values in zip(names, tones, strict=True)}
     slope.update({f"{image} {name}": fit(values[0, :, 0], values[0, :, 1])[0]
-                  for image, by_input in zip(data["images"].tolist()[:1], data["bands"], strict=False)
+                  for image, by_input in zip(data["images"].tolist()[:1], data["bands"],
+                                             strict=False)
                   for name, values in zip(data["image_inputs"].tolist(), by_input, strict=True)})
     allowed = {name: 0.25 if name in names else 0.15 for name in left}
     above = max(2, len(data["k"]) // 10)  # without the lowest decade: k > 7
@@ -205,22 +218,24 @@ def claims(data):
         Claim("X0i", "before training log rates rise with log P_k with a slope of .9 to 1.1",
               means(slope), within(slope, 0.9, 1.1)),
         Claim("X0j", "and one constant per network leaves a standard deviation of log K - log P "
-                     "below .25 for the tones' networks (k = 1 to 70), below .15 for images (bands)",
+                     "below .25 for the tones' networks (k = 1 to 70), below .15 for images "
+                     "(bands)",
               means({name: value[0][0] for name, value in left.items()}),
               [Link(f"{allowed[name]} - deviation, {name}", allowed[name] - value[0][0])
                for name, value in left.items()]),
         Claim("X0k", f"for {highest} the nulls leave at least three times as much (log10 of the "
                      "ratio above .477)", f"law {law[0].mean():.3g} · " + means(nulls),
-              [Link(name, np.log10(value / law[0]) - np.log10(3)) for name, value in nulls.items()]),
-        Claim("X0l", f"for {names[0]} the best power of k is as good as the law (within a factor of "
-                     "3), as T51 says", means({"power / law": of_coordinates}),
+              [Link(name, np.log10(value / law[0]) - np.log10(3))
+               for name, value in nulls.items()]),
+        Claim("X0l", f"for {names[0]} the best power of k is as good as the law (within a factor "
+                     f"of 3), as T51 says", means({"power / law": of_coordinates}),
               [Link("log10 3 - log10 ratio", np.log10(3) - np.log10(of_coordinates))]),
         Claim("X0m", f"after training the law leaves less than .7 for k > {above}, and for images "
                      "for |k| > 2", means(after),
               [Link(f".7 - deviation, {name}", 0.7 - value) for name, value in after.items()]),
-        Claim("X0n", "but at k = 1 to 3 trained coordinate networks are slower than the law says by "
-                     "a factor of two or more (log10 of rate over law, relative to higher k, below "
-                     "-.3)", means(low),
+        Claim("X0n", "but at k = 1 to 3 trained coordinate networks are slower than the law says "
+                     "by a factor of two or more (log10 of rate over law, relative to higher k, "
+                     "below -.3)", means(low),
               [Link(f"-.3 - log10, {name}", -0.3 - low[name]) for name in names
                if name.startswith("[")]),
         Claim("X0o", "in one place, before training: log self rates of patches and modes rise with "
@@ -242,70 +257,108 @@ def within(values, low, high):
 
 
 def foretold(data):
-    """The claim on times of learning, if the pattern's spectrum reaches the tones."""
-    numbers, half = data["tone_numbers"], data["half"]
+    """The claims on times of learning, if the pattern's spectrum reaches the tones."""
+    numbers, half = data["tone_numbers"], np.moveaxis(data["half"], 1, 0)  # (seeds, inputs, tones)
     if max(numbers) > TOP:
         return []
-    share = data["tones"][:, 0, :, 1][..., numbers - 1]
-    seeds = range(half.shape[1])
-    orders = {"pattern": np.array([-rank_correlation(share[:, s], half[:, s]) for s in seeds]),
-              "k": np.array([rank_correlation(np.broadcast_to(numbers, half[:, s].shape), half[:, s])
-                             for s in seeds])}
-    return [ordered("X0q", "the untrained pattern foretells when a tone is learned, over all inputs "
-                           "and tones, better than k alone: rank correlation with the time to half "
-                           "error, {}", "pattern > k", orders)]
+    share = np.moveaxis(data["tones"][:, 0, :, 1][..., numbers - 1], 1, 0)
+    times, shares = (np.array([ranks(one) for one in values]) for values in (half, -share))
+    fitted = np.array([input_plus_k(one) for one in times])
+    orders = {"pattern": np.array([rank_correlation(*both) for both in zip(shares, times,
+                                                                           strict=True)]),
+              "k": np.array([rank_correlation(np.broadcast_to(numbers, one.shape), one)
+                             for one in times]),
+              "input plus k": np.array([rank_correlation(*both)
+                                        for both in zip(fitted, times, strict=True)])}
+    beyond = np.array([correlation(a - input_plus_k(a), b - c)
+                       for a, b, c in zip(shares, times, fitted, strict=True)])
+    return [
+        ordered("X0q", "the untrained pattern foretells when a tone is learned, over all inputs "
+                       "and tones, better than k alone: rank correlation with the time to half "
+                       "error, {}", "pattern > k", orders),
+        ordered("X0qa", "without a fit it foretells that nearly as well as the best sum of a "
+                        "number for each input and a rising function of k, fitted to the same "
+                        "times: {}",
+                "pattern ≥ input plus k", orders, margin=0.1),
+        Claim("X0qb", "and it knows something that input plus k does not: what such sums leave of "
+                      "its ranks and of the times' is correlated above .3",
+              means({"correlation": beyond}), [Link("correlation - .3", beyond - 0.3)]),
+    ]
+
+
+def correlation(a, b):
+    """Pearson's over all entries; 0 if a or b is constant."""
+    return np.corrcoef(a.ravel(), b.ravel())[0, 1] if min(np.ptp(a), np.ptp(b)) > 0 else 0.0
+
+
+def ranks(values):
+    """Shaped like values: their ranks over all entries, equal ones shared, infinity the last."""
+    return rankdata(values).reshape(values.shape)
+
+
+def input_plus_k(values):
+    """(inputs, tones): the best fit of values by a_input + b_k, b rising with k, least squares."""
+    rising = np.zeros(values.shape[1])
+    for _ in range(100):
+        offset = (values - rising).mean(axis=1, keepdims=True)
+        rising = isotonic_regression((values - offset).mean(axis=0)).x
+    return offset + rising
 
 
 def draw(data):
+    """Above: rates and power of some inputs; below: what the law leaves, one place at a time, and
+    what the pattern foretells."""
     names, k = data["inputs"].tolist(), data["k"]
-    figure = style.Figure(figsize=(3.1 * len(names), 7.2), layout="constrained")
-    above, below = figure.subfigures(2, 1)
-    panels = above.subplots(1, len(names), squeeze=False)[0]
-    for ax, name, values in zip(panels, names, data["tones"], strict=True):
-        for stage, colour in enumerate(("0.55", style.colour(name))):
-            rates, power = values[stage, 0]
-            constant = np.exp(np.log(rates / power).mean())
-            word = ("before", "after")[stage]
-            ax.plot(k, constant * power, color=colour, linewidth=1, label=f"pattern, {word}")
-            ax.plot(k, rates, "o", color=colour, markersize=3, markerfacecolor="none", label=f"rates, {word}")
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.set_title(style.label(name), loc="left", fontsize="medium")
-        ax.set_xlabel("k (cycles per signal)")
-    panels[0].set_ylabel(r"$\hat K_{kk}$ / tr K (dots)" + "\n" + r"constant $\times\, P_k$ (lines)")
-    style.same_range(panels)
-    left, local, early = below.subplots(1, 3)
+    figure, axes = style.panels(2, 3, height=2.7)
+    chosen, (left, local, early) = style.some(names, 3), axes[1]
+    for ax, name in zip(axes[0], chosen, strict=False):
+        for (rates, power), colour in zip(data["tones"][names.index(name)][:, 0],
+                                          ("0.55", style.colour(name)), strict=True):
+            ax.plot(k, np.exp(np.log(rates / power).mean()) * power, color=colour, linewidth=1)
+            ax.plot(k, rates, "o", color=colour, markersize=3, markerfacecolor="none")
+        ax.set(xscale="log", yscale="log", xlabel="k (cycles per signal)")
+        style.title(ax, style.label(name))
+    axes[0, 0].set_ylabel("dots: share of rates\nline: constant x power")
+    style.same_range(axes[0, : len(chosen)])
     table = residuals(data)
-    for x, (name, values) in enumerate(table.items()):
-        colour = style.colour(name.split(" ")[-1])
+    inputs = [key.split(" ")[-1] for key in table]
+    for x, (name, values) in enumerate(zip(inputs, table.values(), strict=True)):
         for value, marker in zip(values, ("o", "_", "x"), strict=True):
-            left.plot(np.full(value.shape[1], x), value[0], marker, color=colour, markersize=5)
-    left.set_yscale("log")
-    left.set_xticks(range(len(table)), table, rotation=90, fontsize="x-small")
-    left.set_ylabel("deviation of the logarithm")
-    left.set_title("left by the law (o), unordered walls (–), best power of k (×)", loc="left",
-                   fontsize="small")
+            left.plot(np.full(value.shape[1], x), value[0], marker, color=style.colour(name),
+                      markersize=4,
+                      label=style.label(name) if marker == "o" and inputs.index(name) == x
+                      else None)
+    left.set(yscale="log", ylabel="deviation of the logarithm", xticks=[],
+             xlabel="networks: tones, then images")
+    style.title(left, "o law, – unordered,\n× best power of k")
     for name, by_stage in zip(data["places"].tolist(), data["patches"], strict=True):
         rates, power = by_stage[0, 0]
         alive = (rates > 0) & (power > 0)
         local.plot(power[alive], rates[alive], ".", markersize=2, alpha=0.4,
-                   color=style.colour(name))
-    local.set_xscale("log")
-    local.set_yscale("log")
-    local.set_xlabel("pattern's power in a mode of an 8 x 8 patch")
-    local.set_ylabel("its self rate")
-    local.set_title("in one place, before training", loc="left", fontsize="medium")
-    numbers = np.array(data["tone_numbers"])
-    if numbers.max() <= TOP:
-        never = 1.25 * np.max(data["half"], where=np.isfinite(data["half"]), initial=1)
-        for name, values, half in zip(names, data["tones"], data["half"], strict=True):
-            early.plot(values[0, :, 1][:, numbers - 1].ravel(), np.minimum(half, never).ravel(), ".",
-                       markersize=4, color=style.colour(name))
-        early.set_xscale("log")
-        early.set_xlabel(r"share of the untrained pattern's power, $P_k / \Sigma P$")
-        early.set_ylabel("epoch of half error (top: not reached)")
-        early.set_title("tones: what the pattern foretells", loc="left", fontsize="medium")
-    above.supxlabel("grey: before training; colour: after; one seed", fontsize="small")
-    for ax in (*panels, left, local, early):
-        ax.spines[["top", "right"]].set_visible(False)
+                   color=style.colour(name), rasterized=True)
+    local.set(xscale="log", yscale="log", xlabel="power in an 8 x 8 patch", ylabel="its rate")
+    style.title(local, "one place, untrained")
+    draw_foretold(early, data)
+    style.hide_empty(axes)
+    style.legend_below(figure, left, "above: first seed, grey before and colour after training; "
+                       "below: untrained, all seeds (places: the first)")
+    law, unordered, best = (np.concatenate([np.median(table[name][part][:1], axis=1)
+                                            for name in names]) for part in range(3))
+    style.heading(figure, f"Untrained, on the tones, the pattern's power spectrum and one constant "
+                  f"leave {law.min():.2g} to {law.max():.2g} of the rates' logarithm, the best "
+                  f"power of k {best.min():.2g} to {best.max():.2g}")
     return figure
+
+
+def draw_foretold(ax, data):
+    """The epoch of half error of every tone against the untrained pattern's power there."""
+    numbers = np.array(data["tone_numbers"])
+    if numbers.max() > TOP:
+        return
+    never = 1.25 * np.max(data["half"], where=np.isfinite(data["half"]), initial=1)
+    for name, values, half in zip(data["inputs"].tolist(), data["tones"], data["half"],
+                                  strict=True):
+        ax.plot(values[0, :, 1][:, numbers - 1].ravel(), np.minimum(half, never).ravel(), ".",
+                markersize=4, color=style.colour(name))
+    ax.set(xscale="log", xlabel="pattern's power", ylabel="epoch of half error")
+    style.title(ax, "tones (top: not reached)")

@@ -4,9 +4,10 @@
     python -m scripts.reproduce x0_untrained_pattern --scale paper
 
 The power spectrum of an untrained network's pattern, P_k = sum_u |(F q_u)_k|^2, stands for the
-rates of learning (T49 to T52; x0_pattern_law tests that), and needs neither a gradient nor a kernel.
-So it can be had where rates cannot: at paper scale for all 512 x 512 pixels and 4x512 units, 15
-seconds per network.  Here it is 64 x 64 and 4x128.  10 seeds at least; the image does not matter.
+rates of learning (T49 to T52; x0_pattern_law tests that), and needs neither a gradient nor a
+kernel. So it can be had where rates cannot: at paper scale for all 512 x 512 pixels and 4x512
+units, 15 seconds per network.  Here it is 64 x 64 and 4x128.  10 seeds at least; the image does not
+matter.
 
 Foretold: an input whose pattern has a larger share of its power in the upper half of the bands
 (|k| from a quarter of the pixels per axis) learns fine detail sooner.
@@ -21,12 +22,15 @@ from scripts.lab import (
     Claim, Link, chain, coordinates, encoding, encodings, image_inputs, image_setup, means, ordered,
     style,
 )
+from scripts.lab.headings import ranking
 
 TITLE = "What the untrained pattern foretells"
 SOURCE = "statements T49 to T52"
 KIND = "question"
-SHOWS = ("Share of the untrained pattern's power in every band: the rates of learning that it "
-         "foretells, up to one constant. Right, the share in the upper half of the bands.")
+SHOWS = ("On the left, the share of the untrained pattern's power in every band, a line an "
+         "input: the rates of learning that it foretells, up to one constant. On the right, "
+         "the share in the upper half of the bands, a dot an input: the higher, the sooner "
+         "detail should be learned.")
 ROWS = 4096  # of the grid at a time
 
 
@@ -89,20 +93,19 @@ def claims(data):
 
 
 def draw(data):
-    figure, axes = style.panels(1, 2, width=4.6, height=3.6)
+    figure, axes = style.panels(1, 2, height=3.0)
     left, right = axes[0]
-    names, k = data["inputs"].tolist(), np.arange(1, data["power"].shape[-1])
-    for name, by_seed in zip(names, data["power"], strict=True):
+    names, k, share = data["inputs"].tolist(), np.arange(1, data["power"].shape[-1]), upper(data)
+    for i, (name, by_seed) in enumerate(zip(names, data["power"], strict=True)):
         style.with_band(left, k, by_seed[:, 1:].T, name)
-    left.set_xscale("log")
-    left.set_yscale("log")
-    left.set_xlabel("band |k| (cycles per image)")
-    left.set_ylabel(r"share of power, $P_k / \Sigma P$")
-    left.set_title(f"{data['pixels']} x {data['pixels']} pixels, untrained", loc="left", fontsize="medium")
-    for x, (name, values) in enumerate(upper(data).items()):
-        right.plot(np.full(len(values), x), values, "o", color=style.colour(name), markersize=4, alpha=0.6)
-    right.set_xticks(range(len(names)), names)
-    right.set_ylabel("log10 share, upper bands")
-    right.set_title("foretold: the higher, the sooner detail is learned", loc="left", fontsize="medium")
-    style.legend_below(figure, left, style.BAND)
+        style.ranges(right, np.array([i]), share[name][None], style.colour(name))
+    left.set(xscale="log", yscale="log", xlabel="band |k| (cycles per image)",
+             ylabel=r"share of power, $P_k / \Sigma P$")
+    style.title(left, f"{data['pixels']} x {data['pixels']} pixels, untrained")
+    right.set_xticks(range(len(names)), names, rotation=45)
+    right.set_ylabel("log10 share, mean over bands")
+    style.title(right, "the upper half of the bands")
+    style.legend_below(figure, left, style.LINES_AND_DOTS)
+    style.heading(figure, "Untrained pattern, log10 share of power in the upper bands: "
+                  + ranking(share, "{:.1f}"))
     return figure

@@ -24,9 +24,9 @@ from scripts.lab import Claim, Link, encoding, means, ordered, signal_inputs, st
 TITLE = "Features or regions: before training"
 SOURCE = "statements T40 and T41"
 KIND = "question"
-SHOWS = ("Left, the rates of the high tones for every pair of features and gates: columns differ, "
-         "rows hardly do. Right, the rate of every tone for the first and the last features: lines "
-         "go by the colour of the gates.")
+SHOWS = ("Above, a table of the rates of the high tones for every pair of what is fed (rows) "
+         "and whose regions are imposed (columns), light for fast. Below, the rate of every "
+         "tone for the first and the last input: lines go by the colour of the regions.")
 SAMPLES = {"quick": 256, "laptop": 1024, "paper": 2048}
 HIDDEN = {"quick": (32,) * 4, "laptop": (128,) * 4, "paper": (128,) * 4}
 HIGH = 40  # cycles per signal
@@ -47,12 +47,14 @@ def measure(settings, _):
     x = {name: encoding(name)(grid((n,), settings.grid)) for name in names}
     share = np.empty((len(names), len(names) + 1, len(seeds), len(tones)))
     for s, seed in enumerate(seeds):
-        fed, donors = ({name: init([x[name].shape[1], *hidden, 1], np.random.default_rng([seed, part, i]))
+        fed, donors = ({name: init([x[name].shape[1], *hidden, 1],
+                                   np.random.default_rng([seed, part, i]))
                         for i, name in enumerate(names)} for part in (0, 1))
         gates = [pattern(donors[name], x[name]) for name in names]
         for f, name in enumerate(names):
             for g, q in enumerate([*gates, pattern(fed[name], x[name])]):
-                rates = intrinsic_rates(fed[name], forward(fed[name], x[name], q), (n,), bands=False)
+                rates = intrinsic_rates(fed[name], forward(fed[name], x[name], q), (n,),
+                                        bands=False)
                 share[f, g, s] = rates[tones] / rates.sum()
     return {"inputs": np.array(names), "tones": tones, "share": share, "seeds": np.array(seeds)}
 
@@ -69,8 +71,10 @@ def variance_shares(table):
     mean = table.mean(axis=(0, 1))
     gates, features = table.mean(axis=0) - mean, table.mean(axis=1) - mean
     both = table - mean - gates - features[:, None]
-    parts = np.array([(gates**2).mean(axis=0), (features**2).mean(axis=0), (both**2).mean(axis=(0, 1))])
-    return parts / parts.sum(axis=0)
+    parts = np.array([(gates**2).mean(axis=0), (features**2).mean(axis=0),
+                      (both**2).mean(axis=(0, 1))])
+    whole = parts.sum(axis=0)
+    return np.divide(parts, whole, out=np.zeros_like(parts), where=whole > 0)  # one input: none
 
 
 def claims(data):
@@ -82,7 +86,8 @@ def claims(data):
     foreign = abs(np.diagonal(table).T - own).mean(axis=0)
     reached = abs(table[0, -1] - own[-1])
     return [
-        ordered("X1a", f"from {first} to {last} the log10 rate of tones from {HIGH} up moves more by "
+        ordered("X1a", f"from {first} to {last} the log10 rate of tones from {HIGH} up moves more "
+                       f"by "
                        "gates, features held, than by features, gates held: {}",
                 "gates > features", moved),
         Claim("X1b", "gates make more than half of the variance of log10 rates over features and "
@@ -91,8 +96,9 @@ def claims(data):
         Claim("X1c", "gates of another network fed with the same input change the log10 rates of "
                      "high tones by less than 0.2 (mean over inputs)", means({"change": foreign}),
               [Link("0.2 - change", 0.2 - foreign)]),
-        Claim("X1d", f"fed with {first}, gates of {last} alone give high tones the rates of a network "
-                     f"fed with {last}, within a factor of 2 (log10: 0.3)", means({"difference": reached}),
+        Claim("X1d", f"fed with {first}, gates of {last} alone give high tones the rates of a "
+                     f"network fed with {last}, within a factor of 2 (log10: 0.3)",
+                     means({"difference": reached}),
               [Link("0.3 - difference", 0.3 - reached)]),
     ]
 
@@ -100,30 +106,39 @@ def claims(data):
 def draw(data):
     """The table, and the tones for the first and the last features."""
     names, tones, (table, own) = data["inputs"].tolist(), data["tones"], tables(data)
-    figure, axes = style.panels(1, 3, width=4.0, height=3.5)
-    shown = np.concatenate([table, own[:, None]], axis=1).mean(axis=2)
-    left = axes[0, 0]
-    image = left.imshow(shown, cmap="cividis", aspect="auto")
+    chosen = list(dict.fromkeys((0, len(names) - 1)))
+    figure = style.sheet(height=2.9 + 2.7)
+    grid = figure.add_gridspec(2, len(chosen), height_ratios=(1, 1.1))
+    above = figure.add_subplot(grid[0, :])
+    shown = np.median(np.concatenate([table, own[:, None]], axis=1), axis=2)
+    image = above.imshow(shown, cmap="cividis", aspect="auto")
     for (f, g), value in np.ndenumerate(shown):
         dark = value < (shown.min() + shown.max()) / 2
-        left.text(g, f, f"{value:.1f}", ha="center", va="center", color="white" if dark else "black")
-    left.axvline(len(names) - 0.5, color="white", linewidth=4)
-    left.set_xticks(range(len(names) + 1), [*names, "its\nown"])
-    left.set_yticks(range(len(names)), names)
-    left.set_xlabel("gates of an untrained network fed with")
-    left.set_ylabel("fed with")
-    left.set_title(f"log10 rate of tones from {HIGH} up", loc="left", fontsize="medium")
-    left.spines[:].set_visible(False)
-    figure.colorbar(image, ax=left)
-    for ax, f in zip(axes[0, 1:], (0, -1), strict=True):
+        above.text(g, f, f"{value:.1f}".replace("-", "−"), ha="center", va="center",
+                   color="white" if dark else "black")
+    above.axvline(len(names) - 0.5, color="white", linewidth=4)
+    above.set_xticks(range(len(names) + 1), [*names, "its own"])
+    above.set_yticks(range(len(names)), names)
+    above.set_xlabel("regions of an untrained network fed with")
+    above.set_ylabel("fed with")
+    style.title(above, f"log10 of the rate of tones from {HIGH} up, median over seeds")
+    above.spines[:].set_visible(False)
+    figure.colorbar(image, ax=above, pad=0.01)
+    below = [figure.add_subplot(grid[1, k]) for k in range(len(chosen))]
+    for ax, f in zip(below, chosen, strict=True):
         for g, name in enumerate(names):
             style.with_band(ax, tones, data["share"][f, g].T, name)
-        ax.plot(tones, np.exp(np.log(data["share"][f, -1]).mean(axis=0)), ":", color="black",
-                label="its own gates")
+        ax.plot(tones, np.median(data["share"][f, -1], axis=0), ":", color="black",
+                label="its own regions")
         ax.set_yscale("log")
-        ax.set_ylim(data["share"].min() / 1.5, data["share"].max() * 1.5)
-        ax.set_title(f"fed with {names[f]}, by the gates", loc="left", fontsize="medium")
+        style.title(ax, f"fed with {names[f]}, by regions")
         ax.set_xlabel("tone k (cycles per signal)")
-        ax.set_ylabel(r"intrinsic rate $\hat K_{kk}$ / tr K")
-    style.legend_below(figure, axes[0, 1], "colour: whose regions the gates are; " + style.BAND)
+    below[0].set_ylabel(r"intrinsic rate $\hat K_{kk}$ / tr K")
+    style.bare(below)
+    style.same_range(np.array(below))
+    style.legend_below(figure, below[0], "colour: whose regions; " + style.BAND)
+    gates, features = (np.median(part) for part in variance_shares(table)[:2])
+    style.heading(figure, f"Before training, regions make {100 * gates:.0f} % of the variance of "
+                          f"the rates of high tones, what is fed {100 * features:.0f} %"
+                  if len(names) > 1 else "One input: nothing to exchange")
     return figure

@@ -2,14 +2,15 @@
 
     python -m scripts.reproduce x2_transplant_trained
 
-E1's signal, shape and training (14 tones, 4x128, full batch, Adam, 500 epochs), fed with coordinates
-or with the highest encoding.  The units go on and off by the network's own moving regions, as usual;
-by its own regions before training, frozen; or by the frozen regions of another, untrained network,
-fed with either (h = q * z, T40).  With frozen gates the network is linear in each layer,
-and everything that training can still do is choose weights.
+E1's signal, shape and training (14 tones, 4x128, full batch, Adam, 500 epochs), fed with
+coordinates or with the highest encoding.  The units go on and off by the network's own moving
+regions, as usual; by its own regions before training, frozen; or by the frozen regions of another,
+untrained network, fed with either (h = q * z, T40).  With frozen gates the network is linear in
+each layer, and everything that training can still do is choose weights.
 
-Frozen gates also let the function *jump* where a unit switches, which a ReLU cannot: of the squared change
-of the fit from one sample to the next, the share made by the change of gates alone is measured beside.
+Frozen gates also let the function *jump* where a unit switches, which a ReLU cannot: of the squared
+change of the fit from one sample to the next, the share made by the change of gates alone is
+measured beside.
 
 Error is |r|^2 over |y|^2, the best of the last tenth of training; a tone counts as learned when its
 relative error is below one half.
@@ -21,16 +22,19 @@ import numpy as np
 
 from relu_dynamics import PAPER_TONES, frequency_error, grid, pattern, predict
 from scripts.lab import (
-    Claim, Gates, Link, extremes, last_tenth, means, ordered, read, signal_inputs,
-    signal_runs, style,
+    Claim, Gates, Link, extremes, last_tenth, means, ordered, read, signal_inputs, signal_runs,
+    style,
 )
+from scripts.lab.headings import times
 from scripts.lab.rates import strongest
 
 TITLE = "Features or regions: trained"
 SOURCE = "E1 with imposed patterns; statement T40"
 KIND = "question"
-SHOWS = ("What is fed in rows, whose regions in columns. Above, the fits after training, one seed; "
-         "below, the error of every tone and the error through training.")
+SHOWS = ("Above, fits after training of networks fed with coordinates, the signal in grey: "
+         "with their own moving regions, and with the frozen regions of other networks. Below, "
+         "the error by whose regions a network has, filled for coordinates and open for the "
+         "encoding as what is fed; and the error of every tone.")
 
 
 def fed(settings):
@@ -38,9 +42,11 @@ def fed(settings):
 
 
 def wanted(settings):
-    """(input, gates, seed) -> run; gates are "moving", "frozen", or the input of another network."""
+    """(input, gates, seed) -> run; gates are "moving", "frozen", or the input of another
+    network."""
     plain = signal_runs(settings, fed(settings))
-    kinds = {"moving": None, "frozen": Gates("own"), **{name: Gates(name) for name in fed(settings)}}
+    kinds = {"moving": None, "frozen": Gates("own"),
+             **{name: Gates(name) for name in fed(settings)}}
     return {(name, kind, seed): run._replace(gates=gates) for kind, gates in kinds.items()
             for (name, seed), run in plain.items()}
 
@@ -50,8 +56,9 @@ def runs(settings):
 
 
 def measure(settings, folder):
-    """error (fed, gates, seeds, checkpoints), tone_error (fed, gates, seeds, tones), jump (fed, gates, seeds);
-    x, target and fit (fed, gates, samples) of the first seed, on part of the signal."""
+    """error (fed, gates, seeds, checkpoints), tone_error (fed, gates, seeds, tones), jump (fed,
+    gates, seeds); x, target and fit (fed, gates, samples) of the first seed, on part of the
+    signal."""
     table = wanted(settings)
     names, kinds, seeds = (list(dict.fromkeys(axis)) for axis in zip(*table, strict=True))
     first = read(next(iter(table.values())), folder)
@@ -74,8 +81,10 @@ def measure(settings, folder):
         jump[at] = (switched**2).sum() / (np.diff(f[best], axis=0) ** 2).sum()
         if seed == seeds[0]:
             fit[at[:2]] = f[best, shown, 0]
-    return {"inputs": np.array(names), "gates": np.array(kinds), "epochs": trained.epochs, "tones": tones,
-            "error": error, "tone_error": by_tone, "jump": jump, "fit": fit, "target": first.y[shown, 0],
+    return {"inputs": np.array(names), "gates": np.array(kinds), "epochs": trained.epochs,
+            "tones": tones,
+            "error": error, "tone_error": by_tone, "jump": jump, "fit": fit,
+            "target": first.y[shown, 0],
             "x": grid(first.shape, settings.grid)[shown, 0]}
 
 
@@ -87,80 +96,96 @@ def final(data):
 
 
 def claims(data):
-    errors, kinds, (low, *_, high) = final(data), data["gates"].tolist(), data["inputs"].tolist()
-    learned = dict(zip(data["gates"].tolist(), (data["tone_error"] < 0.5).sum(axis=-1)[0], strict=True))
-    across = {f"{low}, gates of {high}": errors[low][high], f"{high}, gates of {low}": errors[high][low]}
-    moved = {"gates": np.log10(errors[low][low] / errors[low][high]) + np.log10(errors[high][low] / errors[high][high]),
-             "features": np.log10(errors[low][low] / errors[high][low]) + np.log10(errors[low][high] / errors[high][high])}
+    errors, kinds, names = final(data), data["gates"].tolist(), data["inputs"].tolist()
+    low, high = names[0], names[-1]
+    learned = dict(zip(data["gates"].tolist(), (data["tone_error"] < 0.5).sum(axis=-1)[0],
+                       strict=True))
+    across = {f"{low}, gates of {high}": errors[low][high],
+              f"{high}, gates of {low}": errors[high][low]}
+    moved = {"gates": np.log10(errors[low][low] / errors[low][high])
+             + np.log10(errors[high][low] / errors[high][high]),
+             "features": np.log10(errors[low][low] / errors[high][low])
+             + np.log10(errors[low][high] / errors[high][high])}
     return [
         ordered("X2a", f"the error of a network fed with {low} is smaller with frozen gates of an "
-                       f"untrained network fed with {high} than with its own, moving: {{}}", "moving > imposed",
+                       f"untrained network fed with {high} than with its own, moving: {{}}",
+                       "moving > imposed",
                 {"moving": errors[low]["moving"], "imposed": errors[low][high]}, log=True),
-        ordered("X2b", "the error falls more by exchanging gates, features held, than by exchanging "
-                       "features, gates held (log10, two exchanges each): {}", "gates > features", moved),
-        ordered("X2c", "gates of the encoding with coordinates as features learn more than the encoding as "
-                       "features with gates of coordinates; error: {}",
+        ordered("X2b", "the error falls more by exchanging gates, features held, than by "
+                       "exchanging "
+                       "features, gates held (log10, two exchanges each): {}", "gates > features",
+                       moved),
+        ordered("X2c", "gates of the encoding with coordinates as features learn more than the "
+                       "encoding as features with gates of coordinates; error: {}",
                 f"{high}, gates of {low} > {low}, gates of {high}", across, log=True),
         Claim("X2d", f"fed with {low}, gates of {high} let every tone be learned to half",
               means({f"tones of {len(data['tones'])}": learned[high]}),
-              [Link(f"tones learned > {len(data['tones']) - 0.5}", learned[high] - (len(data["tones"]) - 0.5))]),
+              [Link(f"tones learned > {len(data['tones']) - 0.5}",
+                    learned[high] - (len(data["tones"]) - 0.5))]),
         *(ordered(key, f"freezing its own gates makes a network fed with {name} worse; error: {{}}",
-                  "frozen > moving", {kind: errors[name][kind] for kind in ("moving", "frozen")}, log=True)
+                  "frozen > moving", {kind: errors[name][kind] for kind in ("moving", "frozen")},
+                  log=True)
           for key, name in (("X2e", low), ("X2f", high))),
-        ordered("X2g", f"fed with {low}, the network's own frozen gates and another's of the same kind "
-                       f"do equally well; error, compared within a factor of 2: {{}}", "own ≥ other",
-                {"own": -abs(np.log10(errors[low]["frozen"] / errors[low][low])), "other": 0 * errors[low][low]},
+        ordered("X2g", f"fed with {low}, the network's own frozen gates and another's of the same "
+                       f"kind do equally well; error, compared within a factor of 2: {{}}",
+                       "own ≥ other",
+                {"own": -abs(np.log10(errors[low]["frozen"] / errors[low][low])),
+                 "other": 0 * errors[low][low]},
                 margin=0.3),
-        ordered("X2h", f"fed with {low}, frozen gates jump where moving ones bend: share of the squared change between "
+        ordered("X2h", f"fed with {low}, frozen gates jump where moving ones bend: share of the "
+                       f"squared change between "
                        "neighbours that gates make, {}", "frozen > moving",
                 {kind: data["jump"][0, kinds.index(kind)] for kind in ("moving", "frozen")}),
     ]
 
 
 def called(kind):
-    return {"moving": "own gates, moving", "frozen": "own gates, frozen"}.get(kind, f"gates of {kind}")
+    return {"moving": "own regions, moving", "frozen": "own regions, frozen"}.get(
+        kind, f"regions of {kind}")
 
 
 def look(kind):
     """A line by its gates: an input's colour for a donor's, black for the network's own."""
     if kind in ("moving", "frozen"):
-        return {"color": "black" if kind == "moving" else "0.55", "linestyle": "-" if kind == "moving" else ":",
-                "label": called(kind)}
-    return {"color": style.colour(kind), "linestyle": "--" if kind.startswith("[") else "-", "label": called(kind)}
+        return {"color": "black" if kind == "moving" else "0.55",
+                "linestyle": "-" if kind == "moving" else ":", "label": called(kind)}
+    return {**style.look(kind), "label": called(kind)}
 
 
 def draw(data):
-    """Fits for every pair of features and gates; below them the tones, and the error through training."""
+    """Above: fits of the first input fed, by regions; below: errors for both, and tones."""
     names, kinds, errors = data["inputs"].tolist(), data["gates"].tolist(), final(data)
-    figure = style.Figure(figsize=(13.5, 8.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
-    fits = above.subplots(len(names), len(kinds), sharex=True, sharey=True, squeeze=False)
-    for (f, g), ax in np.ndenumerate(fits):
-        ax.plot(data["x"], data["target"], color="0.75", linewidth=2.2, label="signal")
-        ax.plot(data["x"], data["fit"][f, g], color=look(kinds[g])["color"], linewidth=1.1)
-        error = np.median(errors[names[f]][kinds[g]])
-        ax.set_title((f"{called(kinds[g])}\n" if f == 0 else "") + f"error {error:.2g}", loc="left", fontsize="medium")
-        ax.spines[["top", "right"]].set_visible(False)
-    for name, ax in zip(names, fits[:, 0], strict=True):
-        ax.set_ylabel(f"fed with {name}\nsignal (grey) and fit")
-    for ax in fits[-1]:
+    figure = style.sheet(height=5.6)
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.3))
+    chosen = style.some(kinds, 3)
+    fits = above.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
+    for ax, kind in zip(fits, chosen, strict=True):
+        ax.plot(data["x"], data["target"], color="0.75", linewidth=2.2)
+        ax.plot(data["x"], data["fit"][0, kinds.index(kind)], color=look(kind)["color"],
+                linewidth=1.2)
+        style.title(ax, f"{called(kind)}:\nerror {np.median(errors[names[0]][kind]):.2g}")
         ax.set_xlabel("x")
-    panels = below.subplots(1, 2 * len(names), squeeze=False)[0]
-    for f, name in enumerate(names):
-        tones, curve = panels[2 * f : 2 * f + 2]
-        for g, kind in enumerate(kinds):
-            style.shaded(tones, data["tones"], data["tone_error"][f, g].T, **look(kind))
-            style.shaded(curve, data["epochs"], data["error"][f, g].T, **look(kind))
-        tones.axhline(0.5, color="0.8", linewidth=0.8, zorder=0)
-        tones.set_xlabel("tone k (cycles per signal)")
-        tones.set_ylabel("relative error of the tone")
-        tones.set_title(f"fed with {name}: tones", loc="left", fontsize="medium")
-        style.epochs_axis(curve, data["epochs"], "error |r|² / |y|²")
-        curve.set_yscale("log")
-        curve.set_title(f"fed with {name}: training", loc="left", fontsize="medium")
-        for ax in (tones, curve):
-            ax.spines[["top", "right"]].set_visible(False)
-    style.same_range(panels[::2])
-    style.same_range(panels[1::2])
-    style.legend_below(figure, panels[0], "colour: whose regions; " + style.BAND)
+    fits[0].set_ylabel(f"fed with {names[0]}")
+    every, tones = below.subplots(1, 2)
+    for g, kind in enumerate(kinds):
+        for f, name in enumerate(names):
+            style.ranges(every, np.array([g + 0.24 * (f - (len(names) - 1) / 2)]),
+                         errors[name][kind][None], look(kind)["color"], marker="os"[f],
+                         face=None if f == 0 else "white")
+        style.shaded(tones, data["tones"], data["tone_error"][0, g].T, **look(kind))
+    every.set_yscale("log")
+    every.set_xticks(range(len(kinds)), [called(kind).replace(" ", "\n") for kind in kinds],
+                     fontsize="small")
+    every.set_ylabel("error |r|² / |y|²")
+    style.title(every, f"fed with {names[0]}" + (f" (open: {names[-1]})" if len(names) > 1 else ""))
+    tones.set_xlabel("tone k (cycles per signal)")
+    tones.set_ylabel("relative error of the tone")
+    style.title(tones, f"fed with {names[0]}, by tone")
+    style.bare([*fits, every, tones])
+    style.legend_below(below, tones, "colour: whose regions; fits: first seed, grey the signal; "
+                       "dot or line: median over seeds", columns=3)
+    own, other = errors[names[0]]["moving"], errors[names[0]][kinds[-1]]
+    style.heading(figure, f"Fed with {names[0]}, a network with the frozen regions of an untrained "
+                  f"network on {kinds[-1]} leaves {times(np.median(other) / np.median(own))} the "
+                  f"error of its own moving regions")
     return figure

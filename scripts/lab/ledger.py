@@ -38,7 +38,8 @@ from relu_dynamics.files import replacing
 REPRODUCED, FAILED, UNDECIDED = "reproduced", "not reproduced", "not decided"
 UNTESTED = "untested here"
 VERDICTS = (REPRODUCED, FAILED, UNDECIDED, UNTESTED)
-KINDS = {"paper": "the paper's claims", "question": "our own questions", "identity": "identities"}
+KINDS = {"paper": "the paper's {} claims", "question": "our own {} questions",
+         "identity": "{} identities"}
 Values = Mapping[str, np.ndarray]  # name -> (seeds,) or (checkpoints, seeds)
 
 
@@ -127,8 +128,10 @@ def chain(*steps: str | Sequence[str]) -> str:
 def ordering(order: str, values: Values, margin: float = 0.0) -> list[Link]:
     """The links of a chain, each at its worst checkpoint; "a > {b, c} ≥ d" has four.
 
-    A link a ≥ b holds if a - b + margin is positive.
+    A link a ≥ b holds if a - b + margin is positive; the margin must be given.
     """
+    if "≥" in order and margin <= 0:
+        raise ValueError(f"the order {order} needs a margin for its ≥")
     steps, links = re.split(r"\s*([>≥])\s*", order), []
     names = [step[1:-1].split(", ") if step.startswith("{") else [step] for step in steps[::2]]
     for above, sign, below in zip(names[:-1], steps[1::2], names[1:], strict=True):
@@ -305,19 +308,20 @@ def settled(ledger: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
                  strict=True))  # type: ignore[misc]
     result = []
     for row in ledger:
-        family = [other["verdict"] for other in ledger if _natural(other)
-                  and _family(other) == _family(row)]
-        several = len(family) > 1 and _natural(row) and row["verdict"] != UNTESTED
-        on = f"on {family.count(REPRODUCED)} of {len(family)} images" if several else ""
+        same = [other["verdict"] for other in ledger if _natural(other)
+                and family(other) == family(row)]
+        several = len(same) > 1 and _natural(row) and row["verdict"] != UNTESTED
+        on = f"on {same.count(REPRODUCED)} of {len(same)} images" if several else ""
         result.append({**row, "adjusted": p.get(row["key"]), "on": on})
     return result
 
 
 def _natural(row: Mapping[str, object]) -> bool:
-    return row["image"] not in ("", "random image")
+    return row["image"] not in ("", "random image", "mixture")  # the last: E15's random clouds
 
 
-def _family(row: Mapping[str, object]) -> str:
+def family(row: Mapping[str, object]) -> str:
+    """The key without the image: "E5a" of "E5a-brain"."""
     return str(row["key"]).split("-")[0]
 
 
@@ -328,9 +332,7 @@ def summary(ledger: Sequence[Mapping[str, object]]) -> list[str]:
     for kind, words in KINDS.items():
         mine = [row["verdict"] for row in ledger if row["kind"] == kind]
         if mine:
-            counts = ", ".join(f"{mine.count(verdict)} {verdict}" for verdict in VERDICTS
-                               if verdict in mine)
-            result.append(f"Of {len(mine)} {words}: {counts}.")
+            result.append(f"Of {words.format(len(mine))}: {tally(mine)}.")
     held = [row for row in ledger if row["kind"] == "paper" and row["verdict"] == REPRODUCED]
     lost = [str(row["key"]) for row in held if not row["adjusted"] < 0.05]  # type: ignore[operator]
     if held:
@@ -339,6 +341,32 @@ def summary(ledger: Sequence[Mapping[str, object]]) -> list[str]:
                       f"{len(held)} reproduced ones remain"
                       + (f"; not {', '.join(lost)}." if lost else "."))
     return result
+
+
+def tally(verdicts: Sequence[object]) -> str:
+    """"3 reproduced, 1 not decided"."""
+    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS
+                     if verdict in verdicts)
+
+
+def seeds(ledger: Sequence[Mapping[str, Any]]) -> str:
+    """"20 seeds (X1: 10)": the seeds of most experiments, and the others with theirs."""
+    found: dict[str, int] = {}
+    for row in ledger:
+        found[row["experiment"]] = max(found.get(row["experiment"], 0), number_of_seeds(row))
+    numbers = [n for n in found.values() if n]
+    usual = max(set(numbers), key=lambda n: (numbers.count(n), n), default=0)
+    short = [name.split("_")[0].upper() for name in found]
+    called = [word if short.count(word) == 1 else name
+              for name, word in zip(found, short, strict=True)]
+    others = [f"{', '.join(name for name, m in zip(called, found.values(), strict=True) if m == n)}"
+              f": {n}" for n in dict.fromkeys(numbers) if n != usual]
+    return f"{usual} seed{'' if usual == 1 else 's'}" + f" ({'; '.join(others)})" * bool(others)
+
+
+def number_of_seeds(row: Mapping[str, Any]) -> int:
+    """How many seeds a claim was measured with; 0 if nothing in it is random."""
+    return max((len(link["values"]) for link in row["links"] if link["over"] == "seed"), default=0)
 
 
 def lines(ledger: Sequence[Mapping[str, object]]) -> list[str]:

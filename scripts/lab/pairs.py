@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from relu_dynamics import Pairs, global_pairs, local_pairs
+from collections.abc import Iterable
+
+import numpy as np
+
+from relu_dynamics import MLP, Pairs, Trace, global_pairs, local_pairs, pattern
 from scripts.lab.runs import Trained, stream
 
 
@@ -22,3 +26,11 @@ def image_pairs(trained: Trained) -> tuple[Pairs, Pairs]:
                 global_pairs(trained.shape, rng, pairs=50_000, gap=50))
     return (local_pairs(trained.shape, rng, patches=100, side=6, pairs=40),
             global_pairs(trained.shape, rng, pairs=4000, gap=7))
+
+
+def mean_distances(
+    net: MLP, x: np.ndarray | Trace, kinds: Iterable[Pairs]
+) -> list[float]:
+    """The mean Hamming distance of each kind of pairs, from one pass through the network."""
+    q = pattern(net, x)
+    return [np.count_nonzero(q[i] ^ q[j], axis=1).mean() for i, j in kinds]

@@ -1,10 +1,16 @@
-"""Write the findings in README from the ledger, scripts/ledger.json.
+"""Write what README says was found, from the ledger, scripts/ledger.json.
 
-    python -m scripts.lab.readme          write README's findings from scripts/ledger.json
-    python -m scripts.lab.readme out      first replace the ledger by that of the run in out/
+    python -m scripts.lab.readme          write it from scripts/ledger.json
+    python -m scripts.lab.readme out      first replace ledger and pictures by those in out/
 
-A test checks that the two agree.  The claims that README shows are chosen here; their numbers and
-verdicts come from the ledger.
+A test checks that the two agree.  Which claims README tells is chosen here; sentences follow the
+verdicts (scripts/lab/findings.py), numbers and verdicts come from the ledger.  With more seeds than
+usual, and fewer where they are dear, the kept ledger is made by
+
+    python -m scripts.reproduce --seeds 20 --out out
+    python -m scripts.reproduce x5 --seeds 8 --out out
+    python -m scripts.lab.report out
+    python -m scripts.lab.readme out
 """
 
 from __future__ import annotations
@@ -12,63 +18,70 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from relu_dynamics.files import replacing
+from scripts.lab.findings import SHORT, numbers, of_first_image, told
+from scripts.lab.ledger import FAILED, REPRODUCED, family
 
 ROOT = Path(__file__).parents[2]
 LEDGER, README = ROOT / "scripts" / "ledger.json", ROOT / "README.md"
-BEGIN, END = "<!-- findings: python -m scripts.lab.readme -->", "<!-- end of findings -->"
+PICTURES = ROOT / "scripts" / "pictures"
 
-SECTIONS = {
-    "Are the regions the cause?": ("X1a", "X2a", "X2h", "X3a", "X3c", "X3d", "X4b-photograph"),
-    "Rates are the spectrum of the walls": ("X0a", "X0q", "X0s"),
-    "How many regions are there?": ("X5a-photograph", "X5b-photograph", "X5d-photograph"),
-    "The paper's picture": ("E1", "E3a", "E5b-photograph", "T16c"),
-}
-WIDTH = 100  # letters of the measured numbers; the rest is in the ledger
+ANSWER = ("X2b", "X4b", "X0a")
+TABLE = ("E1", "E5a", "E5b", "E3a", "E8f", "X0a", "X0s", "X8b", "X1a", "X2a", "X2h", "X3a",
+         "X3c", "X4b", "X4f", "X5b", "X5a", "X5d")
+WIDTH = 50  # letters of the measured numbers; the rest is in the ledger
 
 
-def findings(ledger: Mapping[str, object]) -> str:
-    """The summary, a table per section, and the list of the paper's claims not reproduced."""
-    claims: Sequence[Mapping[str, object]] = ledger["claims"]  # type: ignore[assignment]
-    by_key = {str(row["key"]): row for row in claims}
-    failed = [str(row["key"]) for row in claims
-              if row["kind"] == "paper" and row["verdict"] == "not reproduced"]
-    settings: Mapping[str, Sequence[int]] = ledger["settings"]  # type: ignore[assignment]
-    names = dict.fromkeys(str(row["experiment"]).split("_")[0].upper() for row in claims)
-    text = [f"The kept ledger (`scripts/ledger.json`) is of {', '.join(names)} at {settings['scale']} "
-            f"scale, {len(settings['seeds'])} seeds. " + " ".join(ledger["summary"]), ""]  # type: ignore[arg-type]
-    for title, keys in SECTIONS.items():
-        rows = [by_key[key] for key in keys if key in by_key]
-        if rows:
-            text += [f"| {title} | measured | verdict | |", "|---|---|---|---|"]
-            text += ["| " + " | ".join(_cell(str(row[column])) for column in
-                                       ("claim", "measured", "verdict", "key")) + " |"
-                     for row in rows] + [""]
-    if failed:
-        text += [f"Not reproduced of the paper's: {', '.join(failed)}. The report says what may be "
-                 f"behind each.", ""]
-    return "\n".join(text)
+def answer(ledger: Mapping[str, Any]) -> str:
+    """The answer in a few sentences."""
+    found = (of_first_image(ledger["claims"], key) for key in ANSWER)
+    return filled(" ".join(f"{told(row)[:-1]} ({family(row)})." for row in found if row))
 
 
-def _cell(text: str) -> str:
-    """Text in a table; of a list of numbers as many as fit."""
-    if " · " in text and len(text) > WIDTH:
-        text = text[: text.rindex(" · ", 0, WIDTH)] + " · …"
-    return text.replace("|", "\\|")
+def findings(ledger: Mapping[str, Any]) -> str:
+    """The counts, a table of what was found, and the paper's claims that failed."""
+    found = [row for key in TABLE if (row := of_first_image(ledger["claims"], key))]
+    failed = dict.fromkeys(family(row) for row in ledger["claims"]
+                           if row["kind"] == "paper" and row["verdict"] == FAILED)
+    counts = filled(f"{ledger['heading']} (`scripts/ledger.json`). {' '.join(ledger['summary'])} "
+                    f"Failed of the paper's (some on one image only): "
+                    f"{', '.join(failed) or 'none'}.")
+    lines = [counts, "", "|found|measured|claim||", "|---|---|---|---|"]
+    for row in found:
+        held = ", holds " if row["verdict"] != REPRODUCED else " "
+        verdict = SHORT[row["verdict"]] + (held + row["on"] if row["on"] else "")
+        cells = (told(row), numbers(row, WIDTH), verdict, family(row))
+        lines.append("|" + "|".join(cell.replace("|", "\\|") for cell in cells) + "|")
+    return "\n".join(lines)
 
 
-def with_findings(readme: str, ledger: Mapping[str, object]) -> str:
-    """The text of README with its findings replaced by those of ledger."""
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n{findings(ledger)}{END}{rest.split(END)[1]}"
+def filled(text: str) -> str:
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+
+
+PARTS = {"answer": answer, "findings": findings}
+
+
+def with_findings(readme: str, ledger: Mapping[str, Any]) -> str:
+    """The text of README with every generated part made from ledger."""
+    for name, made in PARTS.items():
+        begin, end = f"<!-- {name}: python -m scripts.lab.readme -->\n", f"\n<!-- end of {name} -->"
+        before, rest = readme.split(begin)
+        readme = before + begin + made(ledger) + end + rest.split(end)[1]
+    return readme
 
 
 def main(argv: Sequence[str]) -> int:
     if argv:
-        shutil.copyfile(Path(argv[0]) / "claims.json", LEDGER)
+        out = Path(argv[0])
+        shutil.copyfile(out / "claims.json", LEDGER)
+        for picture in PICTURES.glob("*.png"):
+            shutil.copyfile(out / picture.name, picture)
     text = with_findings(README.read_text(), json.loads(LEDGER.read_text()))
     with replacing(README) as file:
         file.write(text.encode())

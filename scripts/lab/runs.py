@@ -32,6 +32,7 @@ from scripts.lab import own_data
 from scripts.lab.inputs import encoding
 
 GRIDS = ("half-open", "closed", "paper")
+STRETCH = 1e12  # the work of a long run between two writes to disk: about a minute
 
 
 class Gates(NamedTuple):
@@ -280,8 +281,8 @@ def work(run: Run) -> float:
 
 
 def _stretch(run: Run) -> int:
-    """The epochs of a long run between two writes to disk: about a minute."""
-    return max(1, int(1e12 * run.epochs / work(run)))
+    """The epochs of a long run between two writes to disk."""
+    return max(1, int(STRETCH * run.epochs / work(run)))
 
 
 def _unfinished(run: Run, folder: Path) -> Path:

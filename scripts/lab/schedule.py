@@ -4,6 +4,20 @@ Runs and experiments are mapped over any concurrent.futures executor.  For an ex
 folder --out receives NAME.npz (the data plotted), NAME.png, NAME.pdf for print, and NAME.json (the
 claims; written last, so it marks the experiment as done).  Results that exist, with the same
 settings, are kept unless --force.
+
+On several machines, with dask.distributed: start the scheduler and the workers from a clone that
+they share, for both must import scripts (PYTHONPATH=/path/to/clone dask scheduler, and the same for
+dask worker), and then
+
+    from dask.distributed import Client
+    from pathlib import Path
+    from scripts.lab import report, schedule
+    from scripts.lab.settings import Settings
+
+    executor, out = Client("scheduler:8786").get_executor(), Path("/shared/out")
+    records, failed = schedule.carry_out(
+        schedule.all_names(), Settings("laptop", seeds=(0, 1, 2)), out, executor)
+    report.write(list(records.values()), failed, out)
 """
 
 from __future__ import annotations
@@ -15,7 +29,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +40,7 @@ from matplotlib.figure import Figure
 from relu_dynamics import __version__
 from relu_dynamics.files import replacing
 from scripts import experiments
-from scripts.lab import ledger
+from scripts.lab import ledger, png
 from scripts.lab import runs as training
 from scripts.lab.runs import Run
 from scripts.lab.settings import Settings, as_options
@@ -64,21 +78,21 @@ def perform(name: str, settings: Settings, out: Path) -> dict[str, object]:
     data = experiment.measure(settings, out / "runs")
     with replacing(out / f"{name}.npz") as file:
         np.savez(file, settings=repr(tuple(settings)), **data)
-    figure = experiment.draw(data)
-    save(figure, out / f"{name}.png", dpi=130, metadata={"Software": None})
-    figure.set_layout_engine("none")  # as laid out for the screen
-    save(figure, out / f"{name}.pdf", dpi=300,
-         metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    record = {**described(name, settings), "length": length(experiment, data),
+    save(experiment.draw(data), out / f"{name}.png", out / f"{name}.pdf")
+    record = {**described(name, settings), "length": length(experiment, settings),
               "claims": ledger.rows(experiment.claims(data), kind(experiment), settings.scale)}
     ledger.write_json(out / f"{name}.json", record)
     return record
 
 
-def save(figure: Figure, path: Path, **how: object) -> None:
-    """Write a figure, completely or not at all; the same bytes every time."""
-    with replacing(path) as file:
-        figure.savefig(file, format=path.suffix[1:], **how)
+def save(figure: Figure, screen: Path, paper: Path) -> None:
+    """Write a figure as PNG and as PDF, completely or not at all; the same bytes every time."""
+    with replacing(screen) as file:
+        png.write(figure, file)
+    figure.set_layout_engine("none")  # as laid out for the screen
+    with replacing(paper) as file:
+        figure.savefig(file, format="pdf", dpi=300,
+                       metadata={"CreationDate": None, "Creator": None, "Producer": None})
 
 
 def kind(experiment: ModuleType) -> str:
@@ -86,10 +100,13 @@ def kind(experiment: ModuleType) -> str:
     return getattr(experiment, "KIND", "paper")
 
 
-def length(experiment: ModuleType, data: Mapping[str, np.ndarray]) -> str:
-    """The length of training, and that of the paper."""
-    epochs, paper = data.get("epochs"), getattr(experiment, "PAPER_EPOCHS", None)
-    ours = "no training" if epochs is None else f"{int(np.max(epochs))} epochs"
+def length(experiment: ModuleType, settings: Settings) -> str:
+    """The length of training, and that of the paper: "300 epochs, 1000 in the paper"."""
+    epochs = {run.epochs for run in experiment.runs(settings)}
+    if not epochs and hasattr(experiment, "SETUPS"):  # it trains by itself, in full batches
+        epochs = {settings.epochs or experiment.SETUPS[settings.scale].epochs}
+    ours = f"{' and '.join(map(str, sorted(epochs)))} epochs" if epochs else "no training"
+    paper = getattr(experiment, "PAPER_EPOCHS", None)
     return ours + (f", {paper} in the paper" if paper else "")
 
 
@@ -142,8 +159,8 @@ def carry_out(
     jobs: dict[Future[object], Run | str] = {
         executor.submit(training.perform, run, out / "runs"): run for run in missing}
 
-    def start_ready() -> None:
-        for name in [name for name, needs in waiting.items() if not needs]:
+    def start_ready() -> None:  # the last ones take longest, and go first: no worker waits for them
+        for name in [name for name in reversed(waiting) if not waiting[name]]:
             del waiting[name]
             jobs[executor.submit(perform, name, settings, out)] = name
 
