@@ -25,7 +25,7 @@ import numpy as np
 
 from relu_dynamics import grid, pattern, preactivation_maps, regions_in_encoded_window
 from scripts.experiments.e21_generalisation import wanted
-from scripts.experiments.x5_regions_per_pixel import box, own_regions
+from scripts.experiments.x5_regions_per_pixel import box
 from scripts.lab import (
     Claim, Link, contrast, each, encoding, means, named, natural_image, rank_correlation, read,
     rise, samples, stream, style,
@@ -102,6 +102,14 @@ def in_windows(net, run, centres):
                                               max_regions=MAX_REGIONS)
             totals[between, part] += found.wall_lengths.sum(), own_regions(found, corner)
     return totals.ravel()
+
+
+def own_regions(regions, corner):
+    """How many regions of a window are its own: as in X5, for one window anywhere."""
+    ends = regions.vertices[np.unique(regions.edges[regions.edge_owner >= 0])]
+    inner = corner > 0
+    joined = [1 + np.count_nonzero(ends[:, axis] == corner[axis]) for axis in np.flatnonzero(inner)]
+    return len(regions) - sum(joined) + inner.all()
 
 
 def variation(net, run):
