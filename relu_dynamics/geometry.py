@@ -40,7 +40,7 @@ def check_window(window: ArrayLike) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         area = float(polygon_area(corners))
         check_area(area, np.ptp(corners, axis=0), TOLERANCE)
-    if np.shape(window) == (2, 2):
+    if np.shape(window)[0] == 2:  # a box is convex
         return corners
     if area < 0:
         corners = corners[::-1]
