@@ -40,6 +40,8 @@ def check_window(window: ArrayLike) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         area = float(polygon_area(corners))
         check_area(area, np.ptp(corners, axis=0), TOLERANCE)
+    if np.shape(window)[0] == 2:  # a box is convex
+        return corners
     if area < 0:
         corners = corners[::-1]
     corners = np.ascontiguousarray(corners[np.abs(_turns(corners)) > TOLERANCE])

@@ -50,7 +50,7 @@ def training(quick: bool) -> Iterator[str | Asked]:
     if not importable("torch"):
         yield "training  PyTorch cannot be imported: skipped"
     for widths, rows, wanted, steps in TRAINING:
-        yield from training_lines(widths, rows, wanted, steps, rounds=3 if quick else 7)
+        yield from training_lines(widths, rows, wanted, steps, rounds=3 if quick else 5)
 
 
 def training_lines(
@@ -142,7 +142,7 @@ def torch_model(net: MLP) -> torch.nn.Sequential:
 
 def confusion(quick: bool) -> Iterator[str | Asked]:
     """All-pairs gradient confusion, against two backward passes per pair and its own products."""
-    widths, n, rounds = [2, 512, 512, 512, 512, 3], 2048, 3 if quick else 7
+    widths, n, rounds = [2, 512, 512, 512, 512, 3], 2048, 3 if quick else 5
     rng = np.random.default_rng(0)
     net, x, y = init(widths, rng), rng.random((n, 2)), rng.random((n, 3))
     pairs, some = n * (n - 1) // 2, 5

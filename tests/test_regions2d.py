@@ -21,11 +21,9 @@ from relu_dynamics.mlp import MLP, forward, init, predict
 from relu_dynamics.patterns import affine_map, pattern
 from relu_dynamics.regions1d import regions_on_segment
 from relu_dynamics.regions2d import (affine, carriers, count_regions, draw, layers, locate, meet, neighbours,
-                                     regions_in_window, unit_by_unit as one_by_one)
-from relu_dynamics.regions2d.drawing import _slope_colours
+                                     regions_in_window)
 from relu_dynamics.regions2d.found import NotGeneric, checked_areas
 from relu_dynamics.regions2d.layers import enumerate_faces
-from relu_dynamics.regions2d.location import _beside_nearest_edge
 from relu_dynamics.regions2d.regions import assemble
 from relu_dynamics.regions2d.start import window_start
 from relu_dynamics.regions2d.unit_by_unit import unit_by_unit
@@ -304,12 +302,22 @@ def test_a_sampled_point_lies_in_the_region_that_has_its_pattern(net, window, se
         assert (side[:, 0] * (point - corners)[:, 1] - side[:, 1] * (point - corners)[:, 0] > -1e-12).all()
 
 
+def by_geometry_alone(found):
+    """The same regions, of a network that has nowhere the pattern of any of them."""
+    rng, q = np.random.default_rng(0), found.pattern[0]
+    while (found.pattern == q).all(axis=1).any():
+        q = rng.random(len(q)) < 0.5
+    parts = np.split(np.where(q, 1.0, -1.0), np.cumsum([len(b) for b in found.net.biases[:-1]])[:-1])
+    return dataclasses.replace(found, net=MLP(tuple(0 * W for W in found.net.weights), (*parts, found.net.biases[-1])))
+
+
 @given(planar_nets(width=16), st.integers(0, 2**32 - 1))
 def test_location_by_geometry_is_location_by_pattern(net, seed):
-    """The region on a point's side of the nearest edge is the one with the point's pattern."""
+    """A point whose pattern no region has goes to the one on its side of the nearest edge; so do all, if the network is another."""
     found = regions_in_window(net, BOX)
     x = np.random.default_rng(seed).uniform(-1, 1, (100, 2))
-    assert np.array_equal(_beside_nearest_edge(found, x), locate(found, x))
+    if not len(found) == 2 ** found.pattern.shape[1]:  # else there is no such pattern
+        assert np.array_equal(locate(by_geometry_alone(found), x), locate(found, x))
 
 
 def test_a_point_whose_pattern_comes_after_all_others_goes_to_a_region_beside_it():
@@ -376,7 +384,7 @@ def test_corners_and_sides_of_the_window_lie_in_the_regions_beside_them(window):
     corners = check_window(window)
     share = np.linspace(0, 1, 9)[:, None, None]
     x = ((1 - share) * corners + share * np.roll(corners, -1, axis=0)).reshape(-1, 2)
-    assert_touches(found, x, _beside_nearest_edge(found, x))
+    assert_touches(found, x, locate(by_geometry_alone(found), x))
 
 
 def test_a_point_whose_pattern_no_region_has_belongs_to_one_that_touches_it():
@@ -622,21 +630,6 @@ def test_nothing_is_computed_beyond_the_last_layer_and_to_count_not_even_there(e
     assert calls == {"refine": refined, "lift": lifted}
 
 
-@pytest.mark.parametrize("twice", [False, True])
-def test_a_wall_that_enters_a_face_twice_is_refused(twice):
-    """One edge per cut, outside on its other side: unit 0 crosses face 0, and unit 3 crosses face 1 once or twice."""
-    at = [(0, 0, True), (0, 0, False), *[(1, 3, True), (1, 3, False)] * (2 if twice else 1)]  # face, unit, the boundary leaves the positive side
-    face = np.array([side for f, _, leaves in at for side in ((-1, f) if leaves else (f, -1))])  # all rise
-    cuts = carriers.Cuts(np.arange(len(at) + 1), np.arange(len(at)), np.array([unit for _, unit, _ in at]),
-                           np.full(len(at), 0.5), np.ones(len(at)), np.arange(len(at)))
-    if twice:
-        with pytest.raises(NotGeneric, match="one chord"):
-            meet._find_chords(face, cuts, 4)
-    else:
-        chords = meet._find_chords(face, cuts, 4)
-        assert list(zip(*(part.tolist() for part in chords), strict=True)) == [(0, 0, 0, 1), (1, 3, 2, 3)]
-
-
 COINCIDENT = MLP((np.array([[1.0, 0.0]] * 2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))  # one wall, x = 0, twice
 
 
@@ -645,21 +638,6 @@ def test_too_many_regions_are_refused_unit_by_unit_too(window):
     assert len(one_by_one_in(COINCIDENT, window, 2)) == 2
     with pytest.raises(ValueError, match="more than max_regions = 1 "):
         one_by_one_in(COINCIDENT, window, 1)
-
-
-@pytest.mark.parametrize(("change", "words"), [
-    (lambda bits: bits ^ np.uint64(1), "not the network's"), (lambda bits: bits[[0, 0]], "same pattern")])
-def test_patterns_that_cannot_be_are_refused_unit_by_unit(change, words, monkeypatch):
-    """Each answer is compared with the network itself before it is given."""
-    cut_by_all = one_by_one._cut_by_all
-
-    def damaged(*arguments):
-        found = cut_by_all(*arguments)
-        return found._replace(layers=[(parent, change(bits)) for parent, bits in found.layers])
-
-    monkeypatch.setattr(one_by_one, "_cut_by_all", damaged)
-    with pytest.raises(ValueError, match=words):
-        one_by_one_in(COINCIDENT, BOX)
 
 
 @pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (10.0, 0.0), (0.0, -7.0)])
@@ -726,33 +704,11 @@ def test_a_window_a_million_times_smaller_has_the_same_regions_a_million_times_s
     np.testing.assert_array_equal(other.packed, found.packed)
 
 
-@pytest.mark.parametrize("corner", [(0.0, 0.0), (5.0, -3.0), (-7.0, 2.0)])
-def test_where_rounding_hides_a_unit_in_a_whole_face_the_face_is_as_wide_as_it_is(corner):
-    """A unit square is between 1 and sqrt(2) wide, wherever it lies."""
-    net = MLP((np.array([[1e-20, 0.0]]), np.ones((1, 1))), (np.zeros(1), np.zeros(1)))
-    x, y = corner
-    square = check_window(((x, x + 1), (y, y + 1)))
-    width = one_by_one._widest_band(net, window_start(square), window_start(square).complex, (square @ net.weights[0].T).T, np.array([1e-14]), [])
-    assert 1 <= width <= np.sqrt(2) + 1e-12
-
-
-@pytest.mark.parametrize("rate", [[1e3, 1.0, 1e3], [1e3, 1e3, 1.0]])
-def test_two_cuts_are_as_close_as_the_slower_of_their_units_says(rate):
-    """5e-15 apart, a unit that rises by 1 along the carrier changes by less than rounding; one that rises by 1000 does not."""
-    far = carriers.Cuts(np.array([0, 3]), np.zeros(3, int), np.arange(3), np.array([0.2, 0.5, 0.5 + 5e-15]), np.array([1.0, 1e3, 1e3]), np.arange(3))
-    assert carriers.keep_clear(far, np.ones(3)) is far
-    with pytest.raises(NotGeneric):
-        carriers.keep_clear(far._replace(rate=np.array(rate)), np.ones(3))
-    other_carrier = far._replace(rate=np.array(rate), carrier=np.array([0, 0, 1]))
-    assert carriers.keep_clear(other_carrier, np.ones(3)) is other_carrier
-    with pytest.raises(NotGeneric):
-        carriers.keep_clear(far._replace(rate=np.array(rate), carrier=np.array([0, 1, 1])), np.ones(3))
-
-
 def test_cuts_closer_than_a_sorting_key_can_tell_are_in_order_too():
-    """The key rounds to 5e-13, and what is refused is closer than 1e-14 at most."""
-    for carrier, t, order in (([0, 0], [0.5 + 1e-13, 0.5], [1, 0]), ([0, 1, 1, 0], [0.7, 0.5 + 1e-13, 0.5, 0.2], [3, 0, 2, 1])):
-        assert carriers.order_along(np.array(carrier), np.array(t)).tolist() == order
+    """Walls 1e-13 apart, and the key rounds to 5e-13: never is the farther one on without the nearer one."""
+    net = MLP((np.array([[1.0, 0.0], [1.0, 0.0], [0.2, 1.0]]), np.ones((1, 3))), (np.array([-1e-13, 0.0, 0.3]), np.zeros(1)))
+    found = regions_in_window(net, BOX)
+    assert len(found) == 6 and found.level == 0 and not (found.pattern[:, 0] & ~found.pattern[:, 1]).any()
 
 
 # -------------------------------------------------------------------- pictures
@@ -792,11 +748,15 @@ def test_pictures_lie_over_an_image():
 
 
 def test_the_hue_of_a_slope_is_its_direction_and_its_value_its_size():
-    """A turn is a turn of the colour wheel; steeper is brighter."""
-    direction = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]) * [[1.0], [2.0], [3.0], [4.0]]
-    hue, saturation, value = rgb_to_hsv(_slope_colours(direction)).T
-    np.testing.assert_allclose(hue, [0, 0.25, 0.5, 0.75], atol=1e-12)
-    assert (np.diff(value) > 0).all() and value[-1] == 1 and (saturation > 0.5).all()
+    """Four wedges with slopes of four lengths, a quarter of a turn of the colour wheel apart; steeper is brighter."""
+    across = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])  # |x + y|, |x - y| and their halves
+    net = MLP((across, np.array([[1.0, 2.0, -3.0, 0.5]])), (np.zeros(4), np.zeros(1)))
+    found, ax = regions_in_window(net, BOX), Figure().subplots()
+    hue, saturation, value = rgb_to_hsv(draw(ax, found, "slope").get_facecolor()[:, :3]).T
+    x, y = found.slope[:, 0].T
+    assert len(found) == 4 and len(np.unique(np.hypot(x, y))) == 4
+    np.testing.assert_allclose(np.exp(2j * np.pi * hue), (x + 1j * y) / np.hypot(x, y), atol=1e-12)
+    assert (np.diff(value[np.argsort(np.hypot(x, y))]) > 0).all() and value.max() == 1 and (saturation > 0.5).all()
 
 
 @pytest.mark.parametrize("colour", ["patterns", np.zeros(3), np.zeros((2, 2, 2))])

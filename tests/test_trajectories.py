@@ -270,6 +270,25 @@ def test_rows_of_a_grid_come_to_0_together(seed):
     assert distance(exact.networks[0], path.networks[0]) < 1e-7
 
 
+@pytest.mark.parametrize("seed", [15, 1026, 1060, 1072])
+def test_behind_a_layer_that_is_on_units_move_as_in_the_first_layer(seed):
+    """T22, T23: h = x + 2 at all inputs, and only the next layer trains; on rows of a grid."""
+    net, x, y = on_a_grid(seed)
+    shifted = net.biases[0] - net.weights[0] @ [2.0, 2.0]
+    alone = MLP(net.weights, (shifted, net.biases[1]))
+    behind = MLP((np.eye(2), *net.weights), (np.full(2, 2.0), shifted, net.biases[1]))
+    try:
+        exact = first_layer_flow(alone, x + 2, y, [6.0])
+    except Undecided as error:
+        with pytest.raises(Undecided, match=str(error)[7:40]):  # the unit has another number
+            integrate(behind, x, y, [6.0], layers=[2])
+        return
+    path = integrate(behind, x, y, [6.0], layers=[2])
+    assert distance(MLP(path.networks[0].weights[1:], path.networks[0].biases[1:]),
+                    exact.networks[0]) < 1e-7
+    assert exact.flips.state.tolist() == path.flips.state.tolist()
+
+
 @pytest.mark.parametrize("seed", [1019, 1026, 1050, 1341])
 def test_where_dependent_inputs_leave_one_way_small_steps_take_it(seed):
     """T23: in these a unit goes through 0, or rests and leaves, on a row with convex and concave

@@ -1,23 +1,22 @@
 """Kinks of one unit at dependent inputs: the ways to leave them, and where gradient flow goes on.
 
-A unit is 0 at k inputs, the rows (x, 1) of X, (k, d), of rank r < k.  If its (w, b) moves by v, its
-pre-activations there move by X v.  Not all signs are possible: along three inputs in a row X v is
-affine, so it changes its sign at most once.  To first order the loss changes by
+A unit is 0 at k inputs, and as far as it goes there it is affine: its pre-activations move by
+z' = X v, with rows (x, 1) of X, (k, d), of rank r < k.  Not all signs are possible: along three
+inputs in a row z' changes its sign at most once.  With gates q_i at the kinks, force_i = dL/dh_i,
+gram_ij = grad z_i . grad z_j, and push the z' that the unit has if it is off at all of them,
 
-    F(v) = -velocity . v + sum_i force_i max((X v)_i, 0),
+    z' = push - gram (force q) .
 
-velocity being that of (w, b) if the unit is off at all rows, and force_i = dL/dh there.
-
-    pattern   signs (-1, 1) of X v without a 0: F is linear there, with the gradient
-              -velocity + the sum of force_i X_i over the rows that are on
+    pattern   signs (-1, 1) of an X v without a 0: q is 1 where z' > 0
     face      any signs (-1, 0, 1) of an X v
-    way       an X v whose zeros leave no other choice but a factor.  A face is a sum of ways, so F
-              is positive everywhere but at 0 if it is so on the finitely many ways
+    way       an X v whose zeros leave no other choice but a factor.  A face is a sum of ways, and
+              between kinks the loss is linear: it rises in all directions if it does so along the
+              finitely many ways
 
-Clarke's subdifferential of F at v is the convex hull of the gradients of the patterns around the
-face of v.  The flow v' in -dF(v) that starts at 0 goes along rays.  Because F is continuous, at
-most one velocity of the hull keeps the zeros of a face; if it leads into the face, the flow can
-go on there.  If all forces are positive, F is convex and there is one such face.
+Clarke's subdifferential of L is the convex hull of the gradients of the patterns around a face.
+The flow that starts at 0 goes along rays z'.  Because L is continuous, at most one z' of the hull
+keeps the zeros of a face; if its signs are those of the face, the flow can go on there.  If all
+forces are positive, L is convex and there is one such face.
 """
 
 from __future__ import annotations
@@ -39,24 +38,24 @@ MANY = 10**7     # numbers that a list of faces may take
 Signs = NDArray[np.int64]
 
 
-def thin_svd(A: Array) -> tuple[Array, Array, Array]:
+def thin_svd(A: Array, share: float = EPS) -> tuple[Array, Array, Array]:
     """A = U diag(sigma) V, sigma > 0.
 
-    Singular values up to eps max(A.shape) times the largest are rounding and are left out.
+    Singular values up to share max(A.shape) times the largest are rounding and are left out.
     """
     U, sigma, V = np.linalg.svd(A, full_matrices=False)
-    rank = np.count_nonzero(sigma > EPS * max(A.shape) * sigma.max(initial=0))
+    rank = np.count_nonzero(sigma > share * max(A.shape) * sigma.max(initial=0))
     return U[:, :rank], sigma[:rank], V[:rank]
 
 
-def complement(A: Array) -> Array:
+def complement(A: Array, share: float = EPS) -> Array:
     """(d, d - rank): orthonormal columns that span the complement of the rows of A, (k, d)."""
-    return np.asarray(np.linalg.svd(A)[2][len(thin_svd(A)[1]):].T)
+    return np.asarray(np.linalg.svd(A)[2][len(thin_svd(A, share)[1]):].T)
 
 
 def ways(rows: Array) -> Array:
     """(j, k): all ways z' to leave dependent rows, (k, d), each with 1 as its largest |z'|."""
-    z = rows @ thin_svd(rows)[2].T  # (k, r)
+    z = rows @ thin_svd(rows, SMALL)[2].T  # (k, r)
     k, r = z.shape
     _check_few(comb(k, r - 1) * k)
     zeros = np.array(list(combinations(range(k), r - 1)))
@@ -68,21 +67,21 @@ def ways(rows: Array) -> Array:
     return found[np.unique(np.sign(found), axis=0, return_index=True)[1]]
 
 
-def continuations(rows: Array, velocity: Array, force: Array) -> Signs:
-    """(s, k): the faces in which the flow can go on, for velocity (d,) and force (k,).
+def continuations(rows: Array, push: Array, gram: Array, force: Array) -> Signs:
+    """(s, k): the faces in which the flow can go on, for rows (k, d), push (k,) and force (k,).
 
     Undecided if there are too many faces to look at.
     """
     faces, found = _faces(rows), []
     patterns = faces[(faces != 0).all(axis=1)]
     for face in faces:
-        around = patterns[(patterns == face)[:, face != 0].all(axis=1)]
-        velocities = velocity - np.where(around > 0, force, 0) @ rows
-        along = complement(rows[face == 0])
-        kept = along @ (along.T @ velocities[0])
-        push = rows @ kept
-        push[np.abs(push) <= SMALL * np.abs(velocities @ rows.T).max()] = 0
-        if (np.sign(push) == face).all() and _surround(velocities - kept):
+        zero = face == 0
+        around = patterns[(patterns == face)[:, ~zero].all(axis=1)]
+        rates = push - np.where(around > 0, force, 0) @ gram  # z' of each
+        hold = np.linalg.lstsq(gram[np.ix_(zero, zero)], rates[0, zero])[0]
+        kept = rates[0] - hold @ gram[zero]
+        kept[np.abs(kept) <= SMALL * np.abs(rates).max()] = 0
+        if (np.sign(kept) == face).all() and _surround(rates[:, zero]):
             found.append(face)
     return np.array(found, np.int64).reshape(len(found), len(rows))
 
@@ -91,7 +90,7 @@ def _faces(rows: Array) -> Signs:
     """(s, k): all faces.  A face is the sum of r ways, each much smaller than those before."""
     steps = np.sign(ways(rows)).astype(np.int64)
     faces = np.zeros_like(steps[:1])
-    for _ in range(len(thin_svd(rows)[1])):
+    for _ in range(len(thin_svd(rows, SMALL)[1])):
         _check_few(len(faces) * steps.size)
         sums = np.where(faces[:, None] != 0, faces[:, None], steps).reshape(-1, len(rows))
         faces = np.unique(np.concatenate([faces, sums]), axis=0)
@@ -100,7 +99,7 @@ def _faces(rows: Array) -> Signs:
 
 def _surround(points: Array) -> bool:
     """Whether 0 is in the convex hull of the points, (s, d)."""
-    largest = np.abs(points).max()
+    largest = np.abs(points).max(initial=0)
     system = np.vstack([points.T / (largest if largest > 0 else 1), np.ones(len(points))])
     return bool(nnls(system, np.eye(len(system))[-1])[1] <= SMALL)
 

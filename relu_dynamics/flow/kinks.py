@@ -36,20 +36,22 @@ is, or up at the cost of dL/dh - mu, which is 0 when lambda is 1.
 
 Which entries are 0 together.  z_iu = (w_u, b_u) . (h_i, 1), so if a unit's entries are 0 at some
 examples, they are 0 wherever (h, 1) is, and stays, a linear combination of theirs: those entries
-are *held*; they reach 0 in one event, and their states are decided together.  Two common cases:
+are *held*; they reach 0 in one event, and their states are decided together.  The cases:
 
     copies      examples at which no unit of the layer before is on have equal inputs to the
                 layer.  Each unit treats them as one: one state, and the sum of their dL/dh.
+    a region    (x, 1) of an example is a linear combination of those of others with the same
+                pattern in the layers before, as of three inputs in a row.
     death       (h, 1) of some examples span those of all others, so the unit is 0 at every
                 example.  Off at all of them, with velocity 0, is consistent, and 0 is the
                 shortest element of the subdifferential: the unit stays at 0.  The flow is unique
                 if the loss rises in every direction in which the unit could move; if not, the
                 unit could also leave at any later time, and the limit depends on the step sizes.
 
-Where dependent entries go.  They cannot have all patterns: on three inputs in a row z changes its
-sign at most once.  faces.py finds where the flow can go on.  If all kinks are convex the answer is
-unique.  If not there may be several, and small steps take one by chance, or stay for a while:
-Undecided.
+Where dependent entries of a region go.  They cannot have all patterns: along three inputs in a row
+z changes its sign at most once.  faces.py finds where the flow can go on.  If all kinks are convex
+the answer is unique.  If not there may be several, and small steps take one by chance, or stay for
+a while: Undecided.
 
     g         distinct inputs; copies of an input have one state, and their mean target
     state     (g, H) int, one EntryState per entry; entries are also named by their flat index
@@ -70,8 +72,10 @@ from relu_dynamics.checks import (
     Array, Bits, Indices, Undecided, check_layer_numbers, check_net_and_rows, check_some,
     check_targets,
 )
-from relu_dynamics.flow.faces import EPS, RELIABLE, complement, continuations, thin_svd, ways
-from relu_dynamics.mlp import MLP, hidden_units, run, split_layers
+from relu_dynamics.flow.faces import (
+    EPS, RELIABLE, SMALL, complement, continuations, thin_svd, ways,
+)
+from relu_dynamics.mlp import MLP, run, split_layers
 
 States = NDArray[np.int64]
 # Tolerances by which a computed gate may leave [0, 1] before its entry moves: relative, far above
@@ -176,7 +180,7 @@ def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Arra
         theta = _freed(piece, theta, l, k, zero)
     state[together, unit] = OFF
     own = np.flatnonzero(together) * state.shape[1] + unit
-    if len(_dependent(task, own)):
+    if len(_dependent(task, state, own)):
         state = _gone_on(task, state, theta, own)
     return _settle(task, state, theta, np.union1d(held, own)), theta
 
@@ -219,7 +223,8 @@ def _ways(piece: Piece) -> Array:
     seen = _seen(piece.task, piece.state).flat[rest]
     for unit in np.unique(rest % piece.state.shape[1]):
         own = rest % piece.state.shape[1] == unit
-        rows, alone = _dependent(piece.task, rest[own]), np.unique(seen[own])[:, None] == seen[own]
+        rows = _dependent(piece.task, piece.state, rest[own])
+        alone = np.unique(seen[own])[:, None] == seen[own]
         of_unit = ways(rows) if len(rows) else np.concatenate([1.0 * alone, -1.0 * alone])
         found.append(np.zeros((len(of_unit), len(rest))))
         found[-1][:, own] = of_unit
@@ -245,7 +250,7 @@ def _settle(task: Task, state: States, theta: Array, tied: Indices) -> States:
             return state
         first, seen = np.flatnonzero(pull)[0], _seen(task, state).flat[tied]
         own = tied[tied % state.shape[1] == tied[first] % state.shape[1]]
-        if len(_dependent(task, own)):
+        if len(_dependent(task, state, own)):
             state = _gone_on(task, state, theta, own)
         else:
             copies, side = tied[seen == seen[first]], ON if pull[first] > 0 else OFF
@@ -278,17 +283,20 @@ def _pull(piece: Piece, theta: Array) -> States:
 def _gone_on(task: Task, state: States, theta: Array, entries: Indices) -> States:
     """state changed where dependent entries of one unit are at their kinks, to how they go on.
 
-    A unit that is on nowhere else does not move.
+    If they do not move while they are off, they stay so.
     """
-    state, rows = _with(state, entries, OFF), _dependent(task, entries)
-    piece, unit = freeze(task, state, theta), entries[0] % state.shape[1]
+    state, unit = _with(state, entries, OFF), entries[0] % state.shape[1]
+    piece, rows = freeze(task, state, theta), _dependent(task, state, entries)
     moves, signals, shares = _holding(piece, theta)
-    net = as_net(shares @ moves, task.start)
-    velocity = np.append(net.weights[0][unit], net.biases[0][unit])
-    if not velocity.any():
-        return state
     force = shares @ signals.reshape(len(shares), -1)[:, entries]
-    signs = continuations(rows, velocity, force)
+    falls, held = _responses(piece, theta, entries)[0][1:], moves[1:]  # -grad z
+    velocity = shares @ moves
+    push = -falls @ velocity
+    sizes = np.linalg.norm(falls, axis=1) * np.linalg.norm(velocity)
+    if (np.abs(push) <= ROUNDING * sizes).all():
+        return state
+    gram = falls @ (falls - falls @ np.linalg.pinv(held) @ held).T
+    signs = continuations(rows, push, gram, force)
     if len(signs) != 1:
         raise Undecided(f"Unit {unit} reaches 0 at {len(rows)} dependent inputs at once, and the "
                         f"flow can go on in {len(signs)} ways. Perturb the inputs, or ask for "
@@ -296,13 +304,15 @@ def _gone_on(task: Task, state: States, theta: Array, entries: Indices) -> State
     return _with(state, entries, np.array([REST, ON, OFF])[signs[0]])  # of 0, 1, -1
 
 
-def _dependent(task: Task, entries: Indices) -> Array:
-    """(k, m[0] + 1): the rows (x, 1) at these entries of one unit, if it is of the first layer and
-    they are linearly dependent; otherwise no rows.
+def _dependent(task: Task, state: States, entries: Indices) -> Array:
+    """(k, d): rows of which the z at these entries of one unit are linear functions, if they are
+    linearly dependent and not only copies; otherwise no rows.
     """
-    example, unit = np.divmod(entries, hidden_units(task.start))
-    rows, first = with_ones(task.x)[example], (unit < len(task.start.biases[0])).all()
-    return rows if first and len(thin_svd(rows)[1]) < len(rows) else rows[:0]
+    example, unit = np.divmod(entries, state.shape[1])
+    if len(entries) == 0 or (unit != unit[0]).any():
+        return np.zeros((0, 0))
+    rows = _linear_in(task, state, _place(task.start, unit[0])[0])[example]
+    return rows if len(thin_svd(rows, SMALL)[1]) < len(np.unique(rows, axis=0)) else rows[:0]
 
 
 def _with(state: States, entries: Indices, value: int | States) -> States:
@@ -325,26 +335,39 @@ def _seen(task: Task, state: States) -> Indices:
     return seen * H + np.arange(H)  # type: ignore[no-any-return]
 
 
+def _linear_in(task: Task, state: States, l: int) -> Array:
+    """(g, d): rows of which the z of a unit of layer l + 1 are linear functions.
+
+    They are (x, 1) of the first copy, side by side for the regions: the pattern of the layers
+    before, which makes h an affine function of x.
+    """
+    units = sum(len(b) for b in task.start.biases[:l])
+    first = _seen(task, state)[:, units] // state.shape[1]
+    region = np.unique(state[first, :units] == ON, axis=0, return_inverse=True)[1].ravel()
+    rows = np.zeros((len(first), region.max() + 1, task.x.shape[1] + 1))
+    rows[np.arange(len(first)), region] = with_ones(task.x)[first]
+    return rows.reshape(len(first), -1)
+
+
 def _zero_with(piece: Piece, theta: Array, l: int, zero: Bits) -> Bits:
     """(g,): where a unit of layer l + 1 is 0 as long as it is 0 at the examples zero.
 
-    Combinations of (h, 1) that hold only at one moment do not count: unless h = x, the rows at the
-    examples zero must span all the units that are on there.  Nearly dependent rows are not used,
+    That is where its z is a linear combination of theirs, and, if their rows (h, 1) span all the
+    units that are on there, wherever only these are on.  Nearly dependent rows are not used,
     because they would amplify noise too much.
     """
-    features = with_ones(frozen_pass(piece, theta).inputs[l])
-    rows = features[zero]
-    sigma = thin_svd(rows)[1]
-    if sigma[-1] < RELIABLE * sigma[0]:
-        return zero
-    if l == 0:
+    rows = _linear_in(piece.task, piece.state, l)
+    sigma = thin_svd(rows[zero], SMALL)[1]
+    if sigma[-1] >= RELIABLE * sigma[0]:
         rounding = 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
-        left = np.linalg.norm(features @ complement(rows), axis=1)
-        inside: Bits = left <= rounding * np.linalg.norm(features, axis=1)
-        return zero | inside
+        left = np.linalg.norm(rows @ complement(rows[zero], SMALL), axis=1)
+        zero = zero | np.asarray(left <= rounding * np.linalg.norm(rows, axis=1))
+    if l == 0:
+        return zero
     on = piece.on[l - 1]
     some = on[zero].any(axis=0)
-    if len(sigma) < np.count_nonzero(some) + 1:
+    sigma = thin_svd(with_ones(frozen_pass(piece, theta).inputs[l])[zero], SMALL)[1]
+    if len(sigma) < np.count_nonzero(some) + 1 or sigma[-1] < RELIABLE * sigma[0]:
         return zero
     return zero | ~np.asarray(on[:, ~some].any(axis=1))
 
@@ -353,7 +376,7 @@ def _freed(piece: Piece, theta: Array, l: int, k: int, zero: Bits) -> Array:
     """theta with the weights into unit k of layer l + 1 corrected by noise: z = 0 at the examples
     zero.
     """
-    theta, N = theta.copy(), complement(with_ones(frozen_pass(piece, theta).inputs[l])[zero])
+    theta, N = theta.copy(), complement(with_ones(frozen_pass(piece, theta).inputs[l])[zero], SMALL)
     net = as_net(theta, piece.task.start)  # views
     row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
     net.weights[l][k], net.biases[l][k] = row[:-1], row[-1]
@@ -392,21 +415,29 @@ def held_velocity(piece: Piece, theta: Array) -> HeldVelocity:
 
 
 def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
-    """Velocities, (k + 1, p), dL/dh, (k + 1, g, H), and (1, mu).
+    """The responses to the entries at rest, and (1, mu).
 
-    The first is for the loss without holds, the others for each hold without the loss.  mu are the
-    holds that keep z' = 0 at rest; if they are not unique, the smallest.
+    mu are the holds that keep z' = 0 at rest; if they are not unique, the smallest.
     """
-    k, current = len(piece.rest), frozen_pass(piece, theta)
-    df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
-    df[0] = current.df
-    holds.reshape(k + 1, -1)[np.arange(1, k + 1), piece.rest] = 1
-    moves, signals = _velocities(piece, current, df, holds)
-    shares = np.ones(k + 1)
-    if k > 0:
+    moves, signals = _responses(piece, theta, piece.rest)
+    shares = np.ones(len(moves))
+    if len(piece.rest) > 0:
         finite = np.isfinite(moves).all()
         shares[1:] = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if finite else np.nan
     return moves, signals, shares
+
+
+def _responses(piece: Piece, theta: Array, entries: Indices) -> tuple[Array, Array]:
+    """Velocities, (k + 1, p), and dL/dh, (k + 1, g, H).
+
+    The first is for the loss without holds, the others for a hold of 1 at each of the entries, none
+    of them on, without the loss: minus the gradient of its z.
+    """
+    k, current = len(entries), frozen_pass(piece, theta)
+    df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
+    df[0] = current.df
+    holds.reshape(k + 1, -1)[np.arange(1, k + 1), entries] = 1
+    return _velocities(piece, current, df, holds)
 
 
 def frozen_pass(piece: Piece, theta: Array) -> FrozenPass:

@@ -108,9 +108,9 @@ def integrate(
 
     This is the flow of Clarke and Filippov, which slides along convex kinks: L' = -|theta'|^2
     (T25), f and L are continuous (T23) and balances are conserved (T24), up to the tolerances
-    rtol and atol of the integrator; with those given here, on networks of widths [2, 8, 1] with 10
-    examples balances are conserved to 1e-10 until time 1000.  Margins are evaluated twice per step,
-    so a shorter change of sign can be missed.  Where curvature would limit explicit steps they are
+    rtol and atol of the integrator (with those given here to 1e-10 until time 1000, in four
+    networks of widths [2, 8, 1] with 10 examples).  Margins are evaluated twice per step, so a
+    shorter change of sign can be missed.  Where curvature would limit explicit steps they are
     implicit, so late times need few steps, and p^2 numbers of memory for p parameters.  Only the
     last of the times t influences the path.  A unit that has reached 0 at every example stays
     there, also if the flow is not unique.

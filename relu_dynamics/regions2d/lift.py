@@ -11,7 +11,8 @@ from relu_dynamics.checks import Array, Bits, Indices, row_blocks
 from relu_dynamics.geometry import ranges, starts
 from relu_dynamics.regions2d.carriers import Cuts, Layer
 
-ANCHOR = 16          # every so many cuts of one carrier, pre-activations are computed afresh
+ANCHOR = 16  # every so many cuts of one carrier, pre-activations are computed afresh
+NARROW = 32  # and at all of them in layers of at most this width, where that costs less
 
 
 def lift(Z: Array, layer: Layer, W: Array, b: Array, vertices: int) -> tuple[Array, float]:
@@ -37,9 +38,10 @@ def lift(Z: Array, layer: Layer, W: Array, b: Array, vertices: int) -> tuple[Arr
         largest = max(largest, float(h.max(initial=0)))
         stack[n:][vertex] = h @ W.T + b
 
-    chord_anchor = _anchors(layer.chord_cuts)
+    every = 1 if n <= NARROW else ANCHOR
+    chord_anchor = _anchors(layer.chord_cuts, every)
     anchored = chord_anchor.take(layer.crossings.first) | chord_anchor.take(layer.crossings.second)
-    edge_anchor = _anchors(layer.edge_cuts)
+    edge_anchor = _anchors(layer.edge_cuts, every)
     for cut in _blocks(np.flatnonzero(edge_anchor), 512):
         dense(_on_edges(Z, layer, cut), layer.edge_cuts.vertex.take(cut))
     for cut in _blocks(layer.crossings.first[anchored], 512):
@@ -60,10 +62,10 @@ def _blocks(which: Indices, size: int) -> Iterator[Indices]:
     return (which[rows] for rows in row_blocks(len(which), size))
 
 
-def _anchors(cuts: Cuts) -> Bits:
-    """Every ANCHOR-th cut along each carrier."""
+def _anchors(cuts: Cuts, every: int) -> Bits:
+    """Every so many cuts along each carrier."""
     rank = np.arange(len(cuts.carrier)) - cuts.begin.take(cuts.carrier)
-    return rank % ANCHOR == ANCHOR - 1  # type: ignore[no-any-return]
+    return rank % every == every - 1  # type: ignore[no-any-return]
 
 
 def _on_edges(Z: Array, layer: Layer, cut: Indices) -> Array:

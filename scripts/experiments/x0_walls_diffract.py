@@ -226,10 +226,11 @@ def draw(data):
     figure.supxlabel("grey: before training; colour: after; shaded: up to the encoding's top "
                      "frequency\nwalls and spectra: first seed; ratios: " + style.BAND,
                      fontsize="small")
-    off = 100 * ratio[:, 1, :, k >= 5].std(axis=0) if k[-1] >= 5 else 100 * abs(ratio[:, 1, :, 0])
+    off = {key.removesuffix(" after"): 100 * spread(spectra[0], spectra[1])
+           for key, (_, spectra) in tested(data).items() if key.endswith(" after")}
     style.heading(figure, "How far the rates lie from the walls' structure factor after training, "
-                  "from k = 5 up, with no constant fitted, in %: "
-                  + ranking(dict(zip(names, off, strict=True))))
+                  "from k = 5 or four times the encoding's top frequency up, no constant fitted, "
+                  "in %: " + ranking(off) if off else "Too few frequencies to compare")
     return figure
 
 

@@ -73,8 +73,8 @@ def draw(data):
     names, k = data["inputs"].tolist(), np.arange(1, data["bands"].shape[-1] + 1)
     chosen = style.some(names, 3)
     figure, rows = style.panels(2, len(chosen), height=2.6)
-    ratio = np.log(data["bands"][..., 0, :] / data["bands"][..., 1,
-                                                            :])  # (inputs, stages, seeds, k)
+    rates, walls = np.moveaxis(data["bands"], 3, 0)
+    ratio = np.log(rates / walls)  # (inputs, stages, seeds, k)
     for (spectrum, share), name in zip(rows.T, chosen, strict=True):
         i = names.index(name)
         draw_rates(spectrum, k, data["bands"][i, :, 0, :2], name)

@@ -21,12 +21,12 @@ import numpy as np
 from relu_dynamics import PAPER_TONES, forward, grid, init, intrinsic_rates, pattern
 from scripts.lab import Claim, Link, encoding, means, ordered, signal_inputs, style
 
-TITLE = "Features or regions: before training"
+TITLE = "Features or gates: before training"
 SOURCE = "statements T40 and T41"
 KIND = "question"
 SHOWS = ("Above, a table of the rates of the high tones for every pair of what is fed (rows) "
-         "and whose regions are imposed (columns), light for fast. Below, the rate of every "
-         "tone for the first and the last input: lines go by the colour of the regions.")
+         "and whose gates are imposed (columns), light for fast. Below, the rate of every "
+         "tone for the first and the last input: lines go by the colour of the gates.")
 SAMPLES = {"quick": 256, "laptop": 1024, "paper": 2048}
 HIDDEN = {"quick": (32,) * 4, "laptop": (128,) * 4, "paper": (128,) * 4}
 HIGH = 40  # cycles per signal
@@ -119,7 +119,7 @@ def draw(data):
     above.axvline(len(names) - 0.5, color="white", linewidth=4)
     above.set_xticks(range(len(names) + 1), [*names, "its own"])
     above.set_yticks(range(len(names)), names)
-    above.set_xlabel("regions of an untrained network fed with")
+    above.set_xlabel("gates of an untrained network fed with")
     above.set_ylabel("fed with")
     style.title(above, f"log10 of the rate of tones from {HIGH} up, median over seeds")
     above.spines[:].set_visible(False)
@@ -129,16 +129,16 @@ def draw(data):
         for g, name in enumerate(names):
             style.with_band(ax, tones, data["share"][f, g].T, name)
         ax.plot(tones, np.median(data["share"][f, -1], axis=0), ":", color="black",
-                label="its own regions")
+                label="its own gates")
         ax.set_yscale("log")
-        style.title(ax, f"fed with {names[f]}, by regions")
+        style.title(ax, f"fed with {names[f]}, by gates")
         ax.set_xlabel("tone k (cycles per signal)")
     below[0].set_ylabel(r"intrinsic rate $\hat K_{kk}$ / tr K")
     style.bare(below)
     style.same_range(np.array(below))
-    style.legend_below(figure, below[0], "colour: whose regions; " + style.BAND)
+    style.legend_below(figure, below[0], "colour: whose gates; " + style.BAND)
     gates, features = (np.median(part) for part in variance_shares(table)[:2])
-    style.heading(figure, f"Before training, regions make {100 * gates:.0f} % of the variance of "
+    style.heading(figure, f"Before training, gates make {100 * gates:.0f} % of the variance of "
                           f"the rates of high tones, what is fed {100 * features:.0f} %"
                   if len(names) > 1 else "One input: nothing to exchange")
     return figure

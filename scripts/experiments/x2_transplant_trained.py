@@ -28,12 +28,12 @@ from scripts.lab import (
 from scripts.lab.headings import times
 from scripts.lab.rates import strongest
 
-TITLE = "Features or regions: trained"
+TITLE = "Features or gates: trained"
 SOURCE = "E1 with imposed patterns; statement T40"
 KIND = "question"
 SHOWS = ("Above, fits after training of networks fed with coordinates, the signal in grey: "
-         "with their own moving regions, and with the frozen regions of other networks. Below, "
-         "the error by whose regions a network has, filled for coordinates and open for the "
+         "with their own moving gates, and with the frozen gates of other networks. Below, "
+         "the error by whose gates a network has, filled for coordinates and open for the "
          "encoding as what is fed; and the error of every tone.")
 
 
@@ -140,8 +140,8 @@ def claims(data):
 
 
 def called(kind):
-    return {"moving": "own regions, moving", "frozen": "own regions, frozen"}.get(
-        kind, f"regions of {kind}")
+    return {"moving": "own gates, moving", "frozen": "own gates, frozen"}.get(
+        kind, f"gates of {kind}")
 
 
 def look(kind):
@@ -153,7 +153,7 @@ def look(kind):
 
 
 def draw(data):
-    """Above: fits of the first input fed, by regions; below: errors for both, and tones."""
+    """Above: fits of the first input fed, by gates; below: errors for both, and tones."""
     names, kinds, errors = data["inputs"].tolist(), data["gates"].tolist(), final(data)
     figure = style.sheet(height=5.6)
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1.3))
@@ -182,10 +182,10 @@ def draw(data):
     tones.set_ylabel("relative error of the tone")
     style.title(tones, f"fed with {names[0]}, by tone")
     style.bare([*fits, every, tones])
-    style.legend_below(below, tones, "colour: whose regions; fits: first seed, grey the signal; "
+    style.legend_below(below, tones, "colour: whose gates; fits: first seed, grey the signal; "
                        "dot or line: median over seeds", columns=3)
     own, other = errors[names[0]]["moving"], errors[names[0]][kinds[-1]]
-    style.heading(figure, f"Fed with {names[0]}, a network with the frozen regions of an untrained "
+    style.heading(figure, f"Fed with {names[0]}, a network with the frozen gates of an untrained "
                   f"network on {kinds[-1]} leaves {times(np.median(other) / np.median(own))} the "
-                  f"error of its own moving regions")
+                  f"error of its own moving gates")
     return figure

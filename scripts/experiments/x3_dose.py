@@ -31,7 +31,7 @@ TITLE = "Dose and controls"
 SOURCE = "statement T40"
 KIND = "question"
 SHOWS = ("Error after training against the number of units that switch from one sample to the "
-         "next, by whose regions; lines join coordinates of wider intervals and encodings of "
+         "next, by whose gates; lines join coordinates of wider intervals and encodings of "
          "more frequencies. Open marks and the single frequency are controls.")
 SETUPS = {
     "quick": Setup(256, (32,) * 4, 60, None, (0, 54, 60)),
@@ -146,15 +146,15 @@ def draw(data):
                     xytext=BESIDE.get(name, (9, 6)), textcoords="offset points")
     ax.set(xscale="log", yscale="log", ylim=(data["error"].min() / 3, 8),
            xlim=(data["dose"].min() / 2, data["dose"].max() * 3))
-    ax.set_xlabel("units of the imposed regions that switch from one sample to the next")
+    ax.set_xlabel("units of the imposed gates that switch from one sample to the next")
     ax.set_ylabel("error after training |r|² / |y|²")
-    style.title(ax, f"always fed with {FED}; a mark a seed, named by whose regions")
+    style.title(ax, f"always fed with {FED}; a mark a seed, named by whose gates")
     donors = [names.index(name) for name in (*STRETCHED, *ENCODED)]
     related = np.median([rank_correlation(data["dose"][donors, s], data["error"][donors, s])
                          for s in range(data["dose"].shape[1])])
     shown = f"{related:.2f}".replace("-", "−")
     by_chance = middle["L=6, coins"][1] / middle["L=6"][1]
     style.heading(figure, f"Units that switch and the error: rank correlation {shown} over "
-                  f"untrained regions; units switching by chance leave {times(by_chance)} the "
+                  f"untrained gates; units switching by chance leave {times(by_chance)} the "
                   f"error of L=6")
     return figure

@@ -22,11 +22,11 @@ from scripts.lab import (
 from scripts.lab.headings import ranking
 from scripts.lab.runs import seen_pixels
 
-TITLE = "Features or regions: between the pixels"
+TITLE = "Features or gates: between the pixels"
 SOURCE = "E21 with imposed patterns; statement T40"
 KIND = "question"
 SHOWS = ("Above, what networks fed with coordinates say at all pixels, of which they have seen "
-         "a quarter, by whose regions they have: their own, those of an encoding, and units "
+         "a quarter, by whose gates they have: their own, those of an encoding, and units "
          "that are on by chance; and the image. Below, peak signal-to-noise ratios on the "
          "pixels trained on and left out, for both inputs fed.")
 INPUTS = ("[0,1]", "L=5")
@@ -124,7 +124,7 @@ def called(kind):
 
 
 def draw(data):
-    """Above: pictures of the first input fed, by regions; below: PSNR of all."""
+    """Above: pictures of the first input fed, by gates; below: PSNR of all."""
     names, columns = data["inputs"].tolist(), data["gates"].tolist()
     figure = style.sheet(height=5.6)
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1.25))
@@ -149,9 +149,9 @@ def draw(data):
         ax.set_ylabel("PSNR (dB)")
         style.title(ax, text)
     style.bare(panels)
-    style.legend_below(below, panels[:1], f"by whose regions; {style.DOTS}; pictures: first seed")
+    style.legend_below(below, panels[:1], f"by whose gates; {style.DOTS}; pictures: first seed")
     unseen = {called(kind): by_seed
               for kind, by_seed in zip(columns, data["values"][1, 0], strict=True)}
-    style.heading(figure, f"Fed with {names[0]}, dB on pixels left out, by whose regions: "
+    style.heading(figure, f"Fed with {names[0]}, dB on pixels left out, by whose gates: "
                   + ranking({called(kind): unseen[called(kind)] for kind in chosen}, "{:.1f}"))
     return figure

@@ -100,16 +100,15 @@ def in_windows(net, run, centres):
             corner = (pixel + between) / run.size - side / 2
             found = regions_in_encoded_window(net, feed, box(corner, side), resolution=RESOLUTION,
                                               max_regions=MAX_REGIONS)
-            totals[between, part] += found.wall_lengths.sum(), own_regions(found, corner)
+            totals[between, part] += found.wall_lengths.sum(), own(found, corner)
     return totals.ravel()
 
 
-def own_regions(regions, corner):
-    """How many regions of a window are its own: as in X5, for one window anywhere."""
+def own(regions, corner):
+    """How many regions of a window inside the image are its own: not those that go on beyond its
+    lower sides, of which one with k ends of walls joins k + 1; a corner has been joined twice."""
     ends = regions.vertices[np.unique(regions.edges[regions.edge_owner >= 0])]
-    inner = corner > 0
-    joined = [1 + np.count_nonzero(ends[:, axis] == corner[axis]) for axis in np.flatnonzero(inner)]
-    return len(regions) - sum(joined) + inner.all()
+    return len(regions) - np.count_nonzero(ends == corner) - 1
 
 
 def variation(net, run):

@@ -129,6 +129,10 @@ SAID = {  # by key, without the image
         "Before training the kernel's eigenvalues are not more even under encodings than on "
         "coordinates.",
         "relative variance"),
+    "X6h": Finding(
+        "So they are but for the largest eigenvalue, whose vector is nearly constant.",
+        "Nor are they but for the largest eigenvalue, whose vector is nearly constant.",
+        "relative variance"),
     "X7a": Finding(
         "Patterns settle before weights do.",
         "Patterns do not settle before weights do.",

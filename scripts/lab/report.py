@@ -68,7 +68,7 @@ ANSWERS = (
     ("A transplant: another network's regions", "x2_transplant_trained",
      ("X2a", "X1a", "X3a", "X3c", "X3d", "X2h", "X4a", "X4b", "X4f")),
     ("The regions of one pixel", "x5_regions_per_pixel", ("E4a", "X5b", "X5a", "X5d")),
-    ("What others have claimed since", "", ("X6a", "X7a", "X9a")),
+    ("What others have claimed since", "", ("X6a", "X6h", "X7a", "X9a")),
 )
 SHORTLY = ("X2b", "X4b", "X0a")
 

@@ -159,8 +159,8 @@ def carry_out(
     jobs: dict[Future[object], Run | str] = {
         executor.submit(training.perform, run, out / "runs"): run for run in missing}
 
-    def start_ready() -> None:
-        for name in [name for name, needs in waiting.items() if not needs]:
+    def start_ready() -> None:  # the last ones take longest, and go first: no worker waits for them
+        for name in [name for name in reversed(waiting) if not waiting[name]]:
             del waiting[name]
             jobs[executor.submit(perform, name, settings, out)] = name
 
