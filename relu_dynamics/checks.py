@@ -558,6 +558,12 @@ def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str
     return bits
 
 
+def check_net_and_pattern(net: N, q: ArrayLike) -> tuple[N, Bits]:
+    """check_net(net), and patterns of its hidden units, one per row."""
+    net = check_net(net)
+    return net, check_pattern(net, q)
+
+
 # ------------------------------------------------------------- grids and weights
 
 

@@ -157,8 +157,7 @@ class FourierFeatures(Sinusoids):
     frequencies: Any  # (k, d), kept as a read-only float64 copy
 
     def __post_init__(self) -> None:
-        waves = check_vectors("frequencies", self.frequencies, "one wave per row, in cycles per "
-                              "unit", least=1).copy()
+        waves = check_vectors("frequencies", self.frequencies, "one wave per row", least=1).copy()
         waves.setflags(write=False)
         object.__setattr__(self, "frequencies", waves)
 

@@ -173,8 +173,7 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     """
     net = check_net_and_trace(net, trace)
     n = len(trace.inputs[0])
-    g = as_real("df", df, (n, net.weights[-1].shape[0]),
-                "one row per sample of the trace, one column per output")
+    g = as_real("df", df, (n, len(net.biases[-1])), "one row per sample, one column per output")
     return pull_back(net, trace, g.astype(common_dtype(*net.weights, *trace.inputs), copy=False))
 
 

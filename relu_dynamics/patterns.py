@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Words, check_bits, check_net, check_pattern, check_same_units, check_size,
+    Array, Bits, Indices, Words, check_bits, check_net_and_pattern, check_same_units, check_size,
     check_some, row_blocks,
 )
 from relu_dynamics.mlp import MLP, Trace, hidden_units, joined_pattern, rows_or_trace, split_layers
@@ -61,8 +61,7 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     >>> A.ravel().tolist(), c.ravel().tolist()  # x, then 2 - x
     ([1.0, -1.0], [0.0, 2.0])
     """
-    net = check_net(net)
-    q = check_pattern(net, q)
+    net, q = check_net_and_pattern(net, q)
     outputs = len(net.biases[-1])
     shape = len(q), outputs, net.weights[0].shape[1]
     check_size("A", shape, "Pass fewer patterns at a time.")
@@ -89,8 +88,7 @@ def preactivation_maps(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     A unit's map does not depend on the bits of its own layer and of later layers.  The walls
     of the cell are among the hyperplanes G_u . x + g_u = 0; a unit with G_u = 0 has no wall.
     """
-    net = check_net(net)
-    q = check_pattern(net, q)
+    net, q = check_net_and_pattern(net, q)
     check_size("G", (*q.shape, net.weights[0].shape[1]), "Pass fewer patterns at a time.")
     return maps_of(net, q)
 

@@ -70,8 +70,7 @@ def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:
     orthogonal: the mean square is half their number.
     """
     column = np.ndim(t) == 2 and np.shape(t)[1] == 1
-    times = as_real("t", np.reshape(as_real("t", t), -1) if column else t, (None,),
-                    "sample times, or one column of them")
+    times = as_real("t", np.ravel(t) if column else t, (None,), "times, or one column of them")
     frequencies = as_real("frequencies", frequencies, (None,), "in cycles per unit of t")
     phases = as_real("phases", phases, frequencies.shape, "in cycles, one per frequency")
     check_size("the tones", (len(times), len(frequencies)), "Add up fewer tones at a time.")

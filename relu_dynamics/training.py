@@ -29,8 +29,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from relu_dynamics.checks import (
     Array, Bits, check_count, check_dtype, check_flag, check_gated_rows, check_kind, check_moments,
-    check_net, check_number, check_record, check_rng, check_rounded, check_some, check_targets,
-    one_line, row_blocks,
+    check_number, check_record, check_rng, check_rounded, check_some, check_targets, one_line,
+    row_blocks,
 )
 from relu_dynamics.mlp import MLP, flatten, split_layers, unflatten, views
 
@@ -127,7 +127,7 @@ def train(
     >>> history.loss.round(3).tolist()
     [0.25, 0.142, 0.118]
     """
-    net, data = _check_examples(net, x, y, pattern, check_dtype(dtype))
+    net, data = _examples(net, x, y, pattern, check_dtype(dtype))
     check_kind("optimiser", optimiser, SGD, Adam)
     optimiser = sgd(*optimiser) if isinstance(optimiser, SGD) else adam(*optimiser)
     epochs, n = check_count("epochs", epochs, 0), len(data.x)
@@ -166,16 +166,15 @@ class _Examples(NamedTuple):
         return _Examples(self.x[rows], self.y[rows], self.pattern[rows])
 
 
-def _check_examples(
+def _examples(
     net: MLP, x: ArrayLike, y: ArrayLike, pattern: ArrayLike | None, dtype: np.dtype[Any]
 ) -> tuple[MLP, _Examples]:
     """A float64 copy of net, and the examples in dtype and row-major."""
-    net = check_net(net)
-    net = unflatten(flatten(net).astype(np.float64), net)
-    _, x, gates = check_gated_rows(net, x, pattern)
+    net, x, gates = check_gated_rows(net, x, pattern, float64=True)
     y = check_targets(net, x, y)
     check_some("x", x, "a mean over no examples is no loss")
     gates = np.zeros((len(x), 0), np.bool_) if gates is None else gates.copy()
+    net = unflatten(flatten(net), net)
     return net, _Examples(check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates)
 
 
