@@ -173,8 +173,8 @@ def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Arra
         return _settle(task, state, theta, np.setdiff1d(held, leaving)), theta
     example, unit = divmod(ended_by, state.shape[1])
     l, k = _place(task.start, unit)
-    seen = _seen(task, state)[:, unit]
-    zero = (state[:, unit] == REST) | (seen == seen[example])
+    zero = state[:, unit] == REST
+    zero[example] = True
     together = _zero_with(piece, theta, l, zero)
     if (together & ~zero).any() and l + 1 in task.layers:
         theta = _freed(piece, theta, l, k, zero)
