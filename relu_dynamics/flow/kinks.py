@@ -173,8 +173,8 @@ def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Arra
         return _settle(task, state, theta, np.setdiff1d(held, leaving)), theta
     example, unit = divmod(ended_by, state.shape[1])
     l, k = _place(task.start, unit)
-    seen = _seen(task, state)[:, unit]
-    zero = (state[:, unit] == REST) | (seen == seen[example])
+    zero = state[:, unit] == REST
+    zero[example] = True
     together = _zero_with(piece, theta, l, zero)
     if (together & ~zero).any() and l + 1 in task.layers:
         theta = _freed(piece, theta, l, k, zero)
@@ -244,8 +244,7 @@ def _settle(task: Task, state: States, theta: Array, tied: Indices) -> States:
     state[np.isin(seen, seen[state == REST])] = REST  # where a copy has joined those at rest
     tied = np.union1d(tied, np.flatnonzero(state == REST))
     for _ in range(20 * len(tied) + 1):
-        piece = freeze(task, state, theta)
-        pull = _pull(piece, theta)[tied]
+        pull = _pull(freeze(task, state, theta), theta)[tied]
         if not pull.any():
             return state
         first, seen = np.flatnonzero(pull)[0], _seen(task, state).flat[tied]
@@ -281,9 +280,9 @@ def _pull(piece: Piece, theta: Array) -> States:
 
 
 def _gone_on(task: Task, state: States, theta: Array, entries: Indices) -> States:
-    """state changed where dependent entries of one unit are at their kinks, to how they go on.
+    """state with the dependent entries of one unit, which are at their kinks, as they go on.
 
-    If they do not move while they are off, they stay so.
+    If they do not move while they are off, they stay off.
     """
     state, unit = _with(state, entries, OFF), entries[0] % state.shape[1]
     piece, rows = freeze(task, state, theta), _dependent(task, state, entries)
@@ -309,8 +308,6 @@ def _dependent(task: Task, state: States, entries: Indices) -> Array:
     linearly dependent and not only copies; otherwise no rows.
     """
     example, unit = np.divmod(entries, state.shape[1])
-    if len(entries) == 0 or (unit != unit[0]).any():
-        return np.zeros((0, 0))
     rows = _linear_in(task, state, _place(task.start, unit[0])[0])[example]
     return rows if len(thin_svd(rows, SMALL)[1]) < len(np.unique(rows, axis=0)) else rows[:0]
 
