@@ -103,7 +103,8 @@ def changed(mesh: Triangulation, active: Bits, old: Arrangement, new: Arrangemen
 
 
 def halved_twice(mesh: Triangulation) -> tuple[Triangulation, Indices, Indices]:
-    """All triangles in four; of every new triangle the old one, and of every new edge the old one, or -1 inside."""
+    """All triangles in four; of every new triangle the old one, and of every new edge the old one,
+    or -1 inside."""
     new, parent, old = _halved_once(mesh)
     newer, middle, of_edge = _halved_once(new)
     return newer, parent[middle], np.where(of_edge >= 0, old[of_edge], -1)

@@ -1,4 +1,5 @@
-"""Networks whose walls meet, touch or coincide, exactly or nearly, and the rule by which an answer about them is judged.
+"""Networks whose walls meet, touch or coincide, exactly or nearly, and the rule by which an answer
+about them is judged.
 
     python -m tests.near_degenerate 2000 [seed]      the long run; the tests make a short one
 """
@@ -78,7 +79,8 @@ def along_sides(rng, W, b):
 
 
 def identity(rng, W, b):
-    """A hidden layer that copies what it is given: its walls lie on the walls of the layer before."""
+    """A hidden layer that copies what it is given: its walls lie on the walls of the layer
+    before."""
     k = rng.integers(1, max(2, len(W) - 1))
     W[k][:] = np.eye(*W[k].shape)
     b[k][:] = 0
@@ -103,12 +105,14 @@ def through_a_vertex(rng, W, b):
         b[1][0] = -W[1][0] @ np.maximum(W[0] @ point + b[0], 0)
 
 
-FAMILIES = (lattice, signs_and_zeros, concurrent, no_biases, duplicates, parallel, zero_units, dead_layer, along_sides,
+FAMILIES = (lattice, signs_and_zeros, concurrent, no_biases, duplicates, parallel, zero_units,
+            dead_layer, along_sides,
             identity, sparse, differences, through_a_vertex)
 
 
 def draw(rng, family=None):
-    """(name, net): one to three families, perhaps one of them given, applied to a small random network, then perturbed."""
+    """(name, net): one to three families, perhaps one of them given, applied to a small random
+    network, then perturbed."""
     depth = rng.integers(2, 4)
     widths = [2, *rng.integers(2, 6, depth), 1]
     W = [rng.normal(size=(n, m)) for m, n in zip(widths[:-1], widths[1:], strict=True)]
@@ -125,7 +129,8 @@ def draw(rng, family=None):
 
 
 def judge(net, window=BOX):
-    """(what is wrong or None, "generic", "degenerate" or "refused", the tolerance); a refusal is not wrong.
+    """(what is wrong or None, "generic", "degenerate" or "refused", the tolerance); a refusal is
+    not wrong.
 
     Every region of the truth wider than the tolerance must be there, with its area up to
     the tolerance times its perimeter; every listed region that wide must be true.
@@ -145,8 +150,10 @@ def judge(net, window=BOX):
         if exact_width(polygon) > found.tolerance:
             if pattern not in patterns:
                 problems.append(f"missing a region of width {exact_width(polygon):.2g}")
-            elif abs(float(exact_area(polygon)) - found.area[patterns[pattern]]) > 20 * found.tolerance:
-                problems.append(f"area {float(exact_area(polygon))} against {found.area[patterns[pattern]]}")
+            elif abs(float(exact_area(polygon))
+                     - found.area[patterns[pattern]]) > 20 * found.tolerance:
+                problems.append(f"area {float(exact_area(polygon))} against "
+                                f"{found.area[patterns[pattern]]}")
     for pattern, f in patterns.items():
         corners = found.vertices[found.face_vertex[found.face_start[f] : found.face_start[f + 1]]]
         width = 2 * found.area[f] / np.hypot(*(corners[:, None] - corners[None]).T).max()
@@ -154,7 +161,8 @@ def judge(net, window=BOX):
             problems.append(f"invented a region of width {width:.2g}")
     if count_regions(net, window) != len(found):
         problems.append("another count")
-    return ("; ".join(problems) + f" (tolerance {found.tolerance:.2g}, level {found.level})") if problems else None, how, found.tolerance
+    words = f"{'; '.join(problems)} (tolerance {found.tolerance:.2g}, level {found.level})"
+    return words if problems else None, how, found.tolerance
 
 
 def main(count, seed):
@@ -169,7 +177,8 @@ def main(count, seed):
         if problem:
             outcomes["WRONG"] += 1
             print(f"{seed} {k} {name}: {problem}")
-    print(dict(outcomes), f"{time.perf_counter() - start:.0f} s, tolerances over 1e-6:", np.sum(np.array(tolerances) > 1e-6))
+    print(dict(outcomes), f"{time.perf_counter() - start:.0f} s, tolerances over 1e-6:",
+          np.sum(np.array(tolerances) > 1e-6))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,9 @@ from relu_dynamics.geometry import TOLERANCE, cross, ranges, starts
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import rows_times
 from relu_dynamics.regions2d.found import Found, roots
-from relu_dynamics.regions2d.start import Start, gradients, inputs_at
+from relu_dynamics.regions2d.start import (
+    Start, barycentric, gradients, inputs_at, preactivations,
+)
 
 ROWS = 512  # vertices at a time
 
@@ -112,24 +114,15 @@ def _near(net: MLP, start: Start, found: Found, errors: Array, vertex: Indices, 
         move = _displacement(d, D[:, 3:], own, side[at]).astype(np.float32)
         shift = np.abs(d)
         shift += np.abs((move[:, None] @ D[:, 3:])[:, 0])
-        some = np.flatnonzero(_sizes(net, h.astype(np.float32)) < shift)  # faster than nonzero
+        z = preactivations(net, h.astype(np.float32))
+        some = np.flatnonzero(np.abs(z, out=z) < shift)  # faster than nonzero
         vertex, unit = np.divmod(some, shift.shape[1])
         few, again = np.unique(vertex, return_inverse=True)
-        near = (_sizes(net, h[few])[again, unit] > least[unit]) & (own[0][vertex] != unit) & (
-            own[1][vertex] != unit)
+        near = np.abs(preactivations(net, h[few])[again, unit]) > least[unit]
+        near &= (own[0][vertex] != unit) & (own[1][vertex] != unit)
         vertices.append(at[vertex[near]])
         units.append(unit[near])
     return np.concatenate(vertices), np.concatenate(units)
-
-
-def _sizes(net: MLP, h: Array) -> Array:
-    """(n, H) all |z|, in the precision of the inputs h."""
-    sizes, at = np.empty((len(h), sum(len(b) for b in net.biases[:-1])), h.dtype), 0
-    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
-        z = h @ W.T.astype(h.dtype) + b.astype(h.dtype)
-        np.abs(z, out=sizes[:, at : (at := at + len(b))])
-        h = np.maximum(z, 0, out=z)
-    return sizes
 
 
 def _derivatives(net: MLP, start: Start, errors: Array, triangle: Indices) -> Array:
@@ -163,11 +156,9 @@ def _displacement(dz: Array, slope: Array, own: tuple[Indices, Indices], side: A
 def _heights(start: Start, points: Array, triangle: Indices) -> Array:
     """(n, 3) how high the bump of each side is at points of triangles."""
     corners = start.places[triangle]
-    after = np.roll(corners, -1, axis=1)
-    across = cross(after - corners, points[:, None] - corners)  # over the side from corner k
-    weight = across / across.sum(axis=1, keepdims=True)         # of the opposite corner
-    heights = 4 * np.roll(weight, -1, axis=1) * np.roll(weight, 1, axis=1)
-    side = np.hypot(*np.moveaxis(after - corners, 2, 0))
+    weight = barycentric(corners, points)
+    heights = 4 * weight * np.roll(weight, -1, axis=1)
+    side = np.hypot(*np.moveaxis(np.roll(corners, -1, axis=1) - corners, 2, 0))
     corner = np.flatnonzero(weight.max(axis=1) > 1 - 1e-9)
     heights[corner, side[corner].argmax(axis=1)] = 1
     return np.asarray(heights)

@@ -8,6 +8,7 @@ import numpy as np
 
 from relu_dynamics.checks import Array, Indices
 from relu_dynamics.geometry import SWEEP, Cycles, Subdivision, cross, window_subdivision
+from relu_dynamics.mlp import MLP
 
 
 class Start(NamedTuple):
@@ -58,6 +59,23 @@ def inputs_at(start: Start, points: Array, face: Indices) -> Array:
     s, t = cross(points - p0, p2 - p0) / whole, cross(p1 - p0, points - p0) / whole
     f0, f1, f2 = (start.frames[face, k] for k in range(3))
     return np.asarray((1 - s - t)[:, None] * f0 + s[:, None] * f1 + t[:, None] * f2)
+
+
+def barycentric(corners: Array, points: Array) -> Array:
+    """(n, 3) the weights that make each point of the corners of a triangle, (n, 3, 2)."""
+    side = np.roll(corners, -1, axis=1) - corners
+    across = np.roll(cross(side, points[:, None] - corners), -1, axis=1)  # over the opposite side
+    return np.asarray(across / across.sum(axis=1, keepdims=True))
+
+
+def preactivations(net: MLP, h: Array) -> Array:
+    """(n, H) z of all hidden units, in the precision of the inputs h."""
+    all_z, at = np.empty((len(h), sum(len(b) for b in net.biases[:-1])), h.dtype), 0
+    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+        z = h @ W.T.astype(h.dtype, copy=False) + b.astype(h.dtype, copy=False)
+        all_z[:, at : (at := at + len(b))] = z
+        h = np.maximum(z, 0, out=z)
+    return all_z
 
 
 def gradients(start: Start, face: Indices) -> Array:
