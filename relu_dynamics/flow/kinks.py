@@ -305,8 +305,10 @@ def _gone_on(task: Task, state: States, theta: Array, entries: Indices) -> State
 
 def _dependent(task: Task, state: States, entries: Indices) -> Array:
     """(k, d): rows of which the z at these entries of one unit are linear functions, if they are
-    linearly dependent and not only copies; otherwise no rows.
+    linearly dependent and not only copies; otherwise no rows.  Two rows (x, 1) never are.
     """
+    if len(entries) < 3:
+        return np.zeros((0, 0))
     example, unit = np.divmod(entries, state.shape[1])
     rows = _linear_in(task, state, _place(task.start, unit[0])[0])[example]
     return rows if len(thin_svd(rows, SMALL)[1]) < len(np.unique(rows, axis=0)) else rows[:0]
@@ -338,6 +340,8 @@ def _linear_in(task: Task, state: States, l: int) -> Array:
     They are (x, 1) of the first copy, side by side for the regions: the pattern of the layers
     before, which makes h an affine function of x.
     """
+    if l == 0:
+        return with_ones(task.x)
     units = sum(len(b) for b in task.start.biases[:l])
     first = _seen(task, state)[:, units] // state.shape[1]
     region = np.unique(state[first, :units] == ON, axis=0, return_inverse=True)[1].ravel()
