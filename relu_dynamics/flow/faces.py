@@ -44,13 +44,18 @@ def thin_svd(A: Array, share: float = EPS) -> tuple[Array, Array, Array]:
     Singular values up to share max(A.shape) times the largest are rounding and are left out.
     """
     U, sigma, V = np.linalg.svd(A, full_matrices=False)
-    rank = np.count_nonzero(sigma > share * max(A.shape) * sigma.max(initial=0))
+    rank = _rank(A, sigma, share)
     return U[:, :rank], sigma[:rank], V[:rank]
 
 
 def complement(A: Array, share: float = EPS) -> Array:
     """(d, d - rank): orthonormal columns that span the complement of the rows of A, (k, d)."""
-    return np.asarray(np.linalg.svd(A)[2][len(thin_svd(A, share)[1]):].T)
+    _, sigma, V = np.linalg.svd(A)
+    return np.asarray(V[_rank(A, sigma, share):].T)
+
+
+def _rank(A: Array, sigma: Array, share: float) -> int:
+    return int(np.count_nonzero(sigma > share * max(A.shape) * sigma.max(initial=0)))
 
 
 def ways(rows: Array) -> Array:

@@ -389,8 +389,10 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
     start, x, resting = frozen_pass(piece, theta), with_ones(task.x), state == REST
     root, (W, out), b = np.sqrt(task.weight), start.net.weights, start.net.biases[0]
     pinned = [_pseudo_inverse(x[rows]) for rows in resting.T]  # (m[0] + 1, at rest) per unit
-    free = np.array([_padded(complement(x[rows])) for rows in resting.T])
-    free = free.reshape(-1, *2 * x.shape[1:])  # also without units
+    free = np.zeros((len(W), *2 * x.shape[1:]))
+    for columns, rows in zip(free, resting.T, strict=True):
+        basis = complement(x[rows])
+        columns[:, : basis.shape[1]] = basis
     pulls = np.einsum("ik,ok,ic->kcio", root * (state == ON), out, x)  # of each rho on each (w, b)
     units, d, g, m = pulls.shape
     S = np.einsum("kcb,kcio->iokb", free, pulls).reshape(g * m, units * d)
@@ -411,11 +413,6 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
                   np.concatenate([z_moves.reshape(g * units, len(sigma)),
                                   -costs @ (U * (sigma**2 * along))]),
                   np.maximum(TINY, NUDGE * terms))
-
-
-def _padded(columns: Array) -> Array:
-    """(d, d): columns, then zeros."""
-    return np.pad(columns, ((0, 0), (0, len(columns) - columns.shape[1])))
 
 
 def _pseudo_inverse(A: Array) -> Array:
