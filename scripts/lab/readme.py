@@ -4,13 +4,17 @@
     python -m scripts.lab.readme out      first replace ledger and pictures by those in out/
 
 A test checks that the two agree.  Which claims README tells is chosen here; sentences follow the
-verdicts (scripts/lab/findings.py), numbers and verdicts come from the ledger.  With more seeds than
-usual, and fewer where they are dear, the kept ledger is made by
+verdicts (scripts/lab/findings.py), numbers and verdicts come from the ledger.  The kept ledger is
+made by
 
     python -m scripts.reproduce --seeds 20 --out out
-    python -m scripts.reproduce x5 --seeds 8 --out out
-    python -m scripts.lab.report out
     python -m scripts.lab.readme out
+
+Experiments may have other numbers of seeds, each with a command of its own; then
+
+    python -m scripts.lab.report out
+
+before the last puts together what is in out/.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from typing import Any
 
 from relu_dynamics.files import replacing
 from scripts.lab.findings import SHORT, numbers, of_first_image, told
-from scripts.lab.ledger import FAILED, REPRODUCED, family
+from scripts.lab.ledger import FAILED, REPRODUCED, family, write_text
 
 ROOT = Path(__file__).parents[2]
 LEDGER, README = ROOT / "scripts" / "ledger.json", ROOT / "README.md"
@@ -64,6 +68,22 @@ def filled(text: str) -> str:
     return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
+def kept(ledger: Mapping[str, Any]) -> str:
+    """The ledger as JSON, a claim a line, numbers with six digits."""
+    head = json.dumps({**ledger, "claims": []}, ensure_ascii=False)
+    claims = ",\n".join(json.dumps(short(row), ensure_ascii=False) for row in ledger["claims"])
+    return head.replace('"claims": []', f'"claims": [\n{claims}\n]') + "\n"
+
+
+def short(value: Any) -> Any:
+    """A value of JSON, its numbers with six digits."""
+    if isinstance(value, dict):
+        return {key: short(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [short(part) for part in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
 PARTS = {"answer": answer, "findings": findings}
 
 
@@ -79,7 +99,7 @@ def with_findings(readme: str, ledger: Mapping[str, Any]) -> str:
 def main(argv: Sequence[str]) -> int:
     if argv:
         out = Path(argv[0])
-        shutil.copyfile(out / "claims.json", LEDGER)
+        write_text(LEDGER, kept(json.loads((out / "claims.json").read_text())))
         for picture in PICTURES.glob("*.png"):
             shutil.copyfile(out / picture.name, picture)
     text = with_findings(README.read_text(), json.loads(LEDGER.read_text()))
