@@ -92,8 +92,10 @@ def test_with_convex_kinks_the_flow_goes_on_along_the_shortest_element(drawn):
     rows, velocity, force = drawn
     force = np.abs(force)
     found = goes_on(rows, velocity, force)
-    gates = lsq_linear((force[:, None] * rows).T, velocity, (0, 1), tol=1e-13, method="bvls").x
-    push = rows @ (velocity - (gates * force) @ rows)
+    least = lsq_linear((force[:, None] * rows).T, velocity, (0, 1), tol=1e-13, method="bvls",
+                       max_iter=1000)
+    assert least.success
+    push = rows @ (velocity - (least.x * force) @ rows)
     push[np.abs(push) < 1e-7 * np.abs(rows @ velocity).max()] = 0
     assert found == [np.sign(push).astype(int).tolist()]
 
