@@ -211,12 +211,13 @@ def check_at_most(name: str, largest: float, most: float, why: str) -> None:
 
 def check_index_pairs(
     i: ArrayLike, j: ArrayLike, n: int, prefix: str = ""
-) -> tuple[Indices, Indices]:
-    """i and j as row indices in range(n), one entry of each per pair."""
+) -> tuple[Indices, Indices, Indices]:
+    """The rows in range(n) that occur in i or j, one entry of each per pair; their places."""
     i, j = check_indices(f"{prefix}i", i, n), check_indices(f"{prefix}j", j, n)
     require(i.shape == j.shape,
             f"i and j must have one entry per pair each. Got shapes {i.shape} and {j.shape}.")
-    return i, j
+    rows, places = np.unique(np.concatenate([i, j]), return_inverse=True)
+    return rows, places[: len(i)], places[len(i) :]
 
 
 def check_size(name: str, shape: tuple[int, ...], repair: str) -> None:

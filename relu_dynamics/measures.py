@@ -113,9 +113,7 @@ def hamming_of_pairs(net: MLP, x: ArrayLike | Trace, pairs: Pairs) -> NDArray[np
     """
     net, x = rows_or_trace(net, x)
     check_kind("pairs", pairs, Pairs)
-    both = check_index_pairs(*pairs, row_count(x), "pairs.")
-    samples, place = np.unique(np.stack(both), return_inverse=True)
-    i, j = place.reshape(2, -1)
+    samples, i, j = check_index_pairs(*pairs, row_count(x), "pairs.")
     q = pattern_of(net, some_rows(x, samples))
     counts = np.empty((len(i), len(net.weights) - 1), np.int64)
     for block in row_blocks(len(i)):
