@@ -28,9 +28,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Indices, check_count, check_flag, check_gap, check_index_pairs, check_kind,
-    check_records, check_rng, check_samples, check_side, check_size, check_some, one_line,
-    row_blocks,
+    Array, Indices, check_count, check_flag, check_index_pairs, check_kind, check_records,
+    check_rng, check_samples, check_size, check_some, one_line, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Trace, hidden_units, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
@@ -63,7 +62,7 @@ def local_pairs(
     check_flag("paper", paper, "the paper's own sampling")
     patches, pairs = check_count("patches", patches, 1), check_count("pairs", pairs, 1)
     check_size("the pairs", (patches, pairs), "Draw fewer pairs.")
-    side = check_side(side, shape)
+    side = check_count("side", side, 2, min(shape), "the signal has no more samples per axis")
     corners = [rng.integers(0, n - side + 1, (patches, 1)) for n in shape]
     size = side ** len(shape)
     if paper:
@@ -92,7 +91,8 @@ def global_pairs(
     shape = check_samples(shape, least=2)
     check_rng(rng)
     check_flag("paper", paper, "the paper's own sampling")
-    pairs, gap = check_count("pairs", pairs, 1), check_gap(gap, shape, at_least=1 + paper)
+    pairs, most = check_count("pairs", pairs, 1), min(shape) - 2 * (1 + paper)
+    gap = check_count("gap", gap, 0, most, "it must leave samples on both sides of every axis")
     ends = rng.integers(0, 2, (len(shape), pairs)).astype(bool)  # is the first sample high?
 
     def rows(high: NDArray[np.bool_]) -> Indices:
