@@ -63,6 +63,7 @@ class Network(Protocol):
 
 
 N = TypeVar("N", bound=Network)
+R = TypeVar("R")
 
 
 def row_blocks(n: int, size: int = 4096) -> Iterator[slice]:
@@ -79,6 +80,12 @@ def one_line(result: Any) -> str:
     """The repr of a NamedTuple of arrays: the shape of each array, or its numbers if few."""
     parts = [f"{name} {_brief(value)}" for name, value in result._asdict().items()]
     return f"{type(result).__name__}({', '.join(parts)})"
+
+
+def printed(kind: type[R]) -> type[R]:
+    """A class of results whose repr is one_line."""
+    setattr(kind, "__repr__", one_line)  # noqa: B010
+    return kind
 
 
 def _brief(value: object) -> str:
@@ -233,24 +240,23 @@ def check_net(net: N) -> N:
 
 def check_layers(net: N) -> N:
     """net, all parts as arrays of one float dtype; ValueError unless the layers fit together."""
-    if not _has_lists(net, "weights", "biases"):
-        parts = [type(parts).__name__ for parts in net] if isinstance(net, tuple) else ""
-        raise ValueError("net must be an MLP(weights, biases), two tuples of arrays. Got "
-                         f"{type(net).__name__} {parts}.")
+    require(_has_lists(net, "weights", "biases"), "net must be an MLP(weights, biases), two tuples "
+            f"of arrays. Got {type(net).__name__}.")
     L, count = len(net.weights), len(net.biases)
     require(L == count > 0, "net must have as many biases as weights, and at least one. Got "
             f"{L} weights, {count} biases. Biases that a layer lacks are zeros.")
-    layers: list[tuple[Array, Array]] = []
+    weights: list[Array] = []
+    biases: list[Array] = []
     for k, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
-        W = as_real(f"net.weights[{k}]", W, (None, len(layers[-1][1]) if layers else None),
-                    "one row per unit, one column per unit of the layer before")
-        b = as_real(f"net.biases[{k}]", b, W.shape[:1], f"one per row of weights[{k}]")
-        layers.append((W, b))
-    require(layers[0][0].shape[1] and len(layers[-1][1]), "net must have at least one input and "
-            f"one output. Got weights of shapes {[W.shape for W, _ in layers]}.")
-    weights, biases = zip(*layers, strict=True)
-    checked: N = net._replace(weights=weights, biases=biases)
-    return cast(checked, common_dtype(*weights, *biases))
+        shape = None, len(biases[-1]) if biases else None
+        weights.append(as_real(f"net.weights[{k}]", W, shape,
+                               "one row per unit, one column per unit of the layer before"))
+        biases.append(as_real(f"net.biases[{k}]", b, weights[k].shape[:1],
+                              f"one per row of weights[{k}]"))
+    require(weights[0].shape[1] and len(biases[-1]), "net must have at least one input and "
+            f"one output. Got weights of shapes {[W.shape for W in weights]}.")
+    net = net._replace(weights=tuple(weights), biases=tuple(biases))
+    return cast(net, common_dtype(*weights, *biases))
 
 
 def check_net_and_rows(

@@ -29,22 +29,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
     Array, Indices, check_count, check_flag, check_index_pairs, check_kind, check_records,
-    check_rng, check_samples, check_size, check_some, one_line, row_blocks,
+    check_rng, check_samples, check_size, check_some, printed, row_blocks,
 )
 from relu_dynamics.mlp import (
-    MLP, Trace, hidden_units, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
+    MLP, Trace, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
 )
 from relu_dynamics.patterns import pack, pattern_of, unique_words
 
 
+@printed
 class Pairs(NamedTuple):
     """k pairs of samples, as row indices."""
 
     i: Indices  # (k,)
     j: Indices  # (k,)
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 def local_pairs(
@@ -138,10 +136,8 @@ def dead_count(net: MLP, x: ArrayLike | Trace) -> int:
     """The number of hidden units that are off at every row of x.  ValueError without rows."""
     net, x = rows_or_trace(net, x)
     check_some("x", inputs_of(x), "without inputs no unit is dead")
-    alive = np.zeros(hidden_units(net), np.bool_)
-    for block in row_blocks(row_count(x)):
-        alive |= pattern_of(net, some_rows(x, block)).any(axis=0)
-    return int(np.count_nonzero(~alive))
+    on = [pattern_of(net, some_rows(x, block)).any(axis=0) for block in row_blocks(row_count(x))]
+    return int(np.count_nonzero(~np.any(on, axis=0)))
 
 
 def time_to_half(epochs: ArrayLike, errors: ArrayLike) -> Array:

@@ -44,7 +44,7 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, cast, check_grid, check_more_rows, check_net, check_patch,
-    check_same_shapes, check_size, check_weights, one_line, row_blocks,
+    check_same_shapes, check_size, check_weights, printed, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Gradient, Trace, hidden_units, joined_pattern, pull_back, run, traced, traced_examples,
@@ -66,6 +66,7 @@ SIGNS = ("constructive", "destructive")
 COUPLINGS = ("self", "same patch", "same frequency", "both different")
 
 
+@printed
 class Split(NamedTuple):
     """A rate written as an exact sum of parts."""
 
@@ -73,10 +74,8 @@ class Split(NamedTuple):
     axes: tuple[str, ...]                     # the name of every axis of values
     labels: tuple[tuple[Hashable, ...], ...] = ()  # the label of every index, for each axis
 
-    def __repr__(self) -> str:
-        return one_line(self)
 
-
+@printed
 class Flow(NamedTuple):
     """The rates of gradient flow at one time, and their splits."""
 
@@ -85,19 +84,14 @@ class Flow(NamedTuple):
     splits: dict[str, Split]          # values sum to loss_rate
     output_splits: dict[str, Split]   # values sum to output_rate over all but the last two axes
 
-    def __repr__(self) -> str:
-        return one_line(self)
 
-
+@printed
 class StepSplit(NamedTuple):
     """One step of gradient descent, (n, m[L]) each: f after - f before = frozen + flips (T19)."""
 
     linear: Array  # rate * df/dt, the part of frozen of first order in the step
     frozen: Array  # f after the step with the old pattern, minus f before
     flips: Array   # the rest: zero where no unit switched
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 class _Patches(NamedTuple):
