@@ -433,8 +433,7 @@ class _Cells(NamedTuple):
 
 
 def _pick(cells: _Cells, which: NDArray[Any]) -> _Cells:
-    piece, unit, *rest = cells
-    return _Cells(piece[which], unit[which], *(part[which] for part in rest))
+    return _Cells(*(part[which] for part in cells))
 
 
 def _isolate(layer: _Layer) -> _Cells:
