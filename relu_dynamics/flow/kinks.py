@@ -136,7 +136,7 @@ class HeldVelocity(NamedTuple):
 
     velocity: Array  # (p,)
     hold: Array      # (k,) mu, the dL/dz of each
-    force: Array     # (k,) its dL/dh
+    force: Array     # (g H,) the dL/dh of all entries
 
 
 def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Task:
@@ -167,12 +167,12 @@ def next_piece(piece: Piece, theta: Array, ended_by: int) -> Piece:
     """The piece that begins when the margin ended_by has reached 0 at theta, corrected so that the
     entries that reach 0 with it are exactly 0.
     """
-    task, state, held = piece.task, piece.state.copy(), np.flatnonzero(piece.held)
+    task, state = piece.task, piece.state.copy()
     if ended_by >= state.size:
         way = piece.ways[ended_by - state.size]
         leaving = piece.rest[way != 0]
         state.flat[leaving] = np.where(way[way != 0] > 0, ON, OFF)
-        return _settle(task, state, theta, np.setdiff1d(held, leaving))
+        return _settle(task, state, theta, leaving[:0])
     example, unit = divmod(ended_by, state.shape[1])
     end, zero = frozen_pass(task, piece.on, theta), state[:, unit] == REST
     zero[example] = True
@@ -184,7 +184,7 @@ def next_piece(piece: Piece, theta: Array, ended_by: int) -> Piece:
     own = np.flatnonzero(together) * state.shape[1] + unit
     if len(_dependent(task, state, own)):
         state = _gone_on(freeze(task, _with(state, own, OFF), theta), own)
-    return _settle(task, state, theta, np.union1d(held, own))
+    return _settle(task, state, theta, own)
 
 
 def margins(piece: Piece, thetas: Array) -> Array:
@@ -200,7 +200,8 @@ def margins(piece: Piece, thetas: Array) -> Array:
 
 def _costs(piece: Piece, held: HeldVelocity) -> Array:
     """(j,): the rate at which the loss rises along each way."""
-    return np.asarray(np.maximum(piece.ways, 0) @ held.force - piece.ways @ held.hold)
+    rise = np.maximum(piece.ways, 0) @ held.force[piece.rest]
+    return np.asarray(rise - piece.ways @ held.hold)
 
 
 def distances(piece: Piece, z: Array) -> Array:
@@ -219,10 +220,9 @@ def freeze(task: Task, state: States, theta: Array) -> Piece:
 
 
 def _ways(task: Task, state: States, rest: Indices) -> Array:
-    """(j, k): the ways of each unit's entries at rest, in order of the first entry of each."""
-    if len(rest) == 0:
-        return np.zeros((0, 0))
-    found, seen = [], _seen(task, state).flat[rest]
+    """(j, k): the ways of each unit's entries at rest."""
+    found = [np.zeros((0, len(rest)))]
+    seen = _seen(task, state).flat[rest]
     for unit in np.unique(rest % state.shape[1]):
         own = rest % state.shape[1] == unit
         rows = _dependent(task, state, rest[own])
@@ -230,8 +230,7 @@ def _ways(task: Task, state: States, rest: Indices) -> Array:
         of_unit = ways(rows) if len(rows) else np.concatenate([1.0 * alone, -1.0 * alone])
         found.append(np.zeros((len(of_unit), len(rest))))
         found[-1][:, own] = of_unit
-    stacked = np.concatenate(found)
-    return np.asarray(stacked[np.argsort((stacked != 0).argmax(axis=1), kind="stable")])
+    return np.concatenate(found)
 
 
 def _settle(task: Task, state: States, theta: Array, tied: Indices) -> Piece:
@@ -271,9 +270,10 @@ def _pull(piece: Piece) -> States:
     push = _pushes(piece, moves.velocity).ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
-    slack = SLACK * np.abs(piece.ways) @ np.abs(moves.force) + NEGLIGIBLE
+    slack = SLACK * np.abs(piece.ways) @ np.abs(moves.force[piece.rest]) + NEGLIGIBLE
     leaving = piece.ways[_costs(piece, moves) < -slack]
-    pull[piece.rest] = np.sign(leaving[0]) if len(leaving) else 0
+    up, down = (leaving > 0).any(axis=0), (leaving < 0).any(axis=0)
+    pull[piece.rest] = np.where(up, 1, np.where(down, -1, 0))
     return pull
 
 
@@ -281,22 +281,21 @@ def _gone_on(piece: Piece, entries: Indices) -> States:
     """The states as the flow goes on, if these dependent entries of one unit, off in piece, are at
     their kinks.  If they do not move while they are off, they stay off.
     """
-    task, state = piece.task, piece.state
-    moves, signals, shares = _holding(piece, piece.start)
-    force = shares @ signals.reshape(len(shares), -1)[:, entries]
-    falls, held = _responses(piece, piece.start, entries)[0][1:], moves[1:]  # -grad z
-    velocity, rows = shares @ moves, _dependent(task, state, entries)
-    push = -falls @ velocity
-    sizes = np.linalg.norm(falls, axis=1) * np.linalg.norm(velocity)
+    moves, rows = held_velocity(piece, piece.start), _dependent(piece.task, piece.state, entries)
+    falls, held = (_responses(piece, piece.start, some)[0][1:]  # -grad z
+                   for some in (entries, piece.rest))
+    push = -falls @ moves.velocity
+    sizes = np.linalg.norm(falls, axis=1) * np.linalg.norm(moves.velocity)
     if (np.abs(push) <= ROUNDING * sizes).all():
-        return state
+        return piece.state
     gram = falls @ (falls - falls @ np.linalg.pinv(held) @ held).T
-    signs = continuations(rows, push, gram, force)
+    signs = continuations(rows, push, gram, moves.force[entries])
     if len(signs) != 1:
-        raise Undecided(f"Unit {entries[0] % state.shape[1]} reaches 0 at {len(rows)} dependent "
-                        f"inputs at once, and the flow can go on in {len(signs)} ways. Perturb the "
-                        "inputs, or ask for earlier times.")
-    return _with(state, entries, np.array([REST, ON, OFF])[signs[0]])  # of 0, 1, -1
+        unit = entries[0] % piece.state.shape[1]
+        raise Undecided(f"Unit {unit} reaches 0 at {len(rows)} dependent inputs at once, and the "
+                        f"flow can go on in {len(signs)} ways. Perturb the inputs, or ask for "
+                        "earlier times.")
+    return _with(piece.state, entries, np.array([REST, ON, OFF])[signs[0]])  # of 0, 1, -1
 
 
 def _dependent(task: Task, state: States, entries: Indices) -> Array:
@@ -350,22 +349,21 @@ def _zero_with(task: Task, state: States, current: FrozenPass, unit: int, zero: 
     """(g,): where a unit is 0 as long as it is 0 at the examples zero.
 
     That is where its z is a linear combination of theirs, and, if their rows (h, 1) span all the
-    units that are on there, wherever only these are on.  Nearly dependent rows are not used,
-    because they would amplify noise too much.
+    units that are on there, wherever only these are on.  Directions in which the rows hardly differ
+    are not used, because they would amplify noise too much.
     """
     l = _place(task.start, unit)[0]
     rows = _linear_in(task, state, l)
-    _, sigma, V = thin_svd(rows[zero], SMALL)
-    if sigma[-1] >= RELIABLE * sigma[0]:
-        rounding = 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
-        left = np.linalg.norm(rows - rows @ V.T @ V, axis=1)
-        zero = zero | np.asarray(left <= rounding * np.linalg.norm(rows, axis=1))
+    _, sigma, V = thin_svd(rows[zero], RELIABLE)
+    rounding = 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
+    left = np.linalg.norm(rows - rows @ V.T @ V, axis=1)
+    zero = zero | np.asarray(left <= rounding * np.linalg.norm(rows, axis=1))
     if l == 0:
         return zero
     on = split_layers(task.start, state)[l - 1] == ON
     some = on[zero].any(axis=0)
-    sigma = thin_svd(with_ones(current.inputs[l])[zero], SMALL)[1]
-    if len(sigma) < np.count_nonzero(some) + 1 or sigma[-1] < RELIABLE * sigma[0]:
+    sigma = thin_svd(with_ones(current.inputs[l])[zero], RELIABLE)[1]
+    if len(sigma) < np.count_nonzero(some) + 1:
         return zero
     return np.asarray(zero | ~on[:, ~some].any(axis=1))
 
@@ -401,28 +399,19 @@ def velocity(piece: Piece, theta: Array) -> Array:
 
     NaN if the velocities overflow, which can happen when an integrator tries too long a step.
     """
-    moves, _, shares = _holding(piece, frozen_pass(piece.task, piece.on, theta))
-    return shares @ moves
+    return held_velocity(piece, frozen_pass(piece.task, piece.on, theta)).velocity
 
 
 def held_velocity(piece: Piece, current: FrozenPass) -> HeldVelocity:
-    """The velocity with the states of piece, and the holds that cause it."""
-    moves, signals, shares = _holding(piece, current)
-    force = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
-    return HeldVelocity(shares @ moves, shares[1:], force)
-
-
-def _holding(piece: Piece, current: FrozenPass) -> tuple[Array, Array, Array]:
-    """The responses to the entries at rest, and (1, mu).
-
-    mu are the holds that keep z' = 0 at rest; if they are not unique, the smallest.
+    """The velocity with the states of piece, and the holds that keep z' = 0 at rest; if they are
+    not unique, the smallest.
     """
-    moves, signals = _responses(piece, current, piece.rest)
-    shares = np.ones(len(moves))
+    moves, forces = _responses(piece, current, piece.rest)
+    shares = np.ones(len(moves))  # (1, mu)
     if len(piece.rest) > 0:
         finite = np.isfinite(moves).all()
         shares[1:] = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if finite else np.nan
-    return moves, signals, shares
+    return HeldVelocity(shares @ moves, shares[1:], shares @ forces.reshape(len(shares), -1))
 
 
 def _responses(piece: Piece, current: FrozenPass, entries: Indices) -> tuple[Array, Array]:
@@ -447,7 +436,8 @@ def frozen_pass(task: Task, on: list[Bits], theta: Array) -> FrozenPass:
         h = np.where(gate, preacts[-1], 0.0)
         inputs.append(h)
     f = h @ net.weights[-1].swapaxes(-1, -2) + net.biases[-1][..., None, :]
-    return FrozenPass(net, inputs, _side_by_side(preacts, *f.shape[:-1]), task.weight * (f - task.y))
+    z, df = _side_by_side(preacts, *f.shape[:-1]), task.weight * (f - task.y)
+    return FrozenPass(net, inputs, z, df)
 
 
 def as_net(theta: Array, like: MLP) -> MLP:
