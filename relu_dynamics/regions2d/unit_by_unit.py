@@ -19,10 +19,10 @@ from relu_dynamics.geometry import Subdivision, cross, cut_by_signs, face_means,
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import pack, unique_words
 from relu_dynamics.regions2d.bits import packed_patterns, unpacked
-from relu_dynamics.regions2d.found import (
-    Found, Limit, NotGeneric, checked_areas, guard, roots, sums_sizes,
+from relu_dynamics.regions2d.enumeration import (
+    Found, Limit, NotGeneric, Start, checked_areas, guard, inputs_at, preactivations, roots,
+    sums_sizes,
 )
-from relu_dynamics.regions2d.start import Start, inputs_at
 
 LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tried in turn
 WIDEST = 1e-3  # refuse an answer that is uncertain about regions wider than this part of the window
@@ -93,8 +93,7 @@ def _cut_by_all(net: MLP, start: Start, level: float, limit: Limit) -> Found:
         raise NotGeneric("the boundary of a face does not close")
     # a region has a wall on either side
     tolerance = max(level * float(np.ptp(sub.points, axis=0).max()), 2 * widest)
-    area = checked_areas(sub, cycles, start)
-    return Found(faces, sub, cycles, layers, scales, tolerance, level, area)
+    return Found(sub, cycles, layers, scales, tolerance, level, checked_areas(sub, cycles, start))
 
 
 def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
@@ -169,18 +168,13 @@ def _is_zero(net: MLP, start: Start, layers: list[tuple[Indices, Words]], faces:
 
 def _check_patterns(net: MLP, found: Found, start: Start) -> None:
     """In a starting face patterns are distinct, and the network's inside each face, up to level."""
-    packed = packed_patterns(found.layers, found.faces)
-    root = roots(found.layers, np.arange(found.faces))
-    if len(unique_words(np.column_stack([root.astype(np.uint64), packed]))[0]) < found.faces:
+    faces = np.arange(len(found.area))
+    packed, root = packed_patterns(found.layers, len(faces)), roots(found.layers, faces)
+    if len(unique_words(np.column_stack([root.astype(np.uint64), packed]))[0]) < len(faces):
         raise NotGeneric("two regions have the same pattern")
-    q = unpacked(packed, [len(b) for b in net.biases[:-1]])
     corner = found.complex.edges.ravel().take(found.cycles.half_edge)
-    h = inputs_at(start, face_means(found.complex.points, found.cycles.start, corner), root)
-    at = 0
-    for W, b, scale in zip(net.weights[:-1], net.biases[:-1], found.scales, strict=True):
-        z = h @ W.T + b
-        wrong = (z > 0) != q[:, at : at + len(b)]
-        if (wrong & (np.abs(z) > found.level * scale)).any():
-            raise NotGeneric("a region's pattern is not the network's there")
-        h = np.maximum(z, 0)
-        at += len(b)
+    inside = face_means(found.complex.points, found.cycles.start, corner)
+    z = preactivations(net, inputs_at(start, inside, root))
+    wrong = (z > 0) != unpacked(packed, [len(b) for b in net.biases[:-1]])
+    if (wrong & (np.abs(z) > found.level * np.concatenate([np.zeros(0), *found.scales]))).any():
+        raise NotGeneric("a region's pattern is not the network's there")
