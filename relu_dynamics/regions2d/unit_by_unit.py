@@ -127,8 +127,8 @@ def _widest_band(net: MLP, start: Start, sub: Subdivision, Z: Array, threshold: 
         high, low = np.maximum.reduceat(corner, first), np.minimum.reduceat(corner, first)
         flat = np.flatnonzero((high <= limit) & (low >= -limit))
         met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))
-        flat = flat[:0] if limit == 0 or not len(flat) else flat[
-            ~_is_zero(net, start, layers, flat, unit)]
+        if len(flat):
+            flat = flat[~_is_zero(net, start, layers, flat, unit)]
         band = np.minimum(limit * diameter[met] / (high - low)[met], width[met])
         widest = max(widest, width[flat].max(initial=0), band.max(initial=0))
     return widest
@@ -144,26 +144,27 @@ def _is_zero(net: MLP, start: Start, layers: list[tuple[Indices, Words]], faces:
     depth = len(layers)
     packed = packed_patterns(layers, 1 + int(faces.max())).take(faces, axis=0)
     q = unpacked(packed, [len(b) for b in net.biases[:depth]])
-    W, b = (part[depth][unit].astype(np.longdouble) for part in net)
-    D, constant = np.tile(W, (len(faces), 1)), np.full(len(faces), b)
-    D_size, constant_size = np.abs(D), np.abs(constant)
-    at = q.shape[1]
-    for V, b in zip(net.weights[:depth][::-1], net.biases[:depth][::-1], strict=True):
-        at -= len(b)
-        D, D_size = (rows * q[:, at : at + len(b)] for rows in (D, D_size))
-        V, b = V.astype(np.longdouble), b.astype(np.longdouble)
-        constant, constant_size = constant + D @ b, constant_size + D_size @ np.abs(b)
-        D, D_size = D @ V, D_size @ np.abs(V)
-    # D h + constant is 0 on the face if it is at one of three points and at the others the same
     frame = start.frames[roots(layers, faces)].astype(np.longdouble)
-    origin, change = frame[:, 0], frame[:, 1:] - frame[:, :1]
-    constant += np.vecdot(D, origin)
-    constant_size += np.vecdot(D_size, np.abs(origin))
-    noise = 64 * np.finfo(np.longdouble).eps
-    slope = np.vecdot(change, D[:, None])
-    slope_size = np.vecdot(np.abs(change), D_size[:, None])
-    no_slope = (np.abs(slope) <= noise * slope_size).all(axis=1)
-    return np.asarray(no_slope & (np.abs(constant) <= noise * constant_size))
+    frame[:, 1:] -= frame[:, :1]
+    exact = MLP(*(tuple(part.astype(np.longdouble) for part in parts) for parts in net))
+    sizes = MLP(*(tuple(np.abs(part) for part in parts) for parts in exact))
+    value = _along(exact, q, unit, depth, frame)
+    size = _along(sizes, q, unit, depth, np.abs(frame))
+    return np.asarray((np.abs(value) <= 64 * np.finfo(np.longdouble).eps * size).all(axis=1))
+
+
+def _along(net: MLP, q: Bits, unit: int, depth: int, frame: Array) -> Array:
+    """(n, 3) z of a unit, if the layers below have the patterns q, at the first row of every frame,
+    (n, 3, m[0]), and how it changes along the other two."""
+    D, constant = np.tile(net.weights[depth][unit], (len(q), 1)), net.biases[depth][unit]
+    at = q.shape[1]
+    for W, b in zip(net.weights[:depth][::-1], net.biases[:depth][::-1], strict=True):
+        at -= len(b)
+        D = D * q[:, at : at + len(b)]
+        constant, D = constant + D @ b, D @ W
+    z = np.vecdot(frame, D[:, None])
+    z[:, 0] += constant
+    return np.asarray(z)
 
 
 def _check_patterns(net: MLP, found: Found, start: Start) -> None:
