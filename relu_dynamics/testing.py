@@ -41,8 +41,7 @@ from relu_dynamics.flow.decompose import Flow, decompose
 from relu_dynamics.geometry import check_window
 from relu_dynamics.mlp import MLP, Gradient, backward, forward, init, traced
 from relu_dynamics.regions1d import Pieces, regions_on_segment
-from relu_dynamics.regions2d.regions import Regions
-from relu_dynamics.regions2d.window import regions_in_window
+from relu_dynamics.regions2d.regions import Regions, regions_in_window
 from relu_dynamics.tangent import tangent_kernel
 from relu_dynamics.training import adam, train
 

@@ -17,11 +17,7 @@ from relu_dynamics import (
     regions_on_encoded_segment, regions_on_triangles, wall_length,
 )
 from relu_dynamics.geometry import check_window, polygon_area
-from relu_dynamics.regions2d import encoded_window
-from relu_dynamics.regions2d.layers import enumerate_faces
-from relu_dynamics.regions2d.start import inputs_at, triangles_start
 from relu_dynamics.regions2d.triangulation import halved, lengths, triangulate
-from relu_dynamics.regions2d.window import most_regions
 from relu_dynamics.testing import exact_nets, gaussian_nets
 from tests.halving import arrangement, changed, halved_twice, on_old, touched
 

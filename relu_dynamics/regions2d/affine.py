@@ -10,8 +10,7 @@ from relu_dynamics.geometry import starts
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.bits import bits_at, bits_set, packed_patterns, unpacked
 
-HEAD = 8     # every so many faces, sums over units are computed afresh
-NARROW = 64  # and for each face in layers of at most this width, where that costs less
+HEAD = 8  # every so many faces, sums over units are computed afresh
 
 
 def affine_maps(net: MLP, layers: list[tuple[Indices, Words]]) -> tuple[Array, Array]:
@@ -75,19 +74,15 @@ def _parent_maps(net: MLP, lower: Bits, common: Words, of: Indices, unit: Indice
 def _rows_on(on: Words, v: Array, W: Array) -> Array:
     """sum over the units j in on[p] of v[o, j] W[j], for every p and o in turn: (p * outputs, k).
 
-    Consecutive faces lie side by side and differ in few units, so in a wide layer every HEAD-th row
-    is summed in full, and the others by what differs.
+    Consecutive faces lie side by side and differ in few units, so every HEAD-th row is summed in
+    full, and the others by what differs.
     """
     outputs, n = v.shape
-    every = 1 if n <= NARROW else HEAD
-    heads = on[::every]
+    heads, head = on[::HEAD], np.arange(len(on)) // HEAD
     full = (unpacked(heads, [n])[:, None, :] * v).reshape(len(heads) * outputs, n) @ W
-    if every == 1:
-        return full
-    head = np.arange(len(on)) // every
+    rows = full.reshape(-1, outputs, W.shape[1]).take(head, axis=0)
     row, j = bits_set(on ^ heads.take(head, axis=0))
     sign = np.where(bits_at(on, row, j), 1.0, -1.0)
-    rows = full.reshape(-1, outputs, W.shape[1]).take(head, axis=0)
     for o, by in enumerate(v):
         rows[:, o] += _sparse(len(on), row, j, sign * by.take(j), n) @ W
     return rows.reshape(-1, W.shape[1])

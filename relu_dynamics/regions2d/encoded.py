@@ -15,7 +15,7 @@ from relu_dynamics.geometry import Cycles, Subdivision
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.bits import bits_set, packed_patterns, unpacked
 from relu_dynamics.regions2d.certified import certified_triangles
-from relu_dynamics.regions2d.found import Found, roots
+from relu_dynamics.regions2d.enumeration import Found, roots
 from relu_dynamics.regions2d.line_check import LineCheck, check_lines
 from relu_dynamics.regions2d.triangulation import Triangulation, areas
 
@@ -116,14 +116,14 @@ def joined(found: Found, widths: list[int]) -> tuple[Indices, Subdivision, Words
     runs along the edge; then it belongs to the first unit in which they differ.
     """
     sub = found.complex
-    packed = packed_patterns(found.layers, found.faces)
+    packed = packed_patterns(found.layers, len(found.area))
     left, right = sub.face.reshape(-1, 2).T
     inner = np.flatnonzero((sub.owner < 0) & (left >= 0) & (right >= 0))
     change = packed.take(left[inner], axis=0) ^ packed.take(right[inner], axis=0)
     wall, unit = bits_set(change)
     along = np.zeros(len(inner), np.bool_)
     along[wall] = True
-    region = components(found.faces, left[inner[~along]], right[inner[~along]])
+    region = components(len(found.area), left[inner[~along]], right[inner[~along]])
     if along.any():
         owner, first = sub.owner.copy(), np.unique(wall, return_index=True)[1]
         owner[inner[wall[first]]] = _unit_number(unit[first], widths)
@@ -156,7 +156,7 @@ def assemble_encoded(net: MLP, encoding: Coordinates | Sinusoids | None, mesh: T
     return EncodedRegions(
         sub.points, sub.edges[sides], beside, np.maximum(sub.owner[sides], -1), packed, area,
         found.tolerance, found.level, sub, found.cycles, region,
-        roots(found.layers, np.arange(found.faces)), mesh, resolution, unsettled, net,
+        roots(found.layers, np.arange(len(found.area))), mesh, resolution, unsettled, net,
         encoding)
 
 

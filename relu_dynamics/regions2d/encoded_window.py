@@ -14,13 +14,12 @@ from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import check_window
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions2d.encoded import EncodedRegions, assemble_encoded, joined
-from relu_dynamics.regions2d.found import Found, Limit
 from relu_dynamics.regions2d.margins import close_calls
-from relu_dynamics.regions2d.start import Start, triangles_start
+from relu_dynamics.regions2d.enumeration import Found, Limit, Start
 from relu_dynamics.regions2d.triangulation import (
-    Triangulation, check_triangles, halved, triangulate, window_sides,
+    Triangulation, check_triangles, halved, triangles_start, triangulate, window_sides,
 )
-from relu_dynamics.regions2d.window import all_faces, copied
+from relu_dynamics.regions2d.regions import all_faces, copied
 
 FIRST = 64.0     # legs of the first triangles that go into the shortest wave
 HALVINGS = 8     # so often are triangles cut in four, at most
@@ -102,8 +101,8 @@ def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inpu
     mesh = check_triangles(points, triangles)
     values = as_real("inputs", inputs, (len(mesh.points), net.weights[0].shape[1]),
                      "one row per point, one column per input of the net").astype(np.float64)
-    used, corners = np.unique(mesh.triangles, return_inverse=True)
-    start = triangles_start(mesh.points[used], corners.reshape(-1, 3), values[used], mesh.sides)
+    every = np.ones(len(mesh.triangles), np.bool_)
+    start = triangles_start(mesh, every, lambda used: values[used])
     found = all_faces(net, start, _limit(most, mesh))
     return _answer(net, None, mesh, found, np.inf, NONE, most)
 
@@ -171,9 +170,7 @@ def _suspects(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, 
 def _interpolated(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, which: Bits,
                   most: int) -> tuple[Found, Start]:
     """What is found in some triangles of mesh, and where that started."""
-    used, corners = np.unique(mesh.triangles[which], return_inverse=True)
-    points = mesh.points[used]
-    start = triangles_start(points, corners.reshape(-1, 3), encoding(points), mesh.sides[which])
+    start = triangles_start(mesh, which, lambda used: encoding(mesh.points[used]))
     return all_faces(net, start, _limit(most, mesh)), start
 
 

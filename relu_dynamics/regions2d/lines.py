@@ -18,8 +18,7 @@ from relu_dynamics.mlp import MLP
 from relu_dynamics.regions1d import regions_on_encoded_segment, regions_on_segment
 from relu_dynamics.regions2d.encoded import EncodedRegions
 from relu_dynamics.regions2d.encoded_window import regions_in_encoded_window
-from relu_dynamics.regions2d.regions import Regions
-from relu_dynamics.regions2d.window import regions_in_window
+from relu_dynamics.regions2d.regions import Regions, regions_in_window
 
 
 class WallLength(NamedTuple):

@@ -26,9 +26,8 @@ from relu_dynamics.checks import Array, Bits, Indices, row_blocks
 from relu_dynamics.geometry import TOLERANCE, cross, ranges, starts
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import rows_times
-from relu_dynamics.regions2d.found import Found, roots
-from relu_dynamics.regions2d.start import (
-    Start, barycentric, gradients, inputs_at, preactivations,
+from relu_dynamics.regions2d.enumeration import (
+    Found, Start, barycentric, gradients, inputs_at, preactivations, roots,
 )
 
 ROWS = 512  # vertices at a time
@@ -46,7 +45,7 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     calls = np.zeros((len(errors), units), np.bool_)
     if not units:
         return calls
-    triangle = roots(found.layers, np.arange(found.faces))[sub.face]  # of every half-edge
+    triangle = roots(found.layers, np.arange(len(found.area)))[sub.face]  # of every half-edge
     at, around = np.divmod(np.unique(
         (sub.edges.ravel() * len(errors) + triangle)[sub.face >= 0]), len(errors))
     begin = starts(np.bincount(at, minlength=len(sub.points)))  # of the triangles at each vertex

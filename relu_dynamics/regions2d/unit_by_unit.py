@@ -19,10 +19,10 @@ from relu_dynamics.geometry import Subdivision, cross, cut_by_signs, face_means,
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import pack, unique_words
 from relu_dynamics.regions2d.bits import packed_patterns, unpacked
-from relu_dynamics.regions2d.found import (
-    Found, Limit, NotGeneric, checked_areas, guard, roots, sums_sizes,
+from relu_dynamics.regions2d.enumeration import (
+    Found, Limit, NotGeneric, Start, checked_areas, guard, inputs_at, preactivations, roots,
+    sums_sizes,
 )
-from relu_dynamics.regions2d.start import Start, inputs_at
 
 LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tried in turn
 WIDEST = 1e-3  # refuse an answer that is uncertain about regions wider than this part of the window
@@ -93,8 +93,7 @@ def _cut_by_all(net: MLP, start: Start, level: float, limit: Limit) -> Found:
         raise NotGeneric("the boundary of a face does not close")
     # a region has a wall on either side
     tolerance = max(level * float(np.ptp(sub.points, axis=0).max()), 2 * widest)
-    area = checked_areas(sub, cycles, start)
-    return Found(faces, sub, cycles, layers, scales, tolerance, level, area)
+    return Found(sub, cycles, layers, scales, tolerance, level, checked_areas(sub, cycles, start))
 
 
 def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
@@ -128,8 +127,8 @@ def _widest_band(net: MLP, start: Start, sub: Subdivision, Z: Array, threshold: 
         high, low = np.maximum.reduceat(corner, first), np.minimum.reduceat(corner, first)
         flat = np.flatnonzero((high <= limit) & (low >= -limit))
         met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))
-        flat = flat[:0] if limit == 0 or not len(flat) else flat[
-            ~_is_zero(net, start, layers, flat, unit)]
+        if len(flat):
+            flat = flat[~_is_zero(net, start, layers, flat, unit)]
         band = np.minimum(limit * diameter[met] / (high - low)[met], width[met])
         widest = max(widest, width[flat].max(initial=0), band.max(initial=0))
     return widest
@@ -145,42 +144,38 @@ def _is_zero(net: MLP, start: Start, layers: list[tuple[Indices, Words]], faces:
     depth = len(layers)
     packed = packed_patterns(layers, 1 + int(faces.max())).take(faces, axis=0)
     q = unpacked(packed, [len(b) for b in net.biases[:depth]])
-    W, b = (part[depth][unit].astype(np.longdouble) for part in net)
-    D, constant = np.tile(W, (len(faces), 1)), np.full(len(faces), b)
-    D_size, constant_size = np.abs(D), np.abs(constant)
-    at = q.shape[1]
-    for V, b in zip(net.weights[:depth][::-1], net.biases[:depth][::-1], strict=True):
-        at -= len(b)
-        D, D_size = (rows * q[:, at : at + len(b)] for rows in (D, D_size))
-        V, b = V.astype(np.longdouble), b.astype(np.longdouble)
-        constant, constant_size = constant + D @ b, constant_size + D_size @ np.abs(b)
-        D, D_size = D @ V, D_size @ np.abs(V)
-    # D h + constant is 0 on the face if it is at one of three points and at the others the same
     frame = start.frames[roots(layers, faces)].astype(np.longdouble)
-    origin, change = frame[:, 0], frame[:, 1:] - frame[:, :1]
-    constant += np.vecdot(D, origin)
-    constant_size += np.vecdot(D_size, np.abs(origin))
-    noise = 64 * np.finfo(np.longdouble).eps
-    slope = np.vecdot(change, D[:, None])
-    slope_size = np.vecdot(np.abs(change), D_size[:, None])
-    no_slope = (np.abs(slope) <= noise * slope_size).all(axis=1)
-    return np.asarray(no_slope & (np.abs(constant) <= noise * constant_size))
+    frame[:, 1:] -= frame[:, :1]
+    exact = MLP(*(tuple(part.astype(np.longdouble) for part in parts) for parts in net))
+    sizes = MLP(*(tuple(np.abs(part) for part in parts) for parts in exact))
+    value = _along(exact, q, unit, depth, frame)
+    size = _along(sizes, q, unit, depth, np.abs(frame))
+    return np.asarray((np.abs(value) <= 64 * np.finfo(np.longdouble).eps * size).all(axis=1))
+
+
+def _along(net: MLP, q: Bits, unit: int, depth: int, frame: Array) -> Array:
+    """(n, 3) z of a unit, if the layers below have the patterns q, at the first row of every frame,
+    (n, 3, m[0]), and how it changes along the other two."""
+    D, constant = np.tile(net.weights[depth][unit], (len(q), 1)), net.biases[depth][unit]
+    at = q.shape[1]
+    for W, b in zip(net.weights[:depth][::-1], net.biases[:depth][::-1], strict=True):
+        at -= len(b)
+        D = D * q[:, at : at + len(b)]
+        constant, D = constant + D @ b, D @ W
+    z = np.vecdot(frame, D[:, None])
+    z[:, 0] += constant
+    return np.asarray(z)
 
 
 def _check_patterns(net: MLP, found: Found, start: Start) -> None:
     """In a starting face patterns are distinct, and the network's inside each face, up to level."""
-    packed = packed_patterns(found.layers, found.faces)
-    root = roots(found.layers, np.arange(found.faces))
-    if len(unique_words(np.column_stack([root.astype(np.uint64), packed]))[0]) < found.faces:
+    faces = np.arange(len(found.area))
+    packed, root = packed_patterns(found.layers, len(faces)), roots(found.layers, faces)
+    if len(unique_words(np.column_stack([root.astype(np.uint64), packed]))[0]) < len(faces):
         raise NotGeneric("two regions have the same pattern")
-    q = unpacked(packed, [len(b) for b in net.biases[:-1]])
     corner = found.complex.edges.ravel().take(found.cycles.half_edge)
-    h = inputs_at(start, face_means(found.complex.points, found.cycles.start, corner), root)
-    at = 0
-    for W, b, scale in zip(net.weights[:-1], net.biases[:-1], found.scales, strict=True):
-        z = h @ W.T + b
-        wrong = (z > 0) != q[:, at : at + len(b)]
-        if (wrong & (np.abs(z) > found.level * scale)).any():
-            raise NotGeneric("a region's pattern is not the network's there")
-        h = np.maximum(z, 0)
-        at += len(b)
+    inside = face_means(found.complex.points, found.cycles.start, corner)
+    z = preactivations(net, inputs_at(start, inside, root))
+    wrong = (z > 0) != unpacked(packed, [len(b) for b in net.biases[:-1]])
+    if (wrong & (np.abs(z) > found.level * np.concatenate([np.zeros(0), *found.scales]))).any():
+        raise NotGeneric("a region's pattern is not the network's there")
