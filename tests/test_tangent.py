@@ -514,7 +514,7 @@ def test_float32_networks_are_analysed_in_float64():
         (lambda net, x, y: gradient_confusion(net, x, y[:, 0]), r"y\[:, None\]"),
         (lambda net, x, y: gradient_confusion(net, x, y * np.nan), "Got nan at index"),
         (lambda net, x, y: confusion_of_pairs(net, x, y, [0], [3]), "j must be .* from 0 to 2"),
-        (lambda net, x, y: confusion_of_pairs(net, x, y, [0, 1], [2]), "row indices"),
+        (lambda net, x, y: confusion_of_pairs(net, x, y, [0, 1], [2]), "one entry per pair"),
         (lambda net, x, y: confusion_of_pairs(net, x, y, [0.5], [2]), "row indices"),
     ],
 )
