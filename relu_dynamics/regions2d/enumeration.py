@@ -112,7 +112,7 @@ def inputs_at(start: Start, points: Array, face: Indices) -> Array:
     return np.asarray((weights[:, None] @ start.frames[face])[:, 0])
 
 
-def gradients(start: Start, face: Indices) -> Array:
-    """(n, 2, m[0]) the derivatives of that function in x_1 and x_2."""
-    p, f = (three[face, 1:] - three[face, :1] for three in (start.places, start.frames))
-    return np.linalg.solve(p, f)
+def gradients(corners: Array, values: Array) -> Array:
+    """(n, 2, k) the derivatives in x_1 and x_2 of the affine functions with these values, (n, 3, k),
+    at the corners of triangles, (n, 3, 2)."""
+    return np.linalg.solve(np.diff(corners, axis=1), np.diff(values, axis=-2))
