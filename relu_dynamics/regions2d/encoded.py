@@ -21,9 +21,9 @@ from relu_dynamics.checks import (
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import Cycles, Subdivision, check_window
 from relu_dynamics.mlp import MLP, hidden_units
-from relu_dynamics.regions2d.bits import packed_patterns, unpacked
+from relu_dynamics.regions2d.bits import unpacked
 from relu_dynamics.regions2d.certified import certified_triangles
-from relu_dynamics.regions2d.enumeration import Found, Limit, Start, roots
+from relu_dynamics.regions2d.enumeration import Found, Limit, Start
 from relu_dynamics.regions2d.line_check import LineCheck, check_lines
 from relu_dynamics.regions2d.margins import close_calls
 from relu_dynamics.regions2d.regions import PlanarRegions, all_faces, copied
@@ -276,10 +276,9 @@ def _answer(net: MLP, encoding: Coordinates | Sinusoids | None, mesh: Triangulat
     sides = np.flatnonzero((sub.owner >= 0) | (faces < 0).any(axis=1))
     beside = np.where(faces[sides] < 0, -1, region[faces[sides]])
     area = np.asarray(np.bincount(region, found.area), np.float64)
-    triangle = roots(found.layers, np.arange(len(region)))
     return EncodedRegions(
         sub.points, sub.edges[sides], np.maximum(sub.owner[sides], -1), area, found.tolerance,
-        found.level, net, packed, beside, sub, found.cycles, region, triangle, mesh, resolution,
+        found.level, net, packed, beside, sub, found.cycles, region, found.faces.root, mesh, resolution,
         unsettled, encoding)
 
 
@@ -289,7 +288,7 @@ def joined(found: Found, net: MLP) -> tuple[Indices, Subdivision, Words]:
     Faces on the two sides of an edge of the triangulation are parts of one region, unless a wall
     runs along the edge; then it belongs to the first unit in which they differ.
     """
-    sub, packed = found.complex, packed_patterns(found.layers, len(found.area))
+    sub, packed = found.complex, found.faces.packed
     left, right = sub.face.reshape(-1, 2).T
     inner = np.flatnonzero((sub.owner < 0) & (left >= 0) & (right >= 0))
     change = packed.take(left[inner], axis=0) ^ packed.take(right[inner], axis=0)

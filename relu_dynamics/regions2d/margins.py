@@ -27,7 +27,7 @@ from relu_dynamics.geometry import TOLERANCE, cross, ranges, starts
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import rows_times
 from relu_dynamics.regions2d.enumeration import (
-    Found, Start, barycentric, gradients, preactivations, roots,
+    Found, Start, barycentric, gradients, preactivations,
 )
 
 ROWS = 512  # vertices at a time
@@ -45,7 +45,7 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     calls = np.zeros((len(errors), units), np.bool_)
     if not units:
         return calls
-    triangle = roots(found.layers, np.arange(len(found.area)))[sub.face]  # of every half-edge
+    triangle = found.faces.root[sub.face]  # of every half-edge
     at, around = np.divmod(np.unique(
         (sub.edges.ravel() * len(errors) + triangle)[sub.face >= 0]), len(errors))
     begin = starts(np.bincount(at, minlength=len(sub.points)))  # of the triangles at each vertex
@@ -100,7 +100,7 @@ def _near(net: MLP, start: Start, found: Found, errors: Array, vertex: Indices, 
 
     Sides 0, 1 and 2 of a triangle are numbered after the hidden units, as walls that stay.
     """
-    least = max(found.level, TOLERANCE) * np.concatenate([np.zeros(0), *found.scales])
+    least = max(found.level, TOLERANCE) * found.scale
     vertices, units = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
     order = vertex[np.argsort(triangle[vertex], kind="stable")]
     for rows in row_blocks(len(order), ROWS):

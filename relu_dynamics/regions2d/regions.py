@@ -13,7 +13,7 @@ from relu_dynamics.checks import Array, Bits, Indices, Words, check_count, check
 from relu_dynamics.geometry import TOLERANCE, check_window
 from relu_dynamics.mlp import MLP, hidden_units
 from relu_dynamics.regions2d.affine import affine_maps
-from relu_dynamics.regions2d.bits import packed_patterns, unpacked
+from relu_dynamics.regions2d.bits import unpacked
 from relu_dynamics.regions2d.enumeration import (
     Found, Limit, NotGeneric, Start, preactivations, window_start,
 )
@@ -86,8 +86,8 @@ class Regions(PlanarRegions):
     edge_faces: Indices   # (e, 2) the faces to the left and to the right; -1 outside the window
     face_start: Indices   # (F+1,)
     face_vertex: Indices
-    layers: list[tuple[Indices, Words]]  # per hidden layer: (face one layer up, bits) of every face
-    scales: list[Array]   # per hidden layer: the sizes of the sums that make pre-activations
+    parent: Indices       # (F,) the region of the net without its last hidden layer that each is in
+    scale: Array          # (H,) the sizes of the sums that make pre-activations
     window: Array         # (k, 2)
 
     def __repr__(self) -> str:
@@ -113,7 +113,7 @@ class Regions(PlanarRegions):
 
     @cached_property
     def _affine(self) -> tuple[Array, Array]:
-        return affine_maps(self.net, self.layers)
+        return affine_maps(self.net, self.parent, self.packed)
 
 
 def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS) -> Regions:
@@ -142,10 +142,9 @@ def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REG
     sub, cycles = found.complex, found.cycles
     corner = sub.edges.ravel().take(cycles.half_edge)
     owner = np.maximum(sub.owner, -1)  # the sides of the window have numbers below 0
-    packed = packed_patterns(found.layers, len(found.area))
     return Regions(sub.points, sub.edges, owner, found.area, found.tolerance, found.level, net,
-                   packed, sub.face.reshape(-1, 2), cycles.start, corner, found.layers,
-                   found.scales, corners)
+                   found.faces.packed, sub.face.reshape(-1, 2), cycles.start, corner,
+                   found.faces.parent, found.scale, corners)
 
 
 def count_regions(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS) -> int:
@@ -172,8 +171,7 @@ def _certified(regions: Regions) -> Certificate:
     vertex, unit = regions.edges[walls].ravel(), np.repeat(regions.edge_owner[walls], 2)
     order = np.argsort(vertex)
     vertex, unit = vertex.take(order), unit.take(order)
-    scale = np.concatenate([np.zeros(0), *regions.scales])
-    scaling = 1 / np.where(scale > 0, scale, 1)
+    scaling = 1 / np.where(regions.scale > 0, regions.scale, 1)
     on, off = 0.0, np.inf
     for rows in row_blocks(len(regions.vertices), 256):
         size = preactivations(regions.net, regions.vertices[rows])
