@@ -294,11 +294,12 @@ def joined(found: Found, net: MLP) -> tuple[Indices, Subdivision, Words]:
     change = packed.take(left[inner], axis=0) ^ packed.take(right[inner], axis=0)
     wall = change.any(axis=1)
     region = components(len(packed), left[inner[~wall]], right[inner[~wall]])
-    owner = sub.owner.copy()
-    widths = [len(b) for b in net.biases[:-1]]
-    owner[inner[wall]] = unpacked(change[wall], widths).argmax(axis=1)
+    if wall.any():
+        owner, widths = sub.owner.copy(), [len(b) for b in net.biases[:-1]]
+        owner[inner[wall]] = unpacked(change[wall], widths).argmax(axis=1)
+        sub = sub._replace(owner=owner)
     _, some = np.unique(region, return_index=True)
-    return region, sub._replace(owner=owner), packed[some]
+    return region, sub, packed[some]
 
 
 def components(n: int, i: Indices, j: Indices) -> Indices:
