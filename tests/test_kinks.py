@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import assume, given
 
 from relu_dynamics.checks import Undecided
-from relu_dynamics.flow.kinks import first_states, freeze, held_velocity, make_task
+from relu_dynamics.flow.kinks import first_piece, held_velocity, make_task
 from relu_dynamics.mlp import flatten, forward
 from tests.strategies import problems_with_ties
 
@@ -44,13 +44,12 @@ def pushes(net, x, moved):
 
 def left(net, x, y):
     """The states in which the flow leaves the start, and the holds, each (n, H)."""
-    task, theta = make_task(net, x, y, None), flatten(net)
-    state = first_states(task, theta)[1]
-    piece = freeze(task, state, theta)
-    hold = np.zeros(state.shape)
-    hold.flat[piece.rest] = held_velocity(piece, theta).hold
+    task = make_task(net, x, y, None)
+    piece = first_piece(task, flatten(net))[1]
+    hold = np.zeros(piece.state.shape)
+    hold.flat[piece.rest] = held_velocity(piece, piece.start).hold
     hold /= np.bincount(task.group)[:, None]  # each of equal examples has its share
-    return state[task.group], hold[task.group]
+    return piece.state[task.group], hold[task.group]
 
 
 @given(problems_with_ties(hidden=(1, 3)))

@@ -25,14 +25,6 @@ from relu_dynamics.testing import gaussian_nets
 seeds = st.integers(0, 2**32 - 1)
 
 
-def test_the_spherical_bessel_functions_are_scipys_where_they_do_not_cancel_and_beyond():
-    """j0, j1 (T33) from 0 over both sides of the series' end to what overflows when squared."""
-    y = np.concatenate([[0.0, 1e-300], np.linspace(1e-3, 3, 2999), 10.0 ** np.arange(1, 200, 7)])
-    y = np.concatenate([y, -y])
-    assert_allclose(spectrum._j0(y), spherical_jn(0, np.abs(y)), rtol=1e-14, atol=1e-16)
-    assert_allclose(spectrum._j1(y), np.sign(y) * spherical_jn(1, np.abs(y)), rtol=1e-12,
-                    atol=1e-16)
-
 
 def test_there_are_bands_up_to_the_last_frequency_with_a_fraction():
     assert radial_bands([[2.0**52, 0.0]]).tolist() == [2**52]
