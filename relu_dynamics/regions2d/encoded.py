@@ -47,8 +47,8 @@ class EncodedRegions(PlanarRegions):
 
     A region is a connected set of points with one pattern; it need not be convex, and several may
     have the same pattern.  It is the union of convex pieces, the parts of it in each triangle, and
-    its boundary runs along edges, short straight parts of walls or sides of the window.  certified and
-    check, computed when first asked for, say how far this is true of the encoding itself.
+    its boundary runs along edges, short straight parts of walls or sides of the window.  certified
+    and check, computed when first asked for, say how far this is true of the encoding itself.
     """
 
     edge_regions: Indices  # (e, 2) the regions to the left and to the right; -1 outside
@@ -95,11 +95,10 @@ class EncodedRegions(PlanarRegions):
         A region has one loop that runs counter-clockwise around it, and one that runs clockwise
         around every hole.
         """
-        # follow the boundary: at an edge of the triangulation, go on behind it
-        sub, region = self.pieces, self.region
+        sub = self.pieces
         inner = np.repeat((sub.owner < 0) & (sub.face.reshape(-1, 2) >= 0).all(axis=1), 2)
-        following = sub.next.copy()
-        half = np.flatnonzero(~inner & (sub.face >= 0))
+        half, following = np.flatnonzero(~inner & (sub.face >= 0)), sub.next.copy()
+        # at an edge of the triangulation, go on behind it
         on = half
         while len(on := on[inner[following[on]]]):
             following[on] = sub.next[following[on] ^ 1]
@@ -112,7 +111,7 @@ class EncodedRegions(PlanarRegions):
             while (h := following[h]) != cycle[0]:
                 cycle.append(int(h))
             polygons.append(sub.points[sub.edges.ravel()[cycle]])
-        return polygons, region[sub.face[half[first]]]
+        return polygons, self.region[sub.face[half[first]]]
 
 
 def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, window: ArrayLike, *,
@@ -219,36 +218,33 @@ def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, h
              most: int) -> tuple[Triangulation, Bits, Found]:
     """mesh with close calls cut in four at most so often, those that remain, and what is found.
 
-    What is no close call in a triangle is none in its parts, where the encoding is off by a fourth:
-    in these, only walls of the units that made it one are looked at.
+    What is no close call in a triangle is none in its parts, where the encoding is off by a fourth.
     """
-    close = np.ones(len(mesh.triangles), np.bool_)
-    found, start = _interpolated(net, encoding, mesh, close, most)
-    few = SETTLED * (1 + joined(found, net)[0].max())
-    suspects = _suspects(net, encoding, mesh, close, start, found, None)
-    close = np.asarray(suspects.any(axis=1))
-    if not halvings or np.count_nonzero(close) <= few:
-        return mesh, close, found
-    while halvings and np.count_nonzero(close) > few:
-        suspects, row = suspects[suspects.any(axis=1)], np.cumsum(close) - 1
+    which, few = np.ones(len(mesh.triangles), np.bool_), -1.0
+    for left in reversed(range(halvings + 1)):
+        found, start = _interpolated(net, encoding, mesh, which, most)
+        if few < 0:
+            few = SETTLED * (1 + joined(found, net)[0].max())
+        close = which.copy()
+        close[which] = close_calls(net, start, found, _errors(encoding, mesh, which),
+                                   window_sides(mesh))
+        if not left or np.count_nonzero(close) <= few:
+            break
+        which = close
         for _ in range(2):  # twice, so that they keep their shape
-            mesh, parent = halved(mesh, close)
-            close, row = close[parent], row[parent]
-        found, start = _interpolated(net, encoding, mesh, close, most)
-        suspects = _suspects(net, encoding, mesh, close, start, found, suspects[row[close]])
-        close[close] = suspects.any(axis=1)
-        halvings -= 1
-    every = np.ones(len(mesh.triangles), np.bool_)
-    return mesh, close, _interpolated(net, encoding, mesh, every, most)[0]
+            mesh, parent = halved(mesh, which)
+            which = which[parent]
+    if not which.all():
+        found, _ = _interpolated(net, encoding, mesh, np.ones(len(which), np.bool_), most)
+    return mesh, close, found
 
 
-def _suspects(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, which: Bits,
-              start: Start, found: Found, before: Bits | None) -> Bits:
-    """The units that make triangles close calls, of those looked at."""
+def _errors(encoding: Coordinates | Sinusoids, mesh: Triangulation, which: Bits) -> Array:
+    """(t, 3, m[0]) how far inputs are off in the middle of the sides of some triangles."""
     edge, number = np.unique(mesh.sides[which], return_inverse=True)
     ends = mesh.points[mesh.edges[edge]]
     errors = encoding(ends.mean(axis=1)) - (encoding(ends[:, 0]) + encoding(ends[:, 1])) / 2
-    return close_calls(net, start, found, errors[number.reshape(-1, 3)], window_sides(mesh), before)
+    return np.asarray(errors[number.reshape(-1, 3)])
 
 
 def _interpolated(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, which: Bits,
@@ -278,8 +274,8 @@ def _answer(net: MLP, encoding: Coordinates | Sinusoids | None, mesh: Triangulat
     area = np.asarray(np.bincount(region, found.area), np.float64)
     return EncodedRegions(
         sub.points, sub.edges[sides], np.maximum(sub.owner[sides], -1), area, found.tolerance,
-        found.level, net, packed, beside, sub, found.cycles, region, found.faces.root, mesh, resolution,
-        unsettled, encoding)
+        found.level, net, packed, beside, sub, found.cycles, region, found.faces.root, mesh,
+        resolution, unsettled, encoding)
 
 
 def joined(found: Found, net: MLP) -> tuple[Indices, Subdivision, Words]:

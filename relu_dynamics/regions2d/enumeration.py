@@ -119,6 +119,6 @@ def barycentric(corners: Array, points: Array) -> Array:
 
 
 def gradients(corners: Array, values: Array) -> Array:
-    """(n, 2, k) the derivatives in x_1 and x_2 of the affine functions with these values, (n, 3, k),
+    """(n, 2, k) the derivatives in x_1 and x_2 of the affine functions with given values, (n, 3, k),
     at the corners of triangles, (n, 3, 2)."""
     return np.linalg.solve(np.diff(corners, axis=1), np.diff(values, axis=-2))

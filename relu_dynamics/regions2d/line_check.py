@@ -91,4 +91,5 @@ def _long_lines(mesh: Triangulation) -> list[Indices]:
     lines = np.split(order, 1 + np.flatnonzero(gap))
     long = np.array([(high - low)[edges].sum() for edges in lines])
     some = np.flatnonzero(long >= long.max() / 2)
-    return [inside[lines[k]] for k in some[np.unique(np.linspace(0, len(some) - 1, LINES).astype(int))]]
+    chosen = np.unique(np.linspace(0, len(some) - 1, LINES).astype(np.intp))
+    return [inside[lines[k]] for k in some[chosen]]

@@ -33,16 +33,14 @@ from relu_dynamics.regions2d.enumeration import (
 ROWS = 512  # vertices at a time
 
 
-def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indices,
-                suspects: Bits | None) -> Bits:
-    """(t, H) the units that make each starting triangle a close call; none if it is not.
+def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indices) -> Bits:
+    """(t,) which starting triangles are close calls.
 
     errors, (t, 3, m[0]), are those of the inputs in the middle of the sides of each, from corner 0
-    to 1, from 1 to 2 and from 2 to 0; sides are the starting edges along the window's sides.  With
-    suspects (t, H), only the walls of these units are looked at.
+    to 1, from 1 to 2 and from 2 to 0; sides are the starting edges along the window's sides.
     """
-    sub, units = found.complex, sum(len(b) for b in net.biases[:-1])
-    calls = np.zeros((len(errors), units), np.bool_)
+    sub, units = found.complex, len(found.scale)
+    calls = np.zeros(len(errors), np.bool_)
     if not units:
         return calls
     triangle = found.faces.root[sub.face]  # of every half-edge
@@ -53,12 +51,7 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     on_side = np.zeros(len(sub.points), np.bool_)
     on_side[sub.edges[sub.owner < 0]] = True
     crossing, home = ~on_side & (first < second), around[begin[:-1]]
-    looked_at = np.ones(len(sub.points), np.bool_)
-    if suspects is not None:
-        both = suspects[around, first[at]] & suspects[around, second[at]]
-        looked_at = np.logical_or.reduceat(both, begin[:-1]) | (first < 0)
-    vertex, unit = _near(net, start, found, errors, np.flatnonzero(looked_at), home,
-                         on_side, first, second)
+    vertex, unit = _near(net, start, found, errors, home, on_side, first, second)
 
     # in how many of the triangles at a vertex its wall and the unit's cross, or there is the unit's
     count = np.diff(begin)[vertex]
@@ -71,9 +64,7 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     met, seen = (np.bincount(call[there], minlength=len(vertex)) for there in (crosses, passes))
     window = np.isin(vertex, sub.edges[np.isin(-1 - sub.owner, sides)])
     close = crossing[vertex] | np.where(first[vertex] < 0, seen == 0, window | (met != 1))
-    vertex, unit = vertex[close], unit[close]
-    for of in (unit, first[vertex], second[vertex]):
-        calls[home[vertex[of >= 0]], of[of >= 0]] = True
+    calls[home[vertex[close]]] = True
     return calls
 
 
@@ -93,16 +84,15 @@ def _walls_at_vertices(edges: Indices, owner: Indices, n: int) -> tuple[Indices,
     return np.where(last < 0, -1, first), last
 
 
-def _near(net: MLP, start: Start, found: Found, errors: Array, vertex: Indices, triangle: Indices,
-          on_side: Bits, first: Indices, second: Indices) -> tuple[Indices, Indices]:
-    """Some of these vertices, and units whose |z| is as small there as said above, without its own
-    walls'.
+def _near(net: MLP, start: Start, found: Found, errors: Array, triangle: Indices, on_side: Bits,
+          first: Indices, second: Indices) -> tuple[Indices, Indices]:
+    """Vertices, and units whose |z| is as small there as said above, without its own walls'.
 
     Sides 0, 1 and 2 of a triangle are numbered after the hidden units, as walls that stay.
     """
     least = max(found.level, TOLERANCE) * found.scale
     vertices, units = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
-    order = vertex[np.argsort(triangle[vertex], kind="stable")]
+    order = np.argsort(triangle, kind="stable")
     for rows in row_blocks(len(order), ROWS):
         at = order[rows]
         t, u, v = triangle[at], first[at], second[at]
@@ -132,8 +122,8 @@ def _derivatives(net: MLP, start: Start, errors: Array, triangle: Indices) -> Ar
     """(t, 5, H + 3) of z in the middle of triangles, in float32: along the errors in the middle of
     their sides, and by x_1 and x_2.  For sides, z is the barycentric coordinate that is 0 there."""
     places, frames = start.places[triangle], start.frames[triangle]
-    h, d = frames.mean(axis=1), np.concatenate([errors[triangle], gradients(places, frames)], axis=1)
-    d = d.astype(np.float32)
+    h, along = frames.mean(axis=1), gradients(places, frames)
+    d = np.concatenate([errors[triangle], along], axis=1).astype(np.float32)
     slopes: list[Array] = []
     for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         z, d = h @ W.T + b, rows_times(d, W.T.astype(np.float32))
