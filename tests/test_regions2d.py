@@ -597,7 +597,7 @@ def test_the_certificate_is_the_clearance_at_every_vertex(zero_unit):
         net.weights[0][5], net.biases[0][5] = 0, 0
     found = regions_in_window(net, BOX)
     size = np.abs(np.concatenate(forward(net, found.vertices).preacts[:-1],
-                                 axis=1)) / np.maximum(np.concatenate(found.scales), 1e-300)
+                                 axis=1)) / np.maximum(found.scale, 1e-300)
     own = np.zeros(size.shape, bool)
     for (u, v), owner in zip(found.edges, found.edge_owner, strict=True):
         if owner >= 0:

@@ -32,8 +32,9 @@ on each face.
 """
 
 from relu_dynamics.regions2d.drawing import draw
-from relu_dynamics.regions2d.encoded import EncodedRegions
-from relu_dynamics.regions2d.encoded_window import regions_in_encoded_window, regions_on_triangles
+from relu_dynamics.regions2d.encoded import (
+    EncodedRegions, regions_in_encoded_window, regions_on_triangles,
+)
 from relu_dynamics.regions2d.line_check import LineCheck
 from relu_dynamics.regions2d.lines import WallLength, crossed_walls, wall_length
 from relu_dynamics.regions2d.location import Neighbours, locate, neighbours

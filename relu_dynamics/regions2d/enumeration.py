@@ -46,16 +46,35 @@ def window_start(corners: Array) -> Start:
     return Start(*window_subdivision(corners), corners, identity, identity)
 
 
+class Faces(NamedTuple):
+    """Where faces come from, and their patterns."""
+
+    root: Indices    # (F,) the starting face that each is part of,
+    parent: Indices  # (F,) and the face before the last layer
+    packed: Words    # (F, w) the bits of all layers so far, each layer starting a new word
+
+    def cut(self, parent: Indices, bits: Words) -> Faces:
+        """The faces that one more layer makes, each of a parent and with bits, (f, w)."""
+        packed = np.concatenate([self.packed.take(parent, axis=0), bits], axis=1)
+        return Faces(self.root.take(parent), parent, packed)
+
+
+def starting_faces(start: Start) -> Faces:
+    """They have no bits yet."""
+    every = np.arange(len(start.cycles.start) - 1)
+    return Faces(every, every, np.zeros((len(every), 0), np.uint64))
+
+
 class Found(NamedTuple):
     """A complex of faces with one pattern each."""
 
     complex: Subdivision
     cycles: Cycles
-    layers: list[tuple[Indices, Words]]  # per hidden layer: (face one layer up, bits) of every face
-    scales: list[Array]  # per hidden layer: the sizes of sums that |z| is compared with
-    tolerance: float     # regions narrower than this (a length) may have been merged or misplaced
-    level: float         # scaled pre-activations up to this were taken for 0; mostly 0
-    area: Array          # (F,)
+    faces: Faces
+    scale: Array      # (H,) the sizes of sums that |z| is compared with
+    tolerance: float  # regions narrower than this (a length) may have been merged or misplaced
+    level: float      # scaled pre-activations up to this were taken for 0; mostly 0
+    area: Array       # (F,)
 
 
 def checked_areas(sub: Subdivision, cycles: Cycles, start: Start) -> Array:
@@ -67,13 +86,6 @@ def checked_areas(sub: Subdivision, cycles: Cycles, start: Start) -> Array:
     if not (area > 0).all() or abs(area.sum() - whole.sum()) > 1e-12 * whole.sum() + moved:
         raise NotGeneric("areas are not positive, or do not sum to the window's")
     return area
-
-
-def roots(layers: list[tuple[Indices, Words]], faces: Indices) -> Indices:
-    """The starting face that each of these faces, of the last of the layers, is part of."""
-    for parent, _ in reversed(layers):
-        faces = parent.take(faces)
-    return faces
 
 
 def sums_sizes(W: Array, b: Array, largest: float) -> tuple[Array, float]:
@@ -106,13 +118,7 @@ def barycentric(corners: Array, points: Array) -> Array:
     return np.asarray(across / across.sum(axis=1, keepdims=True))
 
 
-def inputs_at(start: Start, points: Array, face: Indices) -> Array:
-    """(n, m[0]) what the affine function of the given starting face is at each point."""
-    weights = barycentric(start.places[face], points)
-    return np.asarray((weights[:, None] @ start.frames[face])[:, 0])
-
-
-def gradients(start: Start, face: Indices) -> Array:
-    """(n, 2, m[0]) the derivatives of that function in x_1 and x_2."""
-    p, f = (three[face, 1:] - three[face, :1] for three in (start.places, start.frames))
-    return np.linalg.solve(p, f)
+def gradients(corners: Array, values: Array) -> Array:
+    """(n, 2, k) the derivatives in x_1 and x_2 of the affine functions with given values, (n, 3, k),
+    at the corners of triangles, (n, 3, 2)."""
+    return np.linalg.solve(np.diff(corners, axis=1), np.diff(values, axis=-2))

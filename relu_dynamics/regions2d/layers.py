@@ -29,10 +29,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from relu_dynamics.checks import Array, Indices, Words
+from relu_dynamics.checks import Array
 from relu_dynamics.geometry import TOLERANCE, Subdivision
 from relu_dynamics.mlp import MLP
-from relu_dynamics.regions2d.enumeration import Found, Limit, Start, checked_areas, sums_sizes
+from relu_dynamics.regions2d.enumeration import (
+    Found, Limit, Start, checked_areas, starting_faces, sums_sizes,
+)
 from relu_dynamics.regions2d.lift import lift
 from relu_dynamics.regions2d.meet import Layer, meet
 from relu_dynamics.regions2d.refine import refine
@@ -44,26 +46,22 @@ def enumerate_faces(net: MLP, start: Start, limit: Limit) -> Found:
     Invariant: before layer l every face has one pattern of the layers before, and Z holds the
     pre-activations of layer l at the vertices.
     """
-    layers: list[tuple[Indices, Words]] = []
-    scales = []
-    sub, cycles, faces, unit = start.complex, start.cycles, len(start.cycles.start) - 1, 0
+    sub, cycles, faces, scales = start.complex, start.cycles, starting_faces(start), np.zeros(0)
     Z: Array = start.inputs @ net.weights[0].T + net.biases[0]
     largest = float(np.abs(start.inputs).max())  # of the layer's inputs
     tolerance = TOLERANCE * float(np.ptp(sub.points, axis=0).max())
     for l, (W, b) in enumerate(zip(net.weights[:-1], net.biases[:-1], strict=True)):
         scale, typical = sums_sizes(W, b, largest)
-        scales.append(scale)
-        layer = meet(sub, faces, Z, scale, limit)
+        layer = meet(sub, len(faces.root), Z, scale, limit)
         tolerance = max(tolerance, _uncertainty(sub, layer, scale))
         if l < len(net.weights) - 2:
             largest = max(typical, float(Z.max(initial=0)))
             Z = lift(Z, layer, net.weights[l + 1], net.biases[l + 1])
         else:
             del Z  # large, and needed no more
-        sub, cycles, parent, bits = refine(sub, layer, unit)
-        layers.append((parent, bits))
-        faces, unit = len(parent), unit + len(b)
-    return Found(sub, cycles, layers, scales, tolerance, 0.0, checked_areas(sub, cycles, start))
+        sub, cycles, parent, bits = refine(sub, layer, len(scales))
+        faces, scales = faces.cut(parent, bits), np.concatenate([scales, scale])
+    return Found(sub, cycles, faces, scales, tolerance, 0.0, checked_areas(sub, cycles, start))
 
 
 def _uncertainty(sub: Subdivision, layer: Layer, scale: Array) -> float:

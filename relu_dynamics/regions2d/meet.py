@@ -143,7 +143,7 @@ def _signs(Z: Array, scale: Array) -> Words:
 
 
 def _cut_edges(edges: Indices, change: Words, Z: Array, scale: Array) -> Cuts:
-    """Step 1.  A unit's wall cuts an edge if and only if its bit changes between the edge's ends."""
+    """Step 1.  A unit's wall cuts an edge if and only if its bit changes between the ends."""
     carrier, unit = bits_set(change)
     z0, z1 = _at_ends(Z, edges, carrier, unit)
     cuts, _ = _sorted(carrier, unit, z0, z1, len(edges), scale)

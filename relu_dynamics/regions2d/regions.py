@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import Array, Bits, Indices, Words, check_count, check_net, row_blocks
 from relu_dynamics.geometry import TOLERANCE, check_window
-from relu_dynamics.mlp import MLP
+from relu_dynamics.mlp import MLP, hidden_units
 from relu_dynamics.regions2d.affine import affine_maps
-from relu_dynamics.regions2d.bits import packed_patterns, unpacked
+from relu_dynamics.regions2d.bits import unpacked
 from relu_dynamics.regions2d.enumeration import (
     Found, Limit, NotGeneric, Start, preactivations, window_start,
 )
@@ -40,46 +40,62 @@ class Certificate(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Regions:
+class PlanarRegions:
+    """What the regions of a window are, with or without an encoding: a planar complex."""
+
+    vertices: Array      # (v, 2)
+    edges: Indices       # (e, 2) vertex indices
+    edge_owner: Indices  # (e,) the hidden unit whose wall it is part of; -1: the window's side
+    area: Array          # (F,)
+    tolerance: float     # regions narrower than this (a length) may have been merged or misplaced
+    level: float         # scaled pre-activations up to this were taken for 0; mostly 0
+    net: MLP
+    packed: Words        # (F, words) every region's pattern; each layer starts a new word
+
+    def __len__(self) -> int:
+        return len(self.area)
+
+    @cached_property
+    def pattern(self) -> Bits:
+        """(F, H) bool: the activation pattern of every region."""
+        return unpacked(self.packed, [len(b) for b in self.net.biases[:-1]])
+
+    @cached_property
+    def edge_layer(self) -> Indices:
+        """(e,) the hidden layer, counted from 0, of the unit that owns the edge; -1: a side."""
+        ends = np.cumsum([0, *(len(b) for b in self.net.biases[:-1])])
+        return np.searchsorted(ends, self.edge_owner, side="right") - 1
+
+    @property
+    def wall_lengths(self) -> Array:
+        """(H,) the length of every hidden unit's wall in the window."""
+        wall = self.edge_owner >= 0
+        u, v = (self.vertices[end] for end in self.edges[wall].T)
+        return np.asarray(np.bincount(self.edge_owner[wall], np.hypot(*(v - u).T),
+                                      hidden_units(self.net)), np.float64)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Regions(PlanarRegions):
     """The linear regions of net in a window: a planar complex with F = len(regions) faces.
 
     Face f has the vertices face_vertex[face_start[f]:face_start[f+1]], counter-clockwise.
     pattern, slope, offset and certificate are computed when first asked for.
     """
 
-    vertices: Array       # (v, 2)
-    edges: Indices        # (e, 2) vertex indices
     edge_faces: Indices   # (e, 2) the faces to the left and to the right; -1 outside the window
-    edge_owner: Indices   # (e,) the hidden unit whose wall it is part of; -1: the window's side
     face_start: Indices   # (F+1,)
     face_vertex: Indices
-    area: Array           # (F,)
-    tolerance: float      # regions narrower than this (a length) may have been merged or misplaced
-    layers: list[tuple[Indices, Words]]  # per hidden layer: (face one layer up, bits) of every face
-    scales: list[Array]   # per hidden layer: the sizes of the sums that make pre-activations
-    level: float          # scaled pre-activations up to this were taken for 0; mostly 0
+    parent: Indices       # (F,) the region of the net without its last hidden layer that each is in
+    scale: Array          # (H,) the sizes of the sums that make pre-activations
     window: Array         # (k, 2)
-    net: MLP
-
-    def __len__(self) -> int:
-        return len(self.area)
 
     def __repr__(self) -> str:
-        units = sum(len(b) for b in self.net.biases[:-1])
+        units = hidden_units(self.net)
         state = "certificate not computed"
         if "certificate" in self.__dict__ or len(self.vertices) * units <= CHEAP:
             state = "certificate ok" if self.certificate.ok else "without certificate"
         return f"Regions({len(self)} regions, {units} units, {state})"
-
-    @cached_property
-    def packed(self) -> Words:
-        """(F, words): every region's pattern, 64 units to a word; each layer starts a new word."""
-        return packed_patterns(self.layers, len(self))
-
-    @cached_property
-    def pattern(self) -> Bits:
-        """(F, H) bool: the activation pattern of every region."""
-        return unpacked(self.packed, [len(b) for b in self.net.biases[:-1]])
 
     @property
     def slope(self) -> Array:
@@ -92,18 +108,12 @@ class Regions:
         return self._affine[1]
 
     @cached_property
-    def edge_layer(self) -> Indices:
-        """(e,) the hidden layer, counted from 0, of the unit that owns the edge; -1: a side."""
-        ends = np.cumsum([0, *(len(b) for b in self.net.biases[:-1])])
-        return np.searchsorted(ends, self.edge_owner, side="right") - 1
-
-    @cached_property
     def certificate(self) -> Certificate:
         return _certified(self)
 
     @cached_property
     def _affine(self) -> tuple[Array, Array]:
-        return affine_maps(self.net, self.layers)
+        return affine_maps(self.net, self.parent, self.packed)
 
 
 def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS) -> Regions:
@@ -128,7 +138,13 @@ def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REG
     most = check_count("max_regions", max_regions, 1)
     limit = Limit(most, f"There are more than max_regions = {most} linear regions in the window. "
                   "Raise max_regions if there is memory for them, or take a smaller window.")
-    return assemble(net, corners, all_faces(net, window_start(corners), limit))
+    found = all_faces(net, window_start(corners), limit)
+    sub, cycles = found.complex, found.cycles
+    corner = sub.edges.ravel().take(cycles.half_edge)
+    owner = np.maximum(sub.owner, -1)  # the sides of the window have numbers below 0
+    return Regions(sub.points, sub.edges, owner, found.area, found.tolerance, found.level, net,
+                   found.faces.packed, sub.face.reshape(-1, 2), cycles.start, corner,
+                   found.faces.parent, found.scale, corners)
 
 
 def count_regions(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REGIONS) -> int:
@@ -149,24 +165,13 @@ def copied(net: MLP) -> MLP:
     return MLP(*(tuple(np.array(part, np.float64) for part in parts) for parts in check_net(net)))
 
 
-def assemble(net: MLP, corners: Array, found: Found) -> Regions:
-    """The result of an enumeration of the window with these corners."""
-    sub, cycles = found.complex, found.cycles
-    corner = sub.edges.ravel().take(cycles.half_edge)
-    owner = np.maximum(sub.owner, -1)  # the sides of the window have numbers below 0
-    return Regions(sub.points, sub.edges, sub.face.reshape(-1, 2), owner, cycles.start, corner,
-                   found.area, found.tolerance, found.layers, found.scales, found.level, corners,
-                   net)
-
-
 def _certified(regions: Regions) -> Certificate:
     """z at all vertices, compared with the walls that the vertices are known to lie on."""
     walls = np.flatnonzero(regions.edge_owner >= 0)
     vertex, unit = regions.edges[walls].ravel(), np.repeat(regions.edge_owner[walls], 2)
     order = np.argsort(vertex)
     vertex, unit = vertex.take(order), unit.take(order)
-    scale = np.concatenate([np.zeros(0), *regions.scales])
-    scaling = 1 / np.where(scale > 0, scale, 1)
+    scaling = 1 / np.where(regions.scale > 0, regions.scale, 1)
     on, off = 0.0, np.inf
     for rows in row_blocks(len(regions.vertices), 256):
         size = preactivations(regions.net, regions.vertices[rows])
