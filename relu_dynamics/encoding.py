@@ -73,12 +73,12 @@ class Sinusoids:
 
     def jacobian(self, x: ArrayLike) -> Array:
         """(n, D, d): the derivative of every column by coordinate, 2 pi b cos or -2 pi b sin."""
-        columns = self(x)
-        waves = 2 * np.pi * self.frequencies_in(np.shape(x)[1])
-        check_size("the jacobian", (*columns.shape, waves.shape[1]), FEWER)
+        x = check_vectors("x", x, COORDINATES)
+        waves = 2 * np.pi * self.frequencies_in(x.shape[1])
+        check_size("the jacobian", (len(x), 2 * len(waves), x.shape[1]), FEWER)
         # sin' = cos, cos' = -sin
-        turned = columns.reshape(len(columns), len(waves), 2)[:, :, ::-1] * [1, -1]
-        return (turned[..., None] * waves[:, None, :]).reshape(*columns.shape, waves.shape[1])
+        turned = self(x).reshape(len(x), len(waves), 2)[:, :, ::-1] * [1, -1]
+        return (turned[..., None] * waves[:, None, :]).reshape(len(x), 2 * len(waves), x.shape[1])
 
     def __call__(self, x: ArrayLike) -> Array:
         x = check_vectors("x", x, COORDINATES)
@@ -106,7 +106,7 @@ class Coordinates:
 
     def jacobian(self, x: ArrayLike) -> Array:
         """(n, d, d): high - low times the identity."""
-        n, d = self(x).shape
+        n, d = check_vectors("x", x, COORDINATES).shape
         check_size("the jacobian", (n, d, d), FEWER)
         return np.tile((self.high - self.low) * np.eye(d), (n, 1, 1))
 
