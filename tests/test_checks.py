@@ -11,7 +11,7 @@ import pytest
 from relu_dynamics import checks
 from relu_dynamics.checks import (
     MAX_ENTRIES, as_real, check_bits, check_count, check_dtype, check_flag, check_indices,
-    check_kind, check_net, check_net_and_rows, check_net_and_trace, check_number, check_pattern,
+    check_kind, check_net, check_net_and_rows, check_number, check_pattern,
     check_rng, check_same_shapes, check_some, check_targets, check_widths,
 )
 from relu_dynamics.mlp import MLP, forward, init
@@ -104,7 +104,7 @@ TRACES = {
 @pytest.mark.parametrize("how", TRACES)
 def test_hostile_traces_are_refused(how):
     with pytest.raises(ValueError, match="^trace must .* Got"):
-        check_net_and_trace(NET, TRACES[how])
+        checks.check_trace(NET, TRACES[how])
 
 
 OUTSIDE = {"positive number": [0, -1.0], "number not below 0": [-1e-300],
