@@ -187,7 +187,7 @@ def test_T46_curvature_of_a_layer_is_its_second_differences(drawn, t, data):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("n", "outputs"), [(2, 1), (12, 2), (60, 1)])
+@pytest.mark.parametrize(("n", "outputs"), [(2, 1), (12, 2), (60, 1), (60, 4)])
 def test_T46_curvature_is_the_spectrum_of_the_layers_kernel(way, n, outputs, monkeypatch):
     """T46: (2/nm) J J^T and (2/nm) J^T J have the same nonzero eigenvalues; the smaller one may be
     either.
@@ -203,6 +203,17 @@ def test_T46_curvature_is_the_spectrum_of_the_layers_kernel(way, n, outputs, mon
         expected = np.sort(np.linalg.svd(part, compute_uv=False) ** 2)[::-1][:3]
         expected = np.pad(expected, (0, 3 - len(expected)))
         assert_allclose(row, 2 / len(J) * expected, rtol=0, atol=1e-10 * row[0])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_T46_a_layer_that_no_output_sees_has_no_curvature(way, monkeypatch):
+    """With the second hidden layer off, only the output biases move f, each its own."""
+    for name, value in WAYS[way].items():
+        monkeypatch.setattr(products, name, value)
+    net, trace, _ = problem(2, (2, 20, 20, 3), 50)
+    net.biases[1][:] = -9
+    assert_allclose(layer_curvature(net, trace.inputs[0], 4),
+                    [[0] * 4, [0] * 4, [2 / 3, 2 / 3, 2 / 3, 0]], rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
