@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import products
 from relu_dynamics.mlp import (
-    MLP, backward, flatten, forward, hidden_units, init, predict, row_count, unflatten,
+    MLP, flatten, forward, hidden_units, init, predict, pull_back, row_count, run, unflatten,
 )
 from relu_dynamics.patterns import pattern
 from relu_dynamics.products import kernel_moments, kernel_product, kernel_spectrum, layer_curvature
@@ -229,10 +229,10 @@ def test_T46_descent_on_one_layer_is_stable_below_two_over_the_curvature_and_not
     def losses(step):
         moved, found = net, []
         for _ in range(400):
-            now = forward(moved, trace.inputs[0], q)
+            now = run(moved, trace.inputs[0], q)
             r = now.preacts[-1] - y
             found.append(np.mean(r**2))
-            g = backward(moved, now, 2 / y.size * r)
+            g = pull_back(moved, now, 2 / y.size * r)
             weights, biases = list(moved.weights), list(moved.biases)
             weights[layer], biases[layer] = (
                 weights[layer] - step * g.weights[layer],
