@@ -85,10 +85,9 @@ class Sinusoids:
         waves = self.frequencies_in(x.shape[1])
         check_size("the encoding of x", (len(x), 2 * len(waves)), FEWER)
         turns = x @ waves.T
-        half_turns = 2 * turns
         # reduced to one period without rounding, so high frequencies stay accurate
-        angle = np.pi * (half_turns - 2 * np.round(half_turns / 2))
-        return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(x), 2 * turns.shape[1])
+        angle = 2 * np.pi * (turns - np.round(turns))
+        return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(len(x), 2 * len(waves))
 
 
 @dataclass(frozen=True)

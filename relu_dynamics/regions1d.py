@@ -38,8 +38,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, cast, check_columns, check_count, check_ends, check_kind, check_net,
-    check_piece_count, check_shares, check_size, check_visible, check_wave_count, row_blocks,
+    Array, Bits, Indices, as_real, cast, check_columns, check_count, check_ends, check_kind,
+    check_net, check_piece_count, check_size, check_visible, check_wave_count, row_blocks,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
@@ -632,7 +632,7 @@ def _chain_waves(z: Array, parent: Indices, bits: Bits, W: Array, bias: Array) -
 def evaluate(pieces: Pieces | EncodedPieces, t: ArrayLike) -> Array:
     """(n, m[L]): f at the places t, (n,), in [0, 1], from the piece that contains each."""
     check_kind("pieces", pieces, Pieces, EncodedPieces)
-    t = check_shares("t", t, "places on the segment")
+    t = as_real("t", t, (None,), "places on the segment, from 0 to 1", 0, 1).astype(np.float64)
     piece = np.clip(np.searchsorted(pieces.t, t, side="right") - 1, 0, len(pieces) - 1)
     if isinstance(pieces, Pieces):
         return np.asarray(pieces.offset[piece] + pieces.slope[piece] * t[:, None])

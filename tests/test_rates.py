@@ -262,7 +262,7 @@ NET = MLP((np.ones((2, 1)), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))
 
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: intrinsic_rates(NET, [[0.0], [1.0]], (3,)), "as many samples"),
-    (lambda: intrinsic_rates(NET, [[0.0], [1.0]], 2), "grid must be"),
+    (lambda: intrinsic_rates(NET, [[0.0], [1.0]], "2"), "grid must be"),
     (lambda: pattern_spectrum([[1], [0]], (2,)), "astype.bool"),
     (lambda: pattern_spectrum([[True], [False]], (2,), weights=[1.0, 2.0]), "one per unit"),
     (lambda: mean_by_displacement([[0.0, 1.0]], (2,)), "one row and one column"),

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from relu_dynamics.checks import Undecided
-from relu_dynamics.flow.kinks import first_states, freeze, make_task
+from relu_dynamics.flow.kinks import first_piece, make_task
 from relu_dynamics.flow.trajectories import (
-    _first_zero, _length_left, balances, first_layer_flow, integrate, layer_flow, output_layer_flow,
+    balances, first_layer_flow, first_zero, integrate, layer_flow, length_left, output_layer_flow,
 )
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
 from relu_dynamics.testing import exact_nets, with_rows
@@ -588,9 +588,9 @@ def test_a_rest_ends_when_the_side_it_leaves_for_no_longer_drives_it_back(seed):
 
 
 @pytest.mark.parametrize("start", [1e-4, 0.3, 2.0])
-def test_the_first_zero_of_a_straight_fall_is_found_however_soon(start):
+def test_thefirst_zero_of_a_straight_fall_is_found_however_soon(start):
     """start - t on (0, 1]."""
-    time, which = _first_zero(np.array([5.0, start]), np.array([[-1.0], [-1.0]]), np.zeros(1), 1.0)
+    time, which = first_zero(np.array([5.0, start]), np.array([[-1.0], [-1.0]]), np.zeros(1), 1.0)
     assert (time, which) == (1.0, None) if start > 1 else (abs(time - start) < 1e-12 and which == 1)
 
 
@@ -639,13 +639,12 @@ def test_a_path_without_flips_may_be_allowed_none():
         assert len(flow(net, [[0.0], [1.0]], [[1.1], [2.1]], [1.0], max_flips=0).flips.time) == 0
 
 
-def test_the_length_left_is_bounded_by_the_root_of_loss_times_time():
+def test_thelength_left_is_bounded_by_the_root_of_loss_times_time():
     """T25 and Cauchy-Schwarz: the integral of |theta'| is at most sqrt(L time); examples that come
     twice count twice."""
     net, x, y = problem(0)
     x, y = np.concatenate([x, x[:2]]), np.concatenate([y, y[:2]])
-    task, theta = make_task(net, x, y, None), flatten(net)
-    bound = _length_left(freeze(task, first_states(task, theta)[1], theta), theta, 3.0)
+    bound = length_left(first_piece(make_task(net, x, y, None), flatten(net))[1], 3.0)
     np.testing.assert_allclose(bound, np.sqrt(3 * loss(net, x, y)), rtol=1e-12)
     assert distance(integrate(net, x, y, [3.0]).networks[0], net) < bound
 

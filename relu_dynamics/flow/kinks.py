@@ -78,9 +78,7 @@ from relu_dynamics.flow.faces import (
 from relu_dynamics.mlp import MLP, run, split_layers
 
 States = NDArray[np.int64]
-# Tolerances by which a computed gate may leave [0, 1] before its entry moves: relative, far above
-# the noise of an integrator, and absolute for its hold, which is all that acts on the parameters.
-SLACK, NEGLIGIBLE = 1e-9, 1e-11
+SLACK = 1e-9      # share of the largest |dL/dh| that a way may gain before its entries move
 ROUNDING = 1e-12  # |z'| below this share of the largest counts as 0
 
 
@@ -106,17 +104,6 @@ class Task(NamedTuple):
     layers: tuple[int, ...]  # the layers that train, numbered 1 .. L
 
 
-class Piece(NamedTuple):
-    """A time interval of the flow in which no state changes."""
-
-    task: Task
-    state: States
-    on: list[Bits]   # (g, m[l]) per hidden layer
-    rest: Indices    # (k,) the flat indices of the entries at rest
-    ways: Array      # (j, k) their z' in each way to leave; those of one unit differ from 0
-    held: Bits       # (g, H) z stays 0 as long as the entries at rest do
-
-
 class FrozenPass(NamedTuple):
     """A forward pass with frozen states: an entry that is on passes z, any other passes 0.
 
@@ -129,12 +116,25 @@ class FrozenPass(NamedTuple):
     df: Array            # (g, m[L]) dL/df
 
 
+class Piece(NamedTuple):
+    """A time interval of the flow in which no state changes."""
+
+    task: Task
+    state: States
+    theta: Array       # (p,) at its start
+    start: FrozenPass  # of theta
+    on: list[Bits]     # (g, m[l]) per hidden layer
+    rest: Indices      # (k,) the flat indices of the entries at rest
+    ways: Array        # (j, k) their z' in each way to leave; those of one unit differ from 0
+    held: Bits         # (g, H) z stays 0 as long as the entries at rest do
+
+
 class HeldVelocity(NamedTuple):
     """The velocity of the parameters, and what keeps the k entries at rest."""
 
     velocity: Array  # (p,)
     hold: Array      # (k,) mu, the dL/dz of each
-    force: Array     # (k,) its dL/dh
+    force: Array     # (g H,) the dL/dh of all entries
 
 
 def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None) -> Task:
@@ -154,49 +154,52 @@ def make_task(net: MLP, x: ArrayLike, y: ArrayLike, layers: Sequence[int] | None
 # --------------------------------------------------------------------- the states
 
 
-def first_states(task: Task, theta: Array) -> tuple[States, States]:
-    """The pattern at the start, with ties off, and the states just after the start."""
+def first_piece(task: Task, theta: Array) -> tuple[States, Piece]:
+    """The pattern at the start, with ties off, and the piece that begins there."""
     z = _side_by_side(run(task.start, task.x).preacts[:-1], len(task.x))
     pattern = np.where(z > 0, ON, OFF)
     return pattern, _settle(task, pattern, theta, np.flatnonzero(z == 0))
 
 
-def next_states(piece: Piece, theta: Array, ended_by: int) -> tuple[States, Array]:
-    """The states after the margin ended_by has reached 0, and the parameters, corrected so that
-    the entries that reach 0 with it are exactly 0.
+def next_piece(piece: Piece, theta: Array, ended_by: int) -> Piece:
+    """The piece that begins when the margin ended_by has reached 0 at theta, corrected so that the
+    entries that reach 0 with it are exactly 0.
     """
-    task, state, held = piece.task, piece.state.copy(), np.flatnonzero(piece.held)
+    task, state = piece.task, piece.state.copy()
     if ended_by >= state.size:
         way = piece.ways[ended_by - state.size]
         leaving = piece.rest[way != 0]
         state.flat[leaving] = np.where(way[way != 0] > 0, ON, OFF)
-        return _settle(task, state, theta, np.setdiff1d(held, leaving)), theta
+        return _settle(task, state, theta, leaving[:0])
     example, unit = divmod(ended_by, state.shape[1])
-    l, k = _place(task.start, unit)
-    zero = state[:, unit] == REST
+    end, zero = frozen_pass(task, piece.on, theta), state[:, unit] == REST
     zero[example] = True
-    together = _zero_with(piece, theta, l, zero)
+    together = _zero_with(task, state, end, unit, zero)
+    l, k = _place(task.start, unit)
     if (together & ~zero).any() and l + 1 in task.layers:
-        theta = _freed(piece, theta, l, k, zero)
-    state[together, unit] = OFF
+        theta = _freed(task, theta, end, l, k, zero)
+    state[together, unit] = OFF if (state[together, unit] != OFF).any() else ON
     own = np.flatnonzero(together) * state.shape[1] + unit
     if len(_dependent(task, state, own)):
-        state = _gone_on(task, state, theta, own)
-    return _settle(task, state, theta, np.union1d(held, own)), theta
+        state = _gone_on(freeze(task, _with(state, own, OFF), theta), own)
+    return _settle(task, state, theta, own)
 
 
 def margins(piece: Piece, thetas: Array) -> Array:
     """(s, g H + j): the margins of all entries, then of the ways, for s vectors of parameters."""
-    apart = distances(piece, frozen_pass(piece, thetas).z).reshape(len(thetas), -1)
+    z = frozen_pass(piece.task, piece.on, thetas).z
+    apart = distances(piece, z).reshape(len(thetas), -1)
     if len(piece.rest) == 0:
         return apart
-    costs = [_costs(piece, held_velocity(piece, theta)) for theta in thetas]
+    costs = [_costs(piece, held_velocity(piece, frozen_pass(piece.task, piece.on, theta)))
+             for theta in thetas]
     return np.concatenate([apart, costs], axis=1)
 
 
 def _costs(piece: Piece, held: HeldVelocity) -> Array:
     """(j,): the rate at which the loss rises along each way."""
-    return np.asarray(np.maximum(piece.ways, 0) @ held.force - piece.ways @ held.hold)
+    rise = np.maximum(piece.ways, 0) @ held.force[piece.rest]
+    return np.asarray(rise - piece.ways @ held.hold)
 
 
 def distances(piece: Piece, z: Array) -> Array:
@@ -207,100 +210,89 @@ def distances(piece: Piece, z: Array) -> Array:
 def freeze(task: Task, state: States, theta: Array) -> Piece:
     """The piece that begins at theta with these states."""
     on = [part == ON for part in split_layers(task.start, state)]
-    rest, H = np.flatnonzero(state == REST), state.shape[1]
-    piece = Piece(task, state, on, rest, np.zeros((0, len(rest))), np.zeros(state.shape, np.bool_))
-    if len(rest) == 0:
-        return piece
-    for unit in np.unique(rest % H):
-        l, zero = _place(task.start, unit)[0], state[:, unit] == REST
-        piece.held[:, unit] = _zero_with(piece, theta, l, zero)
-    return piece._replace(ways=_ways(piece))
+    start, rest = frozen_pass(task, on, theta), np.flatnonzero(state == REST)
+    held = np.zeros(state.shape, np.bool_)
+    for unit in np.unique(rest % state.shape[1]):
+        held[:, unit] = _zero_with(task, state, start, unit, state[:, unit] == REST)
+    return Piece(task, state, theta, start, on, rest, _ways(task, state, rest), held)
 
 
-def _ways(piece: Piece) -> Array:
-    """(j, k): the ways of each unit's entries at rest, in order of the first entry of each."""
-    rest, found = piece.rest, []
-    seen = _seen(piece.task, piece.state).flat[rest]
-    for unit in np.unique(rest % piece.state.shape[1]):
-        own = rest % piece.state.shape[1] == unit
-        rows = _dependent(piece.task, piece.state, rest[own])
+def _ways(task: Task, state: States, rest: Indices) -> Array:
+    """(j, k): the ways of each unit's entries at rest."""
+    found = [np.zeros((0, len(rest)))]
+    seen = _seen(task, state).flat[rest]
+    for unit in np.unique(rest % state.shape[1]):
+        own = rest % state.shape[1] == unit
+        rows = _dependent(task, state, rest[own])
         alone = np.unique(seen[own])[:, None] == seen[own]
         of_unit = ways(rows) if len(rows) else np.concatenate([1.0 * alone, -1.0 * alone])
         found.append(np.zeros((len(of_unit), len(rest))))
         found[-1][:, own] = of_unit
-    stacked = np.concatenate(found)
-    return np.asarray(stacked[np.argsort((stacked != 0).argmax(axis=1), kind="stable")])
+    return np.concatenate(found)
 
 
-def _settle(task: Task, state: States, theta: Array, tied: Indices) -> States:
-    """state with the tied entries, given by flat index, changed until they agree with the velocity
-    that they cause.
+def _settle(task: Task, state: States, theta: Array, tied: Indices) -> Piece:
+    """The piece whose states agree with the velocity that they cause: state, with the tied entries,
+    given by flat index, changed until they do.
 
     On needs z' >= 0, off z' <= 0, and rest a positive cost of every way to leave: a linear
     complementarity problem with bounds.  The first entry that disagrees is changed, with its copies
-    (Murty's rule, which terminates if all kinks are convex), or with all dependent entries.
+    (Murty's rule, which terminates if all kinks are convex), or with all dependent entries: from on
+    and off it comes to rest, and from there it goes the way that costs less than nothing.
     """
     state, seen = state.copy(), _seen(task, state)
     state[np.isin(seen, seen[state == REST])] = REST  # where a copy has joined those at rest
     tied = np.union1d(tied, np.flatnonzero(state == REST))
     for _ in range(20 * len(tied) + 1):
-        pull = _pull(freeze(task, state, theta), theta)[tied]
-        if not pull.any():
-            return state
-        first, seen = np.flatnonzero(pull)[0], _seen(task, state).flat[tied]
-        own = tied[tied % state.shape[1] == tied[first] % state.shape[1]]
+        piece = freeze(task, state, theta)
+        pull = _pull(piece)
+        disagree = tied[pull[tied] != 0]
+        if len(disagree) == 0:
+            return piece
+        first = disagree[0]
+        own = tied[tied % state.shape[1] == first % state.shape[1]]
         if len(_dependent(task, state, own)):
-            state = _gone_on(task, state, theta, own)
+            state = _gone_on(freeze(task, _with(state, own, OFF), theta), own)
         else:
-            copies, side = tied[seen == seen[first]], ON if pull[first] > 0 else OFF
-            state = _exchanged(task, state, theta, copies, side)
+            seen, side = _seen(task, state), ON if pull[first] > 0 else OFF
+            state = _with(state, own[seen.flat[own] == seen.flat[first]],
+                          side if state.flat[first] == REST else REST)
     raise Undecided(f"{len(tied)} entries are at their kinks at once, and no states were found "
                     "that agree with the velocity they cause. Perturb the network, or ask for "
                     "earlier times.")
 
 
-def _exchanged(task: Task, state: States, theta: Array, copies: Indices, side: int) -> States:
-    """state with the copies on this side, or at rest if they are driven back from there."""
-    moved = _with(state, copies, side)
-    if state.flat[copies[0]] == REST or not _pull(freeze(task, moved, theta), theta)[copies[0]]:
-        return moved
-    return _with(state, copies, REST)
-
-
-def _pull(piece: Piece, theta: Array) -> States:
+def _pull(piece: Piece) -> States:
     """(g H,): 1 where the velocity drives an entry at its kink to on, -1 to off, 0 to neither."""
-    moves, flat = held_velocity(piece, theta), piece.state.ravel()
-    push = _pushes(piece, theta, moves.velocity).ravel()
+    moves, flat = held_velocity(piece, piece.start), piece.state.ravel()
+    push = _pushes(piece, moves.velocity).ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
-    slack = SLACK * np.abs(piece.ways) @ np.abs(moves.force) + NEGLIGIBLE
-    leaving = piece.ways[_costs(piece, moves) < -slack]
-    pull[piece.rest] = np.sign(leaving[0]) if len(leaving) else 0
+    leaving = piece.ways[_costs(piece, moves) < -SLACK * np.abs(moves.force).max(initial=0)]
+    up, down = (leaving > 0).any(axis=0), (leaving < 0).any(axis=0)
+    pull[piece.rest] = np.where(up, 1, np.where(down, -1, 0))
     return pull
 
 
-def _gone_on(task: Task, state: States, theta: Array, entries: Indices) -> States:
-    """state with the dependent entries of one unit, which are at their kinks, as they go on.
-
-    If they do not move while they are off, they stay off.
+def _gone_on(piece: Piece, entries: Indices) -> States:
+    """The states as the flow goes on, if these dependent entries of one unit, off in piece, are at
+    their kinks.  If they do not move while they are off, they stay off.
     """
-    state, unit = _with(state, entries, OFF), entries[0] % state.shape[1]
-    piece, rows = freeze(task, state, theta), _dependent(task, state, entries)
-    moves, signals, shares = _holding(piece, theta)
-    force = shares @ signals.reshape(len(shares), -1)[:, entries]
-    falls, held = _responses(piece, theta, entries)[0][1:], moves[1:]  # -grad z
-    velocity = shares @ moves
-    push = -falls @ velocity
-    sizes = np.linalg.norm(falls, axis=1) * np.linalg.norm(velocity)
+    moves, rows = held_velocity(piece, piece.start), _dependent(piece.task, piece.state, entries)
+    falls, held = (_responses(piece, piece.start, some)[0][1:]  # -grad z
+                   for some in (entries, piece.rest))
+    push = -falls @ moves.velocity
+    sizes = np.linalg.norm(falls, axis=1) * np.linalg.norm(moves.velocity)
     if (np.abs(push) <= ROUNDING * sizes).all():
-        return state
+        return piece.state
     gram = falls @ (falls - falls @ np.linalg.pinv(held) @ held).T
-    signs = continuations(rows, push, gram, force)
+    signs = continuations(rows, push, gram, moves.force[entries])
     if len(signs) != 1:
+        unit = entries[0] % piece.state.shape[1]
         raise Undecided(f"Unit {unit} reaches 0 at {len(rows)} dependent inputs at once, and the "
                         f"flow can go on in {len(signs)} ways. Perturb the inputs, or ask for "
                         "earlier times.")
-    return _with(state, entries, np.array([REST, ON, OFF])[signs[0]])  # of 0, 1, -1
+    return _with(piece.state, entries, np.array([REST, ON, OFF])[signs[0]])  # of 0, 1, -1
 
 
 def _dependent(task: Task, state: States, entries: Indices) -> Array:
@@ -350,35 +342,35 @@ def _linear_in(task: Task, state: States, l: int) -> Array:
     return rows.reshape(len(first), -1)
 
 
-def _zero_with(piece: Piece, theta: Array, l: int, zero: Bits) -> Bits:
-    """(g,): where a unit of layer l + 1 is 0 as long as it is 0 at the examples zero.
+def _zero_with(task: Task, state: States, current: FrozenPass, unit: int, zero: Bits) -> Bits:
+    """(g,): where a unit is 0 as long as it is 0 at the examples zero.
 
     That is where its z is a linear combination of theirs, and, if their rows (h, 1) span all the
-    units that are on there, wherever only these are on.  Nearly dependent rows are not used,
-    because they would amplify noise too much.
+    units that are on there, wherever only these are on.  Directions in which the rows hardly differ
+    are not used, because they would amplify noise too much.
     """
-    rows = _linear_in(piece.task, piece.state, l)
-    sigma = thin_svd(rows[zero], SMALL)[1]
-    if sigma[-1] >= RELIABLE * sigma[0]:
-        rounding = 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
-        left = np.linalg.norm(rows @ complement(rows[zero], SMALL), axis=1)
-        zero = zero | np.asarray(left <= rounding * np.linalg.norm(rows, axis=1))
+    l = _place(task.start, unit)[0]
+    rows = _linear_in(task, state, l)
+    _, sigma, V = thin_svd(rows[zero], RELIABLE)
+    rounding = 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
+    left = np.linalg.norm(rows - rows @ V.T @ V, axis=1)
+    zero = zero | np.asarray(left <= rounding * np.linalg.norm(rows, axis=1))
     if l == 0:
         return zero
-    on = piece.on[l - 1]
+    on = split_layers(task.start, state)[l - 1] == ON
     some = on[zero].any(axis=0)
-    sigma = thin_svd(with_ones(frozen_pass(piece, theta).inputs[l])[zero], SMALL)[1]
-    if len(sigma) < np.count_nonzero(some) + 1 or sigma[-1] < RELIABLE * sigma[0]:
+    sigma = thin_svd(with_ones(current.inputs[l])[zero], RELIABLE)[1]
+    if len(sigma) < np.count_nonzero(some) + 1:
         return zero
-    return zero | ~np.asarray(on[:, ~some].any(axis=1))
+    return np.asarray(zero | ~on[:, ~some].any(axis=1))
 
 
-def _freed(piece: Piece, theta: Array, l: int, k: int, zero: Bits) -> Array:
+def _freed(task: Task, theta: Array, current: FrozenPass, l: int, k: int, zero: Bits) -> Array:
     """theta with the weights into unit k of layer l + 1 corrected by noise: z = 0 at the examples
     zero.
     """
-    theta, N = theta.copy(), complement(with_ones(frozen_pass(piece, theta).inputs[l])[zero], SMALL)
-    net = as_net(theta, piece.task.start)  # views
+    theta, N = theta.copy(), complement(with_ones(current.inputs[l])[zero], SMALL)
+    net = as_net(theta, task.start)  # views
     row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
     net.weights[l][k], net.biases[l][k] = row[:-1], row[-1]
     return theta
@@ -404,54 +396,45 @@ def velocity(piece: Piece, theta: Array) -> Array:
 
     NaN if the velocities overflow, which can happen when an integrator tries too long a step.
     """
-    moves, _, shares = _holding(piece, theta)
-    return shares @ moves
+    return held_velocity(piece, frozen_pass(piece.task, piece.on, theta)).velocity
 
 
-def held_velocity(piece: Piece, theta: Array) -> HeldVelocity:
-    """The velocity, and the holds that cause it."""
-    moves, signals, shares = _holding(piece, theta)
-    force = shares @ signals.reshape(len(shares), -1)[:, piece.rest]
-    return HeldVelocity(shares @ moves, shares[1:], force)
-
-
-def _holding(piece: Piece, theta: Array) -> tuple[Array, Array, Array]:
-    """The responses to the entries at rest, and (1, mu).
-
-    mu are the holds that keep z' = 0 at rest; if they are not unique, the smallest.
+def held_velocity(piece: Piece, current: FrozenPass) -> HeldVelocity:
+    """The velocity with the states of piece, and the holds that keep z' = 0 at rest; if they are
+    not unique, the smallest.
     """
-    moves, signals = _responses(piece, theta, piece.rest)
-    shares = np.ones(len(moves))
+    moves, forces = _responses(piece, current, piece.rest)
+    shares = np.ones(len(moves))  # (1, mu)
     if len(piece.rest) > 0:
         finite = np.isfinite(moves).all()
         shares[1:] = np.linalg.lstsq(moves[1:].T, -moves[0])[0] if finite else np.nan
-    return moves, signals, shares
+    return HeldVelocity(shares @ moves, shares[1:], shares @ forces.reshape(len(shares), -1))
 
 
-def _responses(piece: Piece, theta: Array, entries: Indices) -> tuple[Array, Array]:
+def _responses(piece: Piece, current: FrozenPass, entries: Indices) -> tuple[Array, Array]:
     """Velocities, (k + 1, p), and dL/dh, (k + 1, g, H).
 
     The first is for the loss without holds, the others for a hold of 1 at each of the entries, none
     of them on, without the loss: minus the gradient of its z.
     """
-    k, current = len(entries), frozen_pass(piece, theta)
+    k = len(entries)
     df, holds = np.zeros((k + 1, *current.df.shape)), np.zeros((k + 1, *current.z.shape))
     df[0] = current.df
     holds.reshape(k + 1, -1)[np.arange(1, k + 1), entries] = 1
     return _velocities(piece, current, df, holds)
 
 
-def frozen_pass(piece: Piece, theta: Array) -> FrozenPass:
+def frozen_pass(task: Task, on: list[Bits], theta: Array) -> FrozenPass:
     """The forward pass with the parameters theta, (p,) or (s, p)."""
-    net, h = as_net(theta, piece.task.start), piece.task.x
+    net, h = as_net(theta, task.start), task.x
     inputs, preacts = [h], []
-    for W, b, on in zip(net.weights, net.biases, piece.on, strict=False):
+    for W, b, gate in zip(net.weights, net.biases, on, strict=False):
         preacts.append(h @ W.swapaxes(-1, -2) + b[..., None, :])
-        h = np.where(on, preacts[-1], 0.0)
+        h = np.where(gate, preacts[-1], 0.0)
         inputs.append(h)
     f = h @ net.weights[-1].swapaxes(-1, -2) + net.biases[-1][..., None, :]
-    df = piece.task.weight * (f - piece.task.y)
-    return FrozenPass(net, inputs, _side_by_side(preacts, *f.shape[:-1]), df)
+    z, df = _side_by_side(preacts, *f.shape[:-1]), task.weight * (f - task.y)
+    return FrozenPass(net, inputs, z, df)
 
 
 def as_net(theta: Array, like: MLP) -> MLP:
@@ -484,11 +467,11 @@ def _velocities(piece: Piece, current: FrozenPass, df: Array, holds: Array) -> t
     return np.concatenate(parts[::-1], axis=1), signals
 
 
-def _pushes(piece: Piece, theta: Array, moves: Array) -> Array:
-    """z', (g, H), under theta' = moves; entries that are off or at rest pass 0."""
-    current, change = frozen_pass(piece, theta), as_net(moves, piece.task.start)
+def _pushes(piece: Piece, moves: Array) -> Array:
+    """z', (g, H), when theta' = moves at the start; entries that are off or at rest pass 0."""
+    start, change = piece.start, as_net(moves, piece.task.start)
     pushes, dh = [], np.zeros_like(piece.task.x)
-    layers = zip(current.net.weights, current.inputs, *change, piece.on, strict=False)
+    layers = zip(start.net.weights, start.inputs, *change, piece.on, strict=False)
     for W, h, dW, db, on in layers:
         pushes.append(h @ dW.T + db + dh @ W.T)
         dh = np.where(on, pushes[-1], 0.0)

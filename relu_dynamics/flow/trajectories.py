@@ -39,8 +39,8 @@ from relu_dynamics.checks import (
 )
 from relu_dynamics.flow.faces import EPS, complement, thin_svd
 from relu_dynamics.flow.kinks import (
-    ON, REST, Piece, States, Task, as_net, distances, first_states, freeze, frozen_pass, make_task,
-    margins, next_states, velocity, with_ones,
+    ON, REST, Piece, States, Task, as_net, distances, first_piece, make_task, margins, next_piece,
+    velocity, with_ones,
 )
 from relu_dynamics.mlp import MLP, Trace, flatten, forward, traced_examples, unflatten
 
@@ -235,28 +235,27 @@ def _with_layer(net: MLP, layer: int, change: Array) -> MLP:
 # -------------------------------------------------------------- from flip to flip
 
 
-# follow(piece, theta, start, times) integrates from start to the last of the times, or to the first
-# zero of a margin before it.  It returns that time, the parameters there, the index of the margin
-# (None at the end), and the parameters at those of the times that are not later.
-_Follow = Callable[[Piece, Array, float, Array], tuple[float, Array, int | None, list[Array]]]
+# follow(piece, start, times) integrates piece from the time start to the last of the times, or to
+# the first zero of a margin before it.  It returns that time, the parameters there, the index of
+# the margin (None at the end), and the parameters at those of the times that are not later.
+_Follow = Callable[[Piece, float, Array], tuple[float, Array, int | None, list[Array]]]
 
 
 def _path(task: Task, times: Array, follow: _Follow, negligible: float, max_flips: int) -> Path:
     """Smooth pieces joined at the flips, until the rest of the path is negligibly short."""
     theta, now = flatten(task.start), 0.0
-    pattern, state = first_states(task, theta)
-    changes = [(now, pattern, state)]
+    pattern, piece = first_piece(task, theta)
+    changes = [(now, pattern, piece.state)]
     passed = [theta] if times[0] == 0 else []
     while len(passed) < len(times):
-        piece = freeze(task, state, theta)
-        if _length_left(piece, theta, times[-1] - now) <= negligible:
-            passed += [theta] * (len(times) - len(passed))
+        if length_left(piece, times[-1] - now) <= negligible:
+            passed += [piece.theta] * (len(times) - len(passed))
             break
-        now, theta, ended_by, more = follow(piece, theta, now, times[len(passed):])
+        now, theta, ended_by, more = follow(piece, now, times[len(passed):])
         passed += more
         if ended_by is not None:
-            state, theta = next_states(piece, theta, ended_by)
-            changes.append((now, piece.state, state))
+            state, piece = piece.state, next_piece(piece, theta, ended_by)
+            changes.append((now, state, piece.state))
         if len(changes) > max_flips + 1:
             raise Undecided(f"The path has more than max_flips = {max_flips} flips at time "
                             f"{now:.6g} of {times[-1]:.6g}. Allow more flips, or ask for "
@@ -273,22 +272,21 @@ def _flips(task: Task, changes: list[tuple[float, States, States]]) -> Flips:
     return Flips(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _length_left(piece: Piece, theta: Array, time: float) -> float:
+def length_left(piece: Piece, time: float) -> float:
     """A bound on the rest of the path: sqrt(L time), because L' = -|theta'|^2."""
-    df = frozen_pass(piece, theta).df
-    return float(np.sqrt(np.sum(df**2 / piece.task.weight) / 2 * time))
+    return float(np.sqrt(np.sum(piece.start.df**2 / piece.task.weight) / 2 * time))
 
 
 # -------------------------------------------------------- one piece, numerically
 
 
 def _follow_numerically(
-    rtol: float, atol: float, piece: Piece, theta: Array, start: float, times: Array
+    rtol: float, atol: float, piece: Piece, start: float, times: Array
 ) -> tuple[float, Array, int | None, list[Array]]:
-    noise = atol + rtol * float(np.abs(theta).max())  # the error that the integrator allows
-    lift = np.maximum(0, noise - margins(piece, theta[None])[0])
-    solver = LSODA(
-        lambda _, theta: velocity(piece, theta), start, theta, times[-1], rtol=rtol, atol=atol)
+    noise = atol + rtol * float(np.abs(piece.theta).max())  # the error that the integrator allows
+    lift = np.maximum(0, noise - margins(piece, piece.theta[None])[0])
+    solver = LSODA(lambda _, theta: velocity(piece, theta), start, piece.theta, times[-1],
+                   rtol=rtol, atol=atol)
     passed: list[Array] = []
     while solver.status == "running":
         _advance(solver)
@@ -360,24 +358,24 @@ class _Modes(NamedTuple):
 
 
 def _follow_exactly(
-    piece: Piece, theta: Array, start: float, times: Array
+    piece: Piece, start: float, times: Array
 ) -> tuple[float, Array, int | None, list[Array]]:
-    modes = _modes(piece, theta)
+    modes = _modes(piece)
 
     def at(elapsed: float) -> Array:
-        moved = theta.copy()
+        moved = piece.theta.copy()
         net, change = as_net(moved, piece.task.start), modes.parameters @ _phi(modes.rates, elapsed)
         net.weights[0][:] += change[:, :-1]
         net.biases[0][:] += change[:, -1]
         return moved
 
-    elapsed, ended_by = _first_zero(np.maximum(0, modes.margins) + modes.noise,
+    elapsed, ended_by = first_zero(np.maximum(0, modes.margins) + modes.noise,
                                     modes.margin_amplitudes, modes.rates, times[-1] - start)
     end = times[-1] if ended_by is None else start + elapsed
     return end, at(elapsed), ended_by, [at(now - start) for now in times if now <= end]
 
 
-def _modes(piece: Piece, theta: Array) -> _Modes:
+def _modes(piece: Piece) -> _Modes:
     """With rho = sqrt(weight) r, S = d rho / d(w, b), gated: rho' = -S S^T rho, (w, b)' = -S^T rho.
 
     The columns of free[k] are an orthonormal basis of the (w_k, b_k) that keep the resting entries
@@ -385,17 +383,16 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
     and s_e = u_e . rho(0), then c_e = sigma_e^2 and the amplitudes are -c_e s_e u_e of rho and
     -sigma_e s_e free v_e of (w, b).
     """
-    task, state = piece.task, piece.state
-    start, x, resting = frozen_pass(piece, theta), with_ones(task.x), state == REST
+    task, state, start, x = piece.task, piece.state, piece.start, with_ones(piece.task.x)
     root, (W, out), b = np.sqrt(task.weight), start.net.weights, start.net.biases[0]
-    pinned = [_pseudo_inverse(x[rows]) for rows in resting.T]  # (m[0] + 1, at rest) per unit
-    free = np.zeros((len(W), *2 * x.shape[1:]))
-    for columns, rows in zip(free, resting.T, strict=True):
-        basis = complement(x[rows])
-        columns[:, : basis.shape[1]] = basis
+    free = np.tile(np.eye(x.shape[1]), (len(W), 1, 1))
+    for k in np.unique(piece.rest % len(W)):
+        basis = complement(x[state[:, k] == REST])
+        free[k] = np.pad(basis, ((0, 0), (0, x.shape[1] - basis.shape[1])))
     pulls = np.einsum("ik,ok,ic->kcio", root * (state == ON), out, x)  # of each rho on each (w, b)
     units, d, g, m = pulls.shape
-    S = np.einsum("kcb,kcio->iokb", free, pulls).reshape(g * m, units * d)
+    pulls = pulls.reshape(units, d, g * m)
+    S = (free.swapaxes(1, 2) @ pulls).reshape(units * d, g * m).T
     U, sigma, V = thin_svd(S)
     V[:, ~S.any(axis=0)] = 0  # parameters without influence must not move by rounding
     rho = (start.df / root).ravel()
@@ -404,7 +401,7 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
 
     inside = np.where(piece.held, 0, np.where(state == ON, 1, -1))
     z_moves = inside[:, :, None] * np.einsum("ic,kce->ike", x, parameters)
-    costs = _cost_functionals(piece, root, out, pinned, pulls)
+    costs = _cost_functionals(piece, root, x, pulls)
     z_terms = np.outer(*(np.linalg.norm(part, axis=1) for part in (x, np.column_stack([W, b]))))
     rho_terms = root * (np.abs(start.df / task.weight + task.y) + np.abs(task.y))
     terms = np.concatenate([z_terms.ravel(), np.abs(costs) @ rho_terms.ravel()])
@@ -415,29 +412,22 @@ def _modes(piece: Piece, theta: Array) -> _Modes:
                   np.maximum(TINY, NUDGE * terms))
 
 
-def _pseudo_inverse(A: Array) -> Array:
-    U, sigma, V = thin_svd(A)
-    return (V.T / sigma) @ U.T
-
-
-def _cost_functionals(
-    piece: Piece, root: Array, out: Array, pinned: list[Array], pulls: Array
-) -> Array:
+def _cost_functionals(piece: Piece, root: Array, x: Array, pulls: Array) -> Array:
     """(j, g m): rows that map rho to the rate at which the loss rises along each way.
 
     The holds cancel the effect of the examples that are on, on z at rest.
     """
-    resting = piece.state == REST
-    force, hold = np.zeros((2, len(piece.rest), root.size, len(out)))
-    for k, (i, unit) in enumerate(np.argwhere(resting)):
-        place = np.count_nonzero(resting[:i, unit])
-        hold[k] = -np.tensordot(pinned[unit][:, place], pulls[unit], 1)
-        force[k, i] = root[i] * out[:, unit]
-    costs = np.tensordot(np.maximum(piece.ways, 0), force, 1) - np.tensordot(piece.ways, hold, 1)
-    return np.asarray(costs.reshape(len(costs), root.size * len(out)))
+    out = piece.start.net.weights[1]
+    example, unit = np.divmod(piece.rest, len(pulls))
+    force, hold = np.zeros((2, len(unit), pulls.shape[2]))
+    of_example = force.reshape(len(unit), len(x), len(out))
+    of_example[np.arange(len(unit)), example] = root[example] * out[:, unit].T
+    for k in np.unique(unit):
+        hold[unit == k] = np.linalg.lstsq(x[example[unit == k]].T, -pulls[k])[0]
+    return np.asarray(np.maximum(piece.ways, 0) @ force - piece.ways @ hold)
 
 
-def _first_zero(
+def first_zero(
     start: Array, amplitudes: Array, rates: Array, span: float
 ) -> tuple[float, int | None]:
     """The first time in (0, span] at which one of start + amplitudes @ phi(t) is 0, and which.

@@ -31,16 +31,16 @@ neighbours in general position differ in the unit that owns their edge, and f(x)
 on each face.
 """
 
-from relu_dynamics.regions2d.certificate import Certificate
 from relu_dynamics.regions2d.drawing import draw
-from relu_dynamics.regions2d.encoded import EncodedRegions
-from relu_dynamics.regions2d.encoded_window import regions_in_encoded_window, regions_on_triangles
+from relu_dynamics.regions2d.encoded import (
+    EncodedRegions, regions_in_encoded_window, regions_on_triangles,
+)
 from relu_dynamics.regions2d.line_check import LineCheck
 from relu_dynamics.regions2d.lines import WallLength, crossed_walls, wall_length
-from relu_dynamics.regions2d.location import locate
-from relu_dynamics.regions2d.neighbours import Neighbours, neighbours
-from relu_dynamics.regions2d.regions import Regions
-from relu_dynamics.regions2d.window import count_regions, regions_in_window
+from relu_dynamics.regions2d.location import Neighbours, locate, neighbours
+from relu_dynamics.regions2d.regions import (
+    Certificate, Regions, count_regions, regions_in_window,
+)
 
 __all__ = [
     "Certificate", "EncodedRegions", "LineCheck", "Neighbours", "Regions", "WallLength",

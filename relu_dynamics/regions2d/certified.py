@@ -41,7 +41,7 @@ from relu_dynamics.encoding import Sinusoids
 from relu_dynamics.geometry import Cycles, Subdivision, cross, ranges, starts
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import pack, rows_times, unique_words
-from relu_dynamics.regions2d.start import barycentric, preactivations
+from relu_dynamics.regions2d.enumeration import barycentric, preactivations
 from relu_dynamics.regions2d.triangulation import Triangulation
 
 FACES = 128   # at a time
