@@ -333,13 +333,13 @@ def _linear_in(task: Task, state: States, current: FrozenPass, unit: int, zero: 
     """(g, d): rows of which the z of a unit are linear functions as long as it is 0 at the examples
     zero.
 
-    They are (h, 1) if no layer before trains, or if its weights from all units that are on at zero
-    are 0, because the rows there span them.  If not, they are (x, 1) of the first copy, side by
-    side for the regions: the pattern of the layers before, which makes h an affine function of x.
+    They are (h, 1) in the first layer, and if its weights from all units that are on at zero are 0,
+    because the rows there span them.  If not, they are (x, 1) of the first copy, side by side for
+    the regions: the pattern of the layers before, which makes h an affine function of x.
     """
     l, layers = _place(task.start, unit)[0], split_layers(task.start, state)
     rows = with_ones(current.inputs[l])
-    if not any(layer <= l for layer in task.layers):
+    if l == 0:
         return rows
     some = (layers[l - 1][zero] == ON).any(axis=0)
     if len(thin_svd(rows[zero], RELIABLE)[1]) == np.count_nonzero(some) + 1:
