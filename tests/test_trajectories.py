@@ -366,6 +366,15 @@ def test_where_dependent_inputs_leave_several_ways_the_flow_is_undecided(seed):
             flow(net, x, y, [6.0])
 
 
+def test_a_unit_that_could_stay_at_0_or_switch_off_is_undecided():
+    """T23: it comes to 0 at all five inputs at which it has been on or at rest.  Off it falls at all
+    of them, but gates of other patterns hold it, since its kinks are convex and concave.
+    """
+    net, x, y = with_a_dying_unit(160, (1, 2, 3, 1), 8)
+    with pytest.raises(Undecided, match="5 dependent inputs at once, and the flow can go on in 2"):
+        integrate(net, x, y, [6.0], layers=[2])
+
+
 @pytest.mark.parametrize("seed", [27, 84, 111, 116])
 def test_a_unit_whose_weights_have_come_to_0_is_dead_as_for_small_steps(seed):
     """T23, T26: in these the loss rises in every direction that the dead unit could take, so the
