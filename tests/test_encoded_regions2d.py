@@ -265,6 +265,19 @@ def test_a_triangle_in_which_a_wall_is_born_is_not_certified():
     assert len(found) == 1 and found.certified.any() and not found.certified[around].any()
 
 
+def test_a_triangle_where_a_wall_crosses_a_side_three_times_instead_of_once_is_not_certified():
+    """sin(2 pi x) + x - 1/2 + 20 y: no other wall comes near, and at the side's ends, where a whole
+    wave fits in, it is what it seems; but the wall touches the side before it crosses it anew."""
+    slow = 1e-3  # waves so long that they are straight
+    encoding = FourierFeatures([[1, 0], [slow, 0], [0, slow]])
+    net = one_unit([1, 0, 1 / (2 * np.pi * slow), 0, 20 / (2 * np.pi * slow), 0], -0.5)
+    found, ends = (regions_in_encoded_window(net, encoding, UNIT, resolution=1), [(0, 0), (1, 0)])
+    place = found.triangulation.points[found.triangulation.triangles]
+    lower = place.mean(axis=1)[:, 1].argmin()
+    assert len(regions_on_encoded_segment(net, encoding, *ends)) == 4 and len(found) == 2
+    assert len(found.certified) == 2 and not found.certified[lower]
+
+
 @pytest.mark.parametrize(("L", "size", "widths"),
                          [(1, 1.0, [24, 24]), (4, 1 / 16, [24, 24, 24]), (6, 1 / 64, [40, 40])])
 def test_finer_triangles_certify_more_of_the_window(L, size, widths):
