@@ -27,9 +27,8 @@ def refine(sub: Subdivision, layer: Layer, unit: int,
     following = _link(sub.next, layer)
     cycles = _trace(following, rising, beside >= 0)
     faces = len(cycles.start) - 1
-    before = 1 + sub.face.max()  # faces
-    if len(points) - len(pieces) + faces != len(sub.points) - len(sub.edges) + before:
-        raise NotGeneric("Euler's formula fails")
+    if faces != 1 + sub.face.max() + len(layer.chords.face) + len(layer.first):
+        raise NotGeneric("a chord or a crossing of chords does not make one more face")
     face = np.full(2 * len(pieces), -1)
     face[cycles.half_edge] = np.repeat(np.arange(faces), np.diff(cycles.start))
     lowest = cycles.half_edge.take(cycles.start[:-1])
