@@ -164,14 +164,16 @@ def check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple
     return a, b
 
 
-def check_indices(name: str, value: ArrayLike, n: int, count: int | None = None) -> Indices:
-    """value as a 1-D array of row indices in range(n), count of them if given, none negative."""
+def check_indices(
+    name: str, value: ArrayLike, n: int, count: int | None = None, per: str = ""
+) -> Indices:
+    """value as a 1-D array of row indices in range(n), none negative; if given, one per `per`."""
     rows = np.asarray(value) if np.size(value) else np.zeros(np.shape(value), np.intp)
     inside = rows.dtype.kind in "iu" and ((rows >= 0) & (rows < n)).all()
     if rows.ndim != 1 or not inside or count not in (None, len(rows)):
-        many = "" if count is None else f"{count} "
-        raise ValueError(f"{name} must be a 1-D array of {many}row indices, whole numbers from 0 "
-                         f"to {n - 1}. Got {rows!r}.")
+        many = "" if count is None else f", one entry per {per}, {count}"
+        raise ValueError(f"{name} must be a 1-D array of row indices, whole numbers from 0 to "
+                         f"{n - 1}{many}. Got {rows!r}.")
     return rows.astype(np.intp)
 
 
@@ -210,7 +212,7 @@ def check_index_pairs(
 ) -> tuple[Indices, Indices, Indices]:
     """The rows in range(n) that occur in i or j, and the places of i and j among them."""
     i = check_indices(f"{prefix}i", i, n)
-    j = check_indices(f"{prefix}j", j, n, len(i))  # one entry of each per pair
+    j = check_indices(f"{prefix}j", j, n, len(i), "pair")
     rows, places = np.unique(np.concatenate([i, j]), return_inverse=True)
     return rows, places[: len(i)], places[len(i) :]
 
@@ -411,7 +413,7 @@ def check_pairs(name: str, value: ArrayLike) -> Array:
 
 def check_units(net: Network, units: ArrayLike, points: int) -> Indices:
     """units, (points,), as indices of hidden units of net."""
-    return check_indices("units", units, sum(len(b) for b in net.biases[:-1]), points)
+    return check_indices("units", units, sum(len(b) for b in net.biases[:-1]), points, "point")
 
 
 def check_direction(name: str, value: ArrayLike, points: Array) -> Array:
@@ -755,6 +757,17 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     require(meant, "dtype must be np.float32 or np.float64, the precision of the steps. Got "
             f"{dtype!r}.")
     return meant[0]
+
+
+def check_examples(
+    net: N, x: ArrayLike, y: ArrayLike, pattern: ArrayLike | None, dtype: np.dtype[Any]
+) -> tuple[N, Array, Array, Bits]:
+    """net in float64; x and y in dtype, row-major; a copy of the gates, (n, 0) if not imposed."""
+    net, x, gates = check_gated_rows(net, x, pattern, float64=True)
+    y = check_targets(net, x, y)
+    check_some("x", x, "a mean over no examples is no loss")
+    gates = np.zeros((len(x), 0), np.bool_) if gates is None else gates.copy()
+    return net, check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates
 
 
 def check_rounded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:

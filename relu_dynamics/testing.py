@@ -27,6 +27,7 @@ Checks of the package's results or of yours; they raise AssertionError with the 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -56,6 +57,7 @@ Pattern = tuple[bool, ...]
 # -------------------------------------------------------------------- strategies
 
 
+@functools.cache  # making a strategy takes longer than drawing from it
 def halves(shape: tuple[int, ...], largest: int = 3) -> Strategy:
     """Arrays of half-integers in [-largest, largest].
 

@@ -27,9 +27,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from relu_dynamics.checks import (
-    Array, Bits, check_count, check_dtype, check_flag, check_gated_rows, check_kind, check_moments,
-    check_number, check_record, check_rng, check_rounded, check_some, check_targets, printed,
-    row_blocks,
+    Array, Bits, check_count, check_dtype, check_examples, check_flag, check_kind, check_moments,
+    check_number, check_record, check_rng, check_rounded, printed, row_blocks,
 )
 from relu_dynamics.mlp import MLP, flatten, split_layers, unflatten, views
 
@@ -125,7 +124,8 @@ def train(
     [0.25, 0.142, 0.118]
     """
     dtype = check_dtype(dtype)
-    net, data = _examples(net, x, y, pattern, dtype)
+    net, x, y, gates = check_examples(net, x, y, pattern, dtype)
+    net, data = unflatten(flatten(net), net), _Examples(x, y, gates)
     check_kind("optimiser", optimiser, SGD, Adam)
     optimiser = sgd(*optimiser) if isinstance(optimiser, SGD) else adam(*optimiser)
     epochs, n = check_count("epochs", epochs, 0), len(data.x)
@@ -161,18 +161,6 @@ class _Examples(NamedTuple):
 
     def at(self, rows: slice) -> _Examples:
         return _Examples(self.x[rows], self.y[rows], self.pattern[rows])
-
-
-def _examples(
-    net: MLP, x: ArrayLike, y: ArrayLike, pattern: ArrayLike | None, dtype: np.dtype[Any]
-) -> tuple[MLP, _Examples]:
-    """A float64 copy of net, and the examples in dtype and row-major."""
-    net, x, gates = check_gated_rows(net, x, pattern, float64=True)
-    y = check_targets(net, x, y)
-    check_some("x", x, "a mean over no examples is no loss")
-    gates = np.zeros((len(x), 0), np.bool_) if gates is None else gates.copy()
-    net = unflatten(flatten(net), net)
-    return net, _Examples(check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates)
 
 
 def _passes(

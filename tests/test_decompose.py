@@ -16,7 +16,7 @@ from relu_dynamics.patterns import pattern
 from relu_dynamics.testing import (
     degenerate_nets, exact_nets, gaussian_nets, lattice_nets, with_rows,
 )
-from tests.strategies import gates, with_traces
+from tests.strategies import A_THIRD, gates, with_traces
 
 RNG = np.random.default_rng
 GRIDS = [((6,), 3), ((8,), 2), ((4, 6), 2), ((3, 3), 3), ((5,), None), ((5, 1), 1), ((2, 2), 1)]
@@ -140,6 +140,7 @@ def test_rates_are_the_kernel_times_the_residual(drawn, data):
 
 
 @pytest.mark.parametrize(("shape", "patch"), GRIDS)
+@A_THIRD
 @example(
     MLP((np.zeros((3, 2)), np.zeros((1, 3))), (np.zeros(3), np.zeros(1))), 3
 )  # the targets nearly sum to 0, and only their sum drives it
@@ -259,6 +260,7 @@ def test_a_units_part_is_the_rate_when_it_alone_is_trained(problem):
 
 
 @pytest.mark.parametrize("shape", [(5,), (3, 5)])
+@A_THIRD
 @given(
     st.one_of(gaussian_nets(inputs=st.just(2), width=6), lattice_nets(inputs=st.just(2))),
     st.integers(0, 99),

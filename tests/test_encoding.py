@@ -14,6 +14,7 @@ from relu_dynamics.encoding import (
 )
 from relu_dynamics.mlp import MLP, init, predict
 from relu_dynamics.regions1d import regions_on_encoded_segment
+from tests.strategies import A_THIRD
 
 
 @st.composite
@@ -105,6 +106,7 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("where", ELSEWHERE)
+@A_THIRD
 @given(unit_points(), st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_a_network_trained_on_columns_in_another_order_is_one_on_ours(where, x, L, seed):
     """By the formula of each code; and WithInput puts the input itself before them, as two of them

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, nnls
 
 from relu_dynamics.checks import Undecided
-from relu_dynamics.flow.faces import _faces, continuations, ways
+from relu_dynamics.flow.faces import all_faces, continuations, ways
 
 RNG = np.random.default_rng
 
@@ -64,7 +64,7 @@ def test_along_a_row_there_are_two_ways_and_four_faces_per_input(seed, d, k):
     two of them or nowhere, at none; and it may be 0 at all.
     """
     rows = in_a_row(d, k, RNG(seed))
-    assert len(ways(rows)) == 2 * k and len(_faces(rows)) == 4 * k + 1
+    assert len(ways(rows)) == 2 * k and len(all_faces(rows)) == 4 * k + 1
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(4, 7))
@@ -81,7 +81,7 @@ def test_ways_in_a_plane_are_the_lines_through_two_inputs(seed, k):
 def test_every_sign_that_a_velocity_gives_is_a_face(drawn, seed):
     """Also of velocities that keep some of the inputs at 0."""
     rows, _, _ = drawn
-    faces = {tuple(face) for face in _faces(rows).tolist()}
+    faces = {tuple(face) for face in all_faces(rows).tolist()}
     v = RNG(seed).integers(-3, 4, (rows.shape[1], 200))
     assert {tuple(column) for column in np.sign(rows @ v).astype(int).T.tolist()} <= faces
 
@@ -108,7 +108,7 @@ def test_somewhere_the_flow_goes_on_and_its_velocity_leads_there(drawn):
     rows, velocity, force = drawn
     found = {tuple(face) for face in goes_on(rows, velocity, force)}
     assert found
-    for face in _faces(rows):
+    for face in all_faces(rows):
         if face.all():
             push = rows @ (velocity - (force * (face > 0)) @ rows)
             assert (tuple(face.tolist()) in found) == (np.sign(push) == face).all()
@@ -121,7 +121,7 @@ def test_the_flow_goes_down_from_a_kink_unless_it_stays(drawn):
     """
     rows, velocity, force = drawn
     best, least = None, -1e-9
-    for pattern in _faces(rows):
+    for pattern in all_faces(rows):
         if pattern.all():
             start = velocity - (force * (pattern > 0)) @ rows
             inward = (pattern[:, None] * rows).T  # the nearest v of the pattern's cone, by duality

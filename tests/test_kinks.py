@@ -1,11 +1,15 @@
 """States after a tie and holds at rest in gradient flow: T23, against explicit sums."""
 
+from itertools import product
+
 import numpy as np
-from hypothesis import assume, given
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
 from relu_dynamics.checks import Undecided
 from relu_dynamics.flow.kinks import first_piece, held_velocity, make_task
-from relu_dynamics.mlp import flatten, forward
+from relu_dynamics.mlp import MLP, flatten, forward
 from tests.strategies import problems_with_ties
 
 OFF, ON, REST = 0, 1, 2
@@ -52,16 +56,36 @@ def left(net, x, y):
     return piece.state[task.group], hold[task.group]
 
 
-@given(problems_with_ties(hidden=(1, 3)))
-def test_every_tie_leaves_with_the_velocity_that_it_causes(drawn):
+def with_ties_in_rows(seed, hidden):
+    """(net, x, y), dyadic, on a 3 x 3 grid: units are 0 at rows of it, in the second layer too,
+    behind two units that are on everywhere and one that is 0 at a row.
+    """
+    rng, grid = RNG(seed), np.array([(a, b) for a in (-1.0, 0, 1) for b in (-1, 0, 1)])
+    x, y = grid[rng.permutation(9)[: rng.integers(5, 10)]], rng.integers(-6, 7, (9, 1)) / 2
+    weights, biases, h = [], [], x
+    for k in range(hidden):
+        slopes = np.array([(1, 0), (0, 1), (1, 1), (1, -1)])[rng.integers(4, size=3 - k)]
+        W = rng.choice([-1, -0.5, 0.5, 1], (3 - k, 1)) * slopes
+        if k > 0:
+            W = np.column_stack([W, rng.integers(-4, 5, len(W))])
+        b = -(W @ h[rng.integers(len(x))])
+        if k + 1 < hidden:
+            W[:2], b[:2] = np.eye(2), 2
+        weights.append(W)
+        biases.append(b)
+        h = np.maximum(h @ W.T + b, 0)
+    out = rng.integers(-6, 7, (1, h.shape[1])) / 2
+    return MLP((*weights, out), (*biases, rng.integers(-6, 7, 1) / 2)), x, y[: len(x)]
+
+
+ROWS_WITH_TIES = st.builds(with_ties_in_rows, st.integers(0, 2**32 - 1), st.sampled_from([1, 2]))
+
+
+def check_consistent(net, x, y):
     """T23, Filippov: what leaves to the on side rises, what stays off does not, what rests stays,
     and the loss falls in no direction in which the weights into a unit at rest could move.
     """
-    net, x, y = drawn
-    try:
-        state, hold = left(net, x, y)
-    except Undecided:
-        assume(False)
+    state, hold = left(net, x, y)
     moved, force = backpropagated(net, x, y, state, hold)
     trace, push = forward(net, x), pushes(net, x, moved)
     z = np.concatenate(trace.preacts[:-1], axis=1)
@@ -81,3 +105,38 @@ def test_every_tie_leaves_with_the_velocity_that_it_causes(drawn):
         rise = force[rest, unit] @ np.maximum(rates, 0) - hold[rest, unit] @ rates
         scale = np.abs(force[rest, unit]) @ np.abs(rates) + np.abs(hold[rest, unit]) @ np.abs(rates)
         assert (rise >= -1e-8 * scale - 1e-10).all()
+
+
+@given(problems_with_ties(hidden=(1, 3)) | ROWS_WITH_TIES)
+def test_every_tie_leaves_with_the_velocity_that_it_causes(drawn):
+    try:
+        check_consistent(*drawn)
+    except Undecided:
+        assume(False)
+
+
+@pytest.mark.parametrize("seed", [747, 1345, 1347])
+def test_a_row_is_decided_while_a_unit_of_the_layer_before_rests(seed):
+    """What keeps that unit at rest moves with the row."""
+    check_consistent(*with_ties_in_rows(seed, 2))
+
+
+@given(st.integers(0, 2**32 - 1))
+@example(6)
+@example(68)
+def test_a_row_that_must_move_and_has_two_patterns_that_lead_into_themselves_is_undecided(seed):
+    """T23: one unit, 0 at three inputs in a row, and the velocity of each of its patterns there."""
+    net, x, y = with_ties_in_rows(seed, 1)
+    net = MLP((net.weights[0][:1], net.weights[1][:, :1]), (net.biases[0][:1], net.biases[1]))
+    z, stable, rises = forward(net, x).preacts[0], [], []
+    for gates in product((OFF, ON), repeat=np.count_nonzero(z == 0)):
+        state = np.where(z > 0, ON, OFF)
+        state[z == 0] = gates
+        moved, _ = backpropagated(net, x, y, state, np.zeros(z.shape))
+        push = pushes(net, x, moved)[z == 0]
+        rises.append((push > 0).any())
+        if (np.where(gates, push, -push) > 1e-9 * np.abs(push).max()).all():
+            stable.append(gates)
+    if len(gates) == 3 and len(stable) > 1 and rises[0]:  # if it is off, it does not stay so
+        with pytest.raises(Undecided, match="dependent inputs at once, and the flow can go on in"):
+            left(net, x, y)

@@ -291,7 +291,7 @@ def test_births_and_deaths_match_regions_by_pattern(net, seed):
 
 
 @pytest.mark.parametrize(("walls", "along", "words"), [
-    (Walls(np.zeros((2, 1)), np.array([0])), None, "2 row indices"),
+    (Walls(np.zeros((2, 1)), np.array([0])), None, "one entry per point"),
     (Walls(np.zeros((1, 1)), np.array([24])), None, "units"),
     (Walls(np.zeros((1, 2)), np.array([0])), None, "points"),
     (Walls(np.zeros((1, 1)), np.array([0])), np.zeros(2), "along"),

@@ -72,12 +72,23 @@ def ways(rows: Array) -> Array:
     return found[np.unique(np.sign(found), axis=0, return_index=True)[1]]
 
 
+def all_faces(rows: Array) -> Signs:
+    """(s, k): all faces.  A face is the sum of r ways, each much smaller than those before."""
+    steps = np.sign(ways(rows)).astype(np.int64)
+    faces = np.zeros_like(steps[:1])
+    for _ in range(len(thin_svd(rows, SMALL)[1])):
+        _check_few(len(faces) * steps.size)
+        sums = np.where(faces[:, None] != 0, faces[:, None], steps).reshape(-1, len(rows))
+        faces = np.unique(np.concatenate([faces, sums]), axis=0)
+    return faces
+
+
 def continuations(rows: Array, push: Array, gram: Array, force: Array) -> Signs:
     """(s, k): the faces in which the flow can go on, for rows (k, d), push (k,) and force (k,).
 
     Undecided if there are too many faces to look at.
     """
-    faces, found = _faces(rows), []
+    faces, found = all_faces(rows), []
     patterns = faces[(faces != 0).all(axis=1)]
     for face in faces:
         zero = face == 0
@@ -89,17 +100,6 @@ def continuations(rows: Array, push: Array, gram: Array, force: Array) -> Signs:
         if (np.sign(kept) == face).all() and _surround(rates[:, zero]):
             found.append(face)
     return np.array(found, np.int64).reshape(len(found), len(rows))
-
-
-def _faces(rows: Array) -> Signs:
-    """(s, k): all faces.  A face is the sum of r ways, each much smaller than those before."""
-    steps = np.sign(ways(rows)).astype(np.int64)
-    faces = np.zeros_like(steps[:1])
-    for _ in range(len(thin_svd(rows, SMALL)[1])):
-        _check_few(len(faces) * steps.size)
-        sums = np.where(faces[:, None] != 0, faces[:, None], steps).reshape(-1, len(rows))
-        faces = np.unique(np.concatenate([faces, sums]), axis=0)
-    return faces
 
 
 def _surround(points: Array) -> bool:

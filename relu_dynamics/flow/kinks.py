@@ -78,9 +78,7 @@ from relu_dynamics.flow.faces import (
 from relu_dynamics.mlp import MLP, run, split_layers
 
 States = NDArray[np.int64]
-# Tolerances by which a computed gate may leave [0, 1] before its entry moves: relative, far above
-# the noise of an integrator, and absolute for its hold, which is all that acts on the parameters.
-SLACK, NEGLIGIBLE = 1e-9, 1e-11
+SLACK = 1e-9      # share of the largest |dL/dh| that a way may gain before its entries move
 ROUNDING = 1e-12  # |z'| below this share of the largest counts as 0
 
 
@@ -270,8 +268,7 @@ def _pull(piece: Piece) -> States:
     push = _pushes(piece, moves.velocity).ravel()
     push[np.abs(push) <= ROUNDING * np.abs(push).max(initial=0)] = 0
     pull = np.where((flat == OFF) & (push > 0), 1, np.where((flat == ON) & (push < 0), -1, 0))
-    slack = SLACK * np.abs(piece.ways) @ np.abs(moves.force[piece.rest]) + NEGLIGIBLE
-    leaving = piece.ways[_costs(piece, moves) < -slack]
+    leaving = piece.ways[_costs(piece, moves) < -SLACK * np.abs(moves.force).max(initial=0)]
     up, down = (leaving > 0).any(axis=0), (leaving < 0).any(axis=0)
     pull[piece.rest] = np.where(up, 1, np.where(down, -1, 0))
     return pull
