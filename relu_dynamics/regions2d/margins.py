@@ -31,7 +31,7 @@ from relu_dynamics.regions2d.enumeration import (
     Found, Start, barycentric, gradients, preactivations,
 )
 
-ROWS = 512  # vertices at a time
+ROWS = 1024  # vertices at a time
 
 
 def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indices) -> Bits:
