@@ -102,36 +102,39 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
     the range from least to most, in the error message.  An array that already has the right dtype
     is not copied.
     """
-    def refused(got: str) -> ValueError:
-        wanted = "" if shape is None else f" of shape {_show(shape)}"
-        says = f": {meaning}" if meaning else ""
-        return ValueError(f"{name} must be an array of finite real numbers{wanted}{says}. {got}")
-
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise refused(f"It could not be read as an array: {error}") from error
+        raise _refused(name, shape, meaning, f"It could not be read as an array: {error}") from error
     if array.dtype.kind not in "biuf":
-        raise refused(f"Got dtype {array.dtype}.")
+        raise _refused(name, shape, meaning, f"Got dtype {array.dtype}.")
     if shape is not None and not _fits(array.shape, shape):
         axes = {"column": ("[:, None]", (*array.shape, 1)), "row": ("[None, :]", (1, *array.shape))}
         hints = [f" A single {axis} needs an axis of its own: {name}{how}."
                  for axis, (how, longer) in axes.items() if _fits(longer, shape)]
-        raise refused(f"Got shape {array.shape}.{''.join(hints[:1])}")
+        raise _refused(name, shape, meaning, f"Got shape {array.shape}.{''.join(hints[:1])}")
     if array.dtype not in LARGEST:
         with np.errstate(over="ignore"):  # a longdouble may become infinite: an error below
             array = array.astype(np.float64)
     largest = LARGEST[array.dtype]
     # one fast pass; only if it fails can an entry be too large
-    if (least, most) != (-math.inf, math.inf) or not np.vdot(array, array) <= largest**2:
+    if least > -math.inf or most < math.inf or not np.vdot(array, array) <= largest**2:
         low, high = max(least, -largest), min(most, largest)
         outside = np.argwhere(~((array >= low) & (array <= high)))
         if len(outside):
             at = tuple(outside[0].tolist())
             too_large = least <= array[at] <= most and np.isfinite(array[at])
             limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if too_large else ""
-            raise refused(f"Got {array[at]} at index {at}.{limit}")
+            raise _refused(name, shape, meaning, f"Got {array[at]} at index {at}.{limit}")
     return array
+
+
+def _refused(
+    name: str, shape: tuple[int | None, ...] | None, meaning: str, got: str
+) -> ValueError:
+    wanted = "" if shape is None else f" of shape {_show(shape)}"
+    says = f": {meaning}" if meaning else ""
+    return ValueError(f"{name} must be an array of finite real numbers{wanted}{says}. {got}")
 
 
 def _fits(got: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
