@@ -105,7 +105,8 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise _refused(name, shape, meaning, f"It could not be read as an array: {error}") from error
+        got = f"It could not be read as an array: {error}"
+        raise _refused(name, shape, meaning, got) from error
     if array.dtype.kind not in "biuf":
         raise _refused(name, shape, meaning, f"Got dtype {array.dtype}.")
     if shape is not None and not _fits(array.shape, shape):
@@ -219,6 +220,13 @@ def check_size(name: str, shape: tuple[int, ...], repair: str) -> None:
             f"allowed. {repair}")
 
 
+def check_shape(what: str, repair: str, **sizes: int) -> tuple[int, ...]:
+    """The sizes, whole numbers from 1, as the shape of an array that fits into memory."""
+    shape = tuple(check_count(name, size, 1) for name, size in sizes.items())
+    check_size(what, shape, repair)
+    return shape
+
+
 def _show(shape: tuple[int | None, ...]) -> str:
     names = iter("nk")  # free axes
     text = ", ".join(next(names) if s is None else str(s) for s in shape)
@@ -323,8 +331,10 @@ def check_same_shapes(net: MLP, other: MLP, name: str) -> MLP:
     return other
 
 
-def check_targets(net: MLP, x: Array, y: ArrayLike) -> Array:
-    """y as (n, m[L]): one target per row of x."""
+def check_targets(net: MLP, x: Array, y: ArrayLike, *, some: bool = False) -> Array:
+    """y as (n, m[L]): one target per row of x, and at least one if some."""
+    require(len(x) or not some, "x must have at least one row: the mean loss of no examples has no "
+            f"meaning. Got shape {x.shape}.")
     y = as_real("y", y, (len(x), net.weights[-1].shape[0]),
                 "one target per row of x, one column per output")
     return y.astype(x.dtype, copy=False)
@@ -341,8 +351,8 @@ def _has_lists(value: Any, *fields: str) -> bool:
     return named and all(isinstance(parts, (tuple, list)) for parts in value)
 
 
-def check_trace(net: MLP, trace: Any) -> None:
-    """Raise ValueError unless trace has the shapes that forward(net, x) returns.
+def check_trace(net: MLP, trace: Any) -> MLP:
+    """net; ValueError unless trace has the shapes that forward(net, x) returns.
 
     The numbers in trace are not recomputed.
     """
@@ -357,6 +367,17 @@ def check_trace(net: MLP, trace: Any) -> None:
                          f"shapes {wanted}, patterns of bools. Got {got}.")
     x = np.asarray(trace.inputs[0])
     _check_growth(net, x, np.concatenate([np.zeros((len(x), 0), np.bool_), *trace.pattern], axis=1))
+    return net
+
+
+def check_subspace(net: MLP, origin: ArrayLike, axes: ArrayLike) -> tuple[MLP, Array, Array]:
+    """check_net(net), a point of its input space, (m[0],), and directions, (k, m[0]), k >= 1."""
+    net = check_net(net)
+    d = net.weights[0].shape[1]
+    origin = as_real("origin", origin, (d,), "a point of the input space")
+    axes = as_real("axes", axes, (None, d), "one direction of the input space per row")
+    check_some("axes", axes, "a subspace needs a direction")
+    return net, origin, axes
 
 
 def check_no_biases(name: str, net: MLP) -> None:
@@ -752,8 +773,7 @@ def check_examples(
 ) -> tuple[MLP, Array, Array, Bits]:
     """net in float64; x and y in dtype, row-major; a copy of the gates, (n, 0) if not imposed."""
     net, x, gates = check_gated_rows(net, x, pattern, float64=True)
-    y = check_targets(net, x, y)
-    check_some("x", x, "a mean over no examples is no loss")
+    y = check_targets(net, x, y, some=True)
     gates = np.zeros((len(x), 0), np.bool_) if gates is None else gates.copy()
     return net, check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates
 

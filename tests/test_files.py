@@ -159,7 +159,7 @@ def test_too_many_parameters_are_refused_by_the_headers_before_they_are_read(tmp
         for name in ("W0", "b0"):
             archive.writestr(f"{name}.npy", header.getvalue())
     with pytest.raises(ValueError,
-                       match="is not a saved network.* more than the 268435456 allowed"):
+                       match="is not a saved network.* must be at most 268435456"):
         load(tmp_path / "net.npz")
 
 
