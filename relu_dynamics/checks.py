@@ -107,8 +107,10 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
     except (ValueError, TypeError) as error:
         got = f"It could not be read as an array: {error}"
         raise _refused(name, shape, meaning, got) from error
-    if array.dtype.kind not in "biuf":
-        raise _refused(name, shape, meaning, f"Got dtype {array.dtype}.")
+    # a mask would be lost
+    if array.dtype.kind not in "biuf" or isinstance(value, np.ma.MaskedArray):
+        got = f"Got dtype {array.dtype}, type {type(value).__name__}."
+        raise _refused(name, shape, meaning, got)
     if shape is not None and not _fits(array.shape, shape):
         axes = {"column": ("[:, None]", (*array.shape, 1)), "row": ("[None, :]", (1, *array.shape))}
         hints = [f" A single {axis} needs an axis of its own: {name}{how}."
@@ -532,6 +534,15 @@ def check_bits(name: str, q: ArrayLike) -> Bits:
     return bits
 
 
+def check_words(words: Any, units: int) -> None:
+    """Raise ValueError unless words, (n, w) uint64, or their octets, may hold so many units."""
+    packed = getattr(words, "dtype", None) in (np.uint64, np.uint8) and np.ndim(words) == 2
+    require(packed, "words must be what pack returns, (n, ceil(units / 64)) of uint64. Got "
+            f"{type(words).__name__}.")
+    most = 8 * words.dtype.itemsize * words.shape[1]
+    check_count("units", units, 0, most, "words has no more bits per row")
+
+
 def check_same_units(*patterns: tuple[str, ArrayLike]) -> tuple[Bits, Bits]:
     """Two named patterns, (n, H) and (n2, H) bool, of the same units."""
     (name, q), (name2, q2) = ((name, check_bits(name, q)) for name, q in patterns)
@@ -651,6 +662,7 @@ def check_records(epochs: ArrayLike, errors: ArrayLike) -> tuple[Array, Array]:
     require(table.ndim == 2 and len(table) == len(epochs) > 0, f"errors must be ({len(epochs)}, "
             f"k): one row per epoch, at least one. Got shape {table.shape}.")
     require((np.diff(epochs) > 0).all(), "epochs must increase.")
+    require(not np.isinf(table).any(), "errors must be finite, or NaN where there is none.")
     return epochs, table
 
 

@@ -140,9 +140,10 @@ def _of_state(state: Mapping[str, Any]) -> MLP:
 def _copy(name: str, tensor: Any, axes: int) -> Array:
     """A copy in main memory, in float32 if the tensor is float32, else in float64."""
     if hasattr(tensor, "detach"):
-        tensor = tensor.detach().cpu()
-        # NumPy has no bfloat16
-        tensor = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
+        with explained(f"model must hold its numbers. Copying those of {name!r} failed"):
+            tensor = tensor.detach().cpu()
+            # NumPy has no bfloat16
+            tensor = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
     return np.array(as_real(name, tensor, (None,) * axes, "part of a Linear layer"))
 
 

@@ -315,6 +315,18 @@ def test_what_is_not_linear_and_relu_in_turn_is_refused_in_words(model, message)
         from_torch(model)
 
 
+def test_a_model_without_numbers_is_refused():
+    """As PyTorch's "meta" device has them."""
+    class Nowhere(Tensor):
+        def cpu(self):
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+
+        detach = cpu
+
+    with pytest.raises(ValueError, match="model must hold its numbers. .*'0.weight' failed"):
+        from_torch({"0.weight": Nowhere(np.ones((1, 1)))})
+
+
 def test_numbers_without_a_numpy_type_are_widened():
     class Bfloat16(Tensor):
         def __init__(self, numbers, place="gpu, needs grad"):
