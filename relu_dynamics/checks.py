@@ -107,8 +107,8 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
     except (ValueError, TypeError) as error:
         got = f"It could not be read as an array: {error}"
         raise _refused(name, shape, meaning, got) from error
-    # a mask would be lost
-    if array.dtype.kind not in "biuf" or isinstance(value, np.ma.MaskedArray):
+    masked = array is not value and isinstance(value, np.ma.MaskedArray)  # the mask would be lost
+    if array.dtype.kind not in "biuf" or masked:
         got = f"Got dtype {array.dtype}, type {type(value).__name__}."
         raise _refused(name, shape, meaning, got)
     if shape is not None and not _fits(array.shape, shape):
