@@ -129,7 +129,7 @@ def wall_jumps(
                               check_direction("along", along, points))
         sign = np.sign(np.vecdot(down[0] @ net.weights[0], direction))
     outward = sign[:, None] * up
-    products = outward @ outward.T * gram((down, trace.inputs), BLOCK_ROWS)
+    products = outward @ outward.T * gram(([d[:, None] for d in down], trace.inputs), BLOCK_ROWS)
     return Jumps(np.diagonal(products).copy(), sign, products)
 
 
@@ -266,7 +266,7 @@ def _meetings(line: _Line, n: int) -> Array:
     for e, h in zip(line.jumps, line.inputs, strict=True):
         walls = np.flatnonzero(e.any(axis=1))  # those of earlier layers have no part in this one
         before = _at_places(line.place[walls], n)
-        for rows, products in kernel_rows([e[walls]], [h[walls]]):
+        for rows, products in kernel_rows(([e[walls, None]], [h[walls]])):
             sums[walls[rows]] += products @ before[rows.start :]
             places, which = np.unique(line.place[walls[rows]], return_inverse=True)
             below = products[:, len(products) :].T @ np.eye(len(places))[which]
