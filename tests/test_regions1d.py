@@ -213,6 +213,23 @@ def test_a_wall_left_to_a_breakpoint_beside_it_counts_in_the_tolerance():
     assert len(pieces.t) == 3 and pieces.tolerance >= 1.4e-14
 
 
+def test_a_unit_whose_inputs_are_all_off_is_off_for_certain():
+    """max(t - 5, 0) is 0 on the segment, and without a bias so is what it feeds."""
+    net = hidden(([[1], [1]], [-5, 1]), ([[1, 0]], [0]))
+    assert regions_on_segment(net, [0.0], [1.0]).tolerance < 1e-12
+
+
+def test_walls_of_one_layer_that_nearly_coincide_make_one_breakpoint():
+    """4e-15 apart, in a plain segment and in one of encoded inputs: all three switch there."""
+    net = hidden(([[1], [1], [-1]], [-0.5, -0.5 - 4e-15, 0.5]))
+    pieces = regions_on_segment(net, [0.0], [1.0])
+    assert pieces.t.tolist() == [0, 0.5, 1] and pieces.owner.tolist() == [0]
+    assert pieces.pattern.tolist() == [[False, False, True], [True, True, False]]
+    net = hidden(([[1, 0], [1, 0], [-1, 0]], [0, 2e-14, 0]))  # sin 2 pi t, and 3e-15 after
+    pieces = regions_on_encoded_segment(net, FourierFeatures([[1.0]]), [0.25], [0.75])
+    assert len(pieces) == 2 and pieces.pattern[0].tolist() == [True, True, False]
+
+
 @pytest.mark.parametrize("x", [0.0, 10.0, -7.0])
 def test_a_wall_is_placed_as_well_as_rounding_and_the_slope_of_its_unit_allow(x):
     """z = 4 (x - x0 - 1/2) = 4 t - 2, x0 <= x <= x0 + 1: its terms are up to 4 |x| and 4 (x0 +
