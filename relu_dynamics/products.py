@@ -32,7 +32,7 @@ from scipy.sparse import block_diag, csr_array, eye_array
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from relu_dynamics.checks import (
-    Array, Bits, Undecided, as_real, check_count, check_size, check_some, one_line, row_blocks,
+    Array, Bits, Undecided, as_real, check_count, check_size, check_some, printed, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Trace, inputs_of, pull_back, row_count, rows_or_trace, split_layers, trace_blocks,
@@ -47,14 +47,12 @@ DENSE = 128            # matrices up to this size are formed
 BLOCK_ENTRIES = 2**22  # of one block of rows of K: 32 MiB
 
 
+@printed
 class KernelSpectrum(NamedTuple):
     """The k largest eigenvalues of K, (n m[L], n m[L]), and orthonormal eigenvectors."""
 
     values: Array   # (k,), the largest first
     vectors: Array  # (k, n, m[L])
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 class KernelMoments(NamedTuple):

@@ -36,8 +36,8 @@ from relu_dynamics.checks import (
 )
 from relu_dynamics.mlp import MLP, Trace, traced
 from relu_dynamics.patterns import pack, unpack
-from relu_dynamics.signals import radial_bands
-from relu_dynamics.tangent import Factors, coupling, factors_at, output_sensitivities
+from relu_dynamics.signals import grid_bands
+from relu_dynamics.tangent import Factors, output_sensitivities, upper_rows
 
 BLOCK_ENTRIES = 2**21  # of one block of the kernel
 BLOCK_ROWS = 128       # of one block of the kernel: of a symmetric one half is enough
@@ -82,9 +82,7 @@ def kernel_rows(factors: Factors) -> Iterator[tuple[slice, Array]]:
     The factors are (n, 1, m[l]) and (n, m[l-1]); K is symmetric.
     """
     n = len(factors[1][0])
-    for rows in row_blocks(n, min(BLOCK_ROWS, max(1, BLOCK_ENTRIES // max(1, n)))):
-        right = factors_at(factors, slice(rows.start, n))
-        yield rows, coupling(factors_at(factors, rows), right)[:, 0, 0]
+    return upper_rows(factors, min(BLOCK_ROWS, max(1, BLOCK_ENTRIES // max(1, n))))
 
 
 def mean_by_displacement(pairs: ArrayLike, grid: tuple[int, ...]) -> Array:
@@ -159,6 +157,5 @@ def band_means(values: ArrayLike) -> Array:
     """(bands,): means over the frequencies of each radius, from values shaped like the grid."""
     values = as_real("values", values)
     check_samples(values.shape)
-    cycles = np.meshgrid(*(scipy.fft.fftfreq(n, 1 / n) for n in values.shape), indexing="ij")
-    band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
+    band = grid_bands(values.shape)
     return np.asarray(np.bincount(band, values.ravel()) / np.bincount(band))

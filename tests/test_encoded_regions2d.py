@@ -58,22 +58,21 @@ def grid_triangles(window, leg):
 # ----------------------------------------------------------------- triangulations
 
 
-@pytest.mark.parametrize(("L", "size", "widths"), FAMILIES)
+@pytest.mark.parametrize(("L", "size", "widths"), FAMILIES[::2])
 def test_halved_triangles_meet_in_whole_sides_and_fill_the_window(L, size, widths):
     """Euler's formula; areas sum to the window's; no angle is less than half the smallest one that
     triangles without halving have, however often they are halved."""
     halved = 0
-    for window in ((UNIT, KITE) if L < 4 else (UNIT,)):
+    for seed, window in enumerate((UNIT, KITE, UNIT)):
         window = 0.3 + size * check_window(window)
-        for seed in range(2):
-            arguments = encoded_net(L, widths, seed), PositionalEncoding(L), window
-            plain, mesh = (regions_in_encoded_window(*arguments, resolution=r).triangulation
-                           for r in (64, None))
-            halved += len(mesh.triangles) - len(plain.triangles)
-            assert len(mesh.points) - len(mesh.edges) + len(mesh.triangles) == 1
-            np.testing.assert_allclose(areas(mesh).sum(), polygon_area(window), rtol=1e-12)
-            assert (lengths(mesh) <= np.sqrt(2) * 2.0 ** (2 - L) / 64 * (1 + 1e-9)).all()
-            assert smallest_angle(mesh) > 0.49 * smallest_angle(plain)
+        arguments = encoded_net(L, widths, seed), PositionalEncoding(L), window
+        plain, mesh = (regions_in_encoded_window(*arguments, resolution=r).triangulation
+                       for r in (64, None))
+        halved += len(mesh.triangles) - len(plain.triangles)
+        assert len(mesh.points) - len(mesh.edges) + len(mesh.triangles) == 1
+        np.testing.assert_allclose(areas(mesh).sum(), polygon_area(window), rtol=1e-12)
+        assert (lengths(mesh) <= np.sqrt(2) * 2.0 ** (2 - L) / 64 * (1 + 1e-9)).all()
+        assert smallest_angle(mesh) > 0.49 * smallest_angle(plain)
     assert halved > 0
 
 
@@ -93,6 +92,7 @@ def smallest_angle(mesh):
 # ------------------------------------------------------------------------ T43
 
 
+@SLOW
 @given(st.integers(1, 4), st.sampled_from([8, 16, 64]), st.integers(0, 2**32 - 1))
 def test_t43_a_wall_is_where_its_unit_is_within_the_square_of_pi_b_h_of_zero(k, resolution, seed):
     """An interpolated wave with second derivatives up to M is off by M / 2 times the square of the
@@ -185,7 +185,7 @@ def test_random_lines_cross_as_many_walls_as_the_certified_enumeration_says(seed
     """From the left side of the window to the right one."""
     net, encoding, rng = (encoded_net(2, [16, 16], seed), PositionalEncoding(2),
                           np.random.default_rng(seed))
-    found = regions_in_encoded_window(net, encoding, ((0.1, 0.6), (0.2, 0.7)), resolution=256)
+    found = regions_in_encoded_window(net, encoding, ((0.1, 0.6), (0.2, 0.7)), resolution=192)
     number, order = [], []
     for y in rng.uniform(0.2, 0.7, (12, 2)):
         a, b = np.column_stack([[0.1, 0.6], y])
@@ -263,6 +263,19 @@ def test_a_triangle_in_which_a_wall_is_born_is_not_certified():
     place = found.triangulation.points[found.triangulation.triangles]
     around = np.argsort(np.hypot(*place.mean(axis=1).T))[:2]  # the two with 0 on their common side
     assert len(found) == 1 and found.certified.any() and not found.certified[around].any()
+
+
+def test_a_triangle_where_a_wall_crosses_a_side_three_times_instead_of_once_is_not_certified():
+    """sin(2 pi x) + x - 1/2 + 20 y: no other wall comes near, and at the side's ends, where a whole
+    wave fits in, it is what it seems; but the wall touches the side before it crosses it anew."""
+    slow = 1e-3  # waves so long that they are straight
+    encoding = FourierFeatures([[1, 0], [slow, 0], [0, slow]])
+    net = one_unit([1, 0, 1 / (2 * np.pi * slow), 0, 20 / (2 * np.pi * slow), 0], -0.5)
+    found, ends = (regions_in_encoded_window(net, encoding, UNIT, resolution=1), [(0, 0), (1, 0)])
+    place = found.triangulation.points[found.triangulation.triangles]
+    lower = place.mean(axis=1)[:, 1].argmin()
+    assert len(regions_on_encoded_segment(net, encoding, *ends)) == 4 and len(found) == 2
+    assert len(found.certified) == 2 and not found.certified[lower]
 
 
 @pytest.mark.parametrize(("L", "size", "widths"),
@@ -364,7 +377,7 @@ def test_t44_walls_are_as_long_as_random_lines_say(seed):
     """P / 2 times the mean number of walls that a line crosses, within four standard errors."""
     net = init([2, 8, 8, 1], np.random.default_rng(seed))
     exact = wall_length(net, KITE)
-    lines = wall_length(net, KITE, np.random.default_rng(seed), lines=400)
+    lines = wall_length(net, KITE, np.random.default_rng(seed), lines=250)
     assert (exact.error == 0 and abs(lines.length - exact.length) < 4 * lines.error
             < 0.5 * exact.length)
 
@@ -372,7 +385,7 @@ def test_t44_walls_are_as_long_as_random_lines_say(seed):
 def test_t44_a_known_curve_is_as_long_as_random_lines_say():
     """Under an encoding lines are exact too."""
     length = 4 * np.hypot(*np.diff(oval(), axis=0).T).sum()
-    lines = wall_length(RING, BOX, np.random.default_rng(0), lines=300,
+    lines = wall_length(RING, BOX, np.random.default_rng(0), lines=150,
                         encoding=PositionalEncoding(1))
     assert abs(lines.length - length) < 4 * lines.error < length
     np.testing.assert_allclose(wall_length(RING, BOX, encoding=PositionalEncoding(1)).length,
@@ -404,12 +417,12 @@ def test_t45_a_region_under_an_encoding_has_at_most_four_neighbours_on_average(s
 
 @pytest.mark.parametrize(("L", "size", "widths"), FAMILIES)
 @pytest.mark.parametrize("seed", range(2))
-def test_what_is_settled_has_as_many_regions_at_four_times_the_resolution(L, size, widths, seed):
+def test_what_is_settled_has_as_many_regions_at_three_times_the_resolution(L, size, widths, seed):
     """To one in 1000, or one."""
     net, encoding = encoded_net(L, widths, seed), PositionalEncoding(L)
     window = ((0.4, 0.4 + size), (0.3, 0.3 + size))
     found, finer = (regions_in_encoded_window(net, encoding, window, resolution=r)
-                    for r in (None, 256))
+                    for r in (None, 192))
     assert (abs(len(found) - len(finer)) <= max(1, len(finer) / 1000) and len(found.unsettled)
             <= max(0, len(found) / 1000))
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from relu_dynamics.checks import Array, Indices, Words
+from relu_dynamics.checks import Array, Bits, Indices, Words
 from relu_dynamics.geometry import (
-    ROUNDINGS, Cycles, Subdivision, cross, face_areas, window_subdivision,
+    ROUNDINGS, Cycles, Subdivision, cross, face_areas, walk, window_subdivision,
 )
 from relu_dynamics.mlp import MLP
 
@@ -77,6 +77,16 @@ class Found(NamedTuple):
     area: Array       # (F,)
 
 
+def closed(following: Indices, first: Indices, inside: Bits) -> Cycles:
+    """The boundary of every face, from the half-edge first; NotGeneric unless each half-edge inside
+    the window is visited once, and no other."""
+    cycles = walk(following, first)
+    if cycles is None or not np.array_equal(
+            np.bincount(cycles.half_edge, minlength=len(following)), inside):
+        raise NotGeneric("the boundary of a face does not close, or has not one lowest corner")
+    return cycles
+
+
 def checked_areas(sub: Subdivision, cycles: Cycles, start: Start) -> Array:
     """(F,) the area of every face; NotGeneric unless all are positive and sum to the start's."""
     area, whole = (face_areas(s.points, c.start, s.edges.ravel().take(c.half_edge))
@@ -119,6 +129,6 @@ def barycentric(corners: Array, points: Array) -> Array:
 
 
 def gradients(corners: Array, values: Array) -> Array:
-    """(n, 2, k) the derivatives in x_1 and x_2 of the affine functions with given values, (n, 3, k),
+    """(n, 2, k) the derivatives in x_1 and x_2 of affine functions, given their values, (n, 3, k),
     at the corners of triangles, (n, 3, 2)."""
     return np.linalg.solve(np.diff(corners, axis=1), np.diff(values, axis=-2))

@@ -22,7 +22,7 @@ Floating point only places cuts along carriers; which cuts there are, which chor
 faces connect is read from bits.  Every sign and every order must be clear of rounding by TOLERANCE.
 Beyond that, a wrong order along a chord shows as two ways to one corner that give different bits, a
 wrong order along an edge mostly as a chord crossed outside its ends or as a negative area, and a
-lost chord in Euler's formula.  When a check fails this path raises NotGeneric.
+lost chord in the number of faces.  When a check fails this path raises NotGeneric.
 """
 
 from __future__ import annotations

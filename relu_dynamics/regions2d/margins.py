@@ -21,6 +21,7 @@ where |z| is below |dz| + |dx . grad z|
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from relu_dynamics.checks import Array, Bits, Indices, row_blocks
 from relu_dynamics.geometry import TOLERANCE, cross, ranges, starts
@@ -30,7 +31,7 @@ from relu_dynamics.regions2d.enumeration import (
     Found, Start, barycentric, gradients, preactivations,
 )
 
-ROWS = 512  # vertices at a time
+ROWS = 1024  # vertices at a time
 
 
 def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indices) -> Bits:
@@ -102,10 +103,10 @@ def _near(net: MLP, start: Start, found: Found, errors: Array, triangle: Indices
         u, v = np.where(corner, len(least), u), np.where(
             corner, len(least) + 1, np.where(on_side[at] & (u == v), side, v))
         here, t_here = np.unique(t, return_inverse=True)
-        D = _derivatives(net, start, errors, here)[t_here]
-        d = (_heights(start.places[t], weight).astype(np.float32)[:, None] @ D[:, :3])[:, 0]
-        move = _displacement(d, D[:, 3:], u, v).astype(np.float32)
-        shift = np.abs(d) + np.abs((move[:, None] @ D[:, 3:])[:, 0])
+        D = _derivatives(net, start, errors, here)
+        d = _combined(D, t_here, range(3), _heights(start.places[t], weight))
+        move = _displacement(d, D, t_here, u, v)
+        shift = np.abs(d) + np.abs(_combined(D, t_here, range(3, 5), move))
         h = (weight[:, None] @ start.frames[t])[:, 0]
         z = preactivations(net, h.astype(np.float32))
         some = np.flatnonzero(np.abs(z, out=z) < shift[:, :-3])  # faster than nonzero
@@ -134,11 +135,20 @@ def _derivatives(net: MLP, start: Start, errors: Array, triangle: Indices) -> Ar
     return np.concatenate([*slopes, sides], axis=2)
 
 
-def _displacement(dz: Array, slope: Array, u: Indices, v: Indices) -> Array:
+def _combined(D: Array, triangle: Indices, rows: range, by: Array) -> Array:
+    """(n, H + 3) sums of some rows of D in the given triangles, times by, (n, rows)."""
+    column = D.shape[1] * triangle[:, None] + np.array(rows)
+    begin = len(rows) * np.arange(len(by) + 1)
+    factors = csr_array((by.astype(D.dtype).ravel(), column.ravel(), begin),
+                        shape=(len(by), D.shape[0] * D.shape[1]))
+    return np.asarray(factors @ D.reshape(-1, D.shape[2]))
+
+
+def _displacement(dz: Array, D: Array, triangle: Indices, u: Indices, v: Indices) -> Array:
     """(n, 2) how far vertices move so that z of both units stays 0."""
     every = np.arange(len(u))
-    a, b = (np.column_stack([dz[every, unit], slope[every, :, unit]]).astype(np.float64)
-            for unit in (u, v))
+    a, b = (np.column_stack([dz[every, unit], D[triangle, 3, unit], D[triangle, 4, unit]])
+            .astype(np.float64) for unit in (u, v))
     with np.errstate(divide="ignore", invalid="ignore"):
         dx = b[:, :1] * a[:, [2, 1]] - a[:, :1] * b[:, [2, 1]]
         dx /= cross(a[:, 1:], b[:, 1:])[:, None]

@@ -185,8 +185,8 @@ def _find_chords(face: Indices, cuts: Cuts, units: int) -> Chords:
     """Step 3.  Each cut of an edge is seen from the faces on its two sides: from one of them the
     boundary leaves the positive side there, from the other it enters it.
 
-    A convex face meets a line in one segment, so leaving and entering cuts must pair up by face
-    and unit.
+    Around a face the cuts by one unit alternate between the two.  A convex face meets a line in one
+    segment, so that there must be one of each.
     """
     rises = (cuts.rate > 0).astype(np.intp)
     seen = []
@@ -195,12 +195,12 @@ def _find_chords(face: Indices, cuts: Cuts, units: int) -> Chords:
         inside = np.flatnonzero(of >= 0)
         key = of.take(inside) * units + cuts.unit.take(inside)
         order = np.argsort(key)
-        seen.append((key.take(order), inside.take(order)))
-    (leaving, start), (entering, end) = seen
-    if not np.array_equal(leaving, entering) or (leaving[1:] == leaving[:-1]).any():
+        seen.append(inside.take(order))
+    key = key.take(order)
+    if (key[1:] == key[:-1]).any():
         raise NotGeneric("a wall does not cross a face in one chord")
-    at, unit = np.divmod(leaving, max(1, units))
-    return Chords(at, unit, start, end)
+    face, unit = np.divmod(key, max(1, units))
+    return Chords(face, unit, *seen)
 
 
 def _crossing_pairs(chords: Chords, start: Words, end: Words, faces: int, limit: Limit,

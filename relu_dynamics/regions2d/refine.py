@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from relu_dynamics.checks import Array, Bits, Indices, Words
-from relu_dynamics.geometry import SWEEP, Cycles, Subdivision, walk
+from relu_dynamics.geometry import SWEEP, Cycles, Subdivision
 from relu_dynamics.regions2d.bits import one_hot
-from relu_dynamics.regions2d.enumeration import NotGeneric
+from relu_dynamics.regions2d.enumeration import NotGeneric, closed
 from relu_dynamics.regions2d.meet import Layer, first_pieces, piece_before
 
 
@@ -27,9 +27,8 @@ def refine(sub: Subdivision, layer: Layer, unit: int,
     following = _link(sub.next, layer)
     cycles = _trace(following, rising, beside >= 0)
     faces = len(cycles.start) - 1
-    before = 1 + sub.face.max()  # faces
-    if len(points) - len(pieces) + faces != len(sub.points) - len(sub.edges) + before:
-        raise NotGeneric("Euler's formula fails")
+    if faces != 1 + sub.face.max() + len(layer.chords.face) + len(layer.first):
+        raise NotGeneric("a chord or a crossing of chords does not make one more face")
     face = np.full(2 * len(pieces), -1)
     face[cycles.half_edge] = np.repeat(np.arange(faces), np.diff(cycles.start))
     lowest = cycles.half_edge.take(cycles.start[:-1])
@@ -78,15 +77,11 @@ def _trace(following: Indices, rising: Bits, inside: Bits) -> Cycles:
     """Step 7.  The faces, each from its lowest corner: a falling half-edge, then a rising one.
 
     A convex face has one such corner.  Whether a piece rises is inherited from its carrier, never
-    measured on a short piece.  The cycles must visit each half-edge inside the window once.
+    measured on a short piece.
     """
     up = np.stack([rising, ~rising], axis=1).ravel()
     lowest = following.take(np.flatnonzero(inside & ~up & up.take(following)))
-    cycles = walk(following, lowest)
-    if cycles is None or not np.array_equal(
-            np.bincount(cycles.half_edge, minlength=len(following)), inside):
-        raise NotGeneric("the boundary of a face does not close, or has not one lowest corner")
-    return cycles
+    return closed(following, lowest, inside)
 
 
 def _face_bits(layer: Layer, carrier: Indices, lowest: Indices) -> Words:

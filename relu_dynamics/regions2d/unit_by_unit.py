@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from relu_dynamics.checks import Array, Bits, Indices, Words
-from relu_dynamics.geometry import Subdivision, cross, cut_by_signs, face_means, walk
+from relu_dynamics.checks import Array, Bits, Words
+from relu_dynamics.geometry import Cycles, Subdivision, cut_by_signs, face_areas, face_means
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import pack, unique_words
 from relu_dynamics.regions2d.bits import unpacked
 from relu_dynamics.regions2d.enumeration import (
-    Faces, Found, Limit, NotGeneric, Start, barycentric, checked_areas, guard, preactivations,
-    starting_faces, sums_sizes,
+    Faces, Found, Limit, NotGeneric, Start, barycentric, checked_areas, closed, guard,
+    preactivations, starting_faces, sums_sizes,
 )
 
 LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tried in turn
@@ -53,13 +53,13 @@ def unit_by_unit(net: MLP, start: Start, limit: Limit) -> Found:
 
 def _cut_by_all(net: MLP, start: Start, level: float, limit: Limit) -> Found:
     """As enumerate_faces; the tolerance is at least twice the widest band taken for a wall."""
-    sub, faces, scales = start.complex, starting_faces(start), np.zeros(0)
+    sub, cycles, faces, scales = start.complex, start.cycles, starting_faces(start), np.zeros(0)
     h, typical, widest = start.inputs, 0.0, 0.0
     for l, (W, b) in enumerate(zip(net.weights[:-1], net.biases[:-1], strict=True)):
         scale, typical = sums_sizes(W, b, max(typical, float(np.abs(h).max(initial=0))))
         threshold = level * scale
         Z: Array = np.ascontiguousarray((h @ W.T + b).T)
-        widest = max(widest, _widest_band(net, l, start, sub, Z, threshold, faces))
+        widest = max(widest, _widest_band(net, l, start, sub, cycles, faces, Z, threshold))
         history, count = [], len(faces.root)
         for j in range(len(b)):
             z = Z[j, : len(sub.points)]
@@ -81,12 +81,9 @@ def _cut_by_all(net: MLP, start: Start, level: float, limit: Limit) -> Found:
         for j, (parent, positive) in reversed(list(enumerate(history))):
             bits[:, j], origin = positive.take(origin), parent.take(origin)
         faces, scales = faces.cut(origin, pack(bits)), np.concatenate([scales, scale])
-    inside = np.flatnonzero(sub.face >= 0)
-    first = np.empty(len(faces.root), np.intp)
-    first[sub.face[inside]] = inside
-    cycles = walk(sub.next, first)
-    if cycles is None or len(cycles.half_edge) != len(inside):
-        raise NotGeneric("the boundary of a face does not close")
+        some = np.empty(count, np.intp)  # a half-edge of every face
+        some[sub.face[sub.face >= 0]] = np.flatnonzero(sub.face >= 0)
+        cycles = closed(sub.next, some, sub.face >= 0)
     # a region has a wall on either side
     tolerance = max(level * float(np.ptp(sub.points, axis=0).max()), 2 * widest)
     return Found(sub, cycles, faces, scales, tolerance, level, checked_areas(sub, cycles, start))
@@ -101,26 +98,22 @@ def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
     return Z
 
 
-def _widest_band(net: MLP, depth: int, start: Start, sub: Subdivision, Z: Array, threshold: Array,
-                 faces: Faces) -> float:
+def _widest_band(net: MLP, depth: int, start: Start, sub: Subdivision, cycles: Cycles, faces: Faces,
+                 Z: Array, threshold: Array) -> float:
     """At least the width of the widest part of a face in which rounding hides the sign of a unit.
 
     That is the band |z| <= threshold; the slope of z in a face is at least its range over the
     face's diameter.  Where all corners are that close to 0 there is either no wall, if z is exactly
     0 as an affine function, or it could be anywhere in the face.
     """
-    inside = np.flatnonzero(sub.face >= 0)
-    half = inside[np.argsort(sub.face[inside], kind="stable")]
-    first = np.flatnonzero(np.diff(sub.face[half], prepend=-1))
-    p, q = (sub.points[sub.edges.ravel()[h]] for h in (half, half ^ 1))
-    base = np.repeat(p[first], np.diff(first, append=len(half)), axis=0)
+    corner, first = sub.edges.ravel().take(cycles.half_edge), cycles.start[:-1]
+    p = sub.points.take(corner, axis=0)
     diameter = np.hypot(*(np.maximum.reduceat(p, first) - np.minimum.reduceat(p, first)).T)
-    # twice the area over the diameter
-    width = np.abs(np.add.reduceat(cross(p - base, q - base), first)) / diameter
+    width = 2 * np.abs(face_areas(sub.points, cycles.start, corner)) / diameter
     widest = 0.0
     for unit, limit in enumerate(threshold):
-        corner = Z[unit].take(sub.edges.ravel()[half])
-        high, low = np.maximum.reduceat(corner, first), np.minimum.reduceat(corner, first)
+        z = Z[unit].take(corner)
+        high, low = np.maximum.reduceat(z, first), np.minimum.reduceat(z, first)
         flat = np.flatnonzero((high <= limit) & (low >= -limit))
         met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))
         if len(flat):
