@@ -219,6 +219,15 @@ def test_a_unit_whose_inputs_are_all_off_is_off_for_certain():
     assert regions_on_segment(net, [0.0], [1.0]).tolerance < 1e-12
 
 
+def test_a_unit_fed_by_one_other_is_off_where_that_is_off():
+    """Wherever the other's wall is, and however it rounds: exactly 0, so nothing is uncertain."""
+    for wall in np.random.default_rng(0).uniform(size=50):
+        net = hidden(([[3]], [-3 * wall]), ([[1], [-1]], [0, 0]))
+        pieces = regions_on_segment(net, [0.0], [1.0])
+        assert pieces.pattern.tolist() == [[False] * 3, [True, True, False]]
+        assert pieces.tolerance < 1e-12
+
+
 def test_walls_of_one_layer_that_nearly_coincide_make_one_breakpoint():
     """4e-15 apart, in a plain segment and in one of encoded inputs: all three switch there."""
     net = hidden(([[1], [1], [-1]], [-0.5, -0.5 - 4e-15, 0.5]))
