@@ -220,12 +220,13 @@ def test_a_unit_whose_inputs_are_all_off_is_off_for_certain():
 
 
 def test_a_unit_fed_by_one_other_is_off_where_that_is_off():
-    """Wherever the other's wall is, and however it rounds: exactly 0, so nothing is uncertain."""
-    for wall in np.random.default_rng(0).uniform(size=50):
-        net = hidden(([[3]], [-3 * wall]), ([[1], [-1]], [0, 0]))
-        pieces = regions_on_segment(net, [0.0], [1.0])
-        assert pieces.pattern.tolist() == [[False] * 3, [True, True, False]]
-        assert pieces.tolerance < 1e-12
+    """Wherever the other's wall is, and however that rounds: exactly 0, so nothing is uncertain."""
+    for wall, slope in np.random.default_rng(0).uniform(size=(60, 2)):
+        net = hidden(([[1], [slope]], [-0.5, -wall * slope]), ([[0, 1]], [-0.3 * wall * slope]),
+                     ([[1]], [0]))
+        pieces = regions_on_segment(net, [0.0], [1.5])
+        assert_array_equal(pieces.pattern[:, 2], pieces.pattern[:, 3])
+        assert pieces.tolerance < 1e-11 / slope
 
 
 def test_walls_of_one_layer_that_nearly_coincide_make_one_breakpoint():
