@@ -639,6 +639,17 @@ def test_a_multiple_zero_is_one_uncertified_interval(start, sines, cosines, c, p
     ).all()
 
 
+@pytest.mark.parametrize("periods", [7, 129, 513])
+def test_where_fast_waves_nearly_cancel_the_rounding_of_t_counts(periods):
+    """sin(3 x)/3 - sin(5 x)/5 is as x^3 at every half period, both ends included, where places are
+    rounded to more than the wave is high; and it has four more zeros in a period.
+    """
+    net = hidden(([[1 / 3, 0, -1 / 5, 0]], [0]))
+    encoding = FourierFeatures([[3.0 * periods], [5.0 * periods]])
+    found = regions_on_encoded_segment(net, encoding, [0.0], [1.0])
+    assert len(found) == 6 * periods and len(found.uncertified) == 2 * periods + 1
+
+
 @given(st.integers(1, 3), st.sampled_from([0.0, 1.0, 1e3, 1e8]), st.floats(0, 10), seeds)
 def test_encoded_patterns_are_exact_far_from_the_origin_and_on_short_segments(
     depth, offset, digits, seed
