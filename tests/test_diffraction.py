@@ -139,9 +139,7 @@ def test_T54_behind_an_encoding_and_for_several_outputs(outputs):
 
 
 @given(curves(), st.integers(2, 12))
-def test_T55_rates_are_those_of_the_differences_and_walls_the_structure_factor_of_the_jumps(
-    curve, n
-):
+def test_T55_rates_are_of_differences_and_the_walls_part_of_jumps(curve, n):
     """K_kk = |F (J_(i+1) - J_i)|^2 / (4 sin^2(pi k/n)), exactly; with the jumps in each interval,
     and from the end to the start, in place of the differences, the walls' part.  That is a sum over
     walls, hence over units and layers, and the ends; interior is the rest.
