@@ -366,6 +366,27 @@ def test_where_dependent_inputs_leave_several_ways_the_flow_is_undecided(seed):
             flow(net, x, y, [6.0])
 
 
+@given(st.integers(0, 2**32 - 1))
+@example(0)
+@SOME
+def test_the_rest_of_a_path_is_the_path_from_there(seed):
+    """T23: also with entries at rest, and with units that are dead, whose z is 0 but for rounding.
+    """
+    net, x, y = with_a_dying_unit(seed, (1, 2, 2, 1), 7)
+    path = decided(integrate, net, x, y, [1.5, 3.0])
+    rest = decided(integrate, path.networks[0], x, y, [1.5])
+    assert distance(rest.networks[0], path.networks[1]) < 1e-7
+
+
+def test_a_kink_that_turns_concave_under_an_entry_at_rest_leaves_the_flow_undecided():
+    """T23: only its own residual moves the entry, so dL/dh and its hold change their signs together.
+    """
+    net, x, y = with_a_dying_unit(131, (1, 4, 3, 1))
+    assert len(integrate(net, x, y, [0.7]).flips.time) > 0
+    with pytest.raises(Undecided, match="turns concave"):
+        integrate(net, x, y, [1.0])
+
+
 def test_a_unit_that_could_stay_at_0_or_switch_off_is_undecided():
     """T23: it comes to 0 at all five inputs at which it has been on or at rest.  Off it falls at all
     of them, but gates of other patterns hold it, since its kinks are convex and concave.

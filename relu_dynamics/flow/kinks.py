@@ -52,7 +52,8 @@ are *held*; they reach 0 in one event, and their states are decided together.  T
 Where dependent entries go.  They cannot have all patterns: along three inputs in a row z changes
 its sign at most once.  faces.py finds where the flow can go on.  If all kinks are convex the answer
 is unique.  If not there may be several, and small steps take one by chance, or stay for a while:
-Undecided.
+Undecided.  So it is where a convex kink turns concave under an entry at rest: when dL/dh and mu
+reach 0 together, as they do if only the example's own residual moves the entry.
 
     g         distinct inputs; copies of an input have one state, and their mean target
     state     (g, H) int, one EntryState per entry; entries are also named by their flat index
@@ -167,13 +168,12 @@ def next_piece(piece: Piece, theta: Array, ended_by: int) -> Piece:
     entries that reach 0 with it are exactly 0.
     """
     task, state = piece.task, piece.state.copy()
+    end = frozen_pass(task, piece.on, theta)
     if ended_by >= state.size:
-        way = piece.ways[ended_by - state.size]
-        leaving = piece.rest[way != 0]
-        state.flat[leaving] = np.where(way[way != 0] > 0, ON, OFF)
-        return _settle(task, state, theta, leaving[:0])
+        state = _left(piece, end, piece.ways[ended_by - state.size])
+        return _settle(task, state, theta, piece.rest[:0])
     example, unit = divmod(ended_by, state.shape[1])
-    end, zero = frozen_pass(task, piece.on, theta), state[:, unit] == REST
+    zero = state[:, unit] == REST
     zero[example] = True
     together = _zero_with(task, state, end, unit, zero)
     l, k = _place(task.start, unit)
@@ -184,6 +184,18 @@ def next_piece(piece: Piece, theta: Array, ended_by: int) -> Piece:
     if len(_dependent(task, state, end, own)):
         state = _gone_on(freeze(task, _with(state, own, OFF), theta), own)
     return _settle(task, state, theta, own)
+
+
+def _left(piece: Piece, end: FrozenPass, way: Array) -> States:
+    """The states when the entries of this way have left along it.
+
+    Together the way and its opposite cost sum_i dL/dh_i |z'_i|.  If that is 0, both are open.
+    """
+    force, leaving = held_velocity(piece, end).force, piece.rest[way != 0]
+    if np.abs(way) @ force[piece.rest] <= SLACK * np.abs(force).max():
+        raise Undecided(f"The kink at which unit {leaving[0] % piece.state.shape[1]} rests turns "
+                        "concave, and the flow can leave it to both sides. Ask for earlier times.")
+    return _with(piece.state, leaving, np.where(way[way != 0] > 0, ON, OFF))
 
 
 def margins(piece: Piece, thetas: Array) -> Array:
