@@ -9,15 +9,19 @@ as 0.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import operator
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+if TYPE_CHECKING:
+    from relu_dynamics.mlp import MLP  # which imports this module
 
 Array = NDArray[np.floating[Any]]
 Bits = NDArray[np.bool_]
@@ -29,7 +33,7 @@ MAX_ENTRIES = 2**30     # 8 GiB in float64, for any one array a function returns
 
 # The largest number allowed in an input, and the largest value allowed in a network: gradients and
 # Gram matrices are made of products of a few such numbers, which then do not overflow.
-LARGEST = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e50}
+LARGEST: dict[np.dtype[Any], float] = {np.dtype(np.float32): 1e18, np.dtype(np.float64): 1e50}
 
 
 class Undecided(ValueError, ArithmeticError):
@@ -51,17 +55,7 @@ def explained(problem: str) -> Iterator[None]:
         raise ValueError(f"{problem}: {error}") from error
 
 
-class Network(Protocol):
-    """Anything with the weights and biases of mlp.MLP."""
-
-    @property
-    def weights(self) -> tuple[Array, ...]: ...
-    @property
-    def biases(self) -> tuple[Array, ...]: ...
-    def _replace(self, *, weights: tuple[Array, ...], biases: tuple[Array, ...]) -> Any: ...
-
-
-N = TypeVar("N", bound=Network)
+R = TypeVar("R")
 
 
 def row_blocks(n: int, size: int = 4096) -> Iterator[slice]:
@@ -80,6 +74,12 @@ def one_line(result: Any) -> str:
     return f"{type(result).__name__}({', '.join(parts)})"
 
 
+def printed(kind: type[R]) -> type[R]:
+    """A class of results whose repr is one_line."""
+    setattr(kind, "__repr__", one_line)  # noqa: B010
+    return kind
+
+
 def _brief(value: object) -> str:
     if isinstance(value, np.ndarray):
         few = value.ndim < 2 and value.size <= 3
@@ -95,47 +95,43 @@ def _brief(value: object) -> str:
 
 
 def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = None,
-            meaning: str = "") -> Array:
+            meaning: str = "", least: float = -math.inf, most: float = math.inf) -> Array:
     """value as an array of reals no larger than LARGEST: float32 if it is float32, else float64.
 
-    shape is the expected shape, None where any length is allowed; meaning explains the axes in
-    the error message.  An array that already has the right dtype is not copied.
+    shape is the expected shape, None where any length is allowed; meaning explains the axes, and
+    the range from least to most, in the error message.  An array that already has the right dtype
+    is not copied.
     """
+    def refused(got: str) -> ValueError:
+        wanted = "" if shape is None else f" of shape {_show(shape)}"
+        says = f": {meaning}" if meaning else ""
+        return ValueError(f"{name} must be an array of finite real numbers{wanted}{says}. {got}")
+
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{_expected(name, shape, meaning)}. It could not be read as an array: "
-                         f"{error}") from error
+        raise refused(f"It could not be read as an array: {error}") from error
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{_expected(name, shape, meaning)}. Got dtype {array.dtype}.")
+        raise refused(f"Got dtype {array.dtype}.")
     if shape is not None and not _fits(array.shape, shape):
-        hint = ""
-        flat = len(shape) == 2 and array.ndim == 1
-        if flat and shape[0] in (None, len(array)) and shape[1] in (None, 1):
-            hint = f" A single column needs an axis of its own: {name}[:, None]."
-        elif flat and shape[0] in (None, 1) and shape[1] == len(array):
-            hint = f" A single row needs an axis of its own: {name}[None, :]."
-        raise ValueError(f"{_expected(name, shape, meaning)}. Got shape {array.shape}.{hint}")
+        axes = {"column": ("[:, None]", (*array.shape, 1)), "row": ("[None, :]", (1, *array.shape))}
+        hints = [f" A single {axis} needs an axis of its own: {name}{how}."
+                 for axis, (how, longer) in axes.items() if _fits(longer, shape)]
+        raise refused(f"Got shape {array.shape}.{''.join(hints[:1])}")
     if array.dtype not in LARGEST:
         with np.errstate(over="ignore"):  # a longdouble may become infinite: an error below
             array = array.astype(np.float64)
     largest = LARGEST[array.dtype]
     # one fast pass; only if it fails can an entry be too large
-    if not np.vdot(array, array) <= largest**2:
-        bad = np.argwhere(~(np.abs(array) <= largest))
-        if len(bad):
-            at = tuple(int(i) for i in bad[0])
-            limit = f" {array.dtype} is safe up to {largest:g}; rescale it."
-            limit = limit if np.isfinite(array[at]) else ""
-            raise ValueError(f"{_expected(name, shape, meaning)}. Got {array[at]} at index "
-                             f"{at}.{limit}")
+    if (least, most) != (-math.inf, math.inf) or not np.vdot(array, array) <= largest**2:
+        low, high = max(least, -largest), min(most, largest)
+        outside = np.argwhere(~((array >= low) & (array <= high)))
+        if len(outside):
+            at = tuple(outside[0].tolist())
+            too_large = least <= array[at] <= most and np.isfinite(array[at])
+            limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if too_large else ""
+            raise refused(f"Got {array[at]} at index {at}.{limit}")
     return array
-
-
-def _expected(name: str, shape: tuple[int | None, ...] | None, meaning: str) -> str:
-    wanted = "" if shape is None else f" of shape {_show(shape)}"
-    says = f": {meaning}" if meaning else ""
-    return f"{name} must be an array of finite real numbers{wanted}{says}"
 
 
 def _fits(got: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
@@ -160,22 +156,16 @@ def check_ends(a: ArrayLike, b: ArrayLike, d: int | None, meaning: str) -> tuple
     return a, b
 
 
-def check_shares(name: str, value: ArrayLike, meaning: str) -> Array:
-    """value as (n,) in float64, all in [0, 1]."""
-    shares = as_real(name, value, (None,), f"{meaning}, from 0 to 1").astype(np.float64)
-    low, high = shares.min(initial=0), shares.max(initial=1)
-    require(low == 0 and high == 1,
-            f"{name} must lie in [0, 1]. Got values from {low} to {high}.")
-    return shares
-
-
-def check_indices(name: str, value: ArrayLike, n: int) -> Indices:
-    """value as a 1-D array of row indices in range(n); ValueError for negative indices."""
+def check_indices(
+    name: str, value: ArrayLike, n: int, count: int | None = None, per: str = ""
+) -> Indices:
+    """value as a 1-D array of row indices in range(n), none negative; if given, one per `per`."""
     rows = np.asarray(value) if np.size(value) else np.zeros(np.shape(value), np.intp)
     inside = rows.dtype.kind in "iu" and ((rows >= 0) & (rows < n)).all()
-    if rows.ndim != 1 or not inside:
+    if rows.ndim != 1 or not inside or count not in (None, len(rows)):
+        many = "" if count is None else f", one entry per {per}, {count}"
         raise ValueError(f"{name} must be a 1-D array of row indices, whole numbers from 0 to "
-                         f"{n - 1}. Got {rows!r}.")
+                         f"{n - 1}{many}. Got {rows!r}.")
     return rows.astype(np.intp)
 
 
@@ -211,12 +201,12 @@ def check_at_most(name: str, largest: float, most: float, why: str) -> None:
 
 def check_index_pairs(
     i: ArrayLike, j: ArrayLike, n: int, prefix: str = ""
-) -> tuple[Indices, Indices]:
-    """i and j as row indices in range(n), one entry of each per pair."""
-    i, j = check_indices(f"{prefix}i", i, n), check_indices(f"{prefix}j", j, n)
-    require(i.shape == j.shape,
-            f"i and j must have one entry per pair each. Got shapes {i.shape} and {j.shape}.")
-    return i, j
+) -> tuple[Indices, Indices, Indices]:
+    """The rows in range(n) that occur in i or j, and the places of i and j among them."""
+    i = check_indices(f"{prefix}i", i, n)
+    j = check_indices(f"{prefix}j", j, n, len(i), "pair")
+    rows, places = np.unique(np.concatenate([i, j]), return_inverse=True)
+    return rows, places[: len(i)], places[len(i) :]
 
 
 def check_size(name: str, shape: tuple[int, ...], repair: str) -> None:
@@ -235,45 +225,44 @@ def _show(shape: tuple[int | None, ...]) -> str:
 # ------------------------------------------------------------ networks and rows
 
 
-def check_net(net: N) -> N:
+def check_net(net: MLP) -> MLP:
     """check_layers(net); ValueError also if a value in net could overflow."""
     net = check_layers(net)
-    _check_growth(net, 1.0)
+    _check_growth(net, None)
     return net
 
 
-def check_layers(net: N) -> N:
+def check_layers(net: MLP) -> MLP:
     """net, all parts as arrays of one float dtype; ValueError unless the layers fit together."""
-    if not _has_lists(net, "weights", "biases"):
-        parts = [type(parts).__name__ for parts in net] if isinstance(net, tuple) else ""
-        raise ValueError("net must be an MLP(weights, biases), two tuples of arrays. Got "
-                         f"{type(net).__name__} {parts}.")
+    require(_has_lists(net, "weights", "biases"), "net must be an MLP(weights, biases), two tuples "
+            f"of arrays. Got {type(net).__name__}.")
     L, count = len(net.weights), len(net.biases)
     require(L == count > 0, "net must have as many biases as weights, and at least one. Got "
             f"{L} weights, {count} biases. Biases that a layer lacks are zeros.")
-    layers: list[tuple[Array, Array]] = []
+    weights: list[Array] = []
+    biases: list[Array] = []
     for k, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
-        W = as_real(f"net.weights[{k}]", W, (None, len(layers[-1][1]) if layers else None),
-                    "one row per unit, one column per unit of the layer before")
-        b = as_real(f"net.biases[{k}]", b, W.shape[:1], f"one per row of weights[{k}]")
-        layers.append((W, b))
-    require(layers[0][0].shape[1] and len(layers[-1][1]), "net must have at least one input and "
-            f"one output. Got weights of shapes {[W.shape for W, _ in layers]}.")
-    weights, biases = zip(*layers, strict=True)
-    checked: N = net._replace(weights=weights, biases=biases)
-    return cast(checked, common_dtype(*weights, *biases))
+        shape = None, len(biases[-1]) if biases else None
+        weights.append(as_real(f"net.weights[{k}]", W, shape,
+                               "one row per unit, one column per unit of the layer before"))
+        biases.append(as_real(f"net.biases[{k}]", b, weights[k].shape[:1],
+                              f"one per row of weights[{k}]"))
+    require(weights[0].shape[1] and len(biases[-1]), "net must have at least one input and "
+            f"one output. Got weights of shapes {[W.shape for W in weights]}.")
+    net = net._replace(weights=tuple(weights), biases=tuple(biases))
+    return cast(net, common_dtype(*weights, *biases))
 
 
 def check_net_and_rows(
-    net: N, x: ArrayLike, name: str = "x", *, float64: bool = False
-) -> tuple[N, Array]:
+    net: MLP, x: ArrayLike, name: str = "x", *, float64: bool = False
+) -> tuple[MLP, Array]:
     """net and x, (n, m[0]), in float32 if both are, else in float64; or float64 for analysis."""
     net, x, _ = check_gated_rows(net, x, None, name, float64=float64)
     return net, x
 
 
-def check_gated_rows(net: N, x: ArrayLike, pattern: ArrayLike | None, name: str = "x", *,
-                     float64: bool = False) -> tuple[N, Array, Bits | None]:
+def check_gated_rows(net: MLP, x: ArrayLike, pattern: ArrayLike | None, name: str = "x", *,
+                     float64: bool = False) -> tuple[MLP, Array, Bits | None]:
     """check_net_and_rows, and the gates, (n, H), if a pattern is imposed."""
     net = check_layers(net)
     x = _as_rows(net, x, name)
@@ -284,11 +273,10 @@ def check_gated_rows(net: N, x: ArrayLike, pattern: ArrayLike | None, name: str 
     return net, x, gates
 
 
-def check_columns(net: Network, columns: int, d: int) -> None:
+def check_columns(net: MLP, columns: int, d: int) -> None:
     """Raise ValueError unless net has one input per column of its encoding of d coordinates."""
-    inputs = net.weights[0].shape[1]
-    require(columns == inputs, f"encoding makes {columns} columns of {d} coordinates, but the net "
-            f"has {inputs} inputs.")
+    require(columns == net.weights[0].shape[1], f"encoding makes {columns} columns of {d} "
+            f"coordinates, but the net has {net.weights[0].shape[1]} inputs.")
 
 
 def check_visible(size: Array, smallest: float) -> None:
@@ -312,19 +300,19 @@ def check_wave_count(count: float, most: int) -> None:
             f"Got {count:.3g} of them: shorten it, or use lower frequencies.")
 
 
-def check_more_rows(net: Network, x: ArrayLike, name: str) -> Array:
+def check_more_rows(net: MLP, x: ArrayLike, name: str) -> Array:
     """Further rows, (n, m[0]), for a net already checked, in its dtype."""
     x = _as_rows(net, x, name).astype(net.weights[0].dtype, copy=False)
     _check_growth(net, x)
     return x
 
 
-def _as_rows(net: Network, x: ArrayLike, name: str) -> Array:
+def _as_rows(net: MLP, x: ArrayLike, name: str) -> Array:
     return as_real(name, x, (None, net.weights[0].shape[1]),
                    "one sample per row, as many columns as the net has inputs")
 
 
-def check_same_shapes(net: Network, other: N, name: str) -> N:
+def check_same_shapes(net: MLP, other: MLP, name: str) -> MLP:
     """check_layers(other), of the shapes of net: a velocity or a later value of its parameters."""
     other = check_layers(other)
     wanted, got = ([W.shape for W in one.weights] for one in (net, other))
@@ -332,7 +320,7 @@ def check_same_shapes(net: Network, other: N, name: str) -> N:
     return other
 
 
-def check_targets(net: Network, x: Array, y: ArrayLike) -> Array:
+def check_targets(net: MLP, x: Array, y: ArrayLike) -> Array:
     """y as (n, m[L]): one target per row of x."""
     y = as_real("y", y, (len(x), net.weights[-1].shape[0]),
                 "one target per row of x, one column per output")
@@ -350,18 +338,11 @@ def _has_lists(value: Any, *fields: str) -> bool:
     return named and all(isinstance(parts, (tuple, list)) for parts in value)
 
 
-def check_net_and_trace(net: N, trace: Any) -> N:
-    """check_layers(net); ValueError unless trace has the shapes that forward(net, x) returns.
+def check_trace(net: MLP, trace: Any) -> None:
+    """Raise ValueError unless trace has the shapes that forward(net, x) returns.
 
     The numbers in trace are not recomputed.
     """
-    net = check_layers(net)
-    check_trace(net, trace)
-    return net
-
-
-def check_trace(net: Network, trace: Any) -> None:
-    """Raise ValueError unless trace has the shapes that forward(net, x) returns."""
     require(_has_lists(trace, "inputs", "preacts", "pattern"), "trace must be the Trace that "
             f"forward(net, x) returned. Got {type(trace).__name__}.")
     rows = np.shape(trace.inputs[0])[:1] if trace.inputs else ()
@@ -375,20 +356,18 @@ def check_trace(net: Network, trace: Any) -> None:
     _check_growth(net, x, np.concatenate([np.zeros((len(x), 0), np.bool_), *trace.pattern], axis=1))
 
 
-def check_no_biases(name: str, net: Network) -> None:
+def check_no_biases(name: str, net: MLP) -> None:
     """Raise ValueError if a bias of net is not 0."""
     require(not any(b.any() for b in net.biases),
             f"{name} is defined for networks without biases: every bias must be 0.")
 
 
-def check_depth(net: Network, layers: int | None) -> int:
+def check_depth(net: MLP, layers: int | None) -> int:
     """layers, the number of hidden layers to use, as an int; None means all."""
     hidden = len(net.weights) - 1
-    layers = hidden if layers is None else check_count("layers", layers, 1)
-    require(layers <= max(hidden, 1),
-            f"layers must be at most {hidden}, the number of hidden layers of the net. "
-            f"Got {layers}.")
-    return min(layers, hidden)
+    why = "the number of hidden layers of the net"
+    return hidden if layers is None else min(
+        hidden, check_count("layers", layers, 1, max(hidden, 1), why))
 
 
 def check_cycles(k: ArrayLike, n: int) -> Indices:
@@ -417,12 +396,9 @@ def check_pairs(name: str, value: ArrayLike) -> Array:
     return values
 
 
-def check_units(net: Network, units: ArrayLike, points: int) -> Indices:
+def check_units(net: MLP, units: ArrayLike, points: int) -> Indices:
     """units, (points,), as indices of hidden units of net."""
-    numbers = check_indices("units", units, sum(len(b) for b in net.biases[:-1]))
-    require(len(numbers) == points,
-            f"units must have one entry per point. Got {len(numbers)} units, {points} points.")
-    return numbers
+    return check_indices("units", units, sum(len(b) for b in net.biases[:-1]), points, "point")
 
 
 def check_direction(name: str, value: ArrayLike, points: Array) -> Array:
@@ -452,34 +428,30 @@ def check_widths(widths: Sequence[int]) -> list[int]:
     return m
 
 
-def cast(net: N, dtype: np.dtype[Any]) -> N:
+def cast(net: MLP, dtype: np.dtype[Any]) -> MLP:
     """net in dtype; parts that already have it are not copied."""
     weights, biases = (tuple(part.astype(dtype, copy=False) for part in parts)
                        for parts in (net.weights, net.biases))
-    return net._replace(weights=weights, biases=biases)  # type: ignore[no-any-return]
+    return net._replace(weights=weights, biases=biases)
 
 
-def _radius(x: Array) -> float:
-    """A bound on the norm of the rows of x."""
-    return max(float(x.max(initial=0)), -float(x.min(initial=0))) * math.sqrt(x.shape[1])
-
-
-def _check_growth(net: Network, x: float | Array, pattern: Bits | None = None) -> None:
+def _check_growth(net: MLP, x: Array | None, pattern: Bits | None = None) -> None:
     """Raise ValueError if values of net might be too large.
 
-    x is the largest norm of the inputs, or rows, for which pattern may be imposed.  For most
-    networks a bound from the weights decides.  For a deep network it may be much larger than the
-    values (He's initialisation: 2.8 times per layer, while the values stay near 1).  If the bound
-    is at most LARGEST squared, no product of two values overflows, and the values at the rows
-    decide.
+    x are rows, for which pattern may be imposed, or None: inputs of norm 1.  For most networks a
+    bound from the weights decides.  For a deep network it may be much larger than the values (He's
+    initialisation: 2.8 times per layer, while the values stay near 1).  If the bound is at most
+    LARGEST squared, no product of two values overflows, and the values at the rows decide.
     """
-    largest, radius = LARGEST[net.weights[0].dtype], x if isinstance(x, float) else _radius(x)
+    largest, radius = LARGEST[net.weights[0].dtype], 1.0
+    if x is not None:
+        radius = float(max(x.max(initial=0), -x.min(initial=0))) * math.sqrt(x.shape[1])
     bound = _growth(radius, net, [math.sqrt(np.vdot(W, W)) for W in net.weights])
     if not bound <= largest**2:
         norms = (np.linalg.norm(W.astype(np.float64), 2) if W.size else 0 for W in net.weights)
         bound = _growth(radius, net, list(map(float, norms)))
     safe = bound <= largest or bound <= largest**2 and (
-        isinstance(x, float) or _growth_at(x, net, pattern) <= largest)
+        x is None or _growth_at(x, net, pattern) <= largest)
     if not safe:
         raise ValueError("net and its inputs must be of moderate size: its values might grow to "
                          f"{bound:.0e}, and "
@@ -489,7 +461,7 @@ def _check_growth(net: Network, x: float | Array, pattern: Bits | None = None) -
                             if largest < LARGEST[np.dtype(np.float64)] else "."))
 
 
-def _growth(radius: float, net: Network, norms: list[float]) -> float:
+def _growth(radius: float, net: MLP, norms: list[float]) -> float:
     """A bound on |h[l]|, on all products of norms, and on |h[k]| times the norms of later layers.
 
     |h[l]| <= |W[l]| |h[l-1]| + |b[l]|, for any norms that bound the spectral norms.
@@ -502,25 +474,23 @@ def _growth(radius: float, net: Network, norms: list[float]) -> float:
     return largest
 
 
-def _growth_at(x: Array, net: Network, pattern: Bits | None) -> float:
+def _growth_at(x: Array, net: MLP, pattern: Bits | None) -> float:
     """The largest entry, at the rows, of |z|, and of |h[l-1]| times |df/dz[l]|."""
-    ends, largest = np.cumsum([len(b) for b in net.biases[:-1]]), 0.0
+    net, largest, m = cast(net, np.dtype(np.float64)), 0.0, len(net.biases[-1])
+    # the output layer is affine: its gates are all open
+    gates = None if pattern is None else np.pad(pattern, ((0, 0), (0, m)), constant_values=True)
     for rows in row_blocks(len(x), 1024):
-        h, layers = x[rows].astype(np.float64), []
-        gates = None if pattern is None else np.split(pattern[rows], ends, axis=1)
-        for k, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
-            z = h @ W.astype(np.float64).T + b
-            own = z > 0 if gates is None else gates[k]
-            q = own if k < len(ends) else np.ones_like(z, np.bool_)  # the output layer is affine
-            layers.append((max(1.0, np.abs(h).max(initial=0)), W, q))
-            largest, h = max(largest, np.abs(z).max(initial=0)), z * q
-        for output in np.eye(h.shape[1]):
-            g: Array = np.tile(output, (len(h), 1))
-            for size, W, q in reversed(layers):
-                g = g * q
-                largest = max(largest, size * np.abs(g).max(initial=0))
-                g = g @ W
-            largest = max(largest, np.abs(g).max(initial=0))
+        h, q, passed, at = x[rows].astype(np.float64), np.ones(x[rows].shape, np.bool_), [], 0
+        for W, b in zip(net.weights, net.biases, strict=True):
+            passed.append((max(1.0, np.abs(h).max(initial=0)), W, q))
+            z = h @ W.T + b
+            q = z > 0 if gates is None else gates[rows, at : at + len(b)]
+            largest, h, at = max(largest, np.abs(z).max(initial=0)), z * q, at + len(b)
+        g: Array = np.broadcast_to(np.eye(m), (len(h), m, m))
+        for size, W, q in reversed(passed):
+            largest = max(largest, size * np.abs(g).max(initial=0))
+            g = (g @ W) * q[:, None, :]
+        largest = max(largest, np.abs(g).max(initial=0))
     return float(largest)
 
 
@@ -547,7 +517,7 @@ def check_same_units(*patterns: tuple[str, ArrayLike]) -> tuple[Bits, Bits]:
     return q, q2
 
 
-def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str = "q") -> Bits:
+def check_pattern(net: MLP, q: ArrayLike, rows: int | None = None, name: str = "q") -> Bits:
     """q as (n, H) bool, H the hidden units of net, and n = rows if rows is given."""
     bits, H = check_bits(name, q), sum(len(b) for b in net.biases[:-1])
     require(bits.shape[1] == H,
@@ -558,7 +528,7 @@ def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str
     return bits
 
 
-def check_net_and_pattern(net: N, q: ArrayLike) -> tuple[N, Bits]:
+def check_net_and_pattern(net: MLP, q: ArrayLike) -> tuple[MLP, Bits]:
     """check_net(net), and patterns of its hidden units, one per row."""
     net = check_net(net)
     return net, check_pattern(net, q)
@@ -571,16 +541,13 @@ def check_weights(weights: ArrayLike | None, y: Array) -> Array:
     """weights of the examples as (n, 1), none negative; None means 1 / (n m[L]) each."""
     if weights is None:
         return np.full((len(y), 1), 1 / y.size)
-    w = as_real("weights", weights, (len(y),), "one per example").astype(np.float64, copy=False)
-    require((w >= 0).all(), f"weights must not be negative. Got {w.min(initial=0)}.")
-    return w[:, None]
+    w = as_real("weights", weights, (len(y),), "one per example, none negative", least=0)
+    return w.astype(np.float64, copy=False)[:, None]
 
 
 def check_grid(grid: tuple[int, ...], n: int) -> tuple[int, ...]:
     """grid as (n,) or (height, width): a uniform grid with one sample per row of a batch of n."""
-    require(isinstance(grid, (tuple, list)) and len(grid) in (1, 2),
-            f"grid must be (n,) or (height, width). Got {grid!r}.")
-    shape = tuple(check_count("grid", size, 1) for size in grid)
+    shape = check_samples(grid, name="grid")
     require(math.prod(shape) == n,
             f"grid must have as many samples as x has rows, {n}. Got {shape}, {math.prod(shape)} "
             "samples.")
@@ -621,23 +588,23 @@ def check_patch(patch: int | None, shape: tuple[int, ...] | None) -> int | None:
     """patch as an int that divides every axis of the grid's shape."""
     if patch is None:
         return None
-    if shape is None:
-        raise ValueError("patch needs grid, the positions of the examples: grid=(n,) or "
-                         "grid=(height, width).")
     k = check_count("patch", patch, 1)
-    require(not any(s % k for s in shape), f"patch must divide every axis of {shape}. Got {k}.")
+    require(shape and not any(size % k for size in shape), "patch must divide every axis of the "
+            f"grid, (n,) or (height, width), of which the rows are samples. Got {k} for {shape}.")
     return k
 
 
-def check_samples(shape: Any, axes: tuple[int, ...] = (1, 2), least: int = 1) -> tuple[int, ...]:
-    """shape of a signal, (n,) or (height, width), as a tuple of ints, none below least."""
+def check_samples(
+    shape: Any, axes: tuple[int, ...] = (1, 2), least: int = 1, name: str = "shape"
+) -> tuple[int, ...]:
+    """shape of a signal, n, (n,) or (height, width), as a tuple of ints, none below least."""
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
-    if not isinstance(sizes, (tuple, list)) or len(sizes) not in axes:
-        wanted = " or ".join({1: "n", 2: "(height, width)"}.get(k, f"{k} numbers") for k in axes)
-        raise ValueError(f"shape must be {wanted}. Got {shape!r}.")
-    counts = tuple(check_count("each axis of shape", n, least) for n in sizes)
+    wanted = " or ".join({1: "n", 2: "(height, width)"}[k] for k in axes)
+    require(isinstance(sizes, (tuple, list)) and len(sizes) in axes,
+            f"{name} must be {wanted}. Got {shape!r}.")
+    counts = tuple(check_count(f"each axis of {name}", n, least) for n in sizes)
     require(math.prod(counts) <= MAX_ENTRIES // 4,
-            f"shape must have at most {MAX_ENTRIES // 4} samples in all. Got {shape!r}.")
+            f"{name} must have at most {MAX_ENTRIES // 4} samples in all. Got {shape!r}.")
     return counts
 
 
@@ -650,21 +617,6 @@ def check_smaller(shape: Any, signal: Array) -> tuple[int, ...]:
     require(all(map(operator.le, sizes, full)), f"shape must not exceed the signal's {full}: "
             f"averaging cannot add samples. Got {shape!r}.")
     return sizes
-
-
-def check_side(side: int, shape: tuple[int, ...]) -> int:
-    """side of a patch: at least 2 samples, at most every axis of shape."""
-    side = check_count("side", side, 2)
-    require(side <= min(shape), f"side must fit into the signal of shape {shape}. Got {side}.")
-    return side
-
-
-def check_gap(gap: int, shape: tuple[int, ...], at_least: int) -> int:
-    """gap in samples, which leaves at_least samples on each side of it along every axis."""
-    gap = check_count("gap", gap, 0)
-    require((min(shape) - gap) // 2 >= at_least,
-            f"gap must leave samples on both sides of every axis of {shape}. Got {gap}.")
-    return gap
 
 
 def check_records(epochs: ArrayLike, errors: ArrayLike) -> tuple[Array, Array]:
@@ -716,31 +668,38 @@ def check_rng(rng: np.random.Generator) -> None:
             f"Got {rng!r}.")
 
 
-def check_count(name: str, value: Any, least: int, most: int = MAX_ENTRIES) -> int:
-    """value as an int from least to most; ValueError for bools and floats."""
+def check_count(
+    name: str, value: Any, least: int, most: int = MAX_ENTRIES, why: str = ""
+) -> int:
+    """value as an int from least to most; ValueError for bools and floats.  why most is most."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
     require(whole and least <= value,
             f"{name} must be a whole number, at least {least}. Got {value!r}.")
-    require(value <= most, f"{name} must be at most {most}. Got {value}.")
+    require(value <= most, f"{name} must be at most {most}{why and ': '}{why}. Got {value}.")
     return int(value)
 
 
-def check_layer_numbers(net: Network, layers: Any) -> tuple[int, ...]:
+def check_counts(name: str, values: Any, least: int, most: int) -> list[int]:
+    """values as a list of ints from least to most."""
+    with explained(f"{name} must be a list of whole numbers from {least} to {most}"):
+        return [check_count("each", value, least, most) for value in values]
+
+
+def check_layer_numbers(net: MLP, layers: Any) -> tuple[int, ...]:
     """layers as a tuple of ints from 1 to L, each at most once; None means all."""
     L = len(net.weights)
-    meaning = f"the layers that train, by their numbers from 1 to {L}, each at most once"
-    numbers = as_real("layers", range(1, L + 1) if layers is None else layers, (None,), meaning)
-    require(len(set(numbers)) == len(numbers) and set(numbers) <= set(range(1, L + 1)),
-            f"layers must be a list of {meaning}. Got {layers!r}.")
-    return tuple(int(number) for number in numbers)
+    numbers = check_counts("layers", range(1, L + 1) if layers is None else layers, 1, L)
+    require(len(set(numbers)) == len(numbers),
+            f"layers must be a list of layers that train, each at most once. Got {layers!r}.")
+    return tuple(numbers)
 
 
 def check_times(t: ArrayLike) -> Array:
     """t as float64, (k,): increasing times, the first at least 0."""
-    times = as_real("t", t, (None,), "increasing times, the first at least 0").astype(np.float64)
-    if len(times) == 0 or times[0] < 0 or (np.diff(times) <= 0).any():
-        raise ValueError("t must hold at least one time, each later than the one before, the "
-                         f"first at least 0. Got {times}.")
+    times = as_real("t", t, (None,), "increasing times, the first at least 0",
+                    least=0).astype(np.float64)
+    require(len(times) and (np.diff(times) > 0).all(),
+            f"t must hold at least one time, each later than the one before. Got {times}.")
     return times
 
 
@@ -779,19 +738,28 @@ def check_function(name: str, value: object, meaning: str) -> None:
 
 def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """dtype as np.float32 or np.float64, the precision of training steps."""
-    with contextlib.suppress(TypeError, ValueError):
-        if dtype is not None and np.dtype(dtype) in (np.float32, np.float64):
-            return np.dtype(dtype)
-    raise ValueError("dtype must be np.float32 or np.float64, the precision of the steps. Got "
-                     f"{dtype!r}.")
+    meant = [one for one in LARGEST if dtype is not None and one == dtype]
+    require(meant, "dtype must be np.float32 or np.float64, the precision of the steps. Got "
+            f"{dtype!r}.")
+    return meant[0]
+
+
+def check_examples(
+    net: MLP, x: ArrayLike, y: ArrayLike, pattern: ArrayLike | None, dtype: np.dtype[Any]
+) -> tuple[MLP, Array, Array, Bits]:
+    """net in float64; x and y in dtype, row-major; a copy of the gates, (n, 0) if not imposed."""
+    net, x, gates = check_gated_rows(net, x, pattern, float64=True)
+    y = check_targets(net, x, y)
+    check_some("x", x, "a mean over no examples is no loss")
+    gates = np.zeros((len(x), 0), np.bool_) if gates is None else gates.copy()
+    return net, check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates
 
 
 def check_rounded(name: str, array: Array, dtype: np.dtype[Any]) -> Array:
     """array in dtype, row-major; ValueError if a number overflows."""
     with np.errstate(over="ignore", under="ignore"):
         rounded = np.ascontiguousarray(array, dtype)
-    largest = float(np.abs(rounded).max(initial=0))
-    require(math.isfinite(largest), f"{name} does not fit {dtype}: its largest magnitude is "
+    require(np.isfinite(rounded).all(), f"{name} does not fit {dtype}: its largest magnitude is "
             f"{np.abs(array).max(initial=0):.3g}. Scale it down, or train in float64.")
     return rounded
 
@@ -804,8 +772,7 @@ def check_record(record: Any, record_epochs: Any, epochs: int) -> set[int]:
         return set(range(epochs + 1)) if record is not None else set()
     require(record, "record_epochs lists when to call record, but record is None. Give both or "
             "neither.")
-    with explained("record_epochs must list epochs, for example [0, 10]"):
-        return {check_count("each of record_epochs", epoch, 0, epochs) for epoch in record_epochs}
+    return set(check_counts("record_epochs", record_epochs, 0, epochs))
 
 
 def check_moments(
@@ -828,8 +795,8 @@ def check_moments(
 
 def check_torch_model(model: Any) -> None:
     """Raise ValueError unless model has a state_dict and named parts."""
-    named = isinstance(getattr(model, "_modules", None), Mapping)
-    require(named and callable(getattr(model, "state_dict", None)),
+    require(isinstance(getattr(model, "_modules", None), Mapping)
+            and callable(getattr(model, "state_dict", None)),
             f"model must be a PyTorch model or its state_dict. Got {type(model).__name__}.")
 
 
@@ -845,8 +812,7 @@ def check_torch_chain(layers: Mapping[str, Mapping[str, Array]]) -> None:
     """Raise ValueError unless layers with these names and parts can follow one another."""
     require(layers and all("weight" in parts for parts in layers.values()),
             f"model must have a weight for every layer, and at least one. Got {list(layers)}.")
-    names = list(layers)
-    for before, after in zip(names, names[1:], strict=False):
+    for before, after in itertools.pairwise(layers):
         first, second = ([int(digits) for digits in re.findall(r"\d+", name)]
                          for name in (before, after))
         alike = re.sub(r"\d+", "#", before) == re.sub(r"\d+", "#", after)
@@ -864,7 +830,7 @@ def check_alternation(leaves: Sequence[tuple[str, str]]) -> None:
     for name, kind in leaves:
         require(kind in ("Linear", "ReLU", "?"), f"{turn} Got {kind} at {name!r}. If it comes "
                 "last, leave it out and apply it to what predict returns.")
-    for (before, first), (after, second) in zip(leaves, leaves[1:], strict=False):
+    for (before, first), (after, second) in itertools.pairwise(leaves):
         require(first != second or first == "?",
                 f"{turn} Got two {first}s in a row, {before!r} and {after!r}.")
     for name, kind in (leaves[0], leaves[-1]) if leaves else ():

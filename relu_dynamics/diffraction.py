@@ -32,26 +32,26 @@ from typing import NamedTuple
 import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, check_count, check_cycles, check_direction, check_kind,
     check_net, check_size, check_units, row_blocks,
 )
-from relu_dynamics.encoding import Encoding
+from relu_dynamics.encoding import Coordinates, Encoding
 from relu_dynamics.mlp import MLP, Trace, hidden_units, joined_pattern, run, traced
 from relu_dynamics.rates import (
-    BLOCK_ENTRIES, all_frequencies, band_means, intrinsic_rates, kernel_rows,
+    BLOCK_ENTRIES, BLOCK_ROWS, all_frequencies, band_means, intrinsic_rates, kernel_rows,
     summed_by_displacement,
 )
-from relu_dynamics.regions1d import (
-    EncodedPieces, Pieces, regions_on_encoded_segment, regions_on_segment,
-)
+from relu_dynamics.regions1d import EncodedPieces, regions_on_encoded_segment
 from relu_dynamics.signals import grid
-from relu_dynamics.tangent import output_sensitivities, tangent_kernel
+from relu_dynamics.tangent import gram, output_sensitivities, tangent_kernel
 from relu_dynamics.walls import Walls
 
 # Of the distance of samples: nearer than that, a sample's own pattern decides its side.
 AT_SAMPLE = 1e-9
+AS_THEY_ARE = Coordinates(0.0, 1.0)  # inputs that are not encoded
 
 
 class Jumps(NamedTuple):
@@ -118,31 +118,34 @@ def wall_jumps(
     check_kind("walls", walls, Walls)
     points = as_real("points", walls.points, (None, None), "one point on a wall per row")
     points = points.astype(np.float64, copy=False)
-    net, trace = traced(net, points if encoding is None else encoding(points), "points")
+    encoding = AS_THEY_ARE if encoding is None else encoding
+    net, trace = traced(net, encoding(points), "points")
     w, units = len(points), check_units(net, walls.units, len(points))
     check_size("the Gram matrix", (w, w), "Pass fewer walls.")
     up, down = _factors(net, trace, units)
     sign = np.ones(w)
     if along is not None:
-        direction = check_direction("along", along, points)
-        if encoding is not None:
-            direction = np.einsum("nij,nj->ni", encoding.jacobian(points), direction)
-        sign = np.sign(np.vecdot(down[0] @ net.weights[0], direction)) if down else sign
+        direction = np.einsum("nij,nj->ni", encoding.jacobian(points),
+                              check_direction("along", along, points))
+        sign = np.sign(np.vecdot(down[0] @ net.weights[0], direction))
     outward = sign[:, None] * up
-    gram = outward @ outward.T
-    for rows, upper in kernel_rows(down, trace.inputs[:-1]) if w else ():
-        gram[rows, rows.start :] *= upper
-        gram[rows.stop :, rows] = gram[rows, rows.stop :].T
-    return Jumps(np.diagonal(gram).copy(), sign, gram)
+    factors = [part[:, None] for part in down], trace.inputs
+    products = outward @ outward.T * gram(factors, BLOCK_ROWS)
+    return Jumps(np.diagonal(products).copy(), sign, products)
 
 
 def _factors(net: MLP, trace: Trace, units: Indices) -> tuple[Array, list[Array]]:
-    """df/dh_u, (w, m[L]), and dz_u/dz[l], (w, m[l]) for l < L, of unit u = units[w] at row w."""
+    """df/dh_u, (w, m[L]), and dz_u/dz[l], (w, m[l]), of the unit u = units[w] at row w.
+
+    dz_u/dz[l] is 0 in layers after that of u.
+    """
     D, _ = output_sensitivities(net, trace)
-    layer, number = _layers(net, units)
-    up = np.zeros((len(units), len(net.biases[-1])))
-    d, down = np.zeros_like(up), list[Array]()
-    for l in reversed(range(len(net.weights) - 1)):
+    ends = np.cumsum([len(b) for b in net.biases[:-1]])
+    layer = np.searchsorted(ends, units, side="right")
+    number = units - np.append(0, ends)[layer]
+    d: Array = np.zeros((len(units), len(net.biases[-1])))
+    up, down = np.zeros_like(d), [d]
+    for l in reversed(range(len(ends))):
         W = net.weights[l + 1]
         d = np.where(trace.pattern[l], d @ W, 0.0)
         own = np.flatnonzero(layer == l)
@@ -150,13 +153,6 @@ def _factors(net: MLP, trace: Trace, units: Indices) -> tuple[Array, list[Array]
         up[own] = np.einsum("wak,kw->wa", D[l + 1][own], W[:, number[own]])
         down.insert(0, d)
     return up, down
-
-
-def _layers(net: MLP, units: Indices) -> tuple[Indices, Indices]:
-    """The hidden layer of each unit, counted from 0, and its number within it."""
-    starts = np.cumsum([0, *(len(b) for b in net.biases[:-1])])
-    layer = np.searchsorted(starts, units, side="right") - 1
-    return layer, units - starts[layer]
 
 
 # ----------------------------------------------------------------------- a line
@@ -179,6 +175,7 @@ def wall_spectrum(
     WallSpectrum(2 walls, 4 frequencies, walls / rates 0.892)
     """
     net = _first_output(check_net(net))
+    encoding = AS_THEY_ARE if encoding is None else encoding
     a = as_real("a", a, (None,), "one end of the segment").astype(np.float64)
     b = as_real("b", b, (None,), "the other end of the segment").astype(np.float64)
     n = check_count("n", n, 1)
@@ -193,7 +190,9 @@ def wall_spectrum(
     parts = (waves * scipy.fft.rfft(meets, axis=1)[:, turns]).real
     parts /= 4 * n * np.sin(np.pi * turns / n) ** 2
     walls = parts.sum(axis=0)
-    return WallSpectrum(rates, walls, rates - walls, line.t, line.unit, line.energy, parts[:w],
+    energy = np.sum([np.vecdot(e, e) * (np.vecdot(h, h) + 1)
+                     for e, h in zip(line.jumps, line.inputs, strict=True)], axis=0)
+    return WallSpectrum(rates, walls, rates - walls, line.t, line.unit, energy[:w], parts[:w],
                         parts[w:].sum(axis=0), _by_cosines(K, meets, line.place, k),
                         line.uncertified)
 
@@ -216,46 +215,35 @@ class _Line(NamedTuple):
     samples: Trace
     t: Array             # (w,)
     unit: Indices        # (w,)
-    energy: Array        # (w,)
     jumps: list[Array]   # (w + 2, m[l]) for l = 1 .. L
     inputs: list[Array]  # (w + 2, m[l-1])
     place: Indices       # (w + 2,) the first sample after each, modulo n
     uncertified: Array
 
 
-def _line(net: MLP, a: Array, b: Array, n: int, encoding: Encoding | None) -> _Line:
+def _line(net: MLP, a: Array, b: Array, n: int, encoding: Encoding) -> _Line:
     """All that wall_spectrum needs to know of a segment, for a network of one output."""
     def at(t: Array) -> Array:
-        points = a + t[:, None] * (b - a)
-        return points if encoding is None else encoding(points)
+        return encoding(a + t[:, None] * (b - a))
 
-    pieces: Pieces | EncodedPieces
-    if encoding is None:
-        pieces = regions_on_segment(net, a, b)
-    else:
-        pieces = regions_on_encoded_segment(net, encoding, a, b)  # type: ignore[arg-type]
+    pieces = regions_on_encoded_segment(net, encoding, a, b)  # type: ignore[arg-type]
     before, after = pieces.pattern[:-1], pieces.pattern[1:]
     breakpoint, unit = np.nonzero(before ^ after)
     t, on = pieces.t[1:-1][breakpoint], after[breakpoint, unit]
-    layer, of_unit = (_layers(net, units)[0] for units in (unit, np.arange(hidden_units(net))))
-    gates = np.where(of_unit < layer[:, None], after[breakpoint], before[breakpoint])
-    crossed = run(net, at(t), gates)
+    switched = np.arange(hidden_units(net)) < unit[:, None]
+    crossed = run(net, at(t), np.where(switched, after[breakpoint], before[breakpoint]))
     up, down = _factors(net, crossed, unit)
-
     ends = run(net, at(np.array([0.0, 1.0])), pieces.pattern[[0, -1]])
     D, _ = output_sensitivities(net, ends)
     wrap = np.array([[1.0], [-1.0]])  # the jump from the end to the start
     signed = np.where(on, 1.0, -1.0)[:, None] * up
     jumps = [np.concatenate([signed * d, wrap * part[:, 0]])
-             for d, part in zip([*down, np.zeros((len(t), 1))], D, strict=True)]
+             for d, part in zip(down, D, strict=True)]
     inputs = [np.concatenate(both) for both in zip(crossed.inputs, ends.inputs, strict=True)]
-    energy = sum((np.vecdot(e, e) * (np.vecdot(h, h) + 1)
-                  for e, h in zip(jumps, inputs, strict=True)),
-                 np.zeros(len(t) + 2))[:-2]
     samples = run(net, at(np.arange(n) / n))
     place = _first_sample_after(t, unit, on, joined_pattern(samples))
     uncertified = pieces.uncertified if isinstance(pieces, EncodedPieces) else np.zeros((0, 2))
-    return _Line(samples, t, unit, energy, jumps, inputs, np.append(place, [0, 0]), uncertified)
+    return _Line(samples, t, unit, jumps, inputs, np.append(place, [0, 0]), uncertified)
 
 
 def _first_sample_after(t: Array, unit: Indices, on: Bits, q: Bits) -> Indices:
@@ -273,28 +261,23 @@ def _first_sample_after(t: Array, unit: Indices, on: Bits, q: Bits) -> Indices:
 
 def _meetings(line: _Line, n: int) -> Array:
     """(w + 2, n): the sum of <e_w, e_w'> over the walls w' before every sample."""
-    check_size("walls times samples", (len(line.place), n), "Take fewer samples.")
-    sums = np.zeros((len(line.place), n))
+    w = len(line.place)
+    check_size("walls times samples", (w, n), "Take fewer samples.")
+    sums = np.zeros((w, n))
     for e, h in zip(line.jumps, line.inputs, strict=True):
-        members = _in_order(e, line.place)
-        place = line.place[members]
-        for rows, gram in kernel_rows([e[members]], [h[members]]):
-            _add_up(sums, members[rows], place[rows.start :], gram)
-            _add_up(sums, members[rows.stop :], place[rows], gram[:, len(gram) :].T)
+        walls = np.flatnonzero(e.any(axis=1))  # those of earlier layers have no part in this one
+        before = _at_places(line.place[walls], n)
+        for rows, products in kernel_rows([e[walls]], [h[walls]]):
+            sums[walls[rows]] += products @ before[rows.start :]
+            places, which = np.unique(line.place[walls[rows]], return_inverse=True)
+            below = products[:, len(products) :].T @ np.eye(len(places))[which]
+            sums[walls[rows.stop :, None], places] += below
     return sums
 
 
-def _in_order(e: Array, place: Indices) -> Indices:
-    """Which jumps have a part in a layer, (w, m): none after their own.  By place."""
-    members = np.flatnonzero(e.any(axis=1))
-    return members[np.argsort(place[members], kind="stable")]
-
-
-def _add_up(sums: Array, rows: Indices, place: Indices, values: Array) -> None:
-    """sums[rows, place] += values, whose columns are in the order of their places."""
-    if len(rows):
-        occupied, starts = np.unique(place, return_index=True)
-        sums[rows[:, None], occupied] += np.add.reduceat(values, starts, axis=1)
+def _at_places(place: Indices, n: int) -> csr_array:
+    """(w, n): 1 where wall w is before a sample."""
+    return csr_array((np.ones(len(place)), place, np.arange(len(place) + 1)), (len(place), n))
 
 
 def _by_cosines(K: Array, meets: Array, place: Indices, k: Indices) -> Array:
@@ -326,8 +309,8 @@ def plane_wall_spectrum(
     net = _first_output(check_net(net))
     n = check_count("n", n, 2)
     check_size("the kernel of the samples", (n * n, n * n), "Take fewer samples.")
-    points, k = grid((n, n), "half-open"), np.arange(n)
-    samples = run(net, points if encoding is None else encoding(points))
+    encoding = AS_THEY_ARE if encoding is None else encoding
+    samples, k = run(net, encoding(grid((n, n), "half-open"))), np.arange(n)
     (rows, across), (columns, along) = (_by_rows(net, n, encoding, axis) for axis in (0, 1))
     size, sines = np.minimum(k, n - k), 4 * np.sin(np.pi * k / n) ** 2
     sines[0] = 1  # rows say nothing of k_x = 0, columns nothing of k_y = 0
@@ -339,35 +322,28 @@ def plane_wall_spectrum(
     return PlaneSpectrum(values[0], values[1], values[0] - values[1], across + along)
 
 
-def _by_rows(net: MLP, n: int, encoding: Encoding | None, axis: int) -> tuple[Array, int]:
+def _by_rows(net: MLP, n: int, encoding: Encoding, axis: int) -> tuple[Array, int]:
     """(n, n) at [across, along]: the power of the jumps on all rows, or columns; count of walls."""
-    lines = []
-    for place in np.arange(n) / n:
-        start, end = (np.roll([at, place], axis) for at in (0.0, 1.0))
-        lines.append(_line(net, start, end, n, encoding))
-    jumps, inputs = ([np.concatenate(parts) for parts in zip(*each, strict=True)] for each in (
-        [line.jumps for line in lines], [line.inputs for line in lines]))
+    ends = [[np.roll([at, row], axis) for at in (0.0, 1.0)] for row in np.arange(n) / n]
+    lines = [_line(net, start, end, n, encoding) for start, end in ends]
     place = np.concatenate([row * n + line.place for row, line in enumerate(lines)])
-    power = sum((_power(e, np.column_stack([h, np.ones(len(h))]), place, n)
-                 for e, h in zip(jumps, inputs, strict=True)), np.zeros((n, n)))
+    jumps, inputs = ([np.concatenate(layer) for layer in zip(*parts, strict=True)] for parts in (
+        [line.jumps for line in lines], [line.inputs for line in lines]))
+    power = np.sum([_power(e, h, place, n) for e, h in zip(jumps, inputs, strict=True)], axis=0)
     return power, sum(len(line.t) for line in lines)
 
 
 def _power(e: Array, h: Array, place: Indices, n: int) -> Array:
-    """(n, n): sum over parameters of |F J|^2, J_i the sum of e_w (x) h_w over the w at sample i.
+    """(n, n): sum over parameters of |F J|^2, J_i the sum of e_w (x) (h_w, 1) before sample i.
 
     F is the unitary transform of the grid.  Some rows of parameters are transformed at a time.
     """
-    members = _in_order(e, place)
-    e, h = e[members], h[members]
-    cells, starts = np.unique(place[members], return_index=True)
-    groups = list(zip(cells.tolist(), starts.tolist(), [*starts[1:].tolist(), len(e)], strict=True))
+    walls = np.flatnonzero(e.any(axis=1))
+    before = _at_places(place[walls], n * n).T.tocsr()
+    e, h = e[walls], np.column_stack([h, np.ones(len(h))])[walls]
     half = np.zeros((n, n // 2 + 1))
-    for some in row_blocks(e.shape[1], max(1, BLOCK_ENTRIES // (n * n * h.shape[1]))):
-        part = np.ascontiguousarray(e[:, some])
-        J = np.zeros((n * n, part.shape[1], h.shape[1]))
-        for cell, first, end in groups:
-            np.matmul(part[first:end].T, h[first:end], out=J[cell])
+    for some in row_blocks(e.shape[1], max(1, BLOCK_ENTRIES // ((n * n + len(e)) * h.shape[1]))):
+        J = before @ (e[:, some, None] * h[:, None, :]).reshape(len(e), -1)
         F = scipy.fft.rfftn(J.reshape(n, n, -1), axes=(0, 1), norm="ortho", overwrite_x=True)
         both = F.view(np.float64)  # real and imaginary parts
         half += np.vecdot(both, both)

@@ -132,11 +132,10 @@ def _of_state(state: Mapping[str, Any]) -> MLP:
         layer, part = check_torch_part(str(name), tensor)
         layers.setdefault(layer, {})[part] = _copy(str(name), tensor, 2 if part == "weight" else 1)
     check_torch_chain(layers)
-    weights, biases = [], []
-    for parts in layers.values():
-        weights.append(W := parts["weight"])
-        biases.append(parts.get("bias", np.zeros(len(W), W.dtype)))
-    return check_layers(MLP(tuple(weights), tuple(biases)))
+    weights = tuple(parts["weight"] for parts in layers.values())
+    biases = tuple(parts.get("bias", np.zeros_like(W, shape=len(W)))
+                   for parts, W in zip(layers.values(), weights, strict=True))
+    return check_layers(MLP(weights, biases))
 
 
 def _copy(name: str, tensor: Any, axes: int) -> Array:

@@ -28,24 +28,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Indices, check_count, check_flag, check_gap, check_index_pairs, check_kind,
-    check_records, check_rng, check_samples, check_side, check_size, check_some, one_line,
-    row_blocks,
+    Array, Indices, check_count, check_flag, check_index_pairs, check_kind, check_records,
+    check_rng, check_samples, check_size, check_some, printed, row_blocks,
 )
 from relu_dynamics.mlp import (
-    MLP, Trace, hidden_units, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
+    MLP, Trace, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
 )
 from relu_dynamics.patterns import pack, pattern_of, unique_words
 
 
+@printed
 class Pairs(NamedTuple):
     """k pairs of samples, as row indices."""
 
     i: Indices  # (k,)
     j: Indices  # (k,)
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 def local_pairs(
@@ -63,7 +60,7 @@ def local_pairs(
     check_flag("paper", paper, "the paper's own sampling")
     patches, pairs = check_count("patches", patches, 1), check_count("pairs", pairs, 1)
     check_size("the pairs", (patches, pairs), "Draw fewer pairs.")
-    side = check_side(side, shape)
+    side = check_count("side", side, 2, min(shape), "the signal has no more samples per axis")
     corners = [rng.integers(0, n - side + 1, (patches, 1)) for n in shape]
     size = side ** len(shape)
     if paper:
@@ -92,7 +89,8 @@ def global_pairs(
     shape = check_samples(shape, least=2)
     check_rng(rng)
     check_flag("paper", paper, "the paper's own sampling")
-    pairs, gap = check_count("pairs", pairs, 1), check_gap(gap, shape, at_least=1 + paper)
+    pairs, most = check_count("pairs", pairs, 1), min(shape) - 2 * (1 + paper)
+    gap = check_count("gap", gap, 0, most, "it must leave samples on both sides of every axis")
     ends = rng.integers(0, 2, (len(shape), pairs)).astype(bool)  # is the first sample high?
 
     def rows(high: NDArray[np.bool_]) -> Indices:
@@ -113,9 +111,7 @@ def hamming_of_pairs(net: MLP, x: ArrayLike | Trace, pairs: Pairs) -> NDArray[np
     """
     net, x = rows_or_trace(net, x)
     check_kind("pairs", pairs, Pairs)
-    both = check_index_pairs(*pairs, row_count(x), "pairs.")
-    samples, place = np.unique(np.stack(both), return_inverse=True)
-    i, j = place.reshape(2, -1)
+    samples, i, j = check_index_pairs(*pairs, row_count(x), "pairs.")
     q = pattern_of(net, some_rows(x, samples))
     counts = np.empty((len(i), len(net.weights) - 1), np.int64)
     for block in row_blocks(len(i)):
@@ -140,10 +136,8 @@ def dead_count(net: MLP, x: ArrayLike | Trace) -> int:
     """The number of hidden units that are off at every row of x.  ValueError without rows."""
     net, x = rows_or_trace(net, x)
     check_some("x", inputs_of(x), "without inputs no unit is dead")
-    alive = np.zeros(hidden_units(net), np.bool_)
-    for block in row_blocks(row_count(x)):
-        alive |= pattern_of(net, some_rows(x, block)).any(axis=0)
-    return int(np.count_nonzero(~alive))
+    on = [pattern_of(net, some_rows(x, block)).any(axis=0) for block in row_blocks(row_count(x))]
+    return int(np.count_nonzero(~np.any(on, axis=0)))
 
 
 def time_to_half(epochs: ArrayLike, errors: ArrayLike) -> Array:

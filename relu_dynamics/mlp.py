@@ -28,8 +28,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, cast, check_choice, check_gated_rows, check_kind, check_layers,
-    check_more_rows, check_net, check_net_and_rows, check_net_and_trace, check_rng, check_some,
-    check_targets, check_trace, check_widths, common_dtype, one_line, row_blocks,
+    check_more_rows, check_net, check_net_and_rows, check_rng, check_some, check_targets,
+    check_trace, check_widths, common_dtype, one_line, printed, row_blocks,
 )
 
 T = TypeVar("T", bound=np.generic)
@@ -66,6 +66,7 @@ class MLP(NamedTuple):
         return f"MLP({'-'.join(map(str, widths))})"
 
 
+@printed
 class Trace(NamedTuple):
     """The record of one forward pass: all that the backward pass and the analysis need."""
 
@@ -73,19 +74,14 @@ class Trace(NamedTuple):
     preacts: list[Array]  # z[1] .. z[L],   each (n, m[l]); the last is f(x)
     pattern: list[Bits]   # q[1] .. q[L-1], each (n, m[l]): own or imposed
 
-    def __repr__(self) -> str:
-        return one_line(self)
 
-
+@printed
 class Gradient(NamedTuple):
     """The derivative of a scalar with respect to the parameters and the inputs."""
 
     weights: tuple[Array, ...]  # like MLP.weights, summed over the rows of the batch
     biases: tuple[Array, ...]   # like MLP.biases
     x: Array                    # (n, m[0]), one row per sample
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 def init(widths: Sequence[int], rng: np.random.Generator, scheme: str = "torch") -> MLP:
@@ -171,7 +167,8 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     >>> rd.backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
     [[-1.0]]
     """
-    net = check_net_and_trace(net, trace)
+    net = check_layers(net)
+    check_trace(net, trace)
     n = len(trace.inputs[0])
     g = as_real("df", df, (n, len(net.biases[-1])), "one row per sample, one column per output")
     return pull_back(net, trace, g.astype(common_dtype(*net.weights, *trace.inputs), copy=False))
@@ -217,11 +214,9 @@ def rows_or_trace(
     """net and x, checked, for computing in blocks: rows stay rows, and a Trace stays a Trace."""
     if not isinstance(x, Trace):
         return check_net_and_rows(net, x, name, float64=float64)
-    net = check_net_and_trace(net, x)
-    if float64:
-        net = cast(net, np.dtype(np.float64))
-        x = _in_float64(net, x)
-    return net, x
+    net = check_layers(net)
+    check_trace(net, x)
+    return (cast(net, np.dtype(np.float64)), _in_float64(net, x)) if float64 else (net, x)
 
 
 def _in_float64(net: MLP, trace: Trace) -> Trace:
@@ -323,9 +318,7 @@ def unflatten(vector: ArrayLike, like: MLP) -> MLP:
 
 def views(vector: Array, like: MLP) -> MLP:
     """unflatten without checks or copies: the layers are parts of vector."""
-    weights, biases, at = [], [], 0
-    for W, b in zip(*like, strict=True):
-        weights.append(vector[at : at + W.size].reshape(W.shape))
-        biases.append(vector[at + W.size : at + W.size + b.size])
-        at += W.size + b.size
-    return MLP(tuple(weights), tuple(biases))
+    ends = np.cumsum([part.size for layer in zip(*like, strict=True) for part in layer])
+    parts = np.split(vector, ends[:-1])
+    weights = (part.reshape(W.shape) for part, W in zip(parts[::2], like.weights, strict=True))
+    return MLP(tuple(weights), tuple(parts[1::2]))

@@ -62,24 +62,28 @@ def affine_map(net: MLP, q: ArrayLike) -> tuple[Array, Array]:
     ([1.0, -1.0], [0.0, 2.0])
     """
     net, q = check_net_and_pattern(net, q)
-    outputs = len(net.biases[-1])
-    shape = len(q), outputs, net.weights[0].shape[1]
-    check_size("A", shape, "Pass fewer patterns at a time.")
-    A = np.empty(shape)
-    c = np.empty((len(q), outputs))
+    m, d = len(net.biases[-1]), net.weights[0].shape[1]
+    check_size("A", (len(q), m, d), "Pass fewer patterns at a time.")
+    A, c = np.empty((len(q), m, d)), np.empty((len(q), m))
     for rows in row_blocks(len(q), 1024):
-        masks = split_layers(net, q[rows])
-        count = len(q[rows])
-        D: Array = np.broadcast_to(np.eye(outputs), (count, outputs, outputs))  # df/dz[l]
-        constant = np.zeros((count, outputs))
-        layers = zip(net.weights[::-1], net.biases[::-1], [*masks[::-1], None], strict=True)
-        for W, b, mask in layers:
-            constant += D @ b
-            D = rows_times(D, W)
-            if mask is not None:
-                D = D * mask[:, None, :]
-        A[rows], c[rows] = D, constant
+        outputs = np.broadcast_to(np.eye(m), (len(c[rows]), m, m))
+        D = pulled(net, split_layers(net, q[rows]), outputs)
+        A[rows] = rows_times(D[0], net.weights[0])
+        c[rows] = sum(part @ b for part, b in zip(D, net.biases, strict=True))
     return A, c
+
+
+def pulled(net: MLP, gates: list[Bits], df: Array) -> list[Array]:
+    """df D[l], (n, k, m[l]) for l = 1 .. L, where D[l] = df/dz[l] under the gates q[1] .. q[L-1].
+
+    df is (n, k, m[L]): at each row k linear functions of the outputs, pulled back to every z (T1).
+    """
+    parts = [df]
+    for W, q in zip(net.weights[:0:-1], gates[::-1], strict=True):
+        df = rows_times(df, W)
+        df *= q[:, None, :]
+        parts.append(df)
+    return parts[::-1]
 
 
 def preactivation_maps(net: MLP, q: ArrayLike) -> tuple[Array, Array]:

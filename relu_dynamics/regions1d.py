@@ -32,15 +32,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from operator import mul
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, cast, check_columns, check_count, check_ends, check_kind, check_net,
-    check_piece_count, check_shares, check_size, check_visible, check_wave_count, row_blocks,
+    Array, Bits, Indices, as_real, cast, check_columns, check_count, check_ends, check_kind,
+    check_net, check_piece_count, check_size, check_visible, check_wave_count, row_blocks,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import TOLERANCE
@@ -121,217 +120,175 @@ def regions_on_segment(
 
 def _affine_pieces(net: MLP, a: Array, b: Array, limit: int) -> Pieces:
     """regions_on_segment without checks; f is continuous, so the bends give the offsets."""
-    found = _NONE
-    tolerance = 2 * TOLERANCE
-    line = MLP((net.weights[0] @ (b - a)[:, None], *net.weights[1:]),
-               (net.weights[0] @ a + net.biases[0], *net.biases[1:]))  # of t alone
-    h, rate = found.t[:, None], line.weights[0]  # (v, m[l-1]) inputs, (m[l], k) slopes of z
-    at_start = h[:1]                             # inputs at t = 0
-    inputs = np.abs(np.stack([a, b]))      # (v, m[l-1]) again, before the line was put into them
-    scale = np.zeros((1, len(a)))
-    for l, (W, bias) in enumerate(zip(line.weights[:-1], line.biases[:-1], strict=True)):
-        z = h @ W.T + bias
-        terms = _terms(net.weights[l], net.biases[l], inputs.max(axis=0, keepdims=True))
-        scale = terms + _inherited(net.weights[l], scale)
-        start, share, zeros = _cut(found.t, z, TOLERANCE * terms)
-        tolerance = _tolerance(tolerance, found.t, inputs, net.weights[l], z, rate, zeros,
-                               TOLERANCE * scale[0])
-        split, found = _refine(found, zeros, limit)
-        rate = _chain_rates(split, rate, start, found.layers[-1][1], line.weights[l + 1])
-        at_start = np.maximum(z[:1], 0)
-        if l < len(line.weights) - 2:  # another hidden layer needs its inputs at the breakpoints
-            h = inputs = _relu_at_breakpoints(split, z, zeros.piece, share)
+    found, tolerance, at_start = _NONE, 2 * TOLERANCE, a  # the layer's inputs at t = 0
+    inputs: Array = np.abs(np.stack([a, b]))               # (v, m[l-1]) sizes, at breakpoints
+    error: Array = np.zeros((1, len(a)))                   # (1, m[l-1]) of the inputs
+    rate: Array = net.weights[0] @ (b - a)[:, None]        # (m[l], k) slopes of z
+    z = found.t[:, None] * rate.T + (net.weights[0] @ a + net.biases[0])  # (v, m[l])
+    for l, (W, bias) in enumerate(zip(net.weights[:-1], net.biases[:-1], strict=True)):
+        doubt, error = _rounding(W, bias, inputs.max(axis=0, keepdims=True), error)
+        zeros, share = _cut(found.t, z, doubt)
+        tolerance = _tolerance(tolerance, found.t, inputs, W, z, rate, error[0])
+        split, bits, found = _refine(found, zeros, limit)
+        rate = _chain_rates(split, zeros, rate, bits, net.weights[l + 1])
+        at_start = np.maximum(z[0], 0)
+        if l < len(net.weights) - 2:  # another hidden layer needs its inputs at the breakpoints
+            inputs = _relu_at_breakpoints(split, zeros, z, share)
+            z = inputs @ net.weights[l + 1].T + net.biases[l + 1]
     slope = np.ascontiguousarray(rate.T)
     bends = np.diff(slope, axis=0, prepend=slope[:1]) * found.t[:-1, None]
-    offset = at_start @ line.weights[-1].T + line.biases[-1] - np.cumsum(bends, axis=0)
-    return Pieces(found.t, _patterns(found), slope, offset, found.owner, tolerance)
+    offset = net.weights[-1] @ at_start + net.biases[-1] - np.cumsum(bends, axis=0)
+    return Pieces(found.t, found.pattern, slope, offset, found.owner, tolerance)
 
 
-def _relu_at_breakpoints(split: _Split, z: Array, piece: Indices, share: Array) -> Array:
-    """(v', m) max(z, 0) at all breakpoints: z interpolated, exactly 0 for units that switch."""
-    left, right = (z.take(piece[split.first] + end, axis=0) for end in (0, 1))
-    new = left + share[split.first, None] * (right - left)
-    new[split.group, split.unit] = 0
-    h = np.empty((len(split.t), z.shape[1]))
-    h[split.old], h[split.place] = z, new
-    return np.asarray(np.maximum(h, 0, out=h))
-
-
-def _cut(t: Array, z: Array, doubt: Array) -> tuple[Bits, Array, _Zeros]:
+def _cut(t: Array, z: Array, doubt: Array) -> tuple[_Zeros, Array]:
     """Step 1.  The zeros of all units, where the bits at the two ends of a piece differ.
 
     z, (v, m), at a breakpoint counts as 0 if |z| <= doubt, the rounding error of its own sum; the
-    piece then has the sign of its other end.  A zero within TOLERANCE of a breakpoint is put there.
-    Also returned: the bits just after the start of every piece, (k, m), and how far along its
-    piece each zero is, as a share.
+    piece then has the sign of its other end, and the unit may switch at the breakpoint.  Also
+    returned: how far along its piece each zero is, as a share, for the zeros listed first.
     """
     on, off = z > doubt, z < -doubt
     start, end = on[:-1] | (on[1:] & ~off[:-1]), on[1:] | (on[:-1] & ~off[1:])
     piece, unit = np.divmod(np.flatnonzero(start ^ end), max(1, z.shape[1]))
     share = z[piece, unit] / (z[piece, unit] - z[piece + 1, unit])
     at = t[piece] + share * (t[piece + 1] - t[piece])
-    early, late = at - t[piece] <= TOLERANCE, t[piece + 1] - at <= TOLERANCE
-    start[piece[early], unit[early]] ^= True
-    end[piece[late & ~early], unit[late & ~early]] ^= True
     vertex, flipped = np.divmod(np.flatnonzero(end[:-1] ^ start[1:]), max(1, z.shape[1]))
-    inside = ~early & ~late
-    zeros = _Zeros(start[0], piece[inside], unit[inside], at[inside], vertex + 1, flipped)
-    return start, share[inside], zeros
+    zeros = _Zeros(start[0], np.append(unit, flipped), np.append(at, t[vertex + 1]))
+    return zeros, share
 
 
 def _tolerance(before: float, t: Array, inputs: Array, W: Array, z: Array, rate: Array,
-               zeros: _Zeros, error: Array) -> float:
+               error: Array) -> float:
     """The largest distance of breakpoints that may be in the wrong order, this layer included.
 
-    The error of a zero is at most error over slope, and the zero stays in its piece, whose ends
-    have the error before / 2.  Where |z| at a breakpoint is within its error, the zero may lie on
-    either side.
+    A unit has or may have a zero in a piece unless its sign is the same, beyond error, at both
+    ends.  The error of the zero is at most error over slope, and the zero stays in its piece,
+    whose ends have the error before / 2.
     """
-    near, by = np.divmod(np.flatnonzero(~((z > error) | (z < -error))), max(1, z.shape[1]))
-    piece = np.concatenate([zeros.piece, np.maximum(near - 1, 0), np.minimum(near, len(t) - 2)])
-    unit = np.concatenate([zeros.unit, by, by])
-    slope = np.abs(rate[unit, piece])
-    flat = np.flatnonzero((slope == 0) & (z[piece, unit] == 0))
-    if len(flat):
-        pieces, of = np.unique(piece[flat], return_inverse=True)
-        terms = (inputs[pieces] + inputs[pieces + 1]) @ np.abs(W).T
-        slope[flat[terms[of, unit[flat]] == 0]] = np.inf  # all terms are 0: z is exactly 0, off
-    off = error[unit]
+    on, off = z > error, z < -error
+    sure = on[:-1] & on[1:]
+    sure |= off[:-1] & off[1:]
+    piece, unit = np.divmod(np.flatnonzero(~sure), max(1, z.shape[1]))
+    slope, e = np.abs(rate[unit, piece]), error[unit]
+    flat = (slope == 0) & (z[piece, unit] == 0)
+    if flat.any():  # where all terms are 0 as well, z is exactly 0
+        terms = (inputs[:-1] + inputs[1:]) @ np.abs(W).T
+        e[flat & (terms[piece, unit] == 0)] = 0
     with np.errstate(divide="ignore", over="ignore"):
-        width = 2 * (np.divide(off, slope, out=np.zeros_like(off), where=off > 0) + TOLERANCE)
+        width = 2 * (np.divide(e, slope, out=np.zeros_like(e), where=e > 0) + TOLERANCE)
     return float(np.minimum(width, np.diff(t)[piece] + before).max(initial=before))
 
 
-def _terms(W: Array, bias: Array, size: Array) -> Array:
-    """(k, m) a bound on the sum of |terms| of W h + bias, for |h| up to size, (k, m').
-
-    The rounding error of the sum is less than TOLERANCE times that.
-    """
-    lengths = np.linalg.norm(size, axis=1)
-    return np.asarray(np.multiply.outer(lengths, np.sqrt(np.vecdot(W, W))) + np.abs(bias))
-
-
-def _inherited(W: Array, scale: Array) -> Array:
-    """(k, m) the error of W h if inputs have the errors scale, (k, m').
-
-    The errors are independent roundings, so their squares add up.  The sum of their sizes would
-    grow by the square root of the width in every layer.
-    """
-    return np.sqrt(scale**2 @ (W**2).T)
+def _relu_at_breakpoints(split: _Split, zeros: _Zeros, z: Array, share: Array) -> Array:
+    """(v', m) max(z, 0) at all breakpoints: z interpolated, exactly 0 for units that switch."""
+    cut = split.parent[split.place[split.first]]
+    left = z.take(cut, axis=0)
+    h = np.insert(z, cut + 1, left + share[split.first, None] * (z.take(cut + 1, axis=0) - left),
+                  axis=0)
+    h[split.place[split.inside], zeros.unit[split.inside]] = 0
+    return np.asarray(np.maximum(h, 0, out=h))
 
 
-def _chain_rates(split: _Split, rate: Array, start: Bits, bits: Bits, W: Array) -> Array:
+def _chain_rates(split: _Split, zeros: _Zeros, rate: Array, bits: Bits, W: Array) -> Array:
     """Step 4.  (m', k') slopes of W max(z, 0) on new pieces, from those of z, (m, k), on old ones.
 
     One matrix product gives the first part of each old piece.  From there a unit that switches
     on or off adds or subtracts its own slope times its column of W, without a matrix product.
     """
-    base = W @ (rate * np.ascontiguousarray(start.T))
-    if len(split.unit) == 0:
-        return np.asarray(base.take(split.parent, axis=1))
-    at = split.place[split.group]
-    switched = np.where(bits[at, split.unit], 1.0, -1.0) * rate[split.unit, split.parent[at]]
-    of, jump = np.zeros(len(split.parent), np.intp), np.zeros(len(split.parent))
-    of[split.place] = split.unit[split.first_sorted]
-    jump[split.place] = switched[split.first_sorted]
-    steps = W.take(of, axis=1)
-    steps *= jump
-    # several zeros at one breakpoint
-    more = np.setdiff1d(np.arange(len(at)), split.first_sorted, assume_unique=True)
-    np.add.at(steps.T, at[more], (W.take(split.unit[more], axis=1) * switched[more]).T)
+    place, unit = split.place[split.inside], zeros.unit[split.inside]
+    steps = np.zeros((len(W), len(place) + 1))
+    steps[:, 1:] = W.take(unit, axis=1)
+    steps[:, 1:] *= np.where(bits[place, unit], 1, -1) * rate[unit, split.parent[place]]
     np.cumsum(steps, axis=1, out=steps)
-    base -= steps[:, np.searchsorted(split.parent, np.arange(base.shape[1]))]
-    steps += base.take(split.parent, axis=1)
-    return steps
+    taken = np.searchsorted(place, np.arange(len(bits)), side="right")  # before each piece
+    first = np.searchsorted(split.parent, np.arange(rate.shape[1]))
+    base = W @ (rate * bits[first].T)
+    base -= steps.take(taken[first], axis=1)
+    slopes = steps.take(taken, axis=1)
+    slopes += base.take(split.parent, axis=1)
+    return slopes
+
+
+def _rounding(W: Array, bias: Array, size: Array, error: Array) -> tuple[Array, Array]:
+    """(k, m) bounds on the errors of W h + bias: by its own rounding, and with the errors of h.
+
+    |h| is up to size, (k, m'), and h has the errors error, (k, m'): independent roundings, so
+    their squares add up.  The sum of their sizes would grow by the square root of the width in
+    every layer.
+    """
+    lengths = np.linalg.norm(size, axis=1)
+    own = np.multiply.outer(lengths, TOLERANCE * np.sqrt(np.vecdot(W, W)))
+    own += TOLERANCE * np.abs(bias)
+    return own, own + np.sqrt(error**2 @ (W**2).T)
 
 
 # ------------------------------------------------- splitting and scanning, shared
 
 
 class _Zeros(NamedTuple):
-    """Where the units of a layer switch: inside pieces, and at existing breakpoints."""
+    """Where the units of a layer switch, inside pieces or at breakpoints, in any order."""
 
-    start: Bits           # (m,) the bits at t = 0
-    piece: Indices
-    unit: Indices
-    at: Array
-    vertex: Indices       # which breakpoint
-    vertex_unit: Indices
+    start: Bits    # (m,) the bits at t = 0
+    unit: Indices  # (c,)
+    at: Array      # (c,)
 
 
 class _Found(NamedTuple):
     """The pieces that the layers so far cut."""
 
-    t: Array         # (k+1,) breakpoints, both ends included
-    owner: Indices   # (k-1,) the first unit that switches at each inner breakpoint
-    layers: tuple[tuple[Indices, Bits], ...]  # of each: (parents of its pieces, their bits)
+    t: Array        # (k+1,) breakpoints, both ends included
+    pattern: Bits   # (k, units of the layers so far)
+    owner: Indices  # (k-1,) the first unit that switches at each inner breakpoint
 
 
-_NONE = _Found(np.array([0.0, 1.0]), np.zeros(0, np.intp), ())
+_NONE = _Found(np.array([0.0, 1.0]), np.zeros((1, 0), np.bool_), np.zeros(0, np.intp))
 
 
-def _refine(found: _Found, zeros: _Zeros, limit: int) -> tuple[_Split, _Found]:
-    """Steps 2 and 3 for the next layer."""
-    split = _split(found.t, zeros.piece, zeros.unit, zeros.at, limit)
-    owner = np.full(len(split.t), -1, np.intp)
-    owner[split.old[1:-1]] = found.owner
-    units = sum(bits.shape[1] for _, bits in found.layers)
-    owner[split.place] = units + split.unit[split.first_sorted]
-    layers = (*found.layers, (split.parent, _scan(split, zeros)))
-    return split, _Found(split.t, owner[1:-1], layers)
+def _refine(found: _Found, zeros: _Zeros, limit: int) -> tuple[_Split, Bits, _Found]:
+    """Steps 2 and 3 for the next layer; also its bits, (k', m)."""
+    split = _split(found.t, zeros, limit)
+    bits = _scan(split, zeros)
+    pattern = np.concatenate([found.pattern[split.parent], bits], axis=1)
+    owner = np.insert(found.owner, split.parent[split.place[split.first]],
+                      found.pattern.shape[1] + zeros.unit[split.first])
+    return split, bits, _Found(split.t, pattern, owner)
 
 
 class _Split(NamedTuple):
-    """Zeros sorted along the segment and grouped into breakpoints, and the pieces between them."""
+    """The pieces between old and new breakpoints."""
 
-    t: Array               # (k'+1,) old and new breakpoints
-    parent: Indices        # (k',) the old piece that contains each new piece
-    old: Indices           # (k+1,) index in t of each old breakpoint
-    place: Indices         # (g,) index in t of each new breakpoint, and of the piece it starts
-    unit: Indices          # (c,) the unit of each zero, sorted
-    group: Indices         # (c,) the new breakpoint of each zero
-    first: Indices         # (g,) the first zero of each new breakpoint, among the zeros as given
-    first_sorted: Indices  # (g,) the same, among the sorted zeros
+    t: Array         # (k'+1,) old and new breakpoints
+    parent: Indices  # (k',) the old piece that contains each new piece
+    place: Indices   # (c,) index in t of the breakpoint of each zero, and of the piece it starts
+    inside: Indices  # (c',) the zeros inside old pieces, in order along the segment
+    first: Indices   # (g,) the first of them at each new breakpoint
 
 
-def _split(t: Array, piece: Indices, unit: Indices, at: Array, max_regions: int) -> _Split:
-    """Step 2.  Cut the pieces between the breakpoints t at the zeros of units inside them."""
-    order = np.lexsort((unit, at, piece))
-    piece, unit, at = piece[order], unit[order], at[order]
-    new = np.ones(len(at), np.bool_)
-    new[1:] = (np.diff(piece) > 0) | (np.diff(at) > TOLERANCE)
-    first = np.flatnonzero(new)
-    check_piece_count(len(t) - 1 + len(first), max_regions)
-    place = piece[first] + 1 + np.arange(len(first))
-    parent = np.repeat(np.arange(len(t) - 1), 1 + np.bincount(piece[first], minlength=len(t) - 1))
-    split, old = np.empty(len(t) + len(first)), np.ones(len(t) + len(first), np.bool_)
-    old[place] = False
-    split[place], split[old] = at[first], t
-    group = np.cumsum(new) - 1
-    return _Split(split, parent, np.flatnonzero(old), place, unit, group, order[first], first)
+def _split(t: Array, zeros: _Zeros, limit: int) -> _Split:
+    """Step 2.  A zero within TOLERANCE of a breakpoint is put there."""
+    right = np.searchsorted(t, zeros.at).clip(1, len(t) - 1)
+    early, late = zeros.at - t[right - 1] <= TOLERANCE, t[right] - zeros.at <= TOLERANCE
+    at = np.where(early, t[right - 1], np.where(late, t[right], zeros.at))
+    order = np.lexsort((zeros.unit, at))
+    inside = order[~(early | late)[order]]
+    first = inside[np.diff(at[inside], prepend=-1.0) > TOLERANCE]
+    check_piece_count(len(t) - 1 + len(first), limit)
+    cut = right[first] - 1
+    split = np.insert(t, cut + 1, at[first])
+    parent = np.insert(np.arange(len(t) - 1), cut, cut)
+    return _Split(split, parent, np.searchsorted(split, at, side="right") - 1, inside, first)
 
 
 def _scan(split: _Split, zeros: _Zeros) -> Bits:
-    """Step 3.  (k', m) the layer's bits on every new piece.
+    """Step 3.  (k', m) the layer's bits on every new piece: one running exclusive or.
 
-    Consecutive rows differ in the units that switch between them, at a new breakpoint or at an
-    old one: one running exclusive or over all pieces.
+    Consecutive rows differ in the units that switch at the breakpoint between them.
     """
-    flips = np.zeros((len(split.parent), len(zeros.start)), np.bool_)
+    flips = np.zeros((len(split.t), len(zeros.start)), np.bool_)
     flips[0] = zeros.start
-    row = np.concatenate([split.place[split.group], split.old[zeros.vertex]])
-    np.logical_xor.at(flips, (row, np.concatenate([split.unit, zeros.vertex_unit])), True)
-    return unpack(np.bitwise_xor.accumulate(pack(flips), axis=0), len(zeros.start))
-
-
-def _patterns(found: _Found) -> Bits:
-    """(k, H) from each layer's bits, following parents from the last pieces to the first ones."""
-    piece = np.arange(len(found.t) - 1)
-    columns = [np.zeros((len(piece), 0), np.bool_)]
-    for parent, bits in reversed(found.layers):
-        columns.insert(1, bits[piece])
-        piece = parent[piece]
-    return np.concatenate(columns, axis=1)
+    np.logical_xor.at(flips, (split.place, zeros.unit), True)
+    return unpack(np.bitwise_xor.accumulate(pack(flips[:-1]), axis=0), len(zeros.start))
 
 
 # ------------------------------------------------- along a segment of encoded inputs
@@ -362,27 +319,26 @@ def regions_on_encoded_segment(
 
 def _encoded_pieces(net: MLP, nu: Array, columns: Array, limit: int) -> EncodedPieces:
     """The pieces of net on inputs with the coefficients columns, (K, D)."""
-    found, units, tolerance = _NONE, 0, 2 * TOLERANCE
-    intervals: list[Array] = [np.zeros((0, 2))]
-    of_units: list[Indices] = [np.zeros(0, np.intp)]
+    found, tolerance = _NONE, 2 * TOLERANCE
+    uncertified: list[tuple[Array, Indices]] = [(np.zeros((0, 2)), np.zeros(0, np.intp))]
     z, parent, bits = columns[None], np.zeros(1, np.intp), np.ones((1, columns.shape[1]), np.bool_)
     size: Array = np.ones((1, columns.shape[1]))
-    scale = size + np.abs(_derivative(columns.T, nu)).sum(axis=1)  # t is rounded too
+    error = TOLERANCE * (size + np.abs(_derivative(columns.T, nu)).sum(axis=1))  # t is rounded too
     for W, bias in zip(net.weights[:-1], net.biases[:-1], strict=True):
-        scale = _terms(W, bias, bits * size[parent]) + _inherited(W, bits * scale[parent])
+        _, error = _rounding(W, bias, bits * size[parent], bits * error[parent])
         z = _chain_waves(z, parent, bits, W, bias)
-        layer = _bounded(found.t, z, nu, TOLERANCE * scale)
+        layer = _bounded(found.t, z, nu, error)
         cells = _isolate(layer)
         runs = _runs(layer, cells)
         zeros, width = _zeros(layer, cells, runs)
-        _, found = _refine(found, zeros, limit)
-        parent, bits = found.layers[-1]
-        intervals.append(_open_intervals(layer, cells, runs))
-        of_units.append(units + cells.unit[runs.first[runs.open]])
-        size, tolerance, units = layer.size, max(tolerance, width), units + len(bias)
+        units = found.pattern.shape[1] + cells.unit[runs.first[runs.open]]
+        uncertified.append((_open_intervals(layer, cells, runs), units))
+        split, bits, found = _refine(found, zeros, limit)
+        size, parent, tolerance = layer.size, split.parent, max(tolerance, width)
     z = _chain_waves(z, parent, bits, net.weights[-1], net.biases[-1])
-    return EncodedPieces(found.t, _patterns(found), nu, z.swapaxes(1, 2), found.owner, tolerance,
-                         np.concatenate(intervals), np.concatenate(of_units))
+    intervals, of_units = (np.concatenate(parts) for parts in zip(*uncertified, strict=True))
+    return EncodedPieces(found.t, found.pattern, nu, z.swapaxes(1, 2), found.owner, tolerance,
+                         intervals, of_units)
 
 
 def _waves(frequencies: Array, a: Array, b: Array) -> tuple[Array, Array]:
@@ -392,22 +348,18 @@ def _waves(frequencies: Array, a: Array, b: Array) -> tuple[Array, Array]:
     of sin and cos of 2 pi |rate_i| t.  Rates and phases are computed in fractions, reduced by
     whole turns and then rounded once, so they are as exact far from the origin as near it.
     """
-    start, stop = [Fraction(x) for x in a.tolist()], [Fraction(x) for x in b.tolist()]
-    step = [y - x for x, y in zip(start, stop, strict=True)]
-    waves = [[Fraction(f) for f in wave] for wave in frequencies.tolist()]
-    rate = np.array([float(sum(map(mul, wave, step))) for wave in waves])
-    turns = [sum(map(mul, wave, start), Fraction(0)) for wave in waves]
-    phase = 2 * np.pi * np.array([float(turn - round(turn)) for turn in turns])
-    nu = np.unique(np.abs(rate[rate != 0]))
-    columns = np.zeros((2 * len(nu) + 1, 2 * len(rate)))
-    for i, (r, p) in enumerate(zip(rate, phase, strict=True)):
-        if r == 0:
-            columns[0, 2 * i], columns[0, 2 * i + 1] = np.sin(p), np.cos(p)
-        else:
-            sine = 1 + 2 * int(np.searchsorted(nu, abs(r)))
-            columns[sine : sine + 2, 2 * i] = np.sign(r) * np.cos(p), np.sin(p)
-            columns[sine : sine + 2, 2 * i + 1] = -np.sign(r) * np.sin(p), np.cos(p)
-    return nu, columns
+    start, stop = ([sum(Fraction(f) * Fraction(x) for f, x in zip(wave, point, strict=True))
+                    for wave in frequencies.tolist()] for point in (a.tolist(), b.tolist()))
+    rate = np.array([float(end - turn) for turn, end in zip(start, stop, strict=True)])
+    phase = 2 * np.pi * np.array([float(turn - round(turn)) for turn in start])
+    nu = np.unique(np.abs(np.append(rate, 0)))
+    cosine = 2 * np.searchsorted(nu, np.abs(rate))  # the sine is one row above it
+    sine_of, cosine_of = np.arange(2 * len(rate)).reshape(-1, 2).T
+    columns = np.zeros((2 * len(nu) - 1, 2 * len(rate)))
+    columns[cosine - 1, sine_of] = np.sign(rate) * np.cos(phase)  # 0, in the last row, for rate 0
+    columns[cosine - 1, cosine_of] = -np.sign(rate) * np.sin(phase)
+    columns[cosine, sine_of], columns[cosine, cosine_of] = np.sin(phase), np.cos(phase)
+    return nu[1:], columns
 
 
 def _basis(t: Array, nu: Array) -> Array:
@@ -462,8 +414,8 @@ def _value(layer: _Layer, piece: Indices, unit: Indices, at: Array) -> Array:
 
 def _slope(layer: _Layer, piece: Indices, unit: Indices, at: Array) -> Array:
     """(n,): p'(at)."""
-    slopes = _derivative(layer.z[piece, :, unit], layer.nu)
-    return np.asarray(np.vecdot(_basis(at, layer.nu), slopes))
+    slopes = _derivative(_basis(at, layer.nu), layer.nu)  # minus those of the basis
+    return np.asarray(-np.vecdot(slopes, layer.z[piece, :, unit]))
 
 
 class _Cells(NamedTuple):
@@ -478,8 +430,7 @@ class _Cells(NamedTuple):
 
 
 def _pick(cells: _Cells, which: NDArray[Any]) -> _Cells:
-    piece, unit, *rest = cells
-    return _Cells(piece[which], unit[which], *(part[which] for part in rest))
+    return _Cells(*(part[which] for part in cells))
 
 
 def _isolate(layer: _Layer) -> _Cells:
@@ -496,8 +447,7 @@ def _isolate(layer: _Layer) -> _Cells:
     3 e / 2, so no cell becomes narrower than rounding can resolve.
     """
     w_max = 2 * np.pi * layer.nu.max(initial=0)
-    none = np.zeros(0, np.intp)
-    kept = [_Cells(none, none, *np.zeros((4, 0)))]
+    kept = [_Cells(*np.zeros((6, 0), np.intp))]
     for cells in _screen(layer):
         while len(cells.piece):
             piece, unit, low, high, e, _ = cells
@@ -526,10 +476,9 @@ def _screen(layer: _Layer) -> Iterator[_Cells]:
     """
     t, z, nu = layer.t, layer.z, layer.nu
     parts = np.maximum(1, np.ceil(8 * np.diff(t) * nu.max(initial=0))).astype(np.intp)
-    piece = np.repeat(np.arange(len(parts)), parts)
-    step = np.arange(len(piece)) - np.repeat(np.cumsum(parts) - parts, parts)
-    low = t[piece] + step * (np.diff(t) / parts)[piece]
-    high = np.append(low[1:], 1.0)
+    ends, piece = np.append(0, np.cumsum(parts)), np.repeat(np.arange(len(parts)), parts)
+    places = np.interp(np.arange(len(piece) + 1), ends, t)
+    low, high = places[:-1], places[1:]
     for rows in row_blocks(len(piece), max(1, 2**21 // max(1, z.shape[1] * z.shape[2]))):
         of, r = piece[rows], (high[rows] - low[rows])[:, None] / 2
         basis = _basis((low[rows] + high[rows]) / 2, nu)
@@ -573,8 +522,8 @@ def _runs(layer: _Layer, cells: _Cells) -> _Runs:
     first = np.flatnonzero(np.append(True, ~joined)[: len(e)])
     last = np.append(first[1:], len(e))[: len(first)] - 1
 
-    before, begins = _sign_beyond(layer, _pick(cells, first), low[first], at_low[first], -1)
-    after, ends = _sign_beyond(layer, _pick(cells, last), high[last], at_high[last], +1)
+    before, begins = _sign_beyond(layer, unit[first], low[first], "left")
+    after, ends = _sign_beyond(layer, unit[last], high[last], "right")
     before[begins], after[ends] = after[begins], before[ends]
     same = unit[first[1:]] == unit[first[:-1]]
     assert (before[1:] == after[:-1])[same].all(), "a sign changed where the bounds exclude it"
@@ -582,25 +531,23 @@ def _runs(layer: _Layer, cells: _Cells) -> _Runs:
     return _Runs(first, last, before, after, is_open, at_low, at_high)
 
 
-def _sign_beyond(layer: _Layer, cells: _Cells, at: Array, p: Array, step: int) -> tuple[Bits, Bits]:
-    """Whether the unit is on beyond the end at of each cell, and whether the segment ends there.
+def _sign_beyond(
+    layer: _Layer, unit: Indices, at: Array, side: Literal["left", "right"]
+) -> tuple[Bits, Bits]:
+    """Whether units are on at the ends of their runs, on the piece beyond; and if that is unknown.
 
-    p is its value there.  If the sign of p is not certain, the next cell lies on another piece,
-    where the sign is certain.
+    It is known but at the ends of the segment: a cell beyond would belong to the run.
     """
-    border = layer.t[cells.piece + (step > 0)]
-    weak = (np.abs(p) <= cells.error) & (at == border)
-    ends = weak & ((border == 0) if step < 0 else (border == 1))
-    on, other = p > 0, weak & ~ends
-    on[other] = _value(layer, cells.piece[other] + step, cells.unit[other], at[other]) > 0
-    return on, ends
+    piece = (np.searchsorted(layer.t, at, side) - 1).clip(0, len(layer.z) - 1)
+    p, e = _value(layer, piece, unit, at), layer.error[piece, unit]
+    return p > 0, (np.abs(p) <= e) & (e > 0)  # e = 0: off
 
 
 def _zeros(layer: _Layer, cells: _Cells, runs: _Runs) -> tuple[_Zeros, float]:
     """Step 1c.  One zero for every run with different signs before and after.
 
-    It lies in the first cell that ends with the later sign; a zero within TOLERANCE of a
-    breakpoint is put there.  Also returned: zeros closer than this may be in the wrong order.
+    It lies in the first cell that ends with the later sign.  Also returned: zeros closer than
+    this may be in the wrong order.
     """
     switches = runs.before != runs.after
     run = np.repeat(np.arange(len(runs.first)), runs.last - runs.first + 1)  # of every cell
@@ -615,13 +562,8 @@ def _zeros(layer: _Layer, cells: _Cells, runs: _Runs) -> tuple[_Zeros, float]:
 
     start = (_basis(layer.t[:1], layer.nu) @ layer.z[0])[0] > 0
     unit = cells.unit[runs.first]
-    opening = np.flatnonzero(np.diff(unit, prepend=-1))  # the first run of each unit
-    start[unit[opening]] = runs.before[opening]
-    piece, unit, at = cells.piece[of[switches]], unit[switches], at[switches]
-    early, late = at - layer.t[piece] <= TOLERANCE, layer.t[piece + 1] - at <= TOLERANCE
-    vertex = piece + ~early
-    old, new = (early | late) & (vertex < len(layer.z)), ~early & ~late
-    return _Zeros(start, piece[new], unit[new], at[new], vertex[old], unit[old]), width
+    start[unit[::-1]] = runs.before[::-1]  # that of the unit's first run is assigned last
+    return _Zeros(start, unit[switches], at[switches]), width
 
 
 def _width(layer: _Layer, cells: _Cells, runs: _Runs, run: Indices, at: Array) -> float:
@@ -690,7 +632,7 @@ def _chain_waves(z: Array, parent: Indices, bits: Bits, W: Array, bias: Array) -
 def evaluate(pieces: Pieces | EncodedPieces, t: ArrayLike) -> Array:
     """(n, m[L]): f at the places t, (n,), in [0, 1], from the piece that contains each."""
     check_kind("pieces", pieces, Pieces, EncodedPieces)
-    t = check_shares("t", t, "places on the segment")
+    t = as_real("t", t, (None,), "places on the segment, from 0 to 1", 0, 1).astype(np.float64)
     piece = np.clip(np.searchsorted(pieces.t, t, side="right") - 1, 0, len(pieces) - 1)
     if isinstance(pieces, Pieces):
         return np.asarray(pieces.offset[piece] + pieces.slope[piece] * t[:, None])

@@ -62,6 +62,12 @@ def radial_bands(cycles: ArrayLike) -> Indices:
     return np.asarray(np.rint(radius).astype(np.intp))
 
 
+def grid_bands(shape: tuple[int, ...]) -> Indices:
+    """(n,): radial_bands of all frequencies of a grid of n samples, in the order of numpy.fft."""
+    cycles = np.meshgrid(*(np.fft.fftfreq(size, 1 / size) for size in shape), indexing="ij")
+    return radial_bands(np.stack([axis.ravel() for axis in cycles], axis=1))
+
+
 def tones(t: ArrayLike, frequencies: ArrayLike, phases: ArrayLike) -> Array:
     """y(t) = sum_i sin(2 pi (frequencies_i t + phases_i)), (n, 1), at the times t, (n,) or (n, 1).
 

@@ -12,7 +12,7 @@ np.vectorize(Fraction, otypes=[object]); on Fractions all is exact but what is m
     theta        all p parameters in the order W[1], b[1], W[2], ..., row by row; ' is d/dt
     J            d f/d theta, (n, m, p), for n inputs and m = m[L] outputs; K = J J^T
     r            f - y, (n, m), for targets y; the loss is |r|^2 / (n m), and g its gradient, (p,)
-    B            a unitary transform of n samples, (n, n): c = B r; its rows are called modes
+    B            a unitary transform of n samples, (n, n): c = B r, K^ = B K B*; its rows are modes
 """
 
 import math
@@ -223,12 +223,12 @@ def unit_split(net: MLP, g: Array) -> Array:
 
 
 def pair_table(J: Array, r: Array, B: Array) -> Array:
-    """T, (n, n): loss' by pairs of modes, T_kk' = -(4 / (n m)^2) Re(c_k* K^_kk' c_k'), K^ = B K B*.
+    """T, (n, n): loss' by pairs of modes; g = sum_k g_k and T_kk' = -Re <g_k, g_k'> (T14 to T17).
 
-    For B = 1 modes are examples, T = -G / n^2, and pairs with T > 0 destructive (T14 to T17).
+    g_k = (2 / n m) c_k* (B J)_k.  For B = 1 modes are examples, T = -G / n^2, T > 0 is destructive.
     """
-    v = np.array([c_k.conj() @ BJ_k for c_k, BJ_k in zip(B @ r, np.tensordot(B, J, 1))])
-    return -4 * (v @ v.conj().T).real / r.size**2
+    g = np.array([2 * c.conj() @ BJ / r.size for c, BJ in zip(B @ r, np.tensordot(B, J, 1))])
+    return -(g @ g.conj().T).real
 
 
 def pair_split(T: Array, Q: Array) -> Array:

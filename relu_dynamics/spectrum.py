@@ -23,17 +23,20 @@ In 2-D frequencies are grouped into the same radial bands.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from itertools import product
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import spherical_jn
 
 from relu_dynamics.checks import (
     Array, as_real, check_coefficients, check_fields, check_patch, check_samples, row_blocks,
 )
+from relu_dynamics.geometry import cross
 from relu_dynamics.regions1d import Pieces
 from relu_dynamics.regions2d.regions import Regions
 from relu_dynamics.signals import radial_bands
@@ -76,24 +79,34 @@ def segment_transform(pieces: Pieces, w: ArrayLike) -> Complex:
     # where the terms of the second formula are smaller
     far = w**2 * size > np.abs(w) * ends + np.abs(bend).sum()
     F = np.empty((len(w), slope.shape[1]), np.complex128)
-    for rows in row_blocks(len(w), max(1, BLOCK_ENTRIES // len(t))):
-        near, beyond = (np.arange(rows.start, rows.stop)[pick] for pick in (~far[rows], far[rows]))
-        F[near] = _sum_of_pieces(t, left, right, w[near, None])
-        F[beyond] = _sum_of_bends(t, bend, left[0], right[-1], w[beyond, None])
+    F[~far] = _in_blocks(lambda w: _sum_of_pieces(t, left, right, w), w[~far, None], len(t))
+    F[far] = _in_blocks(lambda w: _sum_of_bends(t, bend, left[0], right[-1], w), w[far, None],
+                        len(t))
     return F
+
+
+def _in_blocks(sums: Callable[[Array], Complex], k: Array, terms: int) -> Complex:
+    """sums(k), (K, m), computed for as many rows of k at a time as their terms stay in cache."""
+    blocks = row_blocks(len(k), max(1, BLOCK_ENTRIES // terms))
+    return np.concatenate([sums(k[:0]), *(sums(k[rows]) for rows in blocks)])
 
 
 def _sum_of_pieces(t: Array, left: Array, right: Array, w: Array) -> Complex:
     d = np.diff(t)
-    phase = d * np.exp(-1j * w * (t[:-1] + d / 2))
+    phase, y = d * np.exp(-1j * w * (t[:-1] + d / 2)), w * d / 2
     middle, rise = (left + right) / 2, right - left
-    return np.asarray((phase * _j0(w * d / 2)) @ middle - 0.5j * (phase * _j1(w * d / 2)) @ rise)
+    return np.asarray((phase * _j0(y)) @ middle - 0.5j * (phase * spherical_jn(1, y)) @ rise)
 
 
 def _sum_of_bends(t: Array, bend: Array, first: Array, last: Array, w: Array) -> Complex:
     phase = np.exp(-1j * w * t)
     ends = phase[:, -1:] * last - phase[:, :1] * first
     return np.asarray(1j / w * ends - (phase @ bend) / w**2)
+
+
+def _j0(y: Array) -> Array:
+    """sin(y) / y, the spherical Bessel function of order 0; faster than SciPy's."""
+    return np.asarray(np.sinc(y / np.pi))
 
 
 def window_transform(regions: Regions, k: ArrayLike) -> Complex:
@@ -111,22 +124,13 @@ def window_transform(regions: Regions, k: ArrayLike) -> Complex:
     check_fields("regions", regions, "Regions from regions_in_window", "vertices", "edges", "slope")
     corner, axes, size, places = _own_units(regions)
     k_own = k @ axes  # k.x = k.corner + k_own.place and dx = size d(place)
-    faces = Faces(places, regions.slope @ axes, regions.offset + regions.slope @ corner)
+    faces = places, regions.slope @ axes, regions.offset + regions.slope @ corner
     near = np.hypot(*k_own.T) * np.hypot(*np.ptp(places, axis=0)) < 0.5
-    F = np.empty((len(k), faces.slope.shape[1]), np.complex128)
-    F[~near] = _sum_of_edges(regions, faces, k_own[~near])
-    close = np.flatnonzero(near)
-    for rows in row_blocks(len(close), max(1, BLOCK_ENTRIES // len(regions.face_vertex))):
-        F[close[rows]] = _sum_of_triangles(regions, faces, k_own[close[rows]])
+    F = np.empty((len(k), regions.slope.shape[1]), np.complex128)
+    F[~near] = _sum_of_edges(regions, *faces, k_own[~near])
+    F[near] = _in_blocks(lambda k: _sum_of_triangles(regions, *faces, k), k_own[near],
+                         len(regions.face_vertex))
     return np.asarray(size * np.exp(-1j * (k @ corner))[:, None] * F)
-
-
-class Faces(NamedTuple):
-    """Regions in other coordinates: the vertices, and f = offset + slope . x on each face."""
-
-    vertices: Array  # (v, 2)
-    slope: Array     # (F, m, 2)
-    offset: Array    # (F, m)
 
 
 def _own_units(regions: Regions) -> tuple[Array, Array, float, Array]:
@@ -134,62 +138,44 @@ def _own_units(regions: Regions) -> tuple[Array, Array, float, Array]:
 
     In these coordinates the window is not thin: the axes go from one corner to the vertex farthest
     from it, and to the vertex farthest from that line.  In a thin window cross products cancel, so
-    they are corrected for rounding.
+    they are computed exactly, in whole numbers.
     """
-    corner = regions.vertices[regions.edges[(regions.edge_faces < 0).any(axis=1)][0, 0]]
-    arm = _difference(regions.vertices, corner)
-    far = np.argmax(np.hypot(*arm[0].T))
-    height = _exact_cross(arm[:, far], arm)
+    base = regions.edges[(regions.edge_faces < 0).any(axis=1)][0, 0]
+    corner = regions.vertices[base]
+    far = np.argmax(np.hypot(*(regions.vertices - corner).T))
+    exact, unit = _whole_numbers(regions.vertices)
+    arm = exact - exact[base]
+    height = cross(arm[far], arm)
     wide = np.argmax(np.abs(height))
     first, second = (far, wide) if height[wide] > 0 else (wide, far)
     size = abs(height[wide])
-    across = _exact_cross(arm, arm[:, second]), _exact_cross(arm[:, first], arm)
-    places = np.stack(across, axis=1) / size
-    return corner, arm[0, [first, second]].T, float(size), places
+    across = np.stack([cross(arm, arm[second]), cross(arm[first], arm)], axis=1)
+    axes = (regions.vertices[[first, second]] - corner).T
+    return corner, axes, float(size * unit**2), (across / size).astype(np.float64)
 
 
-def _difference(a: Array, b: Array) -> Array:
-    """(2, ...): a - b, and the rounding error of that (Knuth)."""
-    d = a - b
-    back = d - a
-    return np.stack([d, (a - (d - back)) - (b + back)])
+def _whole_numbers(x: Array) -> tuple[NDArray[Any], Fraction]:
+    """x, as Python integers, in a unit that makes it so."""
+    mantissa, exponent = np.frexp(x)
+    least = int(exponent.min())
+    digits = np.ldexp(mantissa, 53).astype(np.int64).astype(object)
+    return digits * 2 ** (exponent - least).astype(object), Fraction(2) ** (least - 53)
 
 
-def _product(a: Array, b: Array) -> Array:
-    """(2, ...): a b, and the rounding error of that (Dekker)."""
-    p = a * b
-    scaled = [134217729.0 * part for part in (a, b)]  # 2^27 + 1: high parts of 26 bits
-    a_high, b_high = (c - (c - part) for c, part in zip(scaled, (a, b), strict=True))
-    a_low, b_low = a - a_high, b - b_high
-    return np.stack([p, ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low])
-
-
-def _exact_cross(a: Array, b: Array) -> Array:
-    """a x b for vectors (2, ..., 2), value and rounding error; accurate as if rounded once."""
-    (ax, ay), (bx, by) = ((part[..., 0], part[..., 1]) for part in (a, b))
-    left, right = _product(ax[0], by[0]), _product(ay[0], bx[0])
-    small = left[1] - right[1] + (ax[0] * by[1] + ax[1] * by[0]) - (ay[0] * bx[1] + ay[1] * bx[0])
-    high, low = _difference(left[0], right[0])
-    return np.asarray(high + (low + small))
-
-
-def _sum_of_edges(regions: Regions, faces: Faces, k: Array) -> Complex:
+def _sum_of_edges(
+    regions: Regions, places: Array, slope: Array, offset: Array, k: Array
+) -> Complex:
     """The integrals of (f i k.N / |k|^2 + grad f . k k.N / |k|^4) exp(-i k.x) around all faces.
 
     N is the outward normal.  The two sides of an inner edge leave only the jump of grad f.
     """
-    reverse = regions.edge_faces[:, 0] < 0  # the window to the left of every edge
-    ends = np.where(reverse[:, None], regions.edges[:, ::-1], regions.edges)
-    left, right = np.where(reverse[:, None], regions.edge_faces[:, ::-1], regions.edge_faces).T
-    inner, side = np.flatnonzero(right >= 0), np.flatnonzero(right < 0)
-    u, v = faces.vertices[ends[:, 0]], faces.vertices[ends[:, 1]]
-    jump = faces.slope[left[inner]] - faces.slope[right[inner]]
-    slope, offset = faces.slope[left[side]], faces.offset[left[side]]
-    F = np.empty((len(k), faces.slope.shape[1]), np.complex128)
-    for rows in row_blocks(len(k), max(1, BLOCK_ENTRIES // len(ends))):
-        F[rows] = _inner_edges(u[inner], v[inner], jump, k[rows])
-        F[rows] += _window_sides(u[side], v[side], slope, offset, k[rows])
-    return F
+    reverse = regions.edge_faces[:, :1] < 0  # the window to the left of every edge
+    u, v = np.where(reverse, regions.edges[:, ::-1], regions.edges).T
+    left, right = np.where(reverse, regions.edge_faces[:, ::-1], regions.edge_faces).T
+    inner = right >= 0
+    edges = places[u[inner]], places[v[inner]], slope[left[inner]] - slope[right[inner]]
+    sides = places[u[~inner]], places[v[~inner]], slope[left[~inner]], offset[left[~inner]]
+    return _in_blocks(lambda k: _inner_edges(*edges, k) + _window_sides(*sides, k), k, len(u))
 
 
 def _inner_edges(u: Array, v: Array, jump: Array, k: Array) -> Complex:
@@ -210,15 +196,18 @@ def _window_sides(u: Array, v: Array, slope: Array, offset: Array, k: Array) -> 
     y = k @ D.T / 2
     wave = 1j * (k @ _right_normals(D).T) / square * np.exp(-1j * (k @ mid.T))
     flat = wave * _j0(y)
-    along_k = np.einsum("kja,ka->kj", (flat @ slope.reshape(len(D), -1)).reshape(len(k), -1, 2), k)
-    return np.asarray(flat @ f_mid - 0.5j * (wave * _j1(y)) @ rise - 1j / square * along_k)
+    along_k = k[:, :1] * (flat @ slope[..., 0]) + k[:, 1:] * (flat @ slope[..., 1])
+    return np.asarray(flat @ f_mid - 0.5j * (wave * spherical_jn(1, y)) @ rise
+                      - 1j / square * along_k)
 
 
 def _right_normals(D: Array) -> Array:
     return np.stack([D[:, 1], -D[:, 0]], axis=1)
 
 
-def _sum_of_triangles(regions: Regions, faces: Faces, k: Array) -> Complex:
+def _sum_of_triangles(
+    regions: Regions, places: Array, slope: Array, offset: Array, k: Array
+) -> Complex:
     """Six Gauss points per direction on each triangle of each face's fan.
 
     Exact to rounding while |k| diameter < 1/2.
@@ -227,35 +216,16 @@ def _sum_of_triangles(regions: Regions, faces: Faces, k: Array) -> Complex:
     face = np.repeat(np.arange(len(start) - 1), np.diff(start))
     # all corners but each face's first and last
     j = np.setdiff1d(np.arange(len(corner)), [start[:-1], start[1:] - 1])
-    p, a, b = (faces.vertices[corner[i]] for i in (start[face[j]], j, j + 1))
+    p, a, b = (places[corner[i]] for i in (start[face[j]], j, j + 1))
     a, b, face = a - p, b - p, face[j]
     node, weight = np.polynomial.legendre.leggauss(6)
     node, weight = (node + 1) / 2, weight / 2
-    double_area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
-    F = np.zeros((len(k), faces.slope.shape[1]), np.complex128)
+    F = np.zeros((len(k), slope.shape[1]), np.complex128)
     for (s, ws), (r, wr) in product(zip(node, weight, strict=True), repeat=2):
         x = p + s * ((1 - r) * a + r * b)
-        f = np.einsum("tja,ta->tj", faces.slope[face], x) + faces.offset[face]
-        F += np.exp(-1j * (k @ x.T)) @ ((ws * wr * s * double_area)[:, None] * f)
+        f = np.einsum("tja,ta->tj", slope[face], x) + offset[face]
+        F += np.exp(-1j * (k @ x.T)) @ ((ws * wr * s * cross(a, b))[:, None] * f)
     return F
-
-
-def _j0(y: Array) -> Array:
-    """sin(y) / y, the spherical Bessel function of order 0."""
-    y = np.where(y == 0, 1e-300, y)
-    return np.asarray(np.sin(y) / y)
-
-
-def _j1(y: Array) -> Array:
-    """(sin(y) / y - cos(y)) / y, the spherical Bessel function of order 1."""
-    # where the difference cancels: sum over k of (-1)^k (2k + 2) / (2k + 3)! y^(2k+1)
-    small = np.abs(y) < 1
-    z, series = np.where(small, y, 0.0) ** 2, np.zeros_like(y)
-    for k in range(9, -1, -1):
-        series = series * -z + (2 * k + 2) / math.factorial(2 * k + 3)
-    y_large = np.where(small, 1.0, y)
-    direct = (np.sin(y_large) / y_large - np.cos(y_large)) / y_large
-    return np.asarray(np.where(small, y * series, direct))
 
 
 def band_energy(coefficients: ArrayLike, cycles: ArrayLike) -> Array:
@@ -288,11 +258,8 @@ def frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> Array
     """
     shape = check_samples(shape)
     f, y = _check_signals(f, y, shape)
-    axes = tuple(range(len(shape)))
-    residual, target = ((np.abs(scipy.fft.fftn(s, axes=axes, norm="ortho")) ** 2).sum(axis=-1)
-                        for s in (f - y, y))
     cycles = np.meshgrid(*(scipy.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij")
-    return np.asarray(_relative(residual[None], target[None], cycles)[0])
+    return np.asarray(_relative(scipy.fft.fftn, f[None], y[None], cycles)[0])
 
 
 def patch_frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...], patch: int) -> Array:
@@ -305,13 +272,9 @@ def patch_frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...], pa
     shape = check_samples(shape)
     f, y = _check_signals(f, y, shape)
     check_patch(patch, shape)
-    axes = tuple(range(1, len(shape) + 1))
-    residual, target = (
-        (scipy.fft.dctn(_cut_into_patches(s, patch), axes=axes, norm="ortho") ** 2).sum(axis=-1)
-        for s in (f - y, y)
-    )
     cycles = np.meshgrid(*(np.arange(patch) for _ in shape), indexing="ij")
-    return _relative(residual, target, cycles)
+    f, y = _cut_into_patches(f, patch), _cut_into_patches(y, patch)
+    return _relative(scipy.fft.dctn, f, y, cycles)
 
 
 def _cut_into_patches(signal: Array, patch: int) -> Array:
@@ -323,15 +286,19 @@ def _cut_into_patches(signal: Array, patch: int) -> Array:
     return blocks.reshape(-1, patch, patch, m)
 
 
-def _relative(residual: Array, target: Array, cycles: Sequence[ArrayLike]) -> Array:
-    """(p, *shape) energies to (p, bands) ratios of root energies, pooled over radial bands."""
-    band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
-    pooled = [np.apply_along_axis(lambda e: np.bincount(band, e), 1, e.reshape(len(e), -1))
-              for e in (residual, target)]
+def _relative(
+    transform: Callable[..., NDArray[Any]], f: Array, y: Array, cycles: Sequence[NDArray[Any]]
+) -> Array:
+    """(p, bands): the ratios of root energies of f - y and y, (p, *shape, m), in radial bands."""
+    band = radial_bands(np.stack([k.ravel() for k in cycles], axis=1))
+    axes = tuple(range(1, y.ndim - 1))
+    energies = (np.abs(transform(s, axes=axes, norm="ortho")) ** 2 for s in (f - y, y))
+    residual, target = (
+        np.apply_along_axis(lambda e: np.bincount(band, e), 1, e.sum(axis=-1).reshape(len(e), -1))
+        for e in energies)
     # energy below the rounding of the transform, (1e-12)^2 of the total, counts as 0
-    present = pooled[1] > 1e-24 * pooled[1].sum(axis=1, keepdims=True)
-    ratio = np.full(pooled[0].shape, np.nan)
-    np.divide(pooled[0], pooled[1], out=ratio, where=present)
+    present = target > 1e-24 * target.sum(axis=1, keepdims=True)
+    ratio = np.divide(residual, target, out=np.full(target.shape, np.nan), where=present)
     return np.asarray(np.sqrt(ratio))
 
 

@@ -28,6 +28,8 @@ of one network with the gates of another are forward(net, x, pattern=gates) (T41
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -36,12 +38,13 @@ from relu_dynamics.checks import (
     check_targets, row_blocks,
 )
 from relu_dynamics.mlp import (
-    MLP, Gradient, Trace, hidden_units, inputs_of, pull_back, row_count, rows_or_trace, some_rows,
-    trace_of, traced, traced_examples, traced_too,
+    MLP, Gradient, Trace, inputs_of, pull_back, row_count, rows_or_trace, some_rows, trace_of,
+    traced, traced_examples, traced_too,
 )
-from relu_dynamics.patterns import rows_times
+from relu_dynamics.patterns import pulled
 
-Factors = tuple[list[Array], list[Array]]  # of each layer's Jacobian: D[l] (or delta[l]), h[l-1]
+Factors = tuple[list[Array], list[Array]]  # of gradients, by layer: D[l] (or delta[l]), h[l-1]
+FEWER = "Pass fewer rows at a time."
 
 
 # ------------------------------------------------------------------- the kernel
@@ -60,10 +63,12 @@ def tangent_kernel(
     >>> rd.tangent_kernel(hat, [[0.5], [1.5]])[:, :, 0, 0].tolist()
     [[2.5, 3.5], [3.5, 19.75]]
     """
-    net, here, there = _two_traces(net, x, x2)
-    m, n, n2 = len(net.biases[-1]), row_count(here), row_count(there)
-    check_size("K", (n, n2, m, m), "Pass fewer rows at a time.")
-    return kernel(*_two_sides(net, here, there), check_count("rows", rows, 1))
+    left, right, shape = _two_sides(net, x, x2)
+    check_size("K", shape, FEWER)
+    K = np.empty(shape)
+    for block in row_blocks(len(K), check_count("rows", rows, 1)):
+        K[block] = np.moveaxis(coupling(factors_at(left, block), right), 3, 1)
+    return K
 
 
 def layer_kernels(
@@ -73,11 +78,9 @@ def layer_kernels(
 
     [l, 0] is from the layer's weights, [l, 1] from its biases.
     """
-    net, here, there = _two_traces(net, x, x2)
-    m, n, n2 = len(net.biases[-1]), row_count(here), row_count(there)
-    shape = (len(net.weights), 2, n, n2, m, m)
-    check_size("layer_kernels", shape, "Pass fewer rows at a time.")
-    parts, (left, right) = np.empty(shape), _two_sides(net, here, there)
+    left, right, shape = _two_sides(net, x, x2)
+    check_size("layer_kernels", (len(net.weights), 2, *shape), FEWER)
+    parts = np.empty((len(net.weights), 2, *shape))
     for part, D, h, E, g in zip(parts, *left, *right, strict=True):
         part[1] = np.moveaxis(_outer_products(D, E), 3, 1)
         part[0] = part[1] * (h @ g.T)[:, :, None, None]
@@ -92,16 +95,11 @@ def unit_kernels(
     Hidden units in layer order, then the outputs.  A hidden unit's part is zero for a
     pair unless the unit is on at both inputs: only shared units couple two inputs.
     """
-    net, here, there = _two_traces(net, x, x2)
-    m, n, n2 = len(net.biases[-1]), row_count(here), row_count(there)
-    shape = (hidden_units(net) + m, n, n2, m, m)
-    check_size("unit_kernels", shape, "Pass fewer rows at a time.")
-    parts, at, (left, right) = np.empty(shape), 0, _two_sides(net, here, there)
-    for D, h, E, g in zip(*left, *right, strict=True):
-        both = np.einsum("iau,jbu->uijab", D, E)
-        parts[at : at + len(both)] = both * (h @ g.T + 1)[:, :, None, None]
-        at += len(both)
-    return parts
+    left, right, shape = _two_sides(net, x, x2)
+    check_size("unit_kernels", (sum(map(len, net.biases)), *shape), FEWER)
+    return np.concatenate([
+        np.einsum("iau,jbu->uijab", D, E) * (h @ g.T + 1)[:, :, None, None]
+        for D, h, E, g in zip(*left, *right, strict=True)])
 
 
 def path_kernel(
@@ -114,7 +112,7 @@ def path_kernel(
     """
     net, here, there = _two_traces(net, x, x2)
     check_no_biases("path_kernel", net)
-    check_size("path_kernel", (row_count(here), row_count(there)), "Pass fewer rows at a time.")
+    check_size("path_kernel", (row_count(here), row_count(there)), FEWER)
     paths = here.inputs[0] @ there.inputs[0].T
     for q, q2 in zip(here.pattern, there.pattern, strict=True):
         paths *= q.astype(np.float64) @ q2.T.astype(np.float64)
@@ -185,9 +183,9 @@ def loss_gradient_gram(net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, rows: in
     """
     net, trace = traced(net, x)
     y = check_targets(net, trace.inputs[0], y)
-    check_size("the Gram matrix", (len(y), len(y)), "Pass fewer rows.")
-    count = check_count("rows", rows, 1)
-    return gram(loss_sensitivities(net, trace, y, unit_residuals=False), count)
+    check_size("the Gram matrix", (len(y), len(y)), FEWER)
+    df = 2 / y.shape[1] * (trace.preacts[-1] - y)
+    return gram(pulled_back(net, trace, df[:, None]), check_count("rows", rows, 1))
 
 
 def gradient_confusion(net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, rows: int = 512) -> Array:
@@ -204,16 +202,11 @@ def gradient_confusion(net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, rows: in
     """
     net, trace = traced(net, x)
     y = check_targets(net, trace.inputs[0], y)
-    check_size("the confusion matrix", (len(y), len(y)), "Pass fewer rows.")
-    count = check_count("rows", rows, 1)
-    cosines = gram(loss_sensitivities(net, trace, y, unit_residuals=True), count)
-    norms = np.sqrt(np.diagonal(cosines))
-    norms[norms == 0] = np.nan
-    for block in row_blocks(len(y), count):
-        part = cosines[block]
-        part /= norms[block, None] * norms
-        part.clip(-1, 1, out=part)
-    cosines.flat[:: len(y) + 1] = norms / norms  # the diagonal
+    check_size("the confusion matrix", (len(y), len(y)), FEWER)
+    cosines = gram(unit_gradients(net, trace, y), check_count("rows", rows, 1))
+    np.clip(cosines, -1, 1, out=cosines)
+    itself = np.diagonal(cosines)
+    cosines.flat[:: len(y) + 1] = itself / itself  # NaN stays NaN
     return cosines
 
 
@@ -225,115 +218,87 @@ def confusion_of_pairs(
     Costs O(k sum_l m[l]) and one pass through the network for the rows that occur.
     """
     net, x = rows_or_trace(net, x, float64=True)
-    n = row_count(x)
     y = check_targets(net, inputs_of(x), y)
-    rows, place = np.unique(np.stack(check_index_pairs(i, j, n)), return_inverse=True)
-    i, j = place.reshape(2, -1)
-    trace = trace_of(net, some_rows(x, rows))
-    deltas, inputs = loss_sensitivities(net, trace, y[rows], unit_residuals=True)
-    every = np.arange(len(rows))
-    norms = np.sqrt(_products(deltas, inputs, every, every))
-    norms[norms == 0] = np.nan
-    cosines = np.empty(len(i))
-    for pairs in row_blocks(len(i)):
-        here, there = i[pairs], j[pairs]
-        cosines[pairs] = _products(deltas, inputs, here, there) / (norms[here] * norms[there])
+    rows, i, j = check_index_pairs(i, j, len(y))
+    factors = unit_gradients(net, trace_of(net, some_rows(x, rows)), y[rows])
+    cosines = np.zeros(len(i))
+    for pairs in row_blocks(len(i), 128):
+        here, there = factors_at(factors, i[pairs]), factors_at(factors, j[pairs])
+        for delta, h, delta2, h2 in zip(*here, *there, strict=True):
+            cosines[pairs] += np.vecdot(delta, delta2)[:, 0] * (np.vecdot(h, h2) + 1)
     return np.clip(cosines, -1, 1)
 
 
 # ------------------------------------------------- the two factors of a gradient
 
 
+def pulled_back(net: MLP, trace: Trace, df: Array) -> Factors:
+    """delta[l], (n, k, m[l]), and h[l-1], (n, m[l-1]), for l = 1 .. L: k gradients at every row.
+
+    df, (n, k, m[L]), are k derivatives by the outputs, and delta[l] = df D[l] the same by z[l].
+    Layer l's part of each gradient is delta (x) h, and delta that of its biases.
+    """
+    return pulled(net, trace.pattern, df), trace.inputs
+
+
 def output_sensitivities(net: MLP, trace: Trace) -> Factors:
-    """D[l] = df/dz[l], (n, m[L], m[l]), and h[l-1], (n, m[l-1]), for l = 1 .. L.
-
-    Layer l's Jacobian is D (x) h.
-    """
+    """D[l] = df/dz[l], (n, m[L], m[l]), and h[l-1], (n, m[l-1]): the gradients of every output."""
     n, m = trace.preacts[-1].shape
-    D: Array = np.broadcast_to(np.eye(m), (n, m, m))
-    sensitivities = [D]
-    for W, q in zip(net.weights[:0:-1], trace.pattern[::-1], strict=True):
-        D = rows_times(D, W)
-        D *= q[:, None, :]
-        sensitivities.append(D)
-    return sensitivities[::-1], trace.inputs
+    return pulled_back(net, trace, np.broadcast_to(np.eye(m), (n, m, m)))
 
 
-def loss_sensitivities(net: MLP, trace: Trace, y: Array, *, unit_residuals: bool) -> Factors:
-    """delta[l] = d loss_i/dz[l], (n, m[l]), and h[l-1], (n, m[l-1]), for l = 1 .. L.
-
-    Layer l's gradient of example i is delta_i (x) h_i.  With unit_residuals each nonzero r_i is
-    first scaled to length 1, which does not change cosines; for one output it becomes exactly +-1.
-    """
+def unit_gradients(net: MLP, trace: Trace, y: Array) -> Factors:
+    """The loss gradients divided by their lengths, as delta (n, 1, m[l]) and h; NaN for 0."""
     r = trace.preacts[-1] - y
-    if unit_residuals:
-        size = np.abs(r).max(axis=1, keepdims=True)
-        r = r / np.where(size > 0, size, 1.0)  # so no square overflows, and |r| is 0 or at least 1
-        r /= np.maximum(np.sqrt(np.vecdot(r, r)), 1.0)[:, None]
-    return pulled(net, trace, 2 / r.shape[1] * r), trace.inputs
+    size = np.abs(r).max(axis=1, keepdims=True)
+    df = r / np.where(size > 0, size, 1.0)  # so no square overflows, and |df| is 0 or at least 1
+    deltas, inputs = pulled_back(net, trace, df[:, None])
+    squares = sum(np.vecdot(delta, delta) * (np.vecdot(h, h) + 1)[:, None]
+                  for delta, h in zip(deltas, inputs, strict=True))
+    lengths = np.sqrt(np.where(squares == 0, np.nan, squares))[..., None]
+    return [delta / lengths for delta in deltas], inputs
 
 
-def pulled(net: MLP, trace: Trace, delta: Array) -> list[Array]:
-    """delta[l], (n, m[l]) for l = 1 .. L: dloss/df, (n, m[L]), pulled back to every z by rows."""
-    deltas = [delta]
-    for W, q in zip(net.weights[:0:-1], trace.pattern[::-1], strict=True):
-        delta = delta @ W
-        delta *= q
-        deltas.append(delta)
-    return deltas[::-1]
-
-
-def kernel(left: Factors, right: Factors, rows: int) -> Array:
-    """K, (n, n2, m[L], m[L]), from the output sensitivities of both sides, rows at a time."""
-    (D, h), (E, _) = left, right
-    K = np.empty((len(D[0]), len(E[0]), D[0].shape[1], E[0].shape[1]))
-    for block in row_blocks(len(K), rows):
-        part = coupling(([d[block] for d in D], [inputs[block] for inputs in h]), right)
-        K[block] = np.moveaxis(part, 3, 1)
-    return K
+def factors_at(factors: Factors, rows: slice | Indices) -> Factors:
+    """The factors of some of the rows."""
+    return [part[rows] for part in factors[0]], [part[rows] for part in factors[1]]
 
 
 def coupling(left: Factors, right: Factors) -> Array:
     """sum_l D[l]_i E[l]_j^T (h[l-1]_i . g[l-1]_j + 1), (n, a, b, n2) (T6).
 
-    D[l] is (n, a, m[l]) and E[l] (n2, b, m[l]).  With output sensitivities on both sides this is
-    the kernel; with r^T D on one side, its product with the residuals.  The rows of the second
-    batch are the last axis, where they are contiguous.
+    The inner products of the a gradients at each row of one batch, D[l] (n, a, m[l]), with the b
+    gradients at each row of another, E[l] (n2, b, m[l]), whose rows are the last axis: there they
+    are contiguous.
     """
-    total: Array | None = None
+    total = np.zeros((*left[0][0].shape[:2], *right[0][0].shape[1::-1]))
     for D, h, E, g in zip(*left, *right, strict=True):
         both = h @ g.T
         both += 1
         part = _outer_products(D, E)
         part *= both[:, None, None, :]
-        total = part if total is None else np.add(total, part, out=total)
-    assert total is not None  # every network has a layer
+        total += part
     return total
 
 
-def gram(factors: Factors, rows: int) -> Array:
-    """G_ij = sum_l (delta_i.delta_j) (h_i.h_j + 1), (n, n): the upper triangle, mirrored."""
+def gram(factors: Factors, size: int) -> Array:
+    """(n, n): coupling of one gradient per row with all others; the upper triangle, mirrored."""
     n = len(factors[0][0])
-    G = np.zeros((n, n))
-    for block in row_blocks(n, rows):
-        upper = G[block, block.start :]
-        for delta, h in zip(*factors, strict=True):
-            part = h[block] @ h[block.start :].T
-            part += 1
-            part *= delta[block] @ delta[block.start :].T
-            upper += part
-        corner = G[block, block]
+    G = np.empty((n, n))
+    for rows, upper in upper_rows(factors, size):
+        G[rows, rows.start :] = upper
+        corner = G[rows, rows]
         corner[:] = (corner + corner.T) / 2  # they differ at most in the last bit
-        G[block.stop :, block] = G[block, block.stop :].T
+        G[rows.stop :, rows] = G[rows, rows.stop :].T
     return G
 
 
-def _products(deltas: list[Array], inputs: list[Array], i: Indices, j: Indices) -> Array:
-    """G_ij for the pairs of rows i, j, each (k,)."""
-    total = np.zeros(len(i))
-    for delta, h in zip(deltas, inputs, strict=True):
-        total += np.vecdot(delta[i], delta[j]) * (np.vecdot(h[i], h[j]) + 1)
-    return total
+def upper_rows(factors: Factors, size: int) -> Iterator[tuple[slice, Array]]:
+    """rows, size at a time, and G[rows, rows.start:] of this symmetric matrix."""
+    n = len(factors[0][0])
+    for rows in row_blocks(n, size):
+        right = factors_at(factors, slice(rows.start, n))
+        yield rows, coupling(factors_at(factors, rows), right)[:, 0, 0]
 
 
 def _outer_products(D: Array, E: Array) -> Array:
@@ -350,6 +315,11 @@ def _two_traces(
     return net, here, here if x2 is None else traced_too(net, x2, "x2")
 
 
-def _two_sides(net: MLP, here: Trace, there: Trace) -> tuple[Factors, Factors]:
+def _two_sides(
+    net: MLP, x: ArrayLike | Trace, x2: ArrayLike | Trace | None
+) -> tuple[Factors, Factors, tuple[int, ...]]:
+    """The output sensitivities of both batches, and (n, n2, m[L], m[L])."""
+    net, here, there = _two_traces(net, x, x2)
     left = output_sensitivities(net, here)
-    return left, left if there is here else output_sensitivities(net, there)
+    right = left if there is here else output_sensitivities(net, there)
+    return left, right, (row_count(here), row_count(there), *2 * net.biases[-1].shape)

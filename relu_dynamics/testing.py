@@ -27,6 +27,7 @@ Checks of the package's results or of yours; they raise AssertionError with the 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -40,8 +41,7 @@ from relu_dynamics.flow.decompose import Flow, decompose
 from relu_dynamics.geometry import check_window
 from relu_dynamics.mlp import MLP, Gradient, backward, forward, init, traced
 from relu_dynamics.regions1d import Pieces, regions_on_segment
-from relu_dynamics.regions2d.regions import Regions
-from relu_dynamics.regions2d.window import regions_in_window
+from relu_dynamics.regions2d.regions import Regions, regions_in_window
 from relu_dynamics.tangent import tangent_kernel
 from relu_dynamics.training import adam, train
 
@@ -57,6 +57,7 @@ Pattern = tuple[bool, ...]
 # -------------------------------------------------------------------- strategies
 
 
+@functools.cache  # making a strategy takes longer than drawing from it
 def halves(shape: tuple[int, ...], largest: int = 3) -> Strategy:
     """Arrays of half-integers in [-largest, largest].
 

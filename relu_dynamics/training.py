@@ -17,20 +17,18 @@ few arrays.
 
 from __future__ import annotations
 
-import itertools
 import math
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from relu_dynamics.checks import (
-    Array, Bits, check_count, check_dtype, check_flag, check_gated_rows, check_kind, check_moments,
-    check_number, check_record, check_rng, check_rounded, check_some, check_targets, one_line,
-    row_blocks,
+    Array, Bits, check_count, check_dtype, check_examples, check_flag, check_kind, check_moments,
+    check_number, check_record, check_rng, check_rounded, printed, row_blocks,
 )
 from relu_dynamics.mlp import MLP, flatten, split_layers, unflatten, views
 
@@ -52,15 +50,13 @@ class Adam(NamedTuple):
     epsilon: float
 
 
+@printed
 class State(NamedTuple):
     """The state of an optimiser between two steps."""
 
     steps: int     # taken so far
     first: Array   # (p,) Adam's running mean of the gradient
     second: Array  # (p,) and of its square; both in the dtype of the steps, zero for SGD
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 class History(NamedTuple):
@@ -127,7 +123,9 @@ def train(
     >>> history.loss.round(3).tolist()
     [0.25, 0.142, 0.118]
     """
-    net, data = _examples(net, x, y, pattern, check_dtype(dtype))
+    dtype = check_dtype(dtype)
+    net, x, y, gates = check_examples(net, x, y, pattern, dtype)
+    net, data = unflatten(flatten(net), net), _Examples(x, y, gates)
     check_kind("optimiser", optimiser, SGD, Adam)
     optimiser = sgd(*optimiser) if isinstance(optimiser, SGD) else adam(*optimiser)
     epochs, n = check_count("epochs", epochs, 0), len(data.x)
@@ -138,22 +136,21 @@ def train(
     if rng is not None or size < n:
         check_rng(rng)  # type: ignore[arg-type]
     wanted = check_record(record, record_epochs, epochs)
-    theta = _parameters(net, data.x.dtype)
-    theta.vector[:] = check_rounded("net", flatten(net), data.x.dtype)
-    steps, *means = check_moments(state, State, len(theta.vector), data.x.dtype)
+    theta = _parameters(check_rounded("net", flatten(net), dtype), net)
+    steps, first, second = check_moments(state, State, len(theta.vector), dtype)
 
     batches, records, losses = list(row_blocks(n, size)), {}, np.empty(epochs)
-    after = State(steps + epochs * len(batches), means[0], means[1])
+    after = State(steps + epochs * len(batches), first, second)
     if record is not None and 0 in wanted:
         records[0] = record(0, unflatten(flatten(net), net))
-    passes = _passes(data, rng if size < n else None, reshuffle)
-    work = _workspace(net, size, data.x.dtype)
-    descent = _descend(theta, passes, batches, optimiser, after, itertools.count(steps + 1), work)
-    for epoch, loss in _with_progress(descent, epochs, show):
-        losses[epoch - 1] = loss
+    passes, work = _passes(data, rng if size < n else None, reshuffle), _workspace(theta, size)
+    for epoch, examples in zip(_with_progress(losses, show), passes):
+        losses[epoch - 1] = _descend(
+            theta, [examples.at(rows) for rows in batches], optimiser, after, steps, epoch, work)
+        steps += len(batches)
         if record is not None and epoch in wanted:
-            records[epoch] = record(epoch, _network(theta.vector, net, epoch, optimiser))
-    trained = _network(theta.vector, net, epochs, optimiser) if epochs else net
+            records[epoch] = record(epoch, _network(theta, epoch, optimiser))
+    trained = _network(theta, epochs, optimiser) if epochs else net
     return trained, History(losses, records, after)
 
 
@@ -166,25 +163,12 @@ class _Examples(NamedTuple):
         return _Examples(self.x[rows], self.y[rows], self.pattern[rows])
 
 
-def _examples(
-    net: MLP, x: ArrayLike, y: ArrayLike, pattern: ArrayLike | None, dtype: np.dtype[Any]
-) -> tuple[MLP, _Examples]:
-    """A float64 copy of net, and the examples in dtype and row-major."""
-    net, x, gates = check_gated_rows(net, x, pattern, float64=True)
-    y = check_targets(net, x, y)
-    check_some("x", x, "a mean over no examples is no loss")
-    gates = np.zeros((len(x), 0), np.bool_) if gates is None else gates.copy()
-    net = unflatten(flatten(net), net)
-    return net, _Examples(check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates)
-
-
 def _passes(
     data: _Examples, rng: np.random.Generator | None, reshuffle: bool
 ) -> Iterator[_Examples]:
     """The examples in the order of each epoch; the next pass overwrites the arrays."""
-    if rng is None:
-        while True:
-            yield data
+    while rng is None:
+        yield data
     shuffled = _Examples(np.empty_like(data.x), np.empty_like(data.y), np.empty_like(data.pattern))
     while True:
         order = rng.permutation(len(data.x))
@@ -196,39 +180,36 @@ def _passes(
 
 
 def _descend(
-    theta: _Parameters, passes: Iterator[_Examples], batches: list[slice],
-    optimiser: SGD | Adam, means: State, steps: Iterator[int], work: _Workspace,
-) -> Generator[float, None, None]:
-    """The mean loss over the batches of each epoch; updates theta and the running means."""
-    for epoch, data in enumerate(passes, 1):
-        losses = []
-        with np.errstate(over="ignore", invalid="ignore"):  # the loss shows divergence
-            for batch in batches:
-                losses.append(_gradient(theta, data.at(batch), work))
-                _check_divergence("loss", losses[-1], epoch, optimiser)
-                g, t = work.gradient.vector, next(steps)
-                _step(theta.vector, g, optimiser, means, work.scratch, t)
-        yield sum(losses) / len(losses)
+    theta: _Parameters, batches: list[_Examples], optimiser: SGD | Adam, means: State, steps: int,
+    epoch: int, work: _Workspace,
+) -> float:
+    """The mean loss over the batches of an epoch; updates theta and the running means."""
+    losses = []
+    with np.errstate(over="ignore", invalid="ignore"):  # the loss shows divergence
+        for t, batch in enumerate(batches, steps + 1):
+            losses.append(_gradient(theta, batch, work))
+            _check_divergence("loss", losses[-1], epoch, optimiser)
+            _step(theta.vector, work.gradient.vector, optimiser, means, work.scratch, t)
+    return sum(losses) / len(losses)
 
 
-def _with_progress(
-    descent: Iterator[float], epochs: int, show: bool
-) -> Iterator[tuple[int, float]]:
-    """(epoch, its loss) for epochs 1, 2, ..., with a progress line at most every 0.1 s."""
-    started, shown = time.monotonic(), -math.inf
-    for epoch, loss in zip(range(1, epochs + 1), descent):
-        yield epoch, loss
+def _with_progress(losses: Array, show: bool) -> Iterator[int]:
+    """The epochs 1, 2, ..., with a line on their progress and loss at most every 0.1 s."""
+    started, shown, epochs = time.monotonic(), -math.inf, len(losses)
+    for epoch in range(1, epochs + 1):
+        yield epoch
         if show and (epoch == epochs or time.monotonic() > shown + 0.1):
             shown = time.monotonic()
             left = round((shown - started) / epoch * (epochs - epoch))
-            line = f"\repoch {epoch}/{epochs}  loss {loss:.3e}  {left // 60}:{left % 60:02d} left "
+            line = (f"\repoch {epoch}/{epochs}  loss {losses[epoch - 1]:.3e}  "
+                    f"{left // 60}:{left % 60:02d} left ")
             print(line, end="\n" if epoch == epochs else "", file=sys.stderr, flush=True)
 
 
-def _network(theta: Array, like: MLP, epoch: int, optimiser: SGD | Adam) -> MLP:
+def _network(theta: _Parameters, epoch: int, optimiser: SGD | Adam) -> MLP:
     """The network as a float64 copy; Divergence unless all parameters are finite."""
-    _check_divergence("largest parameter", float(np.abs(theta).max()), epoch, optimiser)
-    return unflatten(theta.astype(np.float64), like)
+    _check_divergence("largest parameter", float(np.abs(theta.vector).max()), epoch, optimiser)
+    return unflatten(theta.vector.astype(np.float64), theta.layers)
 
 
 def _check_divergence(name: str, value: float, epoch: int, optimiser: SGD | Adam) -> None:
@@ -323,16 +304,15 @@ def _step(theta: Array, g: Array, optimiser: SGD | Adam, means: State, u: Array,
     theta -= u
 
 
-def _parameters(net: MLP, dtype: np.dtype[Any]) -> _Parameters:
-    """An uninitialised vector for the parameters of net, with its views."""
-    vector = np.empty(sum(part.size for parts in net for part in parts), dtype)
-    return _Parameters(vector, views(vector, net))
+def _parameters(vector: Array, like: MLP) -> _Parameters:
+    """vector, (p,), with its views in the shapes of like."""
+    return _Parameters(vector, views(vector, like))
 
 
-def _workspace(net: MLP, rows: int, dtype: np.dtype[Any]) -> _Workspace:
-    """Arrays for batches of up to rows rows."""
-    widths, rows = [len(b) for b in net.biases], min(rows, BLOCK)
-    part, gradient = _parameters(net, dtype), _parameters(net, dtype)
-    hidden = [np.empty((rows, w), dtype) for w in widths]
-    bits = [np.empty((rows, w), np.bool_) for w in widths[:-1]]
-    return _Workspace(hidden, bits, part, gradient, np.empty_like(part.vector))
+def _workspace(theta: _Parameters, rows: int) -> _Workspace:
+    """Uninitialised arrays for batches of up to rows rows."""
+    net, rows, dtype = theta.layers, min(rows, BLOCK), theta.vector.dtype
+    hidden = [np.empty((rows, len(b)), dtype) for b in net.biases]
+    bits = [np.empty(h.shape, np.bool_) for h in hidden[:-1]]
+    part, gradient, scratch = (np.empty_like(theta.vector) for _ in range(3))
+    return _Workspace(hidden, bits, _parameters(part, net), _parameters(gradient, net), scratch)

@@ -122,7 +122,8 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--encoding", metavar="NAME",
                         help="its input encoding: L=6, or [-1,1] for unit coordinates mapped to it")
     parser.add_argument("--window", type=float, nargs="+", metavar="X",
-                        help="x0 x1 y0 y1, or x0 x1 for one coordinate (default: 0 to 1)")
+                        help="x0 x1 y0 y1, or x0 x1 for one coordinate (default: 0 to 1); "
+                             "negative numbers without an exponent")
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--image", type=Path, metavar="FILE",
                         help="the picture it learns: its largest centred square")

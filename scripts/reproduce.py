@@ -1,7 +1,7 @@
 """Run the experiments and judge every claim.
 
     python -m scripts.reproduce                     every experiment at laptop scale
-    python -m scripts.reproduce --quick             everything, tiny, within a minute
+    python -m scripts.reproduce --quick             everything, tiny, in a minute or two
     python -m scripts.reproduce e5_image_hamming    only the named ones; e5 is enough
     python -m scripts.reproduce e1 e5 --image photo.jpg --signal sound.csv --inputs [0,1] L=4 L=8
 

@@ -1,8 +1,11 @@
 """What the tests draw beyond relu_dynamics.testing: imposed patterns, ties, and twins of a
 network."""
 
+import functools
+
 import hypothesis.extra.numpy as hnp
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from relu_dynamics.mlp import MLP, forward, hidden_units
@@ -16,9 +19,18 @@ def with_layer(net, k, W, b):
     return MLP(tuple(weights), tuple(biases))
 
 
+# Each of several parameters of a test gets a third of the examples.
+A_THIRD = settings(max_examples=max(5, settings.default.max_examples // 3))
+
+
 def gates(net, rows):
     """(rows, H) bool, whatever the network's own pattern."""
-    return hnp.arrays(np.bool_, (rows, hidden_units(net)))
+    return _bits((rows, hidden_units(net)))
+
+
+@functools.cache
+def _bits(shape):
+    return hnp.arrays(np.bool_, shape)
 
 
 @st.composite

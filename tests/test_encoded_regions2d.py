@@ -17,13 +17,8 @@ from relu_dynamics import (
     regions_on_encoded_segment, regions_on_triangles, wall_length,
 )
 from relu_dynamics.geometry import check_window, polygon_area
-from relu_dynamics.regions2d import encoded_window
-from relu_dynamics.regions2d.layers import enumerate_faces
-from relu_dynamics.regions2d.start import inputs_at, triangles_start
-from relu_dynamics.regions2d.triangulation import halved, lengths, triangulate
-from relu_dynamics.regions2d.window import most_regions
 from relu_dynamics.testing import exact_nets, gaussian_nets
-from tests.halving import arrangement, changed, halved_twice, on_old, touched
+from tests.halving import changed, lie_of_halved, touched
 
 BOX = ((-1.0, 1.0), (-1.0, 1.0))
 UNIT = ((0.0, 1.0), (0.0, 1.0))
@@ -53,30 +48,36 @@ def areas_by_pattern(regions):
     return areas
 
 
-def grid_triangles(window, legs):
-    mesh = triangulate([check_window(window)], legs)
+def grid_triangles(window, leg):
+    """Points and triangles of a window; the shortest wave of this encoding is 2."""
+    mesh = regions_in_encoded_window(RING, PositionalEncoding(1), window,
+                                     resolution=2 / leg).triangulation
     return mesh.points, mesh.triangles
 
 
 # ----------------------------------------------------------------- triangulations
 
 
-@given(st.sampled_from([UNIT, ((0.0, 3.0), (0.0, 1.0)), KITE]), st.integers(0, 2**32 - 1))
-def test_halved_triangles_meet_in_whole_sides_and_fill_the_old_ones(window, seed):
-    """Euler's formula; those asked for are halved; areas sum to those of what they are part of; no
-    angle shrinks on and on."""
-    rng = np.random.default_rng(seed)
-    mesh = triangulate([check_window(window)], 0.5)
-    assert (lengths(mesh) <= 0.5 * np.sqrt(2) + 1e-12).all()
-    angle = smallest_angle(mesh)
-    for _ in range(4):
-        which = rng.random(len(mesh.triangles)) < 0.2
-        finer, parent = halved(mesh, which)
-        assert len(finer.points) - len(finer.edges) + len(finer.triangles) == 1
-        np.testing.assert_allclose(np.bincount(parent, areas(finer)), areas(mesh), rtol=1e-12)
-        assert (np.bincount(parent)[which] > 1).all()
-        mesh = finer
-    assert smallest_angle(mesh) > 0.49 * angle
+@pytest.mark.parametrize(("L", "size", "widths"), FAMILIES[::2])
+def test_halved_triangles_meet_in_whole_sides_and_fill_the_window(L, size, widths):
+    """Euler's formula; areas sum to the window's; no angle is less than half the smallest one that
+    triangles without halving have, however often they are halved."""
+    halved = 0
+    for seed, window in enumerate((UNIT, KITE, UNIT)):
+        window = 0.3 + size * check_window(window)
+        arguments = encoded_net(L, widths, seed), PositionalEncoding(L), window
+        plain, mesh = (regions_in_encoded_window(*arguments, resolution=r).triangulation
+                       for r in (64, None))
+        halved += len(mesh.triangles) - len(plain.triangles)
+        assert len(mesh.points) - len(mesh.edges) + len(mesh.triangles) == 1
+        np.testing.assert_allclose(areas(mesh).sum(), polygon_area(window), rtol=1e-12)
+        assert (lengths(mesh) <= np.sqrt(2) * 2.0 ** (2 - L) / 64 * (1 + 1e-9)).all()
+        assert smallest_angle(mesh) > 0.49 * smallest_angle(plain)
+    assert halved > 0
+
+
+def lengths(mesh):
+    return np.hypot(*np.diff(mesh.points[mesh.edges], axis=1)[:, 0].T)
 
 
 def areas(mesh):
@@ -91,21 +92,22 @@ def smallest_angle(mesh):
 # ------------------------------------------------------------------------ T43
 
 
-@given(st.integers(1, 4), st.sampled_from([0.25, 0.125, 1 / 64]), st.integers(0, 2**32 - 1))
-def test_t43_an_interpolated_wave_is_exact_at_corners_and_off_by_at_most_the_square_of_pi_b_h(
-        k, leg, seed):
-    """A function whose second derivatives are at most M is off by M / 2 times the square of the
-    radius, leg / sqrt(2)."""
+@SLOW
+@given(st.integers(1, 4), st.sampled_from([8, 16, 64]), st.integers(0, 2**32 - 1))
+def test_t43_a_wall_is_where_its_unit_is_within_the_square_of_pi_b_h_of_zero(k, resolution, seed):
+    """An interpolated wave with second derivatives up to M is off by M / 2 times the square of the
+    radius of a triangle, leg / sqrt(2), and exact at its corners."""
     rng = np.random.default_rng(seed)
-    encoding, mesh = (FourierFeatures(rng.normal(size=(k, 2))),
-                      triangulate([check_window(UNIT)], leg))
-    start = triangles_start(mesh.points, mesh.triangles, encoding(mesh.points), mesh.sides)
-    face = rng.integers(len(mesh.triangles), size=200)
-    x = np.einsum("nk,nkd->nd", rng.dirichlet([1, 1, 1], 200), start.places[face])
-    bound = np.repeat((np.pi * np.hypot(*encoding.frequencies.T) * leg) ** 2, 2)
-    assert (np.abs(inputs_at(start, x, face) - encoding(x)) <= bound + 1e-14).all()
-    np.testing.assert_allclose(inputs_at(start, start.places[face, 1], face),
-                               encoding(start.places[face, 1]), atol=1e-14)
+    encoding, row = FourierFeatures(rng.normal(size=(k, 2))), rng.normal(size=2 * k)
+    net = one_unit(row, -row @ encoding(rng.random((1, 2)))[0])
+    found = regions_in_encoded_window(net, encoding, UNIT, resolution=resolution)
+    wall = found.vertices[found.edges[found.edge_owner == 0]].reshape(-1, 2)
+    leg = 1 / resolution / np.hypot(*encoding.frequencies.T).max()
+    bound = np.repeat((np.pi * np.hypot(*encoding.frequencies.T) * leg) ** 2, 2) @ np.abs(row)
+    assert len(wall) and (np.abs(encoding(wall) @ row + net.biases[0]) <= bound + 1e-12).all()
+    corners = found.triangulation.points
+    on = found.pattern[locate(found, corners), 0] == (encoding(corners) @ row + net.biases[0] > 0)
+    assert on[np.abs(encoding(corners) @ row + net.biases[0]) > 1e-12].all()
 
 
 @given(st.one_of(exact_nets(inputs=st.just(2)), gaussian_nets(inputs=st.just(2), width=10)),
@@ -183,7 +185,7 @@ def test_random_lines_cross_as_many_walls_as_the_certified_enumeration_says(seed
     """From the left side of the window to the right one."""
     net, encoding, rng = (encoded_net(2, [16, 16], seed), PositionalEncoding(2),
                           np.random.default_rng(seed))
-    found = regions_in_encoded_window(net, encoding, ((0.1, 0.6), (0.2, 0.7)), resolution=256)
+    found = regions_in_encoded_window(net, encoding, ((0.1, 0.6), (0.2, 0.7)), resolution=192)
     number, order = [], []
     for y in rng.uniform(0.2, 0.7, (12, 2)):
         a, b = np.column_stack([[0.1, 0.6], y])
@@ -261,6 +263,19 @@ def test_a_triangle_in_which_a_wall_is_born_is_not_certified():
     place = found.triangulation.points[found.triangulation.triangles]
     around = np.argsort(np.hypot(*place.mean(axis=1).T))[:2]  # the two with 0 on their common side
     assert len(found) == 1 and found.certified.any() and not found.certified[around].any()
+
+
+def test_a_triangle_where_a_wall_crosses_a_side_three_times_instead_of_once_is_not_certified():
+    """sin(2 pi x) + x - 1/2 + 20 y: no other wall comes near, and at the side's ends, where a whole
+    wave fits in, it is what it seems; but the wall touches the side before it crosses it anew."""
+    slow = 1e-3  # waves so long that they are straight
+    encoding = FourierFeatures([[1, 0], [slow, 0], [0, slow]])
+    net = one_unit([1, 0, 1 / (2 * np.pi * slow), 0, 20 / (2 * np.pi * slow), 0], -0.5)
+    found, ends = (regions_in_encoded_window(net, encoding, UNIT, resolution=1), [(0, 0), (1, 0)])
+    place = found.triangulation.points[found.triangulation.triangles]
+    lower = place.mean(axis=1)[:, 1].argmin()
+    assert len(regions_on_encoded_segment(net, encoding, *ends)) == 4 and len(found) == 2
+    assert len(found.certified) == 2 and not found.certified[lower]
 
 
 @pytest.mark.parametrize(("L", "size", "widths"),
@@ -362,7 +377,7 @@ def test_t44_walls_are_as_long_as_random_lines_say(seed):
     """P / 2 times the mean number of walls that a line crosses, within four standard errors."""
     net = init([2, 8, 8, 1], np.random.default_rng(seed))
     exact = wall_length(net, KITE)
-    lines = wall_length(net, KITE, np.random.default_rng(seed), lines=400)
+    lines = wall_length(net, KITE, np.random.default_rng(seed), lines=250)
     assert (exact.error == 0 and abs(lines.length - exact.length) < 4 * lines.error
             < 0.5 * exact.length)
 
@@ -370,7 +385,7 @@ def test_t44_walls_are_as_long_as_random_lines_say(seed):
 def test_t44_a_known_curve_is_as_long_as_random_lines_say():
     """Under an encoding lines are exact too."""
     length = 4 * np.hypot(*np.diff(oval(), axis=0).T).sum()
-    lines = wall_length(RING, BOX, np.random.default_rng(0), lines=300,
+    lines = wall_length(RING, BOX, np.random.default_rng(0), lines=150,
                         encoding=PositionalEncoding(1))
     assert abs(lines.length - length) < 4 * lines.error < length
     np.testing.assert_allclose(wall_length(RING, BOX, encoding=PositionalEncoding(1)).length,
@@ -402,12 +417,12 @@ def test_t45_a_region_under_an_encoding_has_at_most_four_neighbours_on_average(s
 
 @pytest.mark.parametrize(("L", "size", "widths"), FAMILIES)
 @pytest.mark.parametrize("seed", range(2))
-def test_what_is_settled_has_as_many_regions_at_four_times_the_resolution(L, size, widths, seed):
+def test_what_is_settled_has_as_many_regions_at_three_times_the_resolution(L, size, widths, seed):
     """To one in 1000, or one."""
     net, encoding = encoded_net(L, widths, seed), PositionalEncoding(L)
     window = ((0.4, 0.4 + size), (0.3, 0.3 + size))
     found, finer = (regions_in_encoded_window(net, encoding, window, resolution=r)
-                    for r in (None, 256))
+                    for r in (None, 192))
     assert (abs(len(found) - len(finer)) <= max(1, len(finer) / 1000) and len(found.unsettled)
             <= max(0, len(found) / 1000))
 
@@ -424,25 +439,11 @@ def test_halving_changes_how_walls_lie_only_in_and_beside_close_calls():
                         {tuple(point): v for v, point in enumerate(found.triangulation.points)})
         corners = [number[tuple(point)] for point in found.unsettled.reshape(-1, 2)]
         close = np.isin(mesh.triangles, corners).any(axis=1)  # a close call, or beside one
-        moved = changed(mesh, np.ones(len(mesh.triangles), bool),
-                        *lie_of_halved(net, encoding, mesh))
+        moved = changed(mesh, *lie_of_halved(net, encoding, mesh))
         changes, missed = changes + moved.sum(), missed + (moved & ~close).sum()
         calls, triangles = calls + len(found.unsettled), triangles + len(close)
     assert calls < 0.2 * triangles
     assert changes > 30 and missed <= 0.1 * changes
-
-
-def lie_of_halved(net, encoding, mesh):
-    """How the walls lie in the triangles of mesh, and in the same triangles when all are halved
-    twice."""
-    finer, parent, old_edge = halved_twice(mesh)
-    lie = []
-    for triangles in (mesh, finer):
-        start = triangles_start(triangles.points, triangles.triangles, encoding(triangles.points),
-                                triangles.sides)
-        lie.append(arrangement(enumerate_faces(net, start, most_regions(2**20)),
-                               np.arange(len(triangles.triangles)), len(start.inputs)))
-    return lie[0], on_old(lie[1], parent, old_edge)
 
 
 def test_triangles_that_are_too_large_are_unsettled():
@@ -575,17 +576,15 @@ def test_what_does_not_fit_is_refused_with_words(change, words):
         regions_in_encoded_window(**arguments)
 
 
-def test_too_many_regions_are_refused_before_they_are_found(monkeypatch):
-    """By the crossings of walls in some triangles, and by the number of convex pieces while they
-    are counted."""
+def test_too_many_regions_are_refused_before_they_are_found():
+    """By the crossings of walls in some triangles, or by the number of convex pieces while they are
+    counted."""
     arguments = encoded_net(2, [24, 24], 0), PositionalEncoding(2), UNIT
     found = len(regions_in_encoded_window(*arguments, resolution=8))
-    monkeypatch.setattr(encoded_window, "assemble_encoded", None)
     with pytest.raises(ValueError, match="about .* judged from a part"):
         regions_in_encoded_window(*arguments, resolution=48, max_regions=found // 3)
-    monkeypatch.setattr(encoded_window, "PIECES", 1)
-    with pytest.raises(ValueError, match=f"max_regions = {found} allows"):
-        regions_in_encoded_window(*arguments, resolution=8, max_regions=found)
+    with pytest.raises(ValueError, match="max_regions = 20 allows"):
+        regions_in_encoded_window(*arguments, resolution=8, max_regions=20)
 
 
 def test_a_whole_image_is_refused_at_once():

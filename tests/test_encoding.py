@@ -14,6 +14,7 @@ from relu_dynamics.encoding import (
 )
 from relu_dynamics.mlp import MLP, init, predict
 from relu_dynamics.regions1d import regions_on_encoded_segment
+from tests.strategies import A_THIRD
 
 
 @st.composite
@@ -105,6 +106,7 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("where", ELSEWHERE)
+@A_THIRD
 @given(unit_points(), st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_a_network_trained_on_columns_in_another_order_is_one_on_ours(where, x, L, seed):
     """By the formula of each code; and WithInput puts the input itself before them, as two of them
@@ -227,7 +229,7 @@ def test_there_are_levels_up_to_the_last_that_float64_resolves():
         (lambda: positional_columns(3, 2, "lcw"), "loops must be"),
         (lambda: positional_columns(0, 2, ("level", "coordinate", "wave")), "L must be"),
         (lambda: positional_columns(3, 2**30, ("level", "coordinate", "wave")),
-         "the columns would have shape"),
+         "the columns must fit into memory"),
         (lambda: gaussian_features(3, 2, 0.0, np.random.default_rng(0)),
          "sigma must be a finite positive number"),
         (lambda: gaussian_features(3, 2, 1.0, 0), "numpy.random.Generator"),

@@ -851,7 +851,7 @@ NET = MLP((np.eye(2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))
         ),
         (
             lambda: evaluate(regions_on_segment(NET, [0, 0], [1, 1]), [1.5]),
-            r"t must lie in \[0, 1\]",
+            "from 0 to 1. Got 1.5",
         ),
     ],
 )

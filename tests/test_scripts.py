@@ -476,7 +476,12 @@ def own(tmp_path):
     np.save(tmp_path / "short.npy", wave[:9])
     np.save(tmp_path / "constant.npy", np.ones(100))
     np.save(tmp_path / "gap.npy", np.where(wave > 3, wave, np.nan))
+    np.save(tmp_path / "complex.npy", wave + 1j)
+    np.save(tmp_path / "huge.npy", 1e155 * wave)
+    np.save(tmp_path / "tiny.npy", 1e-155 * wave)
     (tmp_path / "words.csv").write_text("a\nb\n")
+    (tmp_path / "nothing.csv").write_text("a\n\n")
+    (tmp_path / "comma.csv").write_text("".join(f"0,{k}\n" for k in range(100)))
     (tmp_path / "fake.png").write_text("no picture")
     (tmp_path / "empty").mkdir()
     return tmp_path
@@ -536,6 +541,11 @@ def test_experiments_work_on_own_pictures_and_signals(own, tmp_path, monkeypatch
     ("--signal constant.npy", "not constant"),
     ("--signal gap.npy", "finite"),
     ("--signal words.csv", "cannot be read as a signal"),
+    ("--signal nothing.csv", "no numbers"),
+    ("--signal comma.csv", "decimal commas"),
+    ("--signal complex.npy", "complex numbers"),
+    ("--signal huge.npy", "moderate size"),
+    ("--signal tiny.npy", "moderate size"),
     ("--signal a.png", "not one of .npy"),
     ("--signal none.txt", "cannot be read"),
     ("--signal s.npy --size 101", "too small for --size"),

@@ -10,7 +10,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -21,6 +21,7 @@ from relu_dynamics.testing import (
     exact_area, exact_nets, exact_regions, gaussian_nets, halves, rational, with_rows,
 )
 from tests.oracles import exact_pattern
+from tests.strategies import A_THIRD
 
 RNG = np.random.default_rng
 seeds = st.integers(0, 2**32 - 1)
@@ -236,6 +237,7 @@ def test_rates_are_the_structure_factor_of_all_that_changes(problem):
 
 
 @pytest.mark.parametrize("B", [spec.fourier((6,)), spec.patch_cosines((2, 3), 1)])
+@A_THIRD
 @given(in_general_position(rows=6, outputs=st.just(1)))
 def test_a_mode_by_itself_falls_at_its_intrinsic_rate(B, problem):
     """T16: d|c_k|^2/dt = -(4/nm) K_kk |c_k|^2, and their sum over n m is the rate of the loss."""
@@ -349,7 +351,7 @@ def test_confusion_is_that_of_the_package(drawn):
 
 @pytest.mark.parametrize(("grid", "patch"), [
     ((4,), 2), ((4,), 1), ((2, 2), 2), ((2, 4), 2), ((1, 3), 1), ((6,), 3)])
-@settings(max_examples=20)
+@A_THIRD
 @given(st.one_of(exact_nets(), gaussian_nets(width=6)), seeds)
 def test_rates_and_splits_are_those_of_the_package(grid, patch, net, seed):
     """T14 to T17, at half-integer inputs: ties, equal and imposed patterns included."""
@@ -382,7 +384,7 @@ def test_rates_and_splits_are_those_of_the_package(grid, patch, net, seed):
 
 
 @pytest.mark.parametrize("grid", [(6,), (1, 3), (2, 4)])
-@settings(max_examples=20)
+@A_THIRD
 @given(st.one_of(exact_nets(), gaussian_nets(width=6)), seeds)
 def test_spectra_of_kernel_and_pattern_are_those_of_the_package(grid, net, seed):
     """T16, T49: every frequency; imposed patterns of nobody's choice."""

@@ -33,9 +33,10 @@ An imposed pattern changes only D and h (T40): pass its Trace.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Hashable, Iterator
-from typing import NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -43,14 +44,19 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, cast, check_grid, check_more_rows, check_net, check_patch,
-    check_same_shapes, check_size, check_weights, one_line, row_blocks,
+    check_same_shapes, check_size, check_weights, printed, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Gradient, Trace, hidden_units, joined_pattern, pull_back, run, traced, traced_examples,
 )
 from relu_dynamics.patterns import hamming_distances
-from relu_dynamics.signals import radial_bands
-from relu_dynamics.tangent import Factors, coupling, descent, output_sensitivities, pulled, rates
+from relu_dynamics.signals import grid_bands
+from relu_dynamics.tangent import (
+    Factors, coupling, descent, factors_at, output_sensitivities, pulled_back, rates,
+)
+
+Axes = dict[str, Sequence[Hashable]]  # the name of each axis of a split, and its labels
+Sums = dict[str, Array]               # of the pairs, by split
 
 BLOCK_ENTRIES = 2**22  # of one block of rows of the kernel: 32 MiB
 
@@ -60,6 +66,7 @@ SIGNS = ("constructive", "destructive")
 COUPLINGS = ("self", "same patch", "same frequency", "both different")
 
 
+@printed
 class Split(NamedTuple):
     """A rate written as an exact sum of parts."""
 
@@ -67,10 +74,8 @@ class Split(NamedTuple):
     axes: tuple[str, ...]                     # the name of every axis of values
     labels: tuple[tuple[Hashable, ...], ...] = ()  # the label of every index, for each axis
 
-    def __repr__(self) -> str:
-        return one_line(self)
 
-
+@printed
 class Flow(NamedTuple):
     """The rates of gradient flow at one time, and their splits."""
 
@@ -79,28 +84,14 @@ class Flow(NamedTuple):
     splits: dict[str, Split]          # values sum to loss_rate
     output_splits: dict[str, Split]   # values sum to output_rate over all but the last two axes
 
-    def __repr__(self) -> str:
-        return one_line(self)
 
-
+@printed
 class StepSplit(NamedTuple):
     """One step of gradient descent, (n, m[L]) each: f after - f before = frozen + flips (T19)."""
 
     linear: Array  # rate * df/dt, the part of frozen of first order in the step
     frozen: Array  # f after the step with the old pattern, minus f before
     flips: Array   # the rest: zero where no unit switched
-
-    def __repr__(self) -> str:
-        return one_line(self)
-
-
-class _PairBlock(NamedTuple):
-    """All pairs (i, j) of examples with i in rows and any j."""
-
-    rows: Indices
-    value: Array             # (rows, n): g_i . C_ij = -delta_i.delta_j (h_i.h_j + 1), of d loss/dt
-    influence: Array | None  # C_ij, (rows, m, n), if needed
-    kernel: Array | None     # K~_ij, (rows, m, m, n), if needed
 
 
 class _Patches(NamedTuple):
@@ -167,119 +158,145 @@ def _decomposed(
     net: MLP, trace: Trace, y: Array, w: Array,
     shape: tuple[int, ...] | None, patches: _Patches | None, outputs: bool,
 ) -> Flow:
-    r, q = trace.preacts[-1] - y, joined_pattern(trace)
-    g, root = 2 * w * r, np.sqrt(w)
+    (n, m), q, root = y.shape, joined_pattern(trace), np.sqrt(w)
+    r = trace.preacts[-1] - y
+    g = 2 * w * r
     gradient = pull_back(net, trace, g)
     rate = -rates(net, trace, gradient)[-1]
-    delta = [part[:, None, :] for part in pulled(net, trace, g)], trace.inputs
-    factors = output_sensitivities(net, trace) if outputs or shape is not None else None
-    sums = _no_pairs(hidden_units(net), y.shape, shape, outputs)
     s, ds = root * r, root * rate
-    displaced = np.zeros((*2 * y.shape[1:], len(y)))  # K~ summed over pairs at each displacement
-    within: list[Array] = []
-    for rows in _blocks(len(y), y.shape[1], patches):
-        pairs = _pairs_of(rows, delta, factors, g, None if shape is None else root)
-        _add_pairs(sums, pairs, q, shape)
-        if pairs.kernel is not None and shape is not None:
-            displaced += _displaced(pairs.kernel, rows, shape)
-            if patches is not None:
-                within.append(_patch_couplings(pairs.kernel, rows, patches, s))
+    # grad loss_i = sum_a g_ia grad f_a(x_i) is enough where outputs are not told apart
+    losses = pulled_back(net, trace, g[:, None]), np.ones((n, 1))
+    every = (output_sensitivities(net, trace), g) if outputs or shape is not None else losses
+    left, right = every, losses if shape is None else every
 
-    splits = {**_parameter_splits(gradient), **_pair_splits(sums)}
-    if factors is not None and shape is not None:
-        splits["frequency"] = _frequency_split(displaced / len(y), s, ds, shape)
-        if len(shape) == 1:
-            walls = _wall_kernel(factors, root)
-            splits["wall_frequency"] = _wall_split(splits["frequency"], walls, s)
+    axes = _pair_axes(n, q.shape[1], shape)
+    sums: Sums = {name: np.zeros([*map(len, of.values())]) for name, of in axes.items()}
+    by_output: Sums = {
+        name: np.zeros((n, m, sums[name].size)) for name in ("pair", "hamming") if outputs}
+    displaced, within = np.zeros((m, m, n)), []  # K~ summed over pairs at each displacement
+    units = np.arange(n)[:, None] if patches is None else patches.samples  # whole patches, if any
+    for block in row_blocks(len(units), max(1, BLOCK_ENTRIES // (n * m * m * units.shape[1]))):
+        rows = units[block].ravel()
+        K, influence, value = _influence(rows, left, right)
+        _add_pairs(sums, by_output, rows, influence, value, _pair_classes(rows, value, q, shape))
+        if shape is not None:
+            K *= (root[rows] * root.T)[:, None, None, :]
+            displaced += _displaced(K, rows, shape)
+        if patches is not None:
+            within.append(_patch_couplings(K, block, patches, s))
+
+    squares = [(-np.vecdot(W, W), -(b**2)) for W, b in zip(*gradient[:2], strict=True)]
+    splits = _parameter_splits(squares)
+    splits |= {name: _split(values, axes[name]) for name, values in sums.items()}
+    if shape is not None:
+        walls = _wall_kernel(left[0], root) if len(shape) == 1 else None
+        splits |= _frequency_splits(displaced / n, walls, s, ds, shape)
     if patches is not None:
-        splits["patch_frequency"] = _patch_split(np.concatenate(within), s, ds, patches)
-    by_output = _output_splits(factors, gradient, sums) if factors is not None and outputs else {}
-    return Flow(rate, float(splits["layer"].values.sum()), splits, by_output)
+        splits["patch_frequency"] = _patch_split(np.concatenate(within, axis=1), s, ds, patches)
+    by_output_splits = _output_splits(left[0], gradient, by_output, axes) if outputs else {}
+    return Flow(rate, float(splits["layer"].values.sum()), splits, by_output_splits)
+
+
+def _split(values: Array, axes: Axes) -> Split:
+    """values with these axes first; if there are more, the last two are examples and outputs."""
+    rest = [range(size) for size in values.shape[len(axes) :]]
+    names = (*axes, "example", "output")[: values.ndim]
+    return Split(values, names, tuple(map(tuple, (*axes.values(), *rest))))
+
+
+def _parameter_splits(parts: Sequence[tuple[Array, Array]]) -> dict[str, Split]:
+    """"layer" and "unit", from the parts of every unit's incoming weights and bias, (m[l], ...)."""
+    layer = np.array([[part.sum(axis=0) for part in both] for both in parts])
+    unit = np.concatenate([weights + biases for weights, biases in parts])
+    by_layer: Axes = {"layer": range(1, len(layer) + 1), "parameters": ("weights", "biases")}
+    return {"layer": _split(layer, by_layer), "unit": _split(unit, {"unit": range(len(unit))})}
+
+
+def _output_splits(
+    J: Factors, gradient: Gradient, by_output: Sums, axes: dict[str, Axes]
+) -> dict[str, Split]:
+    """The parts of df/dt, (..., n, m), by layer, unit, and class of pairs."""
+    moved = [(np.moveaxis(-D * (h @ dW.T)[:, None], 2, 0), np.moveaxis(-D * db, 2, 0))
+             for D, h, dW, db in zip(*J, *gradient[:2], strict=True)]
+    splits = _parameter_splits(moved)
+    for name, parts in by_output.items():
+        sizes = [len(labels) for labels in axes[name].values()]
+        values = np.moveaxis(parts, 2, 0).reshape(*sizes, *parts.shape[:2])
+        splits[name] = _split(values, axes[name])
+    return splits
 
 
 # ----------------------------------------------------------- pairs of examples
 
 
-def _pairs_of(
-    rows: Indices, delta: Factors, factors: Factors | None, g: Array, root: Array | None
-) -> _PairBlock:
-    """The pairs of some rows; influence needs factors, D and h; kernel also root = sqrt(w)."""
-    if factors is None:
-        return _PairBlock(rows, -coupling(_rows(delta, rows), delta)[:, 0, 0], None, None)
-    if root is None:
-        K, influence = None, -coupling(_rows(factors, rows), delta)[:, :, 0]
-    else:
-        K = coupling(_rows(factors, rows), factors)
-        influence = -(K * g.T).sum(axis=2)
-        K *= (root[rows] * root.T)[:, None, None, :]
-    return _PairBlock(rows, np.einsum("ia,iaj->ij", g[rows], influence), influence, K)
+def _influence(
+    rows: Indices, left: tuple[Factors, Array], right: tuple[Factors, Array]
+) -> tuple[Array, Array, Array]:
+    """K, C_ij, (rows, a, n), and g_i . C_ij, (rows, n), for i in rows and any j.
+
+    Both sides are gradients, a of each example, and the weights, (n, a), with which they sum to
+    that of its loss.
+    """
+    (J, g), (J2, g2) = left, right
+    K = coupling(factors_at(J, rows), J2)
+    C = -(K * g2.T).sum(axis=2)
+    return K, C, np.einsum("ia,iaj->ij", g[rows], C)
 
 
-def _rows(factors: Factors, rows: Indices) -> Factors:
-    return [part[rows] for part in factors[0]], [part[rows] for part in factors[1]]
-
-
-def _blocks(n: int, m: int, patches: _Patches | None) -> Iterator[Indices]:
-    """Blocks of rows, about BLOCK_ENTRIES entries of the kernel each; of whole patches, if any."""
-    units = np.arange(n)[:, None] if patches is None else patches.samples
-    size = max(1, BLOCK_ENTRIES // (n * m * m * units.shape[1]))
-    return (units[block].ravel() for block in row_blocks(len(units), size))
-
-
-def _no_pairs(
-    H: int, size: tuple[int, ...], shape: tuple[int, ...] | None, outputs: bool
-) -> dict[str, Array]:
-    """Zeros, to which _add_pairs adds."""
-    n, m = size
-    sums: dict[str, Array] = {
-        "pair": np.zeros((3, 2)), "hamming": np.zeros(H + 1), "place": np.zeros((n, 3)),
+def _pair_axes(n: int, H: int, shape: tuple[int, ...] | None) -> dict[str, Axes]:
+    """The splits by pairs."""
+    axes: dict[str, Axes] = {
+        "pair": {"cell": CELLS, "sign": SIGNS},
+        "hamming": {"hamming distance": range(H + 1)},
+        "place": {"example": range(n), "pairs": ("self", *SIGNS)},
     }
     if shape is not None:
-        octaves = 1 + int(np.searchsorted(OCTAVES, math.hypot(*(s - 1 for s in shape))))
-        sums["distance"] = np.zeros((octaves, 3, 2))
-    if outputs:
-        sums["output pair"] = np.zeros((n, m, 6))
-        sums["output hamming"] = np.zeros((n, m, H + 1))
-    return sums
+        octaves = int(np.searchsorted(OCTAVES, math.hypot(*(size - 1 for size in shape))))
+        limits = (0.0, *OCTAVES[1 : octaves + 1].tolist())
+        axes["distance"] = {"distance up to": limits, "cell": CELLS, "sign": SIGNS}
+    return axes
+
+
+def _pair_classes(
+    rows: Indices, value: Array, q: Bits, shape: tuple[int, ...] | None
+) -> dict[str, Indices]:
+    """The place of every pair, (rows, n), in each of these splits, as an index into its values."""
+    h = hamming_distances(q[rows], q)
+    itself = rows[:, None] == np.arange(len(q))
+    destructive = (value > 0) & ~itself  # -|grad loss_i|^2 is never positive, except by rounding
+    cell = np.where(itself, 0, np.where(h == 0, 1, 2))
+    pair = 2 * cell + destructive
+    place = 3 * rows[:, None] + np.where(itself, 0, 1 + destructive)
+    classes = {"pair": pair, "hamming": h, "place": place}
+    if shape is not None:
+        apart = [np.subtract.outer(axis[rows], axis) for axis in _axes(shape)]
+        distance = np.sqrt(np.sum(np.square(apart), axis=0))
+        classes["distance"] = 6 * np.searchsorted(OCTAVES, distance) + pair
+    return classes
 
 
 def _add_pairs(
-    sums: dict[str, Array], pairs: _PairBlock, q: Bits, shape: tuple[int, ...] | None
+    sums: Sums, by_output: Sums, rows: Indices, influence: Array, value: Array,
+    classes: dict[str, Indices],
 ) -> None:
-    """Add the pairs to the sums of their classes."""
-    rows, value, influence, _ = pairs
-    h = hamming_distances(q[rows], q)
-    itself = (np.arange(len(rows)), rows)
-    destructive = value > 0
-    destructive[itself] = False  # -|grad loss_i|^2 is never positive, except by rounding
-    kind = np.where(h == 0, 2, 4) + destructive  # 2 * cell + sign
-    kind[itself] = 0
-    sums["pair"] += _summed(kind, value, 6).reshape(3, 2)
-    sums["hamming"] += _summed(h, value, len(sums["hamming"]))
-    own, harmed = value[itself], np.where(destructive, value, 0.0).sum(axis=1)
-    helped = np.where(destructive, 0.0, value).sum(axis=1) - own
-    sums["place"][rows] = np.stack([own, helped, harmed], axis=1)
-    if shape is not None:
-        kinds = 6 * np.searchsorted(OCTAVES, _on_grid(rows, shape)) + kind
-        sums["distance"] += _summed(kinds, value, sums["distance"].size).reshape(-1, 3, 2)
-    if influence is not None and "output pair" in sums:
-        for name, group in (("output pair", kind), ("output hamming", h)):
-            size = sums[name].shape[2]
-            each = size * np.arange(len(rows))[:, None] + group
-            for a, C in enumerate(np.moveaxis(influence, 1, 0)):
-                sums[name][rows, a] = _summed(each, C, size * len(rows)).reshape(-1, size)
+    """Add the pairs of some rows to their places."""
+    for name, place in classes.items():
+        sums[name] += _summed(place, value, sums[name].shape)
+    for name, parts in by_output.items():  # every example and output apart
+        _, m, size = parts.shape
+        own = size * np.arange(len(rows) * m).reshape(-1, m, 1)
+        parts[rows] = _summed(own + classes[name][:, None], influence, (len(rows), m, size))
 
 
-def _summed(group: Indices, value: Array, groups: int) -> Array:
-    """(groups,): value added up by group."""
-    return np.bincount(group.ravel(), value.ravel(), groups).astype(np.float64, copy=False)
+def _summed(place: Indices, value: Array, shape: tuple[int, ...]) -> Array:
+    """value added up by place, the index of an entry of the result."""
+    return np.asarray(np.bincount(place.ravel(), value.ravel(), math.prod(shape)).reshape(shape),
+                      np.float64)
 
 
-def _on_grid(rows: Indices, shape: tuple[int, ...]) -> Array:
-    """(rows, n): Euclidean distance of samples on the grid, in samples."""
-    axes = np.unravel_index(np.arange(math.prod(shape)), shape)
-    apart = [np.subtract.outer(axis[rows], axis).astype(np.float64) for axis in axes]
-    return np.asarray(np.sqrt(np.sum(np.square(apart), axis=0)))
+def _axes(shape: tuple[int, ...]) -> tuple[Indices, ...]:
+    """The coordinates of the samples of a grid, (n,) for each axis."""
+    return np.unravel_index(np.arange(math.prod(shape)), shape)
 
 
 # ----------------------------------------------------------------- frequencies
@@ -287,160 +304,106 @@ def _on_grid(rows: Indices, shape: tuple[int, ...]) -> Array:
 
 def _displaced(K: Array, rows: Indices, shape: tuple[int, ...]) -> Array:
     """(m, m, n): at [..., d] the sum over i in rows of K(x_i, x_(i-d)), on a periodic grid."""
-    axes = np.unravel_index(np.arange(math.prod(shape)), shape)
-    before = [np.subtract.outer(axis[rows], axis) % n for axis, n in zip(axes, shape, strict=True)]
+    before = [np.subtract.outer(axis[rows], axis) % size
+              for axis, size in zip(_axes(shape), shape, strict=True)]
     j = np.ravel_multi_index(tuple(before), shape)
     return np.asarray(np.take_along_axis(K, j[:, None, None, :], axis=3).sum(axis=0))
 
 
-def _frequency_split(mean_kernel: Array, s: Array, rate: Array, shape: tuple[int, ...]) -> Split:
-    """T16: K_hat_kk = (F K~ F*)_kk is the transform of the mean of K~ at each displacement."""
-    n, m = s.shape
-    axes = tuple(range(-len(shape), 0))
-    both = np.stack([s.T, rate.T]).reshape(2, m, *shape)
-    s_hat, rate_hat = scipy.fft.fftn(both, axes=axes, norm="ortho").reshape(2, m, n)
-    K_hat = scipy.fft.fftn(mean_kernel.reshape(m, m, *shape), axes=axes).reshape(m, m, n)
-    total = 2 * np.sum(s_hat.conj() * rate_hat, axis=0).real
-    own = -4 * np.einsum("ak,abk,bk->k", s_hat.conj(), K_hat, s_hat).real
-    cycles = np.meshgrid(*(scipy.fft.fftfreq(size, 1 / size) for size in shape), indexing="ij")
-    band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
-    values: Array = np.stack([np.bincount(band, own), np.bincount(band, total - own)], axis=1)
-    labels = tuple(range(len(values))), ("self", "coupling")
-    return Split(values, ("frequency", "coupling"), labels)
-
-
-def _wall_kernel(factors: Factors, root: Array) -> Array:
+def _wall_kernel(J: Factors, root: Array) -> Array:
     """(m, m, n): the mean of <e_i, e_(i+d)>, at d.
 
     e_i is the change of sqrt(w) J between samples i and i + 1 of a line that is due to switching
     units.  J is D (x) h, and D depends on the gates only: that part of the change is the change
     of D times the mean of the other factors.  Indices wrap around.
     """
-    D, h = factors
-    after = np.roll(np.arange(len(root)), -1)
-    jumps: Factors = ([(part[after] - part) * (root[after] + root)[:, :, None] / 2 for part in D],
-                      [(inputs[after] + inputs) / 2 for inputs in h])
-    n, m = len(root), D[0].shape[1]
+    (n, m, _), after = J[0][0].shape, np.roll(np.arange(len(root)), -1)
+    jumps: Factors = ([(D[after] - D) * (root[after] + root)[:, :, None] / 2 for D in J[0]],
+                      [(h[after] + h) / 2 for h in J[1]])
     total = np.zeros((m, m, n))
-    for rows in _blocks(n, m, None):
-        total += _displaced(coupling(_rows(jumps, rows), jumps), rows, (n,))
-    return total / n
+    for block in row_blocks(n, max(1, BLOCK_ENTRIES // (n * m * m))):
+        rows = np.arange(n)[block]
+        total += _displaced(coupling(factors_at(jumps, rows), jumps), rows, (n,))
+    return np.asarray(total / n)
 
 
-def _wall_split(frequency: Split, mean_walls: Array, s: Array) -> Split:
-    """T55: at k a change between neighbours has the weight 1 / (4 sin^2(pi k/n)), or 0 at k = 0."""
-    n = len(s)
-    s_hat = scipy.fft.fft(s.T, norm="ortho")
-    weight = 4 * np.sin(np.pi * np.arange(n) / n) ** 2
-    weight[0] = np.inf
-    S = scipy.fft.fft(mean_walls) / weight
-    walls = -4 * np.einsum("ak,abk,bk->k", s_hat.conj(), S, s_hat).real
-    by_band = np.bincount(radial_bands(scipy.fft.fftfreq(n, 1 / n)[:, None]), walls)
-    own, coupled = frequency.values.T
-    return Split(np.stack([by_band, own - by_band, coupled], axis=1), frequency.axes,
-                 (frequency.labels[0], ("walls", "interior", "coupling")))
+def _frequency_splits(
+    mean_kernel: Array, mean_walls: Array | None, s: Array, rate: Array, shape: tuple[int, ...]
+) -> dict[str, Split]:
+    """T16: K_hat_kk = (F K~ F*)_kk is the transform of the mean of K~ at each displacement.
+
+    T55: at k a change between neighbours has the weight 1 / (4 sin^2(pi k/n)), or 0 at k = 0.
+    """
+    band = grid_bands(shape)
+
+    def transformed(parts: Array, norm: str) -> Array:  # (..., n), over the grid
+        on_grid = parts.reshape(*parts.shape[:-1], *shape)
+        F = scipy.fft.fftn(on_grid, axes=range(parts.ndim - 1, on_grid.ndim), norm=norm)
+        return np.asarray(F.reshape(parts.shape))
+
+    def own(K_hat: Array) -> Any:
+        return np.bincount(band, -4 * np.einsum("ak,abk,bk->k", s_hat.conj(), K_hat, s_hat).real)
+
+    s_hat, rate_hat = transformed(np.stack([s.T, rate.T]), "ortho")
+    total = np.bincount(band, 2 * np.sum(s_hat.conj() * rate_hat, axis=0).real)
+    alone = own(transformed(mean_kernel, "backward"))
+    frequencies, coupled = range(len(total)), total - alone
+    parts = {"frequency": {"self": alone, "coupling": coupled}}
+    if mean_walls is not None:
+        weight = 4 * np.sin(np.pi * np.arange(len(s)) / len(s)) ** 2
+        weight[0] = np.inf
+        walls = own(transformed(mean_walls, "backward") / weight)
+        parts["wall_frequency"] = {"walls": walls, "interior": alone - walls, "coupling": coupled}
+    return {name: _split(np.stack([*by.values()], axis=1),
+                         {"frequency": frequencies, "coupling": tuple(by)})
+            for name, by in parts.items()}
+
+
+# --------------------------------------------------------- patches and frequencies
 
 
 def _patches(shape: tuple[int, ...] | None, k: int | None) -> _Patches | None:
     """The grid cut into patches of k samples per axis, row-major."""
     if shape is None or k is None:
         return None
-    samples = np.arange(math.prod(shape)).reshape([part for n in shape for part in (n // k, k)])
-    order = (0, 1) if len(shape) == 1 else (0, 2, 1, 3)
-    samples = samples.transpose(order).reshape(-1, k ** len(shape))
-    one: Array = scipy.fft.dct(np.eye(k), axis=0, norm="ortho")
-    basis = one if len(shape) == 1 else np.kron(one, one)
-    return _Patches(samples, basis, tuple(np.ndindex(*(k,) * len(shape))))
+    d = len(shape)
+    cut = np.arange(math.prod(shape)).reshape([part for size in shape for part in (size // k, k)])
+    samples = cut.transpose(*range(0, 2 * d, 2), *range(1, 2 * d, 2)).reshape(-1, k**d)
+    cosines = scipy.fft.dct(np.eye(k), axis=0, norm="ortho")
+    return _Patches(samples, functools.reduce(np.kron, d * [cosines]), tuple(np.ndindex(*d * (k,))))
 
 
-def _patch_couplings(K: Array, rows: Indices, patches: _Patches, s: Array) -> Array:
-    """(patches among rows, modes, 3): c_pk (B K~ B^T c)_pk with parts of the last sum (T17).
+def _coefficients(patches: _Patches, s: Array) -> Array:
+    """c, (patches, modes, m): the transform of every patch of s, (n, m)."""
+    return np.asarray(np.einsum("ks,psa->pka", patches.basis, s[patches.samples]))
+
+
+def _patch_couplings(K: Array, block: slice, patches: _Patches, s: Array) -> Array:
+    """(3, patches, modes): c_pk (B K~ B^T c)_pk with parts of the last sum (T17).
 
     The parts are the term of c_pk itself, the terms of its patch, and the terms of its frequency.
-    rows are whole patches, in order.
+    The rows of K are those of a block of patches.
     """
-    B, (samples, m), n = patches.basis, (len(patches.modes), s.shape[1]), len(s)
-    c = np.einsum("ks,psa->pka", B, s[patches.samples])
-    BK = (B @ K.reshape(-1, samples, K[0].size)).reshape(-1, samples, m, m, n)  # of rows only
-    every = np.zeros((samples, m, n))  # the part of s that has frequency k, in all patches
+    B, inside, c = patches.basis, patches.samples[block], _coefficients(patches, s)
+    (p, k), (m, n) = inside.shape, K.shape[2:]
+    BK = (B @ K.reshape(p, k, -1)).reshape(p, k, m, m, n)  # transformed by rows only
+    here = np.take_along_axis(BK, inside[:, None, None, None, :], axis=4)
+    every = np.zeros((k, m, n))  # the part of s that has frequency k, in all patches
     every[:, :, patches.samples] = np.einsum("ks,pka->kaps", B, c)
-    result = np.empty((len(BK), samples, 3))
-    for g, p in enumerate(np.flatnonzero(np.isin(patches.samples[:, 0], rows))):
-        inside = patches.samples[p]
-        here = BK[g][..., inside]
-        own = np.einsum("kabs,ks,kb->ka", here, B, c[p])
-        same_patch = np.einsum("kabs,sb->ka", here, s[inside])
-        same_frequency = (BK[g].reshape(samples, m, -1) @ every.reshape(samples, -1, 1))[..., 0]
-        parts = np.stack([own, same_patch, same_frequency], axis=2)
-        result[g] = np.einsum("ka,kat->kt", c[p], parts)
-    return result
+    parts = (np.einsum("pkabs,ks,pkb->pka", here, B, c[block]),
+             np.einsum("pkabs,psb->pka", here, s[inside]),
+             (BK.reshape(p, k, m, -1) @ every.reshape(k, -1, 1))[..., 0])
+    return np.stack([np.vecdot(c[block], part) for part in parts])
 
 
 def _patch_split(within: Array, s: Array, rate: Array, patches: _Patches) -> Split:
     """T17, from the three partial sums of every coefficient and dc/dt = B s'."""
-    c, dc = (np.einsum("ks,psa->pka", patches.basis, part[patches.samples]) for part in (s, rate))
-    own, same_patch, same_frequency = np.moveaxis(-4 * within, 2, 0)
-    different = 2 * np.vecdot(c, dc) - same_patch - same_frequency + own
-    values = np.stack([own, same_patch - own, same_frequency - own, different], axis=2)
-    labels = tuple(range(len(values))), patches.modes, COUPLINGS
-    return Split(values, ("patch", "frequency", "coupling"), labels)
-
-
-# ---------------------------------------------------------------------- labels
-
-
-def _parameter_splits(gradient: Gradient) -> dict[str, Split]:
-    """-|grad loss|^2 by the parameters."""
-    parts = [(-np.vecdot(W, W), -(b**2)) for W, b in zip(*gradient[:2], strict=True)]
-    layer = np.array([[weights.sum(), biases.sum()] for weights, biases in parts])
-    unit = np.concatenate([weights + biases for weights, biases in parts])
-    return {"layer": _by_layer(layer), "unit": _by_unit(unit)}
-
-
-def _by_layer(values: Array) -> Split:
-    axes = ("layer", "parameters", "example", "output")[: values.ndim]
-    layers = tuple(range(1, len(values) + 1))
-    return Split(values, axes, (layers, ("weights", "biases"), *_rest(values, 2)))
-
-
-def _by_unit(values: Array) -> Split:
-    return Split(values, ("unit", "example", "output")[: values.ndim], _rest(values, 0))
-
-
-def _rest(values: Array, first: int) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(range(size)) for size in values.shape[first:])
-
-
-def _pair_splits(sums: dict[str, Array]) -> dict[str, Split]:
-    H, n = len(sums["hamming"]) - 1, len(sums["place"])
-    splits = {
-        "pair": Split(sums["pair"], ("cell", "sign"), (CELLS, SIGNS)),
-        "hamming": Split(sums["hamming"], ("hamming distance",), (tuple(range(H + 1)),)),
-        "place": Split(sums["place"], ("example", "pairs"), (tuple(range(n)), ("self", *SIGNS))),
-    }
-    if "distance" in sums:
-        limits = (0.0, *OCTAVES[1 : len(sums["distance"])].tolist())
-        axes = ("distance up to", "cell", "sign")
-        splits["distance"] = Split(sums["distance"], axes, (limits, CELLS, SIGNS))
-    return splits
-
-
-def _output_splits(
-    factors: Factors, gradient: Gradient, sums: dict[str, Array]
-) -> dict[str, Split]:
-    """The parts of df/dt, (..., n, m), by layer, unit, and class of pairs."""
-    layer, unit = [], []
-    for D, h, dW, db in zip(*factors, *gradient[:2], strict=True):
-        by_weights = -D * (h @ dW.T)[:, None, :]  # (n, m, units)
-        by_biases = -D * db
-        layer.append([by_weights.sum(axis=2), by_biases.sum(axis=2)])
-        unit.append(np.moveaxis(by_weights + by_biases, 2, 0))
-    pair, by_hamming = (np.moveaxis(sums[name], 2, 0) for name in ("output pair", "output hamming"))
-    pair = pair.reshape(3, 2, *pair.shape[1:])
-    axes = ("example", "output")
-    return {"layer": _by_layer(np.array(layer)), "unit": _by_unit(np.concatenate(unit)),
-            "pair": Split(pair, ("cell", "sign", *axes), (CELLS, SIGNS, *_rest(pair, 2))),
-            "hamming": Split(by_hamming, ("hamming distance", *axes), _rest(by_hamming, 0))}
+    own, same_patch, same_frequency = -4 * within
+    total = 2 * np.vecdot(_coefficients(patches, s), _coefficients(patches, rate))
+    values = np.stack([own, same_patch - own, same_frequency - own,
+                       total - same_patch - same_frequency + own], axis=2)
+    return _split(values, {"patch": range(len(values)), "frequency": patches.modes,
+                           "coupling": COUPLINGS})
 
 
 # --------------------------------------------------------------- a finite step

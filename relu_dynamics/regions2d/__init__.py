@@ -3,23 +3,20 @@
 Inside the window the walls of the hidden units cut out a planar complex of convex faces, one face
 per activation pattern.  In reading order:
 
-    window          regions_in_window, count_regions: the answer to give for any network
+    regions         regions_in_window, count_regions, and their answer: Regions
+    enumeration     where an enumeration begins, and what it hands over
+    bits            words of 64 activation bits
     layers          the complex, refined by one hidden layer after the other; its invariant
-    carriers        segments along which the units of a layer are affine, and their cuts
     meet            steps 1 to 4 of a layer: what its walls cut, and in which order
-    refine          steps 5 and 6: the complex that they make
-    lift            step 7: the pre-activations of the next layer at its vertices
+    lift            step 5: the pre-activations of the next layer at all vertices
+    refine          steps 6 and 7: the complex that the walls make
     unit_by_unit    the same, one wall at a time, where walls meet, touch or coincide
-    found, bits     what both hand over; words of 64 activation bits
-    regions         the answer: Regions
-    affine, certificate   what can be asked of it
-    start           where an enumeration begins: one face, or triangles with inputs at corners
+    affine          the affine map of every region
+    encoded         regions_in_encoded_window, regions_on_triangles: EncodedRegions
     triangulation   triangles, halved without hanging vertices
-    encoded         the answer under an encoding: EncodedRegions
-    certified, line_check   what is known to be right in it
     margins         where walls are too close for the triangles, and these must be halved
-    encoded_window  regions_in_encoded_window, regions_on_triangles
-    neighbours, location, drawing, lines    what can be asked of either answer
+    certified, line_check   what is known to be right under an encoding
+    location, drawing, lines    what can be asked of either answer
 
     half-edge h   2e runs along edge e from its start to its end, 2e + 1 back; h ^ 1 is the other
                   one; the face of h lies to its left, -1 outside the window
@@ -31,16 +28,16 @@ neighbours in general position differ in the unit that owns their edge, and f(x)
 on each face.
 """
 
-from relu_dynamics.regions2d.certificate import Certificate
 from relu_dynamics.regions2d.drawing import draw
-from relu_dynamics.regions2d.encoded import EncodedRegions
-from relu_dynamics.regions2d.encoded_window import regions_in_encoded_window, regions_on_triangles
+from relu_dynamics.regions2d.encoded import (
+    EncodedRegions, regions_in_encoded_window, regions_on_triangles,
+)
 from relu_dynamics.regions2d.line_check import LineCheck
 from relu_dynamics.regions2d.lines import WallLength, crossed_walls, wall_length
-from relu_dynamics.regions2d.location import locate
-from relu_dynamics.regions2d.neighbours import Neighbours, neighbours
-from relu_dynamics.regions2d.regions import Regions
-from relu_dynamics.regions2d.window import count_regions, regions_in_window
+from relu_dynamics.regions2d.location import Neighbours, locate, neighbours
+from relu_dynamics.regions2d.regions import (
+    Certificate, Regions, count_regions, regions_in_window,
+)
 
 __all__ = [
     "Certificate", "EncodedRegions", "LineCheck", "Neighbours", "Regions", "WallLength",

@@ -8,14 +8,15 @@ from scipy.sparse import csr_array
 from relu_dynamics.checks import Array, Bits, Indices, Words, row_blocks
 from relu_dynamics.geometry import starts
 from relu_dynamics.mlp import MLP
-from relu_dynamics.regions2d.bits import bits_at, bits_set, packed_patterns, unpacked
+from relu_dynamics.regions2d.bits import bits_at, bits_set, unpacked
 
-HEAD = 8     # every so many faces, sums over units are computed afresh
-NARROW = 64  # and for each face in layers of at most this width, where that costs less
+HEAD = 8  # every so many faces, sums over units are computed afresh
 
 
-def affine_maps(net: MLP, layers: list[tuple[Indices, Words]]) -> tuple[Array, Array]:
+def affine_maps(net: MLP, parent: Indices, packed: Words) -> tuple[Array, Array]:
     """slope (F, m[L], 2) and offset (F, m[L]), from the output down (T2).
+
+    parent, (F,), is the face before the last hidden layer, and packed, (F, w), the pattern.
 
     It is affine_map of every region's pattern, with shared work: the faces cut from one parent
     differ only in the units of the last hidden layer that cut it.  So each parent takes one full
@@ -25,20 +26,21 @@ def affine_maps(net: MLP, layers: list[tuple[Indices, Words]]) -> tuple[Array, A
     outputs = len(net.biases[-1])
     if len(net.weights) == 1:
         return net.weights[0][None], net.biases[0][None]
-    (parent, bits), above = layers[-1], layers[:-1]
+    last = packed.shape[1] - -(-len(net.biases[-2]) // 64)  # the first word of the last layer
+    bits = np.ascontiguousarray(packed[:, last:])
     maps = np.empty((len(parent), outputs, 3))  # slope, offset
-    parents = len(above[-1][0]) if above else 1
+    parents = 1 + int(parent.max())
     children = np.argsort(parent, kind="stable")
     start = starts(np.bincount(parent, minlength=parents))
     of_children = bits.take(children, axis=0)
     everywhere: Words = np.bitwise_and.reduceat(of_children, start[:-1])
     varying: Words = np.bitwise_or.reduceat(of_children, start[:-1])
     varying ^= everywhere
-    packed = packed_patterns(above, parents)
+    above = packed[children[start[:-1]], :last]
     lower = [len(b) for b in net.biases[:-2]]
     for rows in row_blocks(parents, 1024):
         of, unit = bits_set(varying[rows])
-        base, cut = _parent_maps(net, unpacked(packed[rows], lower), everywhere[rows], of, unit)
+        base, cut = _parent_maps(net, unpacked(above[rows], lower), everywhere[rows], of, unit)
         jump = net.weights[-1].T.take(unit, axis=0)[:, :, None] * cut[:, None, :]
         jump = jump.reshape(len(unit), 3 * outputs)
         number = np.empty((rows.stop - rows.start, 64 * varying.shape[1]), np.intp)
@@ -75,19 +77,15 @@ def _parent_maps(net: MLP, lower: Bits, common: Words, of: Indices, unit: Indice
 def _rows_on(on: Words, v: Array, W: Array) -> Array:
     """sum over the units j in on[p] of v[o, j] W[j], for every p and o in turn: (p * outputs, k).
 
-    Consecutive faces lie side by side and differ in few units, so in a wide layer every HEAD-th row
-    is summed in full, and the others by what differs.
+    Consecutive faces lie side by side and differ in few units, so every HEAD-th row is summed in
+    full, and the others by what differs.
     """
     outputs, n = v.shape
-    every = 1 if n <= NARROW else HEAD
-    heads = on[::every]
+    heads, head = on[::HEAD], np.arange(len(on)) // HEAD
     full = (unpacked(heads, [n])[:, None, :] * v).reshape(len(heads) * outputs, n) @ W
-    if every == 1:
-        return full
-    head = np.arange(len(on)) // every
+    rows = full.reshape(-1, outputs, W.shape[1]).take(head, axis=0)
     row, j = bits_set(on ^ heads.take(head, axis=0))
     sign = np.where(bits_at(on, row, j), 1.0, -1.0)
-    rows = full.reshape(-1, outputs, W.shape[1]).take(head, axis=0)
     for o, by in enumerate(v):
         rows[:, o] += _sparse(len(on), row, j, sign * by.take(j), n) @ W
     return rows.reshape(-1, W.shape[1])

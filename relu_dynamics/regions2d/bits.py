@@ -39,16 +39,6 @@ def one_hot(unit: Indices, width: int) -> Words:
     return words
 
 
-def packed_patterns(layers: list[tuple[Indices, Words]], faces: int) -> Words:
-    """(faces, w) the bits of all layers side by side; layers holds (face one layer up, bits)."""
-    columns: list[Words] = []
-    face = np.arange(faces)
-    for parent, bits in reversed(layers):
-        columns.insert(0, bits.take(face, axis=0))
-        face = parent.take(face)
-    return np.concatenate(columns, axis=1) if columns else np.zeros((faces, 0), np.uint64)
-
-
 def unpacked(words: Words, widths: list[int]) -> Bits:
     """(F, H) bool from words in which each layer of the given widths starts a new word."""
     bits = np.empty((len(words), sum(widths)), np.bool_)

@@ -41,7 +41,7 @@ from relu_dynamics.encoding import Sinusoids
 from relu_dynamics.geometry import Cycles, Subdivision, cross, ranges, starts
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import pack, rows_times, unique_words
-from relu_dynamics.regions2d.start import barycentric, preactivations
+from relu_dynamics.regions2d.enumeration import barycentric, preactivations
 from relu_dynamics.regions2d.triangulation import Triangulation
 
 FACES = 128   # at a time
@@ -172,16 +172,12 @@ def _third(z: Array, D: Array, eps: Array, eta: Array, corners: _Corners) -> Bit
 def _near(z: Array, D: Array, eps: Array, corners: _Corners) -> tuple[Indices, Indices]:
     """Corners of faces, and third units that may be 0 where the two that meet there may be."""
     every, units = np.arange(len(z)), z.shape[1]
-    u, v = (D[corners.face, :2, of].T for of in (corners.before, corners.after))
-    det = np.maximum(np.abs(cross(u.T, v.T)), 1e-30)
-    eps_u, eps_v = (eps[every, of] / det for of in (corners.before, corners.after))
-    far = np.abs(v[::-1]) * eps_u + np.abs(u[::-1]) * eps_v  # how far p moves along sides 0 and 1
-    reach = np.abs(D[:, 0, :units])[corners.face] * far[0, :, None]
-    reach += np.abs(D[:, 1, :units])[corners.face] * far[1, :, None]
-    reach += eps[:, :units]
+    (u, eps_u), (v, eps_v) = ((D[corners.face, :2, of].T[..., None], eps[every, of, None])
+                              for of in (corners.before, corners.after))
+    det = np.maximum(np.abs(u[0] * v[1] - u[1] * v[0]), 1e-30)
+    d = D[:, :2, :units].swapaxes(0, 1)[:, corners.face]
+    reach = eps[:, :units] + np.abs(d[0] * v[1] - d[1] * v[0]) * (eps_u / det)
+    reach += np.abs(u[0] * d[1] - u[1] * d[0]) * (eps_v / det)
     at, w = np.nonzero(np.abs(z) < reach)
-    d, u, v = D[corners.face[at], :2, w], u.T[at], v.T[at]
-    near = np.abs(z[at, w]) < (eps[at, w] + np.abs(cross(d, v)) * eps_u[at]
-                               + np.abs(cross(u, d)) * eps_v[at])
-    near &= (w != corners.before[at]) & (w != corners.after[at])
-    return at[near], w[near]
+    third = (w != corners.before[at]) & (w != corners.after[at])
+    return at[third], w[third]

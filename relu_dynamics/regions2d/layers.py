@@ -11,33 +11,33 @@ only if its unit's signs at the two ends differ.  That one sentence is used twic
                           cuts with the same (face, unit) are a chord
     4. cut the chords     chord i crosses chord j of the same face if and only if bit j differs at
                           the ends of i; then scan their bits as in 2
-    5. link               every new vertex has two lines through it, so the half-edge that follows
-                          each half-edge around its face is known without comparing angles
-    6. trace              follow these links from the lowest corner of each new face
-    7. lift               pre-activations of the next layer at all vertices: from those at the ends
+    5. lift               pre-activations of the next layer at all vertices: from those at the ends
                           of a carrier, by linear interpolation plus one column of the weights per
                           unit that switches on it
+    6. link               every new vertex has two lines through it, so the half-edge that follows
+                          each half-edge around its face is known without comparing angles
+    7. trace              follow these links from the lowest corner of each new face
 
 Floating point only places cuts along carriers; which cuts there are, which chords meet and how the
 faces connect is read from bits.  Every sign and every order must be clear of rounding by TOLERANCE.
 Beyond that, a wrong order along a chord shows as two ways to one corner that give different bits, a
 wrong order along an edge mostly as a chord crossed outside its ends or as a negative area, and a
-lost chord in Euler's formula.  When a check fails this path raises NotGeneric.
+lost chord in the number of faces.  When a check fails this path raises NotGeneric.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from relu_dynamics.checks import Array, Indices, Words
+from relu_dynamics.checks import Array
 from relu_dynamics.geometry import TOLERANCE, Subdivision
 from relu_dynamics.mlp import MLP
-from relu_dynamics.regions2d.carriers import Layer
-from relu_dynamics.regions2d.found import Found, Limit, checked_areas, sums_sizes
+from relu_dynamics.regions2d.enumeration import (
+    Found, Limit, Start, checked_areas, starting_faces, sums_sizes,
+)
 from relu_dynamics.regions2d.lift import lift
-from relu_dynamics.regions2d.meet import meet
+from relu_dynamics.regions2d.meet import Layer, meet
 from relu_dynamics.regions2d.refine import refine
-from relu_dynamics.regions2d.start import Start
 
 
 def enumerate_faces(net: MLP, start: Start, limit: Limit) -> Found:
@@ -46,41 +46,22 @@ def enumerate_faces(net: MLP, start: Start, limit: Limit) -> Found:
     Invariant: before layer l every face has one pattern of the layers before, and Z holds the
     pre-activations of layer l at the vertices.
     """
-    return _refined(net, start, limit, count_only=False)
-
-
-def count_faces(net: MLP, start: Start, limit: Limit) -> int:
-    """Their number, without refining the complex by the last layer (T38)."""
-    return _refined(net, start, limit, count_only=True).faces
-
-
-def _refined(net: MLP, start: Start, limit: Limit, count_only: bool) -> Found:
-    layers: list[tuple[Indices, Words]] = []
-    scales = []
-    sub, cycles, faces, unit = start.complex, start.cycles, len(start.cycles.start) - 1, 0
+    sub, cycles, faces, scales = start.complex, start.cycles, starting_faces(start), np.zeros(0)
     Z: Array = start.inputs @ net.weights[0].T + net.biases[0]
     largest = float(np.abs(start.inputs).max())  # of the layer's inputs
     tolerance = TOLERANCE * float(np.ptp(sub.points, axis=0).max())
     for l, (W, b) in enumerate(zip(net.weights[:-1], net.biases[:-1], strict=True)):
         scale, typical = sums_sizes(W, b, largest)
-        scales.append(scale)
-        layer = meet(sub, faces, Z, scale, limit)
+        layer = meet(sub, len(faces.root), Z, scale, limit)
         tolerance = max(tolerance, _uncertainty(sub, layer, scale))
-        faces += len(layer.chords.face) + len(layer.crossings.first)
-        last = l == len(net.weights) - 2
-        if last and count_only:
-            break
-        if last:
+        if l < len(net.weights) - 2:
+            largest = max(typical, float(Z.max(initial=0)))
+            Z = lift(Z, layer, net.weights[l + 1], net.biases[l + 1])
+        else:
             del Z  # large, and needed no more
-        refined, cycles, parent, bits = refine(sub, layer, unit)
-        layers.append((parent, bits))
-        unit += len(b)
-        if not last:
-            Z, largest = lift(Z, layer, net.weights[l + 1], net.biases[l + 1], len(refined.points))
-            largest = max(largest, typical)
-        sub = refined
-    area = np.zeros(0) if count_only else checked_areas(sub, cycles, start)
-    return Found(faces, sub, cycles, layers, scales, tolerance, 0.0, area)
+        sub, cycles, parent, bits = refine(sub, layer, len(scales))
+        faces, scales = faces.cut(parent, bits), np.concatenate([scales, scale])
+    return Found(sub, cycles, faces, scales, tolerance, 0.0, checked_areas(sub, cycles, start))
 
 
 def _uncertainty(sub: Subdivision, layer: Layer, scale: Array) -> float:
@@ -89,8 +70,8 @@ def _uncertainty(sub: Subdivision, layer: Layer, scale: Array) -> float:
     A wall may be off by TOLERANCE in z divided by the slope of z, which in a face is at least the
     slope along an edge that the wall cuts.
     """
-    u, v = (sub.points.take(end.take(layer.edge_cuts.carrier), axis=0)
-            for end in layer.edges.ends.T)
-    slope = np.abs(layer.edge_cuts.rate) / np.hypot(*(v - u).T)
+    cuts = layer.cuts.carrier[: layer.edge_cuts]
+    u, v = (sub.points.take(end.take(cuts), axis=0) for end in sub.edges.T)
+    slope = np.abs(layer.cuts.rate[: len(cuts)]) / np.hypot(*(v - u).T)
     steeper = np.maximum(slope.take(layer.chords.start), slope.take(layer.chords.end))
     return 2 * float((TOLERANCE * scale.take(layer.chords.unit) / steeper).max(initial=0))

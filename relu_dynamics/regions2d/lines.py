@@ -13,13 +13,12 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import Array, Indices, as_real, check_count, check_kind, check_rng
 from relu_dynamics.encoding import Coordinates, Sinusoids
-from relu_dynamics.geometry import check_window, cross
+from relu_dynamics.geometry import check_window
 from relu_dynamics.mlp import MLP
 from relu_dynamics.regions1d import regions_on_encoded_segment, regions_on_segment
-from relu_dynamics.regions2d.encoded import EncodedRegions
-from relu_dynamics.regions2d.encoded_window import regions_in_encoded_window
-from relu_dynamics.regions2d.regions import Regions
-from relu_dynamics.regions2d.window import regions_in_window
+from relu_dynamics.regions2d.encoded import EncodedRegions, regions_in_encoded_window
+from relu_dynamics.regions2d.line_check import walls_across
+from relu_dynamics.regions2d.regions import Regions, regions_in_window
 
 
 class WallLength(NamedTuple):
@@ -47,10 +46,11 @@ def wall_length(net: MLP, window: ArrayLike, rng: np.random.Generator | None = N
     if rng is None:
         regions = (regions_in_window(net, corners) if encoding is None
                    else regions_in_encoded_window(net, encoding, corners))
-        u, v = (regions.vertices[end] for end in regions.edges[regions.edge_owner >= 0].T)
-        return WallLength(float(np.hypot(*(v - u).T).sum()), 0.0)
+        return WallLength(float(regions.wall_lengths.sum()), 0.0)
     ends = random_chords(corners, rng, check_count("lines", lines, 2))
-    count = np.array([len(_exact_walls(net, encoding, a, b)[1]) for a, b in ends])
+    count = np.array([len(regions_on_segment(net, a, b) if encoding is None
+                          else regions_on_encoded_segment(net, encoding, a, b)) - 1
+                      for a, b in ends])
     half = np.hypot(*(corners - np.roll(corners, 1, axis=0)).T).sum() / 2
     return WallLength(float(half * count.mean()),
                       float(half * count.std(ddof=1) / np.sqrt(len(count))))
@@ -61,17 +61,7 @@ def crossed_walls(regions: Regions | EncodedRegions, a: ArrayLike, b: ArrayLike,
     """Where the segment from a to b crosses walls, t in (0, 1) increasing, and their units."""
     check_kind("regions", regions, Regions, EncodedRegions)
     a, b = (as_real(name, end, (2,), "a point of the plane") for name, end in (("a", a), ("b", b)))
-    side = cross(b - a, regions.vertices - a)
-    wall = np.flatnonzero(regions.edge_owner >= 0)
-    u, v = regions.edges[wall].T
-    cut = np.flatnonzero((side[u] > 0) != (side[v] > 0))
-    u, v = u[cut], v[cut]
-    share = side[u] / (side[u] - side[v])
-    place = regions.vertices[u] + share[:, None] * (regions.vertices[v] - regions.vertices[u])
-    t = ((place - a) @ (b - a)) / ((b - a) @ (b - a))
-    order = np.argsort(t)
-    order = order[(t[order] > 0) & (t[order] < 1)]
-    return t[order], regions.edge_owner[wall[cut[order]]]
+    return walls_across(regions.vertices, regions.edges, regions.edge_owner, a, b)
 
 
 def random_chords(corners: Array, rng: np.random.Generator, lines: int) -> Array:
@@ -95,9 +85,3 @@ def random_chords(corners: Array, rng: np.random.Generator, lines: int) -> Array
             chords.append(corners[cut] + share * (np.roll(corners, -1, axis=0) - corners)[cut])
     return np.array(chords)
 
-
-def _exact_walls(net: MLP, encoding: Coordinates | Sinusoids | None, a: Array, b: Array,
-                 ) -> tuple[Array, Indices]:
-    pieces = (regions_on_segment(net, a, b) if encoding is None
-              else regions_on_encoded_segment(net, encoding, a, b))
-    return pieces.t[1:-1], pieces.owner

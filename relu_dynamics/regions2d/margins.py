@@ -21,32 +21,30 @@ where |z| is below |dz| + |dx . grad z|
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from relu_dynamics.checks import Array, Bits, Indices, row_blocks
 from relu_dynamics.geometry import TOLERANCE, cross, ranges, starts
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import rows_times
-from relu_dynamics.regions2d.found import Found, roots
-from relu_dynamics.regions2d.start import (
-    Start, barycentric, gradients, inputs_at, preactivations,
+from relu_dynamics.regions2d.enumeration import (
+    Found, Start, barycentric, gradients, preactivations,
 )
 
-ROWS = 512  # vertices at a time
+ROWS = 1024  # vertices at a time
 
 
-def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indices,
-                suspects: Bits | None) -> Bits:
-    """(t, H) the units that make each starting triangle a close call; none if it is not.
+def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indices) -> Bits:
+    """(t,) which starting triangles are close calls.
 
     errors, (t, 3, m[0]), are those of the inputs in the middle of the sides of each, from corner 0
-    to 1, from 1 to 2 and from 2 to 0; sides are the starting edges along the window's sides.  With
-    suspects (t, H), only the walls of these units are looked at.
+    to 1, from 1 to 2 and from 2 to 0; sides are the starting edges along the window's sides.
     """
-    sub, units = found.complex, sum(len(b) for b in net.biases[:-1])
-    calls = np.zeros((len(errors), units), np.bool_)
+    sub, units = found.complex, len(found.scale)
+    calls = np.zeros(len(errors), np.bool_)
     if not units:
         return calls
-    triangle = roots(found.layers, np.arange(found.faces))[sub.face]  # of every half-edge
+    triangle = found.faces.root[sub.face]  # of every half-edge
     at, around = np.divmod(np.unique(
         (sub.edges.ravel() * len(errors) + triangle)[sub.face >= 0]), len(errors))
     begin = starts(np.bincount(at, minlength=len(sub.points)))  # of the triangles at each vertex
@@ -54,11 +52,7 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     on_side = np.zeros(len(sub.points), np.bool_)
     on_side[sub.edges[sub.owner < 0]] = True
     crossing, home = ~on_side & (first < second), around[begin[:-1]]
-    looked_at = np.ones(len(sub.points), np.bool_)
-    if suspects is not None:
-        both = suspects[around, first[at]] & suspects[around, second[at]]
-        looked_at = np.logical_or.reduceat(both, begin[:-1]) | (first < 0)
-    vertex, unit = _near(net, start, found, errors, np.flatnonzero(looked_at), home, first, second)
+    vertex, unit = _near(net, start, found, errors, home, on_side, first, second)
 
     # in how many of the triangles at a vertex its wall and the unit's cross, or there is the unit's
     count = np.diff(begin)[vertex]
@@ -71,9 +65,7 @@ def close_calls(net: MLP, start: Start, found: Found, errors: Array, sides: Indi
     met, seen = (np.bincount(call[there], minlength=len(vertex)) for there in (crosses, passes))
     window = np.isin(vertex, sub.edges[np.isin(-1 - sub.owner, sides)])
     close = crossing[vertex] | np.where(first[vertex] < 0, seen == 0, window | (met != 1))
-    vertex, unit = vertex[close], unit[close]
-    for of in (unit, first[vertex], second[vertex]):
-        calls[home[vertex[of >= 0]], of[of >= 0]] = True
+    calls[home[vertex[close]]] = True
     return calls
 
 
@@ -93,70 +85,78 @@ def _walls_at_vertices(edges: Indices, owner: Indices, n: int) -> tuple[Indices,
     return np.where(last < 0, -1, first), last
 
 
-def _near(net: MLP, start: Start, found: Found, errors: Array, vertex: Indices, triangle: Indices,
+def _near(net: MLP, start: Start, found: Found, errors: Array, triangle: Indices, on_side: Bits,
           first: Indices, second: Indices) -> tuple[Indices, Indices]:
-    """Some of these vertices, and units whose |z| is as small there as said above, without its own
-    walls'."""
-    side = np.zeros((len(first), 2))  # the direction of the starting edge at vertices on one
-    part = found.complex.owner < 0
-    u, v = (found.complex.points[end] for end in found.complex.edges[part].T)
-    side[found.complex.edges[part]] = ((v - u) / np.hypot(*(v - u).T)[:, None])[:, None]
-    least = max(found.level, TOLERANCE) * np.concatenate([np.zeros(0), *found.scales])
+    """Vertices, and units whose |z| is as small there as said above, without its own walls'.
+
+    Sides 0, 1 and 2 of a triangle are numbered after the hidden units, as walls that stay.
+    """
+    least = max(found.level, TOLERANCE) * found.scale
     vertices, units = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
-    order = vertex[np.argsort(triangle[vertex], kind="stable")]
+    order = np.argsort(triangle, kind="stable")
     for rows in row_blocks(len(order), ROWS):
         at = order[rows]
-        points, t, own = found.complex.points[at], triangle[at], (first[at], second[at])
+        t, u, v = triangle[at], first[at], second[at]
+        weight = barycentric(start.places[t], found.complex.points[at])
+        side = len(least) + (weight.argmin(axis=1) + 1) % 3
+        corner = u < 0  # two sides meet there: any two
+        u, v = np.where(corner, len(least), u), np.where(
+            corner, len(least) + 1, np.where(on_side[at] & (u == v), side, v))
         here, t_here = np.unique(t, return_inverse=True)
-        D = _derivatives(net, start, errors, here)[t_here]
-        h, heights = inputs_at(start, points, t), _heights(start, points, t)
-        d = (heights.astype(np.float32)[:, None] @ D[:, :3])[:, 0]
-        move = _displacement(d, D[:, 3:], own, side[at]).astype(np.float32)
-        shift = np.abs(d)
-        shift += np.abs((move[:, None] @ D[:, 3:])[:, 0])
+        D = _derivatives(net, start, errors, here)
+        d = _combined(D, t_here, range(3), _heights(start.places[t], weight))
+        move = _displacement(d, D, t_here, u, v)
+        shift = np.abs(d) + np.abs(_combined(D, t_here, range(3, 5), move))
+        h = (weight[:, None] @ start.frames[t])[:, 0]
         z = preactivations(net, h.astype(np.float32))
-        some = np.flatnonzero(np.abs(z, out=z) < shift)  # faster than nonzero
-        vertex, unit = np.divmod(some, shift.shape[1])
-        few, again = np.unique(vertex, return_inverse=True)
+        some = np.flatnonzero(np.abs(z, out=z) < shift[:, :-3])  # faster than nonzero
+        row, unit = np.divmod(some, len(least))
+        few, again = np.unique(row, return_inverse=True)
         near = np.abs(preactivations(net, h[few])[again, unit]) > least[unit]
-        near &= (own[0][vertex] != unit) & (own[1][vertex] != unit)
-        vertices.append(at[vertex[near]])
+        near &= (u[row] != unit) & (v[row] != unit)
+        vertices.append(at[row[near]])
         units.append(unit[near])
     return np.concatenate(vertices), np.concatenate(units)
 
 
 def _derivatives(net: MLP, start: Start, errors: Array, triangle: Indices) -> Array:
-    """(t, 5, H) of z in the middle of triangles, in float32: along the errors in the middle of
-    their sides, and by x_1 and x_2."""
-    h = start.frames[triangle].mean(axis=1)
-    d = np.concatenate([errors[triangle], gradients(start, triangle)], axis=1).astype(np.float32)
+    """(t, 5, H + 3) of z in the middle of triangles, in float32: along the errors in the middle of
+    their sides, and by x_1 and x_2.  For sides, z is the barycentric coordinate that is 0 there."""
+    places, frames = start.places[triangle], start.frames[triangle]
+    h, along = frames.mean(axis=1), gradients(places, frames)
+    d = np.concatenate([errors[triangle], along], axis=1).astype(np.float32)
     slopes: list[Array] = []
     for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
         z, d = h @ W.T + b, rows_times(d, W.T.astype(np.float32))
         slopes.append(d)
         h, d = np.maximum(z, 0), d * (z > 0)[:, None]
-    return np.concatenate(slopes, axis=2)
+    opposite = np.eye(3)[:, [2, 0, 1]]
+    sides = np.insert(gradients(places, opposite), [0, 0, 0], 0, axis=1).astype(np.float32)
+    return np.concatenate([*slopes, sides], axis=2)
 
 
-def _displacement(dz: Array, slope: Array, own: tuple[Indices, Indices], side: Array) -> Array:
-    """(n, 2) how far vertices move: so that both z, or that of one wall along a side, stay 0."""
-    every = np.arange(len(side))
-    a, b = (np.column_stack([dz[every, unit], slope[every, :, unit]]).astype(np.float64)
-            for unit in own)
-    along = own[0] == own[1]  # of one wall, or none
-    b[along] = np.insert(np.stack([-side[along, 1], side[along, 0]], axis=1), 0, 0, axis=1)
+def _combined(D: Array, triangle: Indices, rows: range, by: Array) -> Array:
+    """(n, H + 3) sums of some rows of D in the given triangles, times by, (n, rows)."""
+    column = D.shape[1] * triangle[:, None] + np.array(rows)
+    begin = len(rows) * np.arange(len(by) + 1)
+    factors = csr_array((by.astype(D.dtype).ravel(), column.ravel(), begin),
+                        shape=(len(by), D.shape[0] * D.shape[1]))
+    return np.asarray(factors @ D.reshape(-1, D.shape[2]))
+
+
+def _displacement(dz: Array, D: Array, triangle: Indices, u: Indices, v: Indices) -> Array:
+    """(n, 2) how far vertices move so that z of both units stays 0."""
+    every = np.arange(len(u))
+    a, b = (np.column_stack([dz[every, unit], D[triangle, 3, unit], D[triangle, 4, unit]])
+            .astype(np.float64) for unit in (u, v))
     with np.errstate(divide="ignore", invalid="ignore"):
         dx = b[:, :1] * a[:, [2, 1]] - a[:, :1] * b[:, [2, 1]]
         dx /= cross(a[:, 1:], b[:, 1:])[:, None]
-    dx = np.nan_to_num(dx * [1, -1], nan=1e9, posinf=1e9, neginf=-1e9)
-    dx[own[0] < 0] = 0
-    return np.asarray(dx)
+    return np.asarray(np.nan_to_num(dx * [1, -1], nan=1e9, posinf=1e9, neginf=-1e9))
 
 
-def _heights(start: Start, points: Array, triangle: Indices) -> Array:
+def _heights(corners: Array, weight: Array) -> Array:
     """(n, 3) how high the bump of each side is at points of triangles."""
-    corners = start.places[triangle]
-    weight = barycentric(corners, points)
     heights = 4 * weight * np.roll(weight, -1, axis=1)
     side = np.hypot(*np.moveaxis(np.roll(corners, -1, axis=1) - corners, 2, 0))
     corner = np.flatnonzero(weight.max(axis=1) > 1 - 1e-9)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import Array, Bits, Indices, as_real, check_indices
-from relu_dynamics.geometry import cross, starts
+from relu_dynamics.geometry import SWEEP, Cycles, Subdivision, cross, starts
+from relu_dynamics.regions2d.enumeration import Start
 
 
 class Triangulation(NamedTuple):
@@ -111,6 +113,23 @@ def halved(mesh: Triangulation, which: Bits) -> tuple[Triangulation, Indices]:
     parent = np.concatenate([np.flatnonzero(which) for which, _ in parts])
     new = [np.stack(corners, axis=1)[which] for which, corners in parts]
     return triangulation(points, np.concatenate(new)), parent
+
+
+def triangles_start(mesh: Triangulation, which: Bits, inputs: Callable[[Indices], Array]) -> Start:
+    """Some triangles of mesh, (t,), as faces, with the inputs (n, m[0]) at n of its points."""
+    used, triangles = np.unique(mesh.triangles[which], return_inverse=True)
+    number, edge = np.unique(mesh.sides[which], return_inverse=True)
+    points, values = mesh.points[used], inputs(used)
+    triangles, ends = triangles.reshape(-1, 3), np.searchsorted(used, mesh.edges[number])
+    # half-edge 2e runs from the lower vertex to the higher one
+    half = 2 * edge.reshape(-1, 3) + (triangles > np.roll(triangles, -1, axis=1))
+    face, following = np.full(2 * len(ends), -1), np.arange(2 * len(ends))
+    face[half] = np.arange(len(triangles))[:, None]
+    following[half] = np.roll(half, -1, axis=1)
+    rising = (points[ends[:, 1]] - points[ends[:, 0]]) @ SWEEP > 0
+    sub = Subdivision(points, ends, following, face, -1 - number, rising)
+    cycles = Cycles(3 * np.arange(len(triangles) + 1), half.ravel())
+    return Start(sub, cycles, values, points[triangles], values[triangles])
 
 
 def check_triangles(points: ArrayLike, triangles: ArrayLike) -> Triangulation:

@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from relu_dynamics.checks import Array, Bits, Indices, Words
-from relu_dynamics.geometry import Subdivision, cross, cut_by_signs, face_means, walk
+from relu_dynamics.checks import Array, Bits, Words
+from relu_dynamics.geometry import Cycles, Subdivision, cut_by_signs, face_areas, face_means
 from relu_dynamics.mlp import MLP
 from relu_dynamics.patterns import pack, unique_words
-from relu_dynamics.regions2d.bits import packed_patterns, unpacked
-from relu_dynamics.regions2d.found import (
-    Found, Limit, NotGeneric, checked_areas, guard, roots, sums_sizes,
+from relu_dynamics.regions2d.bits import unpacked
+from relu_dynamics.regions2d.enumeration import (
+    Faces, Found, Limit, NotGeneric, Start, barycentric, checked_areas, closed, guard,
+    preactivations, starting_faces, sums_sizes,
 )
-from relu_dynamics.regions2d.start import Start, inputs_at
 
 LEVELS = (1e-14, 1e-12, 1e-10, 1e-8)  # tried in turn
 WIDEST = 1e-3  # refuse an answer that is uncertain about regions wider than this part of the window
@@ -53,48 +53,40 @@ def unit_by_unit(net: MLP, start: Start, limit: Limit) -> Found:
 
 def _cut_by_all(net: MLP, start: Start, level: float, limit: Limit) -> Found:
     """As enumerate_faces; the tolerance is at least twice the widest band taken for a wall."""
-    sub, faces, unit, widest = start.complex, len(start.cycles.start) - 1, 0, 0.0
-    layers: list[tuple[Indices, Words]] = []
-    scales: list[Array] = []
-    h, typical = start.inputs, 0.0
-    for W, b in zip(net.weights[:-1], net.biases[:-1], strict=True):
+    sub, cycles, faces, scales = start.complex, start.cycles, starting_faces(start), np.zeros(0)
+    h, typical, widest = start.inputs, 0.0, 0.0
+    for l, (W, b) in enumerate(zip(net.weights[:-1], net.biases[:-1], strict=True)):
         scale, typical = sums_sizes(W, b, max(typical, float(np.abs(h).max(initial=0))))
-        scales.append(scale)
         threshold = level * scale
         Z: Array = np.ascontiguousarray((h @ W.T + b).T)
-        widest = max(widest, _widest_band(net, start, sub, Z, threshold, layers))
-        history = []
+        widest = max(widest, _widest_band(net, l, start, sub, cycles, faces, Z, threshold))
+        history, count = [], len(faces.root)
         for j in range(len(b)):
             z = Z[j, : len(sub.points)]
             z[np.abs(z) <= threshold[j]] = 0
-            cut = cut_by_signs(sub, faces, z, unit + j)
+            cut = cut_by_signs(sub, count, z, len(scales) + j)
             if cut is None:
                 raise NotGeneric("a wall does not cross a face in one chord")
             sub, crossings, parent, positive = cut
             Z = _append_crossings(Z, len(z), crossings)
             Z[j, len(z) : len(sub.points)] = 0
-            faces = len(parent)
+            count = len(parent)
             history.append((parent, positive))
-            guard(faces, limit)
+            guard(count, limit)
         Z = Z[:, : len(sub.points)]
         Z[np.abs(Z) <= threshold[:, None]] = 0  # also where later walls of the layer cross this one
         h = np.maximum(Z.T, 0)
-        bits = np.empty((faces, len(b)), np.bool_)
-        origin = np.arange(faces)
+        bits = np.empty((count, len(b)), np.bool_)
+        origin = np.arange(count)
         for j, (parent, positive) in reversed(list(enumerate(history))):
             bits[:, j], origin = positive.take(origin), parent.take(origin)
-        layers.append((origin, pack(bits)))
-        unit += len(b)
-    inside = np.flatnonzero(sub.face >= 0)
-    first = np.empty(faces, np.intp)
-    first[sub.face[inside]] = inside
-    cycles = walk(sub.next, first)
-    if cycles is None or len(cycles.half_edge) != len(inside):
-        raise NotGeneric("the boundary of a face does not close")
+        faces, scales = faces.cut(origin, pack(bits)), np.concatenate([scales, scale])
+        some = np.empty(count, np.intp)  # a half-edge of every face
+        some[sub.face[sub.face >= 0]] = np.flatnonzero(sub.face >= 0)
+        cycles = closed(sub.next, some, sub.face >= 0)
     # a region has a wall on either side
     tolerance = max(level * float(np.ptp(sub.points, axis=0).max()), 2 * widest)
-    area = checked_areas(sub, cycles, start)
-    return Found(faces, sub, cycles, layers, scales, tolerance, level, area)
+    return Found(sub, cycles, faces, scales, tolerance, level, checked_areas(sub, cycles, start))
 
 
 def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
@@ -106,81 +98,71 @@ def _append_crossings(Z: Array, used: int, crossings: Array) -> Array:
     return Z
 
 
-def _widest_band(net: MLP, start: Start, sub: Subdivision, Z: Array, threshold: Array,
-                 layers: list[tuple[Indices, Words]]) -> float:
+def _widest_band(net: MLP, depth: int, start: Start, sub: Subdivision, cycles: Cycles, faces: Faces,
+                 Z: Array, threshold: Array) -> float:
     """At least the width of the widest part of a face in which rounding hides the sign of a unit.
 
     That is the band |z| <= threshold; the slope of z in a face is at least its range over the
     face's diameter.  Where all corners are that close to 0 there is either no wall, if z is exactly
     0 as an affine function, or it could be anywhere in the face.
     """
-    inside = np.flatnonzero(sub.face >= 0)
-    half = inside[np.argsort(sub.face[inside], kind="stable")]
-    first = np.flatnonzero(np.diff(sub.face[half], prepend=-1))
-    p, q = (sub.points[sub.edges.ravel()[h]] for h in (half, half ^ 1))
-    base = np.repeat(p[first], np.diff(first, append=len(half)), axis=0)
+    corner, first = sub.edges.ravel().take(cycles.half_edge), cycles.start[:-1]
+    p = sub.points.take(corner, axis=0)
     diameter = np.hypot(*(np.maximum.reduceat(p, first) - np.minimum.reduceat(p, first)).T)
-    # twice the area over the diameter
-    width = np.abs(np.add.reduceat(cross(p - base, q - base), first)) / diameter
+    width = 2 * np.abs(face_areas(sub.points, cycles.start, corner)) / diameter
     widest = 0.0
     for unit, limit in enumerate(threshold):
-        corner = Z[unit].take(sub.edges.ravel()[half])
-        high, low = np.maximum.reduceat(corner, first), np.minimum.reduceat(corner, first)
+        z = Z[unit].take(corner)
+        high, low = np.maximum.reduceat(z, first), np.minimum.reduceat(z, first)
         flat = np.flatnonzero((high <= limit) & (low >= -limit))
         met = np.flatnonzero((high >= -limit) & (low <= limit) & (high - low > limit))
-        flat = flat[:0] if limit == 0 or not len(flat) else flat[
-            ~_is_zero(net, start, layers, flat, unit)]
+        if len(flat):
+            frames = start.frames[faces.root[flat]]
+            flat = flat[~_is_zero(net, depth, unit, faces.packed[flat], frames)]
         band = np.minimum(limit * diameter[met] / (high - low)[met], width[met])
         widest = max(widest, width[flat].max(initial=0), band.max(initial=0))
     return widest
 
 
-def _is_zero(net: MLP, start: Start, layers: list[tuple[Indices, Words]], faces: Indices,
-             unit: int) -> Bits:
-    """Is the unit of the next layer the zero function on each of these faces?
+def _is_zero(net: MLP, depth: int, unit: int, packed: Words, frames: Array) -> Bits:
+    """Is a unit of the layer after depth others the zero function on faces with patterns packed?
 
     Weights that differ at all differ by 1e-16 of their size, and its three coefficients are sums of
     products of weights: extended precision tells 0 from rounding.
     """
-    depth = len(layers)
-    packed = packed_patterns(layers, 1 + int(faces.max())).take(faces, axis=0)
     q = unpacked(packed, [len(b) for b in net.biases[:depth]])
-    W, b = (part[depth][unit].astype(np.longdouble) for part in net)
-    D, constant = np.tile(W, (len(faces), 1)), np.full(len(faces), b)
-    D_size, constant_size = np.abs(D), np.abs(constant)
+    frame = frames.astype(np.longdouble)
+    frame[:, 1:] -= frame[:, :1]
+    exact = MLP(*(tuple(part.astype(np.longdouble) for part in parts) for parts in net))
+    sizes = MLP(*(tuple(np.abs(part) for part in parts) for parts in exact))
+    value = _along(exact, q, unit, depth, frame)
+    size = _along(sizes, q, unit, depth, np.abs(frame))
+    return np.asarray((np.abs(value) <= 64 * np.finfo(np.longdouble).eps * size).all(axis=1))
+
+
+def _along(net: MLP, q: Bits, unit: int, depth: int, frame: Array) -> Array:
+    """(n, 3) z of a unit, if the layers below have the patterns q, at the first row of every frame,
+    (n, 3, m[0]), and how it changes along the other two."""
+    D, constant = np.tile(net.weights[depth][unit], (len(q), 1)), net.biases[depth][unit]
     at = q.shape[1]
-    for V, b in zip(net.weights[:depth][::-1], net.biases[:depth][::-1], strict=True):
+    for W, b in zip(net.weights[:depth][::-1], net.biases[:depth][::-1], strict=True):
         at -= len(b)
-        D, D_size = (rows * q[:, at : at + len(b)] for rows in (D, D_size))
-        V, b = V.astype(np.longdouble), b.astype(np.longdouble)
-        constant, constant_size = constant + D @ b, constant_size + D_size @ np.abs(b)
-        D, D_size = D @ V, D_size @ np.abs(V)
-    # D h + constant is 0 on the face if it is at one of three points and at the others the same
-    frame = start.frames[roots(layers, faces)].astype(np.longdouble)
-    origin, change = frame[:, 0], frame[:, 1:] - frame[:, :1]
-    constant += np.vecdot(D, origin)
-    constant_size += np.vecdot(D_size, np.abs(origin))
-    noise = 64 * np.finfo(np.longdouble).eps
-    slope = np.vecdot(change, D[:, None])
-    slope_size = np.vecdot(np.abs(change), D_size[:, None])
-    no_slope = (np.abs(slope) <= noise * slope_size).all(axis=1)
-    return np.asarray(no_slope & (np.abs(constant) <= noise * constant_size))
+        D = D * q[:, at : at + len(b)]
+        constant, D = constant + D @ b, D @ W
+    z = np.vecdot(frame, D[:, None])
+    z[:, 0] += constant
+    return np.asarray(z)
 
 
 def _check_patterns(net: MLP, found: Found, start: Start) -> None:
     """In a starting face patterns are distinct, and the network's inside each face, up to level."""
-    packed = packed_patterns(found.layers, found.faces)
-    root = roots(found.layers, np.arange(found.faces))
-    if len(unique_words(np.column_stack([root.astype(np.uint64), packed]))[0]) < found.faces:
+    root, packed = found.faces.root, found.faces.packed
+    if len(unique_words(np.column_stack([root.astype(np.uint64), packed]))[0]) < len(root):
         raise NotGeneric("two regions have the same pattern")
-    q = unpacked(packed, [len(b) for b in net.biases[:-1]])
     corner = found.complex.edges.ravel().take(found.cycles.half_edge)
-    h = inputs_at(start, face_means(found.complex.points, found.cycles.start, corner), root)
-    at = 0
-    for W, b, scale in zip(net.weights[:-1], net.biases[:-1], found.scales, strict=True):
-        z = h @ W.T + b
-        wrong = (z > 0) != q[:, at : at + len(b)]
-        if (wrong & (np.abs(z) > found.level * scale)).any():
-            raise NotGeneric("a region's pattern is not the network's there")
-        h = np.maximum(z, 0)
-        at += len(b)
+    inside = face_means(found.complex.points, found.cycles.start, corner)
+    weights = barycentric(start.places[root], inside)
+    z = preactivations(net, (weights[:, None] @ start.frames[root])[:, 0])
+    wrong = (z > 0) != unpacked(packed, [len(b) for b in net.biases[:-1]])
+    if (wrong & (np.abs(z) > found.level * found.scale)).any():
+        raise NotGeneric("a region's pattern is not the network's there")

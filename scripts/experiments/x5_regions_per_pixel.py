@@ -77,8 +77,9 @@ def windows(name, scale, rng):
     return square / squares + side * rng.integers(0, tiles // squares, square.shape), side
 
 
-def box(corner, side):
-    return [(low, low + side) for low in corner]
+def boxes(corners, side):
+    """Windows (w, 2, 2) of that side, low and high along each axis."""
+    return np.stack([corners, corners + side], axis=2)
 
 
 def own_regions(regions, corners, side):
@@ -88,10 +89,11 @@ def own_regions(regions, corners, side):
     A side with k ends of walls joins k + 1 regions to those beyond, and a corner has been joined
     twice; sides of the unit square join nothing.
     """
-    mesh, window = regions.triangulation, np.empty(len(regions), int)
-    number = np.empty((round(1 / side),) * 2, int)  # of the window at every tile
-    number[tuple(np.rint(corners / side).astype(int).T)] = np.arange(len(corners))
-    tile = np.floor(mesh.points[mesh.triangles].mean(axis=1) / side).astype(int)
+    mesh, window, first = regions.triangulation, np.empty(len(regions), int), corners.min(axis=0)
+    place = np.rint((corners - first) / side).astype(int)  # windows are tiles of one tiling
+    number = np.empty(place.max(axis=0) + 1, int)
+    number[tuple(place.T)] = np.arange(len(corners))
+    tile = np.floor((mesh.points[mesh.triangles].mean(axis=1) - first) / side).astype(int)
     window[regions.region] = number[tuple(tile.T)][regions.triangle]  # no region is part of two
     wall = np.flatnonzero(regions.edge_owner >= 0)
     vertex, first = np.unique(regions.edges[wall], return_index=True)
@@ -109,12 +111,11 @@ def counted(trained, net, scale, rng):
     """
     feed, size = encoding(trained.run.input), trained.run.size
     corners, side = windows(trained.run.input, scale, stream(trained.run, "pairs"))
-    boxes = np.stack([corners, corners + side], axis=2)
-    regions = regions_in_encoded_window(net, feed, boxes, resolution=RESOLUTION[scale],
+    regions = regions_in_encoded_window(net, feed, boxes(corners, side), resolution=RESOLUTION[scale],
                                         max_regions=MAX_REGIONS)
     number = own_regions(regions, corners, side) / (side * size) ** 2
     crofton = [wall_length(net, box, rng, lines=LINES[scale] // len(corners), encoding=feed).length
-               for box in boxes]
+               for box in boxes(corners, side)]
     error = np.std(number, ddof=1) / np.sqrt(len(number)) if len(number) > 1 else 0.0
     patterns = sampled_regions(net, trained.x) / size**2
     lengths = (regions.wall_lengths.sum() / len(corners), np.mean(crofton))
@@ -238,8 +239,8 @@ def draw_pixels(ax, net, feed, size, pixels):
     """The regions of so many pixels a side in the middle of the image, samples in white; returns
     how many."""
     first = size // 2 - pixels // 2
-    window = box(np.full(2, (first - 0.5) / size), pixels / size)
-    regions = regions_in_encoded_window(net, feed, window, max_regions=MAX_REGIONS)
+    windows = boxes(np.full((1, 2), (first - 0.5) / size), pixels / size)
+    regions = regions_in_encoded_window(net, feed, windows, max_regions=MAX_REGIONS)
     draw_regions(ax, regions, linewidth=0.4, downwards=True)
     for artist in ax.collections:
         artist.set_rasterized(True)

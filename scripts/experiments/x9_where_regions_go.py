@@ -25,7 +25,7 @@ import numpy as np
 
 from relu_dynamics import grid, pattern, preactivation_maps, regions_in_encoded_window
 from scripts.experiments.e21_generalisation import wanted
-from scripts.experiments.x5_regions_per_pixel import box
+from scripts.experiments.x5_regions_per_pixel import boxes, own_regions
 from scripts.lab import (
     Claim, Link, contrast, each, encoding, means, named, natural_image, rank_correlation, read,
     rise, samples, stream, style,
@@ -94,21 +94,14 @@ def chosen(run, folder, count):
 def in_windows(net, run, centres):
     """(8,): length of walls and number of regions, at pixels and between, in flat parts and at
     edges."""
-    side, feed, totals = 1 / (2 * run.size), encoding(run.input), np.zeros((2, 2, 2))
+    side, totals = 1 / (2 * run.size), np.zeros((2, 2, 2))
     for between, part in np.ndindex(2, 2):
-        for pixel in centres[part]:
-            corner = (pixel + between) / run.size - side / 2
-            found = regions_in_encoded_window(net, feed, box(corner, side), resolution=RESOLUTION,
-                                              max_regions=MAX_REGIONS)
-            totals[between, part] += found.wall_lengths.sum(), own(found, corner)
+        corners = (centres[part] + between) / run.size - side / 2
+        found = regions_in_encoded_window(net, encoding(run.input), boxes(corners, side),
+                                          resolution=RESOLUTION, max_regions=MAX_REGIONS)
+        number = own_regions(found, corners, side)
+        totals[between, part] = found.wall_lengths.sum(), number.sum()
     return totals.ravel()
-
-
-def own(regions, corner):
-    """How many regions of a window inside the image are its own: not those that go on beyond its
-    lower sides, of which one with k ends of walls joins k + 1; a corner has been joined twice."""
-    ends = regions.vertices[np.unique(regions.edges[regions.edge_owner >= 0])]
-    return len(regions) - np.count_nonzero(ends == corner) - 1
 
 
 def variation(net, run):

@@ -4,6 +4,7 @@ their content."""
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from relu_dynamics.files import replacing
 PICTURE, SIGNAL = "picture ", "signal "  # before a digest
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 SIGNALS = (".npy", ".csv", ".txt")
+MODERATE = 1e-50, 1e50  # the range of a signal, and its values: their squares are finite, not 0
 LEAST_PIXELS, LEAST_SAMPLES = 24, 64  # per axis; fewer leave experiments without pairs of samples
 
 
@@ -66,6 +68,8 @@ def read_signal(path: Path) -> np.ndarray:
             values = _read_text(path)
         else:
             raise ValueError(f"not one of {', '.join(SIGNALS)}")
+        if values.dtype.kind == "c":
+            raise ValueError("complex numbers; save the real part, or the absolute values")
         values = np.asarray(values, np.float64)
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"{path}: cannot be read as a signal ({_first_line(error)})") from None
@@ -78,14 +82,23 @@ def read_signal(path: Path) -> np.ndarray:
                          f"needed")
     if not np.isfinite(column).all() or not np.ptp(column) > 0:
         raise ValueError(f"{path}: a signal must be finite and not constant")
+    if not (np.ptp(column) >= MODERATE[0] and np.abs(column).max() <= MODERATE[1]):
+        raise ValueError(f"{path}: a signal must be of moderate size, from {MODERATE[0]:g} to "
+                         f"{MODERATE[1]:g}. Got values from {column.min():g} to {column.max():g}; "
+                         "rescale it")
     return column[:, None]
 
 
 def _read_text(path: Path) -> np.ndarray:
     """Columns of numbers, separated by commas or blanks."""
-    rows = path.read_text().splitlines()
+    rows = [row for row in path.read_text().splitlines() if row.strip()]
     separator = "," if any("," in row for row in rows) else None
     header = bool(rows) and not _is_number(rows[0].split(separator)[0])
+    if not rows[header:]:
+        raise ValueError("it holds no numbers")
+    if all(re.fullmatch(r"\s*[+-]?\d+,\d+\s*", row) for row in rows[header:]):
+        raise ValueError("two columns of whole numbers, or decimal commas? Keep one column, or "
+                         "write 0.5 for 0,5")
     return np.loadtxt(rows[header:], delimiter=separator, usecols=0, ndmin=1)
 
 
