@@ -147,7 +147,8 @@ def test_the_first_layer_alone_is_solved_exactly_from_flip_to_flip(seed):
 
 def test_the_exact_cases_are_put_to_the_test_by_flips_and_rests():
     """Of the problems above some flip on, some off, and some come to rest."""
-    kinds = [first_layer_flow(*problem(seed, (2, 9, 1 + seed % 2), n=7), [40.0]).flips.state for seed in SEEDS]
+    kinds = [first_layer_flow(*problem(seed, (2, 9, 1 + seed % 2), n=7), [40.0]).flips.state
+             for seed in SEEDS]
     assert set(np.concatenate(kinds).tolist()) == {OFF, ON, REST}
 
 
@@ -331,7 +332,7 @@ def test_behind_a_layer_that_stays_units_move_as_in_the_first_layer(seed):
 
 
 @pytest.mark.parametrize("seed", [39, 161])
-def test_a_unit_that_is_0_at_as_many_inputs_as_units_are_on_there_is_0_wherever_only_these_are(seed):
+def test_a_unit_that_is_0_where_few_units_are_on_is_0_wherever_only_these_are(seed):
     """T23: its weights from them are 0 and stay so, also while the layer before moves; small steps
     agree.
     """
@@ -620,10 +621,23 @@ def test_a_rest_ends_when_the_side_it_leaves_for_no_longer_drives_it_back(seed):
 
 
 @pytest.mark.parametrize("start", [1e-4, 0.3, 2.0])
-def test_thefirst_zero_of_a_straight_fall_is_found_however_soon(start):
+def test_the_first_zero_of_a_straight_fall_is_found_however_soon(start):
     """start - t on (0, 1]."""
     time, which = first_zero(np.array([5.0, start]), np.array([[-1.0], [-1.0]]), np.zeros(1), 1.0)
     assert (time, which) == (1.0, None) if start > 1 else (abs(time - start) < 1e-12 and which == 1)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_before_the_first_zero_of_sums_of_exponentials_there_is_none(seed):
+    """On a fine grid of times, with rates over many powers of ten."""
+    rng = RNG(seed)
+    start, amplitudes = rng.exponential(size=5) + 1e-3, rng.normal(size=(5, 4))
+    rates, span = 10.0 ** rng.uniform(-3, 2, 4), 10.0 ** rng.uniform(-2, 2)
+    time, which = first_zero(start, amplitudes, rates, span)
+    grid = np.append(np.linspace(0, time, 2000), time)[:, None]
+    values = start + -np.expm1(-rates * grid) / rates @ amplitudes.T
+    assert (values >= -1e-9).all() and 0 < time <= span
+    assert time == span if which is None else abs(values[-1, which]) < 1e-9
 
 
 # ----------------------------------------------------------------- the public door
@@ -671,7 +685,7 @@ def test_a_path_without_flips_may_be_allowed_none():
         assert len(flow(net, [[0.0], [1.0]], [[1.1], [2.1]], [1.0], max_flips=0).flips.time) == 0
 
 
-def test_thelength_left_is_bounded_by_the_root_of_loss_times_time():
+def test_the_length_left_is_bounded_by_the_root_of_loss_times_time():
     """T25 and Cauchy-Schwarz: the integral of |theta'| is at most sqrt(L time); examples that come
     twice count twice."""
     net, x, y = problem(0)

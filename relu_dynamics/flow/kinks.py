@@ -365,8 +365,10 @@ def _linear_in(task: Task, state: States, current: FrozenPass, unit: int, zero: 
 
 
 def _zero_with(task: Task, state: States, current: FrozenPass, unit: int, zero: Bits) -> Bits:
-    """(g,): where a unit is 0 as long as it is 0 at the examples zero: its z is a linear combination
-    of theirs.  Directions in which they hardly differ are not used: they would amplify noise.
+    """(g,): where a unit is 0 as long as it is 0 at the examples zero.
+
+    Its z is a linear combination of theirs there.  Directions in which those hardly differ are not
+    used: they would amplify noise.
     """
     rows = _linear_in(task, state, current, unit, zero)
     _, sigma, V = thin_svd(rows[zero], RELIABLE)
