@@ -448,7 +448,9 @@ def test_nothing_rests_on_a_concave_kink_and_what_sees_the_same_has_one_state(se
             now = path.networks[path.times.tolist().index(time)]
             force = 2 / y.size * (predict(now, x) - y) @ now.weights[2]
             force[alike] = force[alike].sum(axis=0)
-            assert (force[state[:, 4:] == REST] >= -1e-7).all()
+            rest = state[:, 4:] == REST
+            apart = (rest & ~alike[:, None]).sum(axis=0) < 2  # of three in a row one may be concave
+            assert (force[:, apart][rest[:, apart]] >= -1e-7).all()
         t = time
 
 
