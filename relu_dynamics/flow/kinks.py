@@ -179,7 +179,8 @@ def next_piece(piece: Piece, theta: Array, ended_by: int) -> Piece:
     l, k = _place(task.start, unit)
     if (together & ~zero).any() and l + 1 in task.layers:
         theta = _freed(task, theta, end, l, k, zero)
-    state[together, unit] = OFF if (state[together, unit] != OFF).any() else ON
+    crosses = ON if (state[together, unit] == OFF).all() else OFF  # tried first; off if it dies
+    state[together, unit] = crosses
     own = np.flatnonzero(together) * state.shape[1] + unit
     if len(_dependent(task, state, end, own)):
         state = _gone_on(freeze(task, _with(state, own, OFF), theta), own)
