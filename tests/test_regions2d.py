@@ -478,6 +478,8 @@ def test_equal_walls_are_cut_once():
     found = regions_in_window(net, BOX)
     assert len(found) == count_regions(net, BOX) == 2
     assert (found.pattern[0] != found.pattern[1]).all()
+    # two of the walls own no edge, but vertices lie on them
+    assert found.certificate.ok and found.certificate.off > 0.1
 
 
 def test_float32_networks_are_enumerated_in_float64_and_left_alone():
