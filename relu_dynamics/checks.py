@@ -15,10 +15,13 @@ import operator
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+if TYPE_CHECKING:
+    from relu_dynamics.mlp import MLP  # which imports this module
 
 Array = NDArray[np.floating[Any]]
 Bits = NDArray[np.bool_]
@@ -52,17 +55,6 @@ def explained(problem: str) -> Iterator[None]:
         raise ValueError(f"{problem}: {error}") from error
 
 
-class Network(Protocol):
-    """Anything with the weights and biases of mlp.MLP."""
-
-    @property
-    def weights(self) -> tuple[Array, ...]: ...
-    @property
-    def biases(self) -> tuple[Array, ...]: ...
-    def _replace(self, *, weights: tuple[Array, ...], biases: tuple[Array, ...]) -> Any: ...
-
-
-N = TypeVar("N", bound=Network)
 R = TypeVar("R")
 
 
@@ -233,14 +225,14 @@ def _show(shape: tuple[int | None, ...]) -> str:
 # ------------------------------------------------------------ networks and rows
 
 
-def check_net(net: N) -> N:
+def check_net(net: MLP) -> MLP:
     """check_layers(net); ValueError also if a value in net could overflow."""
     net = check_layers(net)
     _check_growth(net, None)
     return net
 
 
-def check_layers(net: N) -> N:
+def check_layers(net: MLP) -> MLP:
     """net, all parts as arrays of one float dtype; ValueError unless the layers fit together."""
     require(_has_lists(net, "weights", "biases"), "net must be an MLP(weights, biases), two tuples "
             f"of arrays. Got {type(net).__name__}.")
@@ -262,15 +254,15 @@ def check_layers(net: N) -> N:
 
 
 def check_net_and_rows(
-    net: N, x: ArrayLike, name: str = "x", *, float64: bool = False
-) -> tuple[N, Array]:
+    net: MLP, x: ArrayLike, name: str = "x", *, float64: bool = False
+) -> tuple[MLP, Array]:
     """net and x, (n, m[0]), in float32 if both are, else in float64; or float64 for analysis."""
     net, x, _ = check_gated_rows(net, x, None, name, float64=float64)
     return net, x
 
 
-def check_gated_rows(net: N, x: ArrayLike, pattern: ArrayLike | None, name: str = "x", *,
-                     float64: bool = False) -> tuple[N, Array, Bits | None]:
+def check_gated_rows(net: MLP, x: ArrayLike, pattern: ArrayLike | None, name: str = "x", *,
+                     float64: bool = False) -> tuple[MLP, Array, Bits | None]:
     """check_net_and_rows, and the gates, (n, H), if a pattern is imposed."""
     net = check_layers(net)
     x = _as_rows(net, x, name)
@@ -281,7 +273,7 @@ def check_gated_rows(net: N, x: ArrayLike, pattern: ArrayLike | None, name: str 
     return net, x, gates
 
 
-def check_columns(net: Network, columns: int, d: int) -> None:
+def check_columns(net: MLP, columns: int, d: int) -> None:
     """Raise ValueError unless net has one input per column of its encoding of d coordinates."""
     require(columns == net.weights[0].shape[1], f"encoding makes {columns} columns of {d} "
             f"coordinates, but the net has {net.weights[0].shape[1]} inputs.")
@@ -308,19 +300,19 @@ def check_wave_count(count: float, most: int) -> None:
             f"Got {count:.3g} of them: shorten it, or use lower frequencies.")
 
 
-def check_more_rows(net: Network, x: ArrayLike, name: str) -> Array:
+def check_more_rows(net: MLP, x: ArrayLike, name: str) -> Array:
     """Further rows, (n, m[0]), for a net already checked, in its dtype."""
     x = _as_rows(net, x, name).astype(net.weights[0].dtype, copy=False)
     _check_growth(net, x)
     return x
 
 
-def _as_rows(net: Network, x: ArrayLike, name: str) -> Array:
+def _as_rows(net: MLP, x: ArrayLike, name: str) -> Array:
     return as_real(name, x, (None, net.weights[0].shape[1]),
                    "one sample per row, as many columns as the net has inputs")
 
 
-def check_same_shapes(net: Network, other: N, name: str) -> N:
+def check_same_shapes(net: MLP, other: MLP, name: str) -> MLP:
     """check_layers(other), of the shapes of net: a velocity or a later value of its parameters."""
     other = check_layers(other)
     wanted, got = ([W.shape for W in one.weights] for one in (net, other))
@@ -328,7 +320,7 @@ def check_same_shapes(net: Network, other: N, name: str) -> N:
     return other
 
 
-def check_targets(net: Network, x: Array, y: ArrayLike) -> Array:
+def check_targets(net: MLP, x: Array, y: ArrayLike) -> Array:
     """y as (n, m[L]): one target per row of x."""
     y = as_real("y", y, (len(x), net.weights[-1].shape[0]),
                 "one target per row of x, one column per output")
@@ -346,18 +338,11 @@ def _has_lists(value: Any, *fields: str) -> bool:
     return named and all(isinstance(parts, (tuple, list)) for parts in value)
 
 
-def check_net_and_trace(net: N, trace: Any) -> N:
-    """check_layers(net); ValueError unless trace has the shapes that forward(net, x) returns.
+def check_trace(net: MLP, trace: Any) -> None:
+    """Raise ValueError unless trace has the shapes that forward(net, x) returns.
 
     The numbers in trace are not recomputed.
     """
-    net = check_layers(net)
-    check_trace(net, trace)
-    return net
-
-
-def check_trace(net: Network, trace: Any) -> None:
-    """Raise ValueError unless trace has the shapes that forward(net, x) returns."""
     require(_has_lists(trace, "inputs", "preacts", "pattern"), "trace must be the Trace that "
             f"forward(net, x) returned. Got {type(trace).__name__}.")
     rows = np.shape(trace.inputs[0])[:1] if trace.inputs else ()
@@ -371,13 +356,13 @@ def check_trace(net: Network, trace: Any) -> None:
     _check_growth(net, x, np.concatenate([np.zeros((len(x), 0), np.bool_), *trace.pattern], axis=1))
 
 
-def check_no_biases(name: str, net: Network) -> None:
+def check_no_biases(name: str, net: MLP) -> None:
     """Raise ValueError if a bias of net is not 0."""
     require(not any(b.any() for b in net.biases),
             f"{name} is defined for networks without biases: every bias must be 0.")
 
 
-def check_depth(net: Network, layers: int | None) -> int:
+def check_depth(net: MLP, layers: int | None) -> int:
     """layers, the number of hidden layers to use, as an int; None means all."""
     hidden = len(net.weights) - 1
     why = "the number of hidden layers of the net"
@@ -411,7 +396,7 @@ def check_pairs(name: str, value: ArrayLike) -> Array:
     return values
 
 
-def check_units(net: Network, units: ArrayLike, points: int) -> Indices:
+def check_units(net: MLP, units: ArrayLike, points: int) -> Indices:
     """units, (points,), as indices of hidden units of net."""
     return check_indices("units", units, sum(len(b) for b in net.biases[:-1]), points, "point")
 
@@ -443,14 +428,14 @@ def check_widths(widths: Sequence[int]) -> list[int]:
     return m
 
 
-def cast(net: N, dtype: np.dtype[Any]) -> N:
+def cast(net: MLP, dtype: np.dtype[Any]) -> MLP:
     """net in dtype; parts that already have it are not copied."""
     weights, biases = (tuple(part.astype(dtype, copy=False) for part in parts)
                        for parts in (net.weights, net.biases))
-    return net._replace(weights=weights, biases=biases)  # type: ignore[no-any-return]
+    return net._replace(weights=weights, biases=biases)
 
 
-def _check_growth(net: Network, x: Array | None, pattern: Bits | None = None) -> None:
+def _check_growth(net: MLP, x: Array | None, pattern: Bits | None = None) -> None:
     """Raise ValueError if values of net might be too large.
 
     x are rows, for which pattern may be imposed, or None: inputs of norm 1.  For most networks a
@@ -476,7 +461,7 @@ def _check_growth(net: Network, x: Array | None, pattern: Bits | None = None) ->
                             if largest < LARGEST[np.dtype(np.float64)] else "."))
 
 
-def _growth(radius: float, net: Network, norms: list[float]) -> float:
+def _growth(radius: float, net: MLP, norms: list[float]) -> float:
     """A bound on |h[l]|, on all products of norms, and on |h[k]| times the norms of later layers.
 
     |h[l]| <= |W[l]| |h[l-1]| + |b[l]|, for any norms that bound the spectral norms.
@@ -489,7 +474,7 @@ def _growth(radius: float, net: Network, norms: list[float]) -> float:
     return largest
 
 
-def _growth_at(x: Array, net: Network, pattern: Bits | None) -> float:
+def _growth_at(x: Array, net: MLP, pattern: Bits | None) -> float:
     """The largest entry, at the rows, of |z|, and of |h[l-1]| times |df/dz[l]|."""
     net, largest, m = cast(net, np.dtype(np.float64)), 0.0, len(net.biases[-1])
     # the output layer is affine: its gates are all open
@@ -532,7 +517,7 @@ def check_same_units(*patterns: tuple[str, ArrayLike]) -> tuple[Bits, Bits]:
     return q, q2
 
 
-def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str = "q") -> Bits:
+def check_pattern(net: MLP, q: ArrayLike, rows: int | None = None, name: str = "q") -> Bits:
     """q as (n, H) bool, H the hidden units of net, and n = rows if rows is given."""
     bits, H = check_bits(name, q), sum(len(b) for b in net.biases[:-1])
     require(bits.shape[1] == H,
@@ -543,7 +528,7 @@ def check_pattern(net: Network, q: ArrayLike, rows: int | None = None, name: str
     return bits
 
 
-def check_net_and_pattern(net: N, q: ArrayLike) -> tuple[N, Bits]:
+def check_net_and_pattern(net: MLP, q: ArrayLike) -> tuple[MLP, Bits]:
     """check_net(net), and patterns of its hidden units, one per row."""
     net = check_net(net)
     return net, check_pattern(net, q)
@@ -700,7 +685,7 @@ def check_counts(name: str, values: Any, least: int, most: int) -> list[int]:
         return [check_count("each", value, least, most) for value in values]
 
 
-def check_layer_numbers(net: Network, layers: Any) -> tuple[int, ...]:
+def check_layer_numbers(net: MLP, layers: Any) -> tuple[int, ...]:
     """layers as a tuple of ints from 1 to L, each at most once; None means all."""
     L = len(net.weights)
     numbers = check_counts("layers", range(1, L + 1) if layers is None else layers, 1, L)
@@ -760,8 +745,8 @@ def check_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def check_examples(
-    net: N, x: ArrayLike, y: ArrayLike, pattern: ArrayLike | None, dtype: np.dtype[Any]
-) -> tuple[N, Array, Array, Bits]:
+    net: MLP, x: ArrayLike, y: ArrayLike, pattern: ArrayLike | None, dtype: np.dtype[Any]
+) -> tuple[MLP, Array, Array, Bits]:
     """net in float64; x and y in dtype, row-major; a copy of the gates, (n, 0) if not imposed."""
     net, x, gates = check_gated_rows(net, x, pattern, float64=True)
     y = check_targets(net, x, y)

@@ -129,7 +129,8 @@ def wall_jumps(
                               check_direction("along", along, points))
         sign = np.sign(np.vecdot(down[0] @ net.weights[0], direction))
     outward = sign[:, None] * up
-    products = outward @ outward.T * gram((down, trace.inputs), BLOCK_ROWS)
+    factors = [part[:, None] for part in down], trace.inputs
+    products = outward @ outward.T * gram(factors, BLOCK_ROWS)
     return Jumps(np.diagonal(products).copy(), sign, products)
 
 

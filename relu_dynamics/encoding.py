@@ -42,8 +42,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Indices, check_count, check_increasing, check_kind, check_number, check_order, check_rng,
-    check_size, check_vectors, require,
+    MAX_ENTRIES, Array, Indices, check_count, check_increasing, check_kind, check_number,
+    check_order, check_rng, check_size, check_vectors, require,
 )
 
 MAX_LEVELS = 52  # for larger l, 2^l x has no fractional bits if x is a float64 near 1
@@ -76,8 +76,8 @@ class Sinusoids:
         x = check_vectors("x", x, COORDINATES)
         waves = 2 * np.pi * self.frequencies_in(x.shape[1])
         check_size("the jacobian", (len(x), 2 * len(waves), x.shape[1]), FEWER)
-        columns = self(x).reshape(len(x), len(waves), 2)
-        turned = np.stack([columns[..., 1], -columns[..., 0]], axis=2)  # sin' = cos, cos' = -sin
+        # sin' = cos, cos' = -sin
+        turned = self(x).reshape(len(x), len(waves), 2)[:, :, ::-1] * [1, -1]
         return (turned[..., None] * waves[:, None, :]).reshape(len(x), 2 * len(waves), x.shape[1])
 
     def __call__(self, x: ArrayLike) -> Array:
@@ -243,7 +243,7 @@ def positional_columns(L: int, d: int, loops: Sequence[str]) -> Indices:
     """
     check_order("loops", loops, LOOPS)
     check_count("L", L, 1, MAX_LEVELS)
-    size = {"level": L, "coordinate": check_count("d", d, 1), "wave": 2}
-    check_size("the columns", (2 * d * L,), "Take fewer coordinates.")
+    check_count("d", d, 1, MAX_ENTRIES // (2 * L), "the columns must fit into memory")
+    size = {"level": L, "coordinate": d, "wave": 2}
     theirs = np.arange(2 * d * L).reshape([size[loop] for loop in loops])
     return theirs.transpose([loops.index(loop) for loop in LOOPS]).ravel()

@@ -24,18 +24,16 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
 from relu_dynamics.checks import (
-    Array, check_batches, check_count, check_finite, check_number, check_size, one_line,
+    Array, check_batches, check_count, check_finite, check_number, check_size, printed,
 )
 
 
+@printed
 class Kernels(NamedTuple):
     """The covariance of the outputs at initialisation, and the tangent kernel."""
 
     nngp: Array  # (n, n2)
     ntk: Array   # (n, n2)
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 def infinite_kernels(

@@ -28,9 +28,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, cast, check_choice, check_gated_rows, check_kind, check_layers,
-    check_more_rows, check_net, check_net_and_rows, check_net_and_trace, check_rng, check_some,
-    check_targets, check_trace, check_widths, common_dtype, one_line, printed,
-    row_blocks,
+    check_more_rows, check_net, check_net_and_rows, check_rng, check_some, check_targets,
+    check_trace, check_widths, common_dtype, one_line, printed, row_blocks,
 )
 
 T = TypeVar("T", bound=np.generic)
@@ -168,7 +167,8 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     >>> rd.backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
     [[-1.0]]
     """
-    net = check_net_and_trace(net, trace)
+    net = check_layers(net)
+    check_trace(net, trace)
     n = len(trace.inputs[0])
     g = as_real("df", df, (n, len(net.biases[-1])), "one row per sample, one column per output")
     return pull_back(net, trace, g.astype(common_dtype(*net.weights, *trace.inputs), copy=False))
@@ -214,7 +214,8 @@ def rows_or_trace(
     """net and x, checked, for computing in blocks: rows stay rows, and a Trace stays a Trace."""
     if not isinstance(x, Trace):
         return check_net_and_rows(net, x, name, float64=float64)
-    net = check_net_and_trace(net, x)
+    net = check_layers(net)
+    check_trace(net, x)
     return (cast(net, np.dtype(np.float64)), _in_float64(net, x)) if float64 else (net, x)
 
 

@@ -32,7 +32,7 @@ from scipy.sparse import block_diag, csr_array, eye_array
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from relu_dynamics.checks import (
-    Array, Bits, Undecided, as_real, check_count, check_size, check_some, one_line, row_blocks,
+    Array, Bits, Undecided, as_real, check_count, check_size, check_some, printed, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Trace, inputs_of, pull_back, row_count, rows_or_trace, split_layers, trace_blocks,
@@ -47,14 +47,12 @@ DENSE = 128            # matrices up to this size are formed
 BLOCK_ENTRIES = 2**22  # of one block of rows of K: 32 MiB
 
 
+@printed
 class KernelSpectrum(NamedTuple):
     """The k largest eigenvalues of K, (n m[L], n m[L]), and orthonormal eigenvectors."""
 
     values: Array   # (k,), the largest first
     vectors: Array  # (k, n, m[L])
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 class KernelMoments(NamedTuple):
@@ -90,15 +88,6 @@ class _LayerJacobian(NamedTuple):
         D, example = self.D.reshape(n * m, units), np.repeat(np.arange(n), m)
         h, g = self.h[example[rows]], self.h[example[columns]]
         return np.asarray((D[rows] @ D[columns].T) * (h @ g.T))
-
-    def inner(self) -> Array:
-        """J^T J, (a b, a b)."""
-        n, m, units = self.D.shape
-        total = np.zeros(2 * (units * self.h.shape[1],))
-        for rows in row_blocks(n, max(1, BLOCK_ENTRIES // (len(total) * m))):
-            J = (self.D[rows, :, :, None] * self.h[rows, None, None, :]).reshape(-1, len(total))
-            total += J.T @ J
-        return total
 
 
 # ---------------------------------------------------------------------- products
@@ -186,9 +175,13 @@ def layer_curvature(net: MLP, x: ArrayLike | Trace, k: int = 1) -> Array:
     layers = _layer_jacobians(net, trace_of(net, x)) if _fits_in_memory(net, n) else []
     curvature = np.zeros((len(net.weights), k))
     for l, row in enumerate(curvature):
-        alone = slice(l, l + 1)
-        values = _layer_values(layers[l], k) if layers else _largest(
-            n * m, k, lambda v: product(net, x, v.reshape(n, m), alone))[0]
+        # the last layer has the same block for every output: one of them is enough
+        outputs, alone = m if l < len(curvature) - 1 else 1, slice(l, l + 1)
+        others = [(0, 0), (0, m - outputs)]
+        values = _layer_values(layers[l]._replace(D=layers[l].D[:, :outputs]), k) if layers else (
+            _largest(n * outputs, k, lambda v: product(
+                net, x, np.pad(v.reshape(n, outputs), others), alone)[:, :outputs])[0])
+        values = np.repeat(values, m // outputs)[:k]
         row[: len(values)] = 2 / (n * m) * values  # the rest are 0
     return curvature
 
@@ -287,8 +280,7 @@ def _layer_values(J: _LayerJacobian, k: int) -> Array:
     if n * m <= units * inputs:
         dense = J.outer() if n * m <= DENSE else None
         return _largest(n * m, k, lambda v: J.push(J.pull(v.reshape(n, m))), dense)[0]
-    dense = J.inner() if units * inputs <= DENSE else None
-    return _largest(units * inputs, k, lambda v: J.pull(J.push(v.reshape(units, inputs))), dense)[0]
+    return _largest(units * inputs, k, lambda v: J.pull(J.push(v.reshape(units, inputs))))[0]
 
 
 def _largest(
@@ -296,18 +288,21 @@ def _largest(
 ) -> tuple[Array, Array]:
     """The largest eigenvalues, at most k, decreasing, and their vectors, (size, k).
 
-    The matrix is positive semidefinite, given as dense or by its products, times(v).
+    The matrix is positive semidefinite, given by its products, times(v), or as dense.  A large
+    one should have no multiple eigenvalues: Lanczos' method may miss copies.
     """
+    if dense is None and (k >= size or size <= DENSE):
+        dense = np.stack([times(e).ravel() for e in np.eye(size)])
     if dense is not None:
         values, vectors = eigh(dense, subset_by_index=(max(size - k, 0), size - 1))
-    elif k >= size:
-        values, vectors = eigh(np.stack([times(e).ravel() for e in np.eye(size)]))
-    else:
-        operator = LinearOperator((size, size), lambda v: times(v).ravel(), dtype=np.float64)
-        start = np.random.default_rng(0).uniform(size=size)  # not orthogonal to any eigenvector
-        try:
-            values, vectors = eigsh(operator, k, which="LA", v0=start, tol=1e-8,
-                                    ncv=min(2 * k + 2, size))
-        except ArpackError as error:
-            raise Undecided(f"Lanczos' method found no {k} largest eigenvalues: {error}") from error
+        return np.maximum(values[::-1], 0), vectors[:, ::-1]
+    operator = LinearOperator((size, size), lambda v: times(v).ravel(), dtype=np.float64)
+    start = np.random.default_rng(0).uniform(size=size)  # not orthogonal to any eigenvector
+    try:
+        values, vectors = eigsh(operator, k, which="LA", v0=start, tol=1e-8,
+                                ncv=min(2 * k + 2, size))
+    except ArpackError as error:
+        if not times(start).any():  # the matrix is 0
+            return np.zeros(k), np.eye(size, k)
+        raise Undecided(f"Lanczos' method found no {k} largest eigenvalues: {error}") from error
     return np.maximum(values[::-1], 0), vectors[:, ::-1]

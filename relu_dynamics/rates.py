@@ -36,8 +36,8 @@ from relu_dynamics.checks import (
 )
 from relu_dynamics.mlp import MLP, Trace, traced
 from relu_dynamics.patterns import pack, unpack
-from relu_dynamics.signals import radial_bands
-from relu_dynamics.tangent import output_sensitivities
+from relu_dynamics.signals import grid_bands
+from relu_dynamics.tangent import output_sensitivities, upper_rows
 
 BLOCK_ENTRIES = 2**21  # of one block of the kernel
 BLOCK_ROWS = 128       # of one block of the kernel: of a symmetric one half is enough
@@ -81,15 +81,8 @@ def kernel_rows(D: list[Array], h: list[Array]) -> Iterator[tuple[slice, Array]]
 
     D[l] and h[l] are (n, m[l]); K is symmetric.
     """
-    n = len(h[0])
-    for rows in row_blocks(n, min(BLOCK_ROWS, max(1, BLOCK_ENTRIES // max(1, n)))):
-        upper = np.zeros((len(h[0][rows]), n - rows.start))
-        for part, inputs in zip(D, h, strict=True):
-            pairs = inputs[rows] @ inputs[rows.start :].T
-            pairs += 1
-            pairs *= part[rows] @ part[rows.start :].T
-            upper += pairs
-        yield rows, upper
+    size = min(BLOCK_ROWS, max(1, BLOCK_ENTRIES // max(1, len(h[0]))))
+    return upper_rows(([part[:, None] for part in D], h), size)
 
 
 def mean_by_displacement(pairs: ArrayLike, grid: tuple[int, ...]) -> Array:
@@ -164,6 +157,5 @@ def band_means(values: ArrayLike) -> Array:
     """(bands,): means over the frequencies of each radius, from values shaped like the grid."""
     values = as_real("values", values)
     check_samples(values.shape)
-    cycles = np.meshgrid(*(scipy.fft.fftfreq(n, 1 / n) for n in values.shape), indexing="ij")
-    band = radial_bands(np.stack([np.ravel(k) for k in cycles], axis=1))
+    band = grid_bands(values.shape)
     return np.asarray(np.bincount(band, values.ravel()) / np.bincount(band))

@@ -32,7 +32,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from operator import mul
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -349,12 +348,10 @@ def _waves(frequencies: Array, a: Array, b: Array) -> tuple[Array, Array]:
     of sin and cos of 2 pi |rate_i| t.  Rates and phases are computed in fractions, reduced by
     whole turns and then rounded once, so they are as exact far from the origin as near it.
     """
-    start, stop = [Fraction(x) for x in a.tolist()], [Fraction(x) for x in b.tolist()]
-    step = [y - x for x, y in zip(start, stop, strict=True)]
-    waves = [[Fraction(f) for f in wave] for wave in frequencies.tolist()]
-    rate = np.array([float(sum(map(mul, wave, step))) for wave in waves])
-    turns = [sum(map(mul, wave, start), Fraction(0)) for wave in waves]
-    phase = 2 * np.pi * np.array([float(turn - round(turn)) for turn in turns])
+    start, stop = ([sum(Fraction(f) * Fraction(x) for f, x in zip(wave, point, strict=True))
+                    for wave in frequencies.tolist()] for point in (a.tolist(), b.tolist()))
+    rate = np.array([float(end - turn) for turn, end in zip(start, stop, strict=True)])
+    phase = 2 * np.pi * np.array([float(turn - round(turn)) for turn in start])
     nu = np.unique(np.abs(np.append(rate, 0)))
     cosine = 2 * np.searchsorted(nu, np.abs(rate))  # the sine is one row above it
     sine_of, cosine_of = np.arange(2 * len(rate)).reshape(-1, 2).T

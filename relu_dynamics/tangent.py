@@ -28,6 +28,8 @@ of one network with the gates of another are forward(net, x, pattern=gates) (T41
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -279,17 +281,24 @@ def coupling(left: Factors, right: Factors) -> Array:
     return total
 
 
-def gram(factors: Factors, rows: int) -> Array:
+def gram(factors: Factors, size: int) -> Array:
     """(n, n): coupling of one gradient per row with all others; the upper triangle, mirrored."""
     n = len(factors[0][0])
     G = np.empty((n, n))
-    for block in row_blocks(n, rows):
-        right = factors_at(factors, slice(block.start, n))
-        G[block, block.start :] = coupling(factors_at(factors, block), right)[:, 0, 0]
-        corner = G[block, block]
+    for rows, upper in upper_rows(factors, size):
+        G[rows, rows.start :] = upper
+        corner = G[rows, rows]
         corner[:] = (corner + corner.T) / 2  # they differ at most in the last bit
-        G[block.stop :, block] = G[block, block.stop :].T
+        G[rows.stop :, rows] = G[rows, rows.stop :].T
     return G
+
+
+def upper_rows(factors: Factors, size: int) -> Iterator[tuple[slice, Array]]:
+    """rows, size at a time, and G[rows, rows.start:] of this symmetric matrix."""
+    n = len(factors[0][0])
+    for rows in row_blocks(n, size):
+        right = factors_at(factors, slice(rows.start, n))
+        yield rows, coupling(factors_at(factors, rows), right)[:, 0, 0]
 
 
 def _outer_products(D: Array, E: Array) -> Array:

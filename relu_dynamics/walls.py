@@ -32,7 +32,7 @@ from scipy.optimize import linprog
 
 from relu_dynamics.checks import (
     Array, Indices, Undecided, as_real, check_box, check_count, check_depth, check_net, check_size,
-    one_line,
+    printed,
 )
 from relu_dynamics.mlp import MLP, Trace, hidden_units, row_count, rows_or_trace, trace_blocks
 from relu_dynamics.patterns import maps_of, pattern_of, rows_times
@@ -40,24 +40,20 @@ from relu_dynamics.patterns import maps_of, pattern_of, rows_times
 BLOCK_ENTRIES = 2**19  # of the largest intermediate array: stays in cache
 
 
+@printed
 class Walls(NamedTuple):
     """Points on walls, and the unit of each wall."""
 
     points: Array   # (k, m[0])
     units: Indices  # (k,) hidden-unit indices
 
-    def __repr__(self) -> str:
-        return one_line(self)
 
-
+@printed
 class Ball(NamedTuple):
     """A ball with no wall in its interior."""
 
     radius: float
     centre: Array  # (m[0],)
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 # ------------------------------------------------------------------- distances

@@ -8,9 +8,10 @@ valid argument.
 import numpy as np
 import pytest
 
+from relu_dynamics import checks
 from relu_dynamics.checks import (
     MAX_ENTRIES, as_real, check_bits, check_count, check_dtype, check_flag, check_indices,
-    check_kind, check_net, check_net_and_rows, check_net_and_trace, check_number, check_pattern,
+    check_kind, check_net, check_net_and_rows, check_number, check_pattern,
     check_rng, check_same_shapes, check_some, check_targets, check_widths,
 )
 from relu_dynamics.mlp import MLP, forward, init
@@ -103,7 +104,7 @@ TRACES = {
 @pytest.mark.parametrize("how", TRACES)
 def test_hostile_traces_are_refused(how):
     with pytest.raises(ValueError, match="^trace must .* Got"):
-        check_net_and_trace(NET, TRACES[how])
+        checks.check_trace(NET, TRACES[how])
 
 
 OUTSIDE = {"positive number": [0, -1.0], "number not below 0": [-1e-300],
@@ -150,3 +151,93 @@ def test_numbers_inside_their_range_are_accepted():
 def test_hostile_single_values_are_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+SEGMENT = np.array([[0.0, 0.0], [1.0, 0.0]])
+
+# Every other check: the nearest valid values, and the nearest invalid ones with words of the error.
+AT_THE_EDGE = {
+    "at most": (checks.check_at_most, [("k", 3, 3, "why")], [("k", 4, 3, "why")], "most 3: why"),
+    "bits": (checks.check_bits, [("q", X > 0)], [("q", (X > 0)[0]), ("q", X)], "one pattern per"),
+    "box": (checks.check_box, [(X[0], X[0] - 1, X[0]), (X[0], -9.0, 9.0)],
+            [(X[0], X[0], X[0]), (X[0], X[0] + 1, X[0] + 2)], "x between them"),
+    "choice": (checks.check_choice, [("k", "a", "a", "b")], [("k", "c", "a"), ("k", 1, "a")],
+               "k must be 'a'"),
+    "coefficients": (checks.check_coefficients, [(X * 1j, 6)], [(X, 5), (X[0], 2), ([["a"]], 1)],
+                     "one row per frequency"),
+    "columns": (checks.check_columns, [(NET, 2, 1)], [(NET, 4, 2)], "4 columns of 2"),
+    "convex": (checks.check_convex, [(np.full(4, np.pi / 2),)],
+               [(np.array([4.0, -0.1, 2.0]),), (np.full(4, np.pi),)], "convex"),
+    "corners": (checks.check_corners, [([[0, 1], [0, 1]],), ([[0, 0], [1, 0], [0, 1]],)],
+                [([[0, 1], [1, 1]],), ([[1, 1], [0, 1]],), ([[0, 0]],),
+                 ([[0, 0], [1, 0], [0, 0]],)], "window must"),
+    "counts": (checks.check_counts, [("k", (0, 5), 0, 5), ("k", [], 0, 5)],
+               [("k", [6], 0, 5), ("k", [-1], 0, 5), ("k", 3, 0, 5)], "list of whole numbers"),
+    "cycles": (checks.check_cycles, [([1, -7], 8)], [([8], 8), ([0], 8), ([1.0], 8), (3, 8)],
+               "multiple of n = 8"),
+    "depth": (checks.check_depth, [(NET, 2), (NET, 1), (NET, None)], [(NET, 3), (NET, 0)],
+              "layers must be"),
+    "direction": (checks.check_direction, [("u", X[0], X), ("u", X, X)], [("u", X[:5], X)],
+                  r"u must be \(2,\) or \(6, 2\)"),
+    "ends": (checks.check_ends, [(*SEGMENT, 2, "")], [(SEGMENT[0], SEGMENT[0], 2, "")],
+             "two ends"),
+    "fields": (checks.check_fields, [("k", NET, "a net", "weights")], [("k", X, "a net", "biases")],
+               "k must be a net"),
+    "finite": (checks.check_finite, [("k", X, "")], [("k", np.array([np.inf]), "")],
+               "not overflow"),
+    "grid": (checks.check_grid, [((6,), 6), ((2, 3), 6)], [((5,), 6), ("6", 6), ((1, 2, 3), 6)],
+             "grid must"),
+    "increasing": (checks.check_increasing, [("k", 0, 1)], [("k", 1, 1), ("k", 0, np.inf)],
+                   "low < high|finite"),
+    "index pairs": (checks.check_index_pairs, [([0], [4], 5)], [([0], [5], 5), ([0, 1], [1], 5)],
+                    "must be a 1-D array of row indices"),
+    "layer numbers": (checks.check_layer_numbers, [(NET, [3, 1]), (NET, None)],
+                      [(NET, [1, 1]), (NET, [4]), (NET, [0]), (NET, 2)], "layers must be a list"),
+    "no biases": (checks.check_no_biases, [("k", NET._replace(biases=(np.zeros(5),)))],
+                  [("k", NET)], "every bias must be 0"),
+    "order": (checks.check_order, [("k", ["b", "a"], ("a", "b"))],
+              [("k", ["a", "a"], ("a", "b")), ("k", "ab", ("a", "b"))], "in some order"),
+    "pairs": (checks.check_pairs, [("k", np.eye(2))], [("k", X), ("k", [1.0])], "row and one col"),
+    "patch": (checks.check_patch, [(2, (4, 6)), (None, None)], [(4, (4, 6)), (2, None), (0, (4,))],
+              "patch must"),
+    "pieces": (checks.check_piece_count, [(3, 3)], [(4, 3)], "more than max_regions = 3"),
+    "record": (checks.check_record, [(print, [0, 4], 4), (None, None, 4)],
+               [(print, [5], 4), (None, [1], 4), (3, None, 4)], "record"),
+    "records": (checks.check_records, [([0, 1], [[1], [np.nan]])],
+                [([0, 0], [[1], [1]]), ([0], [[1], [1]]), ([], []), ([0], [["a"]])],
+                "epochs must|errors must"),
+    "same outputs": (checks.check_same_outputs, [(X, X + 1, 1.0)],
+                     [(X, X + 1, 0.9), (X, X[:5], 1.0)], "evaluation mode"),
+    "same units": (checks.check_same_units, [(("q", X > 0), ("p", X[:2] > 0))],
+                   [(("q", X > 0), ("p", X[:, :1] > 0))], "as many units"),
+    "samples": (checks.check_samples, [(1,), ((2, 3),)], [(0,), ((2, 3, 4),), (1.0,), (2**29,)],
+                "shape must|shape must be a whole"),
+    "shapes of arrays": (as_real, [("k", [0, 1], (None,), "", 0, 1)],
+                         [("k", [-1e-9], None, "", 0), ("k", [2], None, "", 0, 1)], "at index"),
+    "size": (checks.check_size, [("K", (2**15, 2**15), "")], [("K", (2**15, 2**15 + 1), "")],
+             "K would have shape"),
+    "smaller": (checks.check_smaller, [((6,), X)], [((7,), X), ((2, 3), X)], "shape must"),
+    "times": (checks.check_times, [([0.0, 1.0],)], [([],), ([1.0, 1.0],), ([-1.0, 0.0],)],
+              "t must"),
+    "units": (checks.check_units, [(NET, [8, 0], 2)], [(NET, [9, 0], 2), (NET, [0], 2)],
+              "units must .*, one entry per point, 2"),
+    "vectors": (checks.check_vectors, [("k", X, "", 6)], [("k", X, "", 7), ("k", X[:, :0], "")],
+                "k must be "),
+    "visible": (checks.check_visible, [(np.array([0.0, 1.0]), 1.0)], [(np.array([0.5]), 1.0)],
+                "so small"),
+    "waves": (checks.check_wave_count, [(3.0, 3)], [(3.1, 3)], "longer than 3"),
+    "weights": (checks.check_weights, [(np.zeros(6), X), (None, X)],
+                [(-np.ones(6), X), (np.ones(5), X)], "weights must"),
+    "widths": (checks.check_widths, [([1, 0, 1],), ([2**14 - 1, 2**14],)],
+               [([0, 1],), ([1, 0],), ([2**14, 2**14],)], "widths"),
+}
+
+
+@pytest.mark.parametrize("name", AT_THE_EDGE)
+def test_valid_values_are_accepted_up_to_the_edge_and_none_beyond(name):
+    check, inside, outside, words = AT_THE_EDGE[name]
+    for arguments in inside:
+        check(*arguments)
+    for arguments in outside:
+        with pytest.raises(ValueError, match=words):
+            check(*arguments)

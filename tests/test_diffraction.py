@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import (
-    MLP, Coordinates, PositionalEncoding, Walls, adam, by_unit, decompose, forward, grid, init,
-    intrinsic_rates, plane_wall_spectrum, regions_on_encoded_segment, regions_on_segment,
-    split_layers, train, wall_jumps, wall_spectrum,
+    MLP, Coordinates, PositionalEncoding, Walls, adam, by_unit, decompose, diffraction, forward,
+    grid, init, intrinsic_rates, plane_wall_spectrum, rates, regions_on_encoded_segment,
+    regions_on_segment, split_layers, train, wall_jumps, wall_spectrum,
 )
-from relu_dynamics.rates import BLOCK_ROWS
 from relu_dynamics.testing import exact_nets, gaussian_nets, halves
 from tests.test_rates import close, jacobian, power
 
@@ -243,14 +242,16 @@ def test_units_that_switch_at_one_place_share_its_jump():
           power(interval_sums(curve, 5), (5,))[1:] / (4 * np.sin(np.pi * k / 5) ** 2))
 
 
-def test_T54_T55_many_walls_and_samples_in_blocks_are_as_few():
+def test_T54_T55_many_walls_and_samples_in_blocks_are_as_few(monkeypatch):
     """More than one block holds: explicit jumps and gradients, multiplied and transformed."""
-    encoding, n = PositionalEncoding(6), 2 * BLOCK_ROWS + 44
-    curve = Curve(init([12, 24, 24, 1], RNG(11)), np.array([0.0]), np.array([1.0]), encoding)
+    for module in (rates, diffraction):
+        monkeypatch.setattr(module, "BLOCK_ROWS", 16)
+    encoding, n = PositionalEncoding(4), 44
+    curve = Curve(init([8, 12, 12, 1], RNG(11)), np.array([0.0]), np.array([1.0]), encoding)
     k, jumps = np.arange(1, n), curve.jumps()
     J = jacobian(curve.net, forward(curve.net, curve.inputs(np.arange(n) / n)))[:, 0]
     walls = Walls(curve.pieces.t[1:-1, None], curve.pieces.owner)
-    assert len(jumps) > 2 * BLOCK_ROWS
+    assert len(jumps) > 32
     close(wall_jumps(curve.net, walls, encoding, along=[1.0]).gram, jumps @ jumps.T)
 
     spectrum = wall_spectrum(curve.net, curve.a, curve.b, n, k, encoding)

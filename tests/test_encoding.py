@@ -229,7 +229,7 @@ def test_there_are_levels_up_to_the_last_that_float64_resolves():
         (lambda: positional_columns(3, 2, "lcw"), "loops must be"),
         (lambda: positional_columns(0, 2, ("level", "coordinate", "wave")), "L must be"),
         (lambda: positional_columns(3, 2**30, ("level", "coordinate", "wave")),
-         "the columns would have shape"),
+         "the columns must fit into memory"),
         (lambda: gaussian_features(3, 2, 0.0, np.random.default_rng(0)),
          "sigma must be a finite positive number"),
         (lambda: gaussian_features(3, 2, 1.0, 0), "numpy.random.Generator"),

@@ -177,10 +177,10 @@ def wide_network(rng, d, width, hidden_layers, weight_variance, bias_variance):
 
 @pytest.mark.parametrize("hidden_layers", [1, 2, 3])
 def test_wide_networks_have_these_kernels(hidden_layers):
-    """T31.  Monte Carlo: 4 standard errors of the mean over 16 networks, plus the O(depth / width)
+    """T31.  Monte Carlo: 4 standard errors of the mean over 24 networks, plus the O(depth / width)
     bias of finite width.
     """
-    rng, width, networks = np.random.default_rng(hidden_layers), 1024, 16
+    rng, width, networks = np.random.default_rng(hidden_layers), 512, 24
     x = rng.normal(size=(4, 3))
     variance = {"weight_variance": 2.0, "bias_variance": 0.1}
     samples = []

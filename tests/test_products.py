@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import products
 from relu_dynamics.mlp import (
-    MLP, backward, flatten, forward, hidden_units, init, predict, row_count, unflatten,
+    MLP, flatten, forward, hidden_units, init, predict, pull_back, row_count, run, unflatten,
 )
 from relu_dynamics.patterns import pattern
 from relu_dynamics.products import kernel_moments, kernel_product, kernel_spectrum, layer_curvature
@@ -187,7 +187,7 @@ def test_T46_curvature_of_a_layer_is_its_second_differences(drawn, t, data):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("n", "outputs"), [(2, 1), (12, 2), (60, 1)])
+@pytest.mark.parametrize(("n", "outputs"), [(2, 1), (12, 2), (60, 1), (60, 4)])
 def test_T46_curvature_is_the_spectrum_of_the_layers_kernel(way, n, outputs, monkeypatch):
     """T46: (2/nm) J J^T and (2/nm) J^T J have the same nonzero eigenvalues; the smaller one may be
     either.
@@ -205,6 +205,17 @@ def test_T46_curvature_is_the_spectrum_of_the_layers_kernel(way, n, outputs, mon
         assert_allclose(row, 2 / len(J) * expected, rtol=0, atol=1e-10 * row[0])
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_T46_a_layer_that_no_output_sees_has_no_curvature(way, monkeypatch):
+    """With the second hidden layer off, only the output biases move f, each its own."""
+    for name, value in WAYS[way].items():
+        monkeypatch.setattr(products, name, value)
+    net, trace, _ = problem(2, (2, 20, 20, 3), 50)
+    net.biases[1][:] = -9
+    assert_allclose(layer_curvature(net, trace.inputs[0], 4),
+                    [[0] * 4, [0] * 4, [2 / 3, 2 / 3, 2 / 3, 0]], rtol=0, atol=1e-14)
+
+
 @pytest.mark.parametrize("layer", [0, 1, 2])
 @pytest.mark.parametrize("seed", range(3))
 def test_T46_descent_on_one_layer_is_stable_below_two_over_the_curvature_and_not_above(layer, seed):
@@ -218,10 +229,10 @@ def test_T46_descent_on_one_layer_is_stable_below_two_over_the_curvature_and_not
     def losses(step):
         moved, found = net, []
         for _ in range(400):
-            now = forward(moved, trace.inputs[0], q)
+            now = run(moved, trace.inputs[0], q)
             r = now.preacts[-1] - y
             found.append(np.mean(r**2))
-            g = backward(moved, now, 2 / y.size * r)
+            g = pull_back(moved, now, 2 / y.size * r)
             weights, biases = list(moved.weights), list(moved.biases)
             weights[layer], biases[layer] = (
                 weights[layer] - step * g.weights[layer],

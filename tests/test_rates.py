@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from relu_dynamics import (
-    MLP, backward, flatten, forward, hamming, init, intrinsic_rates, mean_by_displacement, pack,
-    pattern, pattern_spectrum,
-    tangent_kernel,
+    MLP, forward, hamming, init, intrinsic_rates, mean_by_displacement, pack, pattern,
+    pattern_spectrum, tangent_kernel,
 )
-from relu_dynamics.mlp import some_rows
+from relu_dynamics.mlp import pull_back, some_rows
 from relu_dynamics.testing import exact_nets, gaussian_nets, halves
 
 RNG = np.random.default_rng
@@ -29,10 +28,14 @@ def close(actual, expected):
 
 def jacobian(net, trace):
     """(n, m, p): one backward pass per row and output, with whatever gates the trace has."""
-    m = len(net.biases[-1])
-    rows = [[flatten(backward(net, some_rows(trace, slice(i, i + 1)), e[None])) for e in np.eye(m)]
-            for i in range(len(trace.inputs[0]))]
-    return np.array(rows)
+    def gradient(row, df):
+        weights, biases, _ = pull_back(net, row, df)
+        return np.concatenate([part.ravel() for layer in zip(weights, biases, strict=True)
+                               for part in layer])
+
+    rows = [some_rows(trace, slice(i, i + 1)) for i in range(len(trace.inputs[0]))]
+    return np.array([[gradient(row, e[None]) for e in np.eye(len(net.biases[-1]))]
+                     for row in rows])
 
 
 @st.composite

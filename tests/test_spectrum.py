@@ -9,7 +9,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.spatial import Delaunay
-from scipy.special import spherical_jn
 
 from relu_dynamics import spectrum
 from relu_dynamics.mlp import MLP, predict
@@ -264,32 +263,26 @@ def meshes(draw):
 
 
 def window_integral(regions, f, k, nodes=24):
-    """Gauss quadrature of f(x) exp(-i k.x), f: (n, 2) -> (n, m), on the fan of every face; (K, m).
+    """Gauss quadrature of f exp(-i k.x), (K, m), on the fan of every face; f is of points, (n, 2),
+    and their faces, (n,), and gives (n, m).
     """
     node, weight = np.polynomial.legendre.leggauss(nodes)
     s, r = ((node + 1) / 2)[:, None], ((node + 1) / 2)[None, :]
     w = np.outer(weight, weight) / 4 * s
-    total = 0
-    for start, end in zip(regions.face_start[:-1], regions.face_start[1:], strict=True):
-        corners = regions.vertices[regions.face_vertex[start:end]]
-        for a, b in zip(corners[1:-1] - corners[0], corners[2:] - corners[0], strict=True):
-            x = (corners[0] + (s * (1 - r))[..., None] * a + (s * r)[..., None] * b).reshape(-1, 2)
-            area = abs(a[0] * b[1] - a[1] * b[0])
-            total = total + (np.exp(-1j * k @ x.T) * w.ravel() * area) @ f(x)
-    return total
+    corners = np.split(regions.face_vertex, regions.face_start[1:-1])
+    triangles = [[corner[0], a, b, face] for face, corner in enumerate(corners)
+                 for a, b in zip(corner[1:-1], corner[2:], strict=True)]
+    *vertices, face = np.transpose(triangles)
+    p, a, b = regions.vertices[vertices][:, :, None, None]
+    x = (p + (s * (1 - r))[..., None] * (a - p) + (s * r)[..., None] * (b - p)).reshape(-1, 2)
+    area = np.abs(np.linalg.det(np.stack([a - p, b - p], axis=-1)))
+    return (np.exp(-1j * k @ x.T) * (w * area).ravel()) @ f(x, np.repeat(face, w.size))
 
 
 def piecewise(regions):
-    """x -> f(x) on a mesh of the unit square, by the triangle that holds x best."""
-    p, a, b = (regions.vertices[regions.face_vertex[i::3]] for i in range(3))
-    inverse = np.linalg.inv(np.stack([a - p, b - p], axis=2))
-
-    def f(x):
-        st_ = np.einsum("tab,tnb->tna", inverse, x[None] - p[:, None])
-        face = np.argmax(np.minimum(st_.min(axis=2), 1 - st_.sum(axis=2)), axis=0)
-        return np.einsum("nja,na->nj", regions.slope[face], x) + regions.offset[face]
-
-    return f
+    """f(x) on given faces."""
+    return lambda x, face: (np.einsum("nja,na->nj", regions.slope[face], x)
+                            + regions.offset[face])
 
 
 def along_edges(regions, rng):
@@ -399,7 +392,7 @@ def test_transform_of_a_network_is_the_integral_of_its_outputs(net, seed):
     regions = regions_in_window(net, ((-1, 1), (-0.5, 1)))
     k = np.random.default_rng(seed).normal(size=(5, 2)) * [[0], [0.01], [1], [3], [5]]
     scale = np.abs(regions.slope).sum(axis=(1, 2)).max() + np.abs(regions.offset).max()
-    expected = window_integral(regions, lambda x: predict(net, x), k)
+    expected = window_integral(regions, lambda x, _: predict(net, x), k)
     assert_allclose(window_transform(regions, k), expected, rtol=0, atol=1e-11 * max(1, scale))
 
 
@@ -425,7 +418,8 @@ def test_bands_hold_the_energy_of_a_function_that_vanishes_on_the_window(seed):
     cycles = np.stack(np.meshgrid(np.arange(-24, 25), np.arange(-24, 25)), axis=2).reshape(-1, 2)
     energy = band_energy(window_transform(regions, 2 * np.pi * cycles), cycles)
     f = piecewise(regions)
-    total = window_integral(regions, lambda x: f(x) ** 2, np.zeros((1, 2)), nodes=3)[0, 0].real
+    total = window_integral(regions, lambda x, face: f(x, face) ** 2, np.zeros((1, 2)), nodes=3)
+    total = total[0, 0].real
     p, a, b = (regions.vertices[regions.face_vertex[i::3]] for i in range(3))
     area = np.abs((a - p)[:, 0] * (b - p)[:, 1] - (a - p)[:, 1] * (b - p)[:, 0]) / 2
     tail = (area * (regions.slope[:, 0] ** 2).sum(axis=1)).sum() / (2 * np.pi * 25) ** 2

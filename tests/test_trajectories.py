@@ -1,15 +1,18 @@
 """Gradient flow through its flips: T21-T25; exact solutions, the integrator, and Euler steps."""
 
+from functools import partial
+
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from relu_dynamics.checks import Undecided
+from relu_dynamics.flow import trajectories
 from relu_dynamics.flow.kinks import first_piece, make_task
 from relu_dynamics.flow.trajectories import (
-    balances, first_layer_flow, first_zero, integrate, layer_flow, length_left, output_layer_flow,
+    balances, first_zero, layer_flow, length_left, output_layer_flow,
 )
 from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict, unflatten
 from relu_dynamics.testing import exact_nets, with_rows
@@ -19,11 +22,22 @@ SEEDS = range(5)
 # paths take some tenths of a second
 SOME = settings(max_examples=max(2, settings().max_examples // 10))
 OFF, ON, REST = 0, 1, 2
+# no path here has so many flips, unless something flips for ever
+integrate, first_layer_flow = (partial(flow, max_flips=500)
+                               for flow in (trajectories.integrate, trajectories.first_layer_flow))
 
 
 def problem(seed, widths=(1, 7, 5, 1), n=6):
     rng = RNG(seed)
     return init(widths, rng), rng.uniform(-1, 1, (n, widths[0])), rng.normal(size=(n, widths[-1]))
+
+
+def decided(flow, *problem, **options):
+    """The path; examples without one do not count."""
+    try:
+        return flow(*problem, **options)
+    except Undecided:
+        assume(False)
 
 
 def loss(net, x, y):
@@ -85,8 +99,8 @@ def test_a_step_changes_every_balance_by_the_square_of_the_rate(drawn, eta):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_flow_conserves_every_balance_through_all_its_flips(seed):
     """T24, deep and with two outputs."""
-    net, x, y = problem(seed, (2, 6, 5, 2))
-    path = integrate(net, x, y, [1.0, 5.0, 20.0])
+    net, x, y = problem(seed, (2, 5, 4, 2))
+    path = integrate(net, x, y, [1.0, 8.0])
     assert len(path.flips.time) > 0
     for moved in path.networks:
         assert np.allclose(balances(moved), balances(net), rtol=0, atol=1e-8)
@@ -116,12 +130,11 @@ def test_the_last_layer_alone_follows_the_matrix_exponential(seed):
     assert len(path.flips.time) == 0
 
 
-@pytest.mark.parametrize("outputs", [1, 2])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_first_layer_alone_is_solved_exactly_from_flip_to_flip(seed, outputs):
+def test_the_first_layer_alone_is_solved_exactly_from_flip_to_flip(seed):
     """T22 against the integrator: the same flips in the same order, and the same networks to
     1e-8."""
-    net, x, y = problem(seed, (2, 9, outputs), n=7)
+    net, x, y = problem(seed, (2, 9, 1 + seed % 2), n=7)
     times = [1.0, 10.0, 40.0]
     exact, path = first_layer_flow(net, x, y, times), integrate(net, x, y, times, layers=[1])
     for a, b in zip(exact.networks, path.networks, strict=True):
@@ -134,7 +147,7 @@ def test_the_first_layer_alone_is_solved_exactly_from_flip_to_flip(seed, outputs
 
 def test_the_exact_cases_are_put_to_the_test_by_flips_and_rests():
     """Of the problems above some flip on, some off, and some come to rest."""
-    kinds = [first_layer_flow(*problem(seed, (2, 9, 1), n=7), [40.0]).flips.state for seed in SEEDS]
+    kinds = [first_layer_flow(*problem(seed, (2, 9, 1 + seed % 2), n=7), [40.0]).flips.state for seed in SEEDS]
     assert set(np.concatenate(kinds).tolist()) == {OFF, ON, REST}
 
 
@@ -303,23 +316,33 @@ def test_rows_of_a_grid_come_to_0_together(seed):
     assert distance(exact.networks[0], path.networks[0]) < 1e-7
 
 
-@pytest.mark.parametrize("seed", [15, 1026, 1060, 1072])
-def test_behind_a_layer_that_is_on_units_move_as_in_the_first_layer(seed):
-    """T22, T23: h = x + 2 at all inputs, and only the next layer trains; on rows of a grid."""
-    net, x, y = on_a_grid(seed)
-    shifted = net.biases[0] - net.weights[0] @ [2.0, 2.0]
-    alone = MLP(net.weights, (shifted, net.biases[1]))
-    behind = MLP((np.eye(2), *net.weights), (np.full(2, 2.0), shifted, net.biases[1]))
+@given(st.integers(0, 2**32 - 1))
+@example(41)  # a unit comes to 0 at all its inputs
+@SOME
+def test_behind_a_layer_that_stays_units_move_as_in_the_first_layer(seed):
+    """T22, T23: if only the second layer trains, its inputs are those of a network of its own; each
+    is on at two units at most, so three of them in general position depend on one another.
+    """
+    net, x, y = with_a_dying_unit(seed, (1, 2, 3, 1), 8)
+    alone, h = MLP(net.weights[1:], net.biases[1:]), forward(net, x).inputs[1]
     try:
-        exact = first_layer_flow(alone, x + 2, y, [6.0])
+        exact = first_layer_flow(alone, h, y, [6.0]).networks[0]
     except Undecided as error:
         with pytest.raises(Undecided, match=str(error)[7:40]):  # the unit has another number
-            integrate(behind, x, y, [6.0], layers=[2])
+            integrate(net, x, y, [6.0], layers=[2])
         return
-    path = integrate(behind, x, y, [6.0], layers=[2])
-    assert distance(MLP(path.networks[0].weights[1:], path.networks[0].biases[1:]),
-                    exact.networks[0]) < 1e-7
-    assert exact.flips.state.tolist() == path.flips.state.tolist()
+    path = integrate(net, x, y, [6.0], layers=[2]).networks[0]
+    assert distance(MLP(path.weights[1:], path.biases[1:]), exact) < 1e-7
+
+
+@pytest.mark.parametrize("seed", [39, 161])
+def test_a_unit_that_is_0_at_as_many_inputs_as_units_are_on_there_is_0_wherever_only_these_are(seed):
+    """T23: its weights from them are 0 and stay so, also while the layer before moves; small steps
+    agree.
+    """
+    net, x, y = with_a_dying_unit(seed, (1, 2, 2, 1), 7)
+    moved = integrate(net, x, y, [3.0]).networks[0]
+    assert distance(euler(net, x, y, 3.0, 4000)[0], moved) < 5e-3
 
 
 @pytest.mark.parametrize("seed", [1019, 1026, 1050, 1341])
@@ -341,6 +364,15 @@ def test_where_dependent_inputs_leave_several_ways_the_flow_is_undecided(seed):
     for flow in (first_layer_flow, lambda *problem: integrate(*problem, layers=[1])):
         with pytest.raises(Undecided, match="dependent inputs at once, and the flow can go on in"):
             flow(net, x, y, [6.0])
+
+
+def test_a_unit_that_could_stay_at_0_or_switch_off_is_undecided():
+    """T23: it comes to 0 at all five inputs at which it has been on or at rest.  Off it falls at all
+    of them, but gates of other patterns hold it, since its kinks are convex and concave.
+    """
+    net, x, y = with_a_dying_unit(160, (1, 2, 3, 1), 8)
+    with pytest.raises(Undecided, match="5 dependent inputs at once, and the flow can go on in 2"):
+        integrate(net, x, y, [6.0], layers=[2])
 
 
 @pytest.mark.parametrize("seed", [27, 84, 111, 116])
@@ -366,47 +398,36 @@ def test_a_unit_whose_weights_have_come_to_0_is_dead_as_for_small_steps(seed):
 def test_the_times_asked_for_have_no_influence_on_the_path(seed):
     """Not by a bit, as long as the last is the same; deep, all layers."""
     net, x, y = with_a_dying_unit(seed, (1, 4, 3, 1))
-    path, finer = integrate(net, x, y, [0.4, 1.0]), integrate(net, x, y, [0.0, 0.2, 0.4, 0.9, 1.0])
+    path = decided(integrate, net, x, y, [0.4, 1.0])
+    finer = integrate(net, x, y, [0.0, 0.2, 0.4, 0.9, 1.0])
     assert all(np.array_equal(a, b) for a, b in zip(path.flips, finer.flips, strict=True))
     assert distance(path.networks[0], finer.networks[2]) == distance(path.networks[1],
                                                                      finer.networks[4]) == 0
 
 
 @given(st.integers(0, 2**32 - 1))
+@example(67)  # a copy joins others at rest, and another leaves them
 @example(131)
 @SOME
-def test_nothing_rests_on_a_concave_kink(seed):
+def test_nothing_rests_on_a_concave_kink_and_what_sees_the_same_has_one_state(seed):
     """T23: where dL/dh < 0 both sides drive the entry away; here for the last hidden layer, where
-    dL/dh needs no gate."""
+    dL/dh needs no gate.  Its units see the same wherever the layer before is off, also where it has
+    come to be so: they flip as one.
+    """
     net, x, y = with_a_dying_unit(seed, (1, 4, 3, 1))
-    path = integrate(net, x, y, np.linspace(0.25, 1.5, 6))
-    state = {}
-    flips = list(zip(*path.flips, strict=True))
-    for time, now in zip(path.times, path.networks, strict=True):
-        while flips and flips[0][0] <= time:
-            _, i, u, state[i, u] = flips.pop(0)
-        force = 2 / y.size * (predict(now, x) - y) @ now.weights[2]
-        # no unit before is on: they flip as one
-        alike = (forward(now, x).inputs[1] < 1e-8).all(axis=1)
-        force[alike] = force[alike].sum(axis=0)
-        assert all(force[i, u - 4] >= -1e-7 for (i, u), value in state.items() if u >= 4
-                   and value == REST)
-
-
-@given(st.integers(0, 2**32 - 1))
-@example(67)  # a copy joins others at rest, and another leaves them
-@example(71)
-@SOME
-def test_examples_at_which_the_layer_before_is_off_have_one_state(seed):
-    """T23: its units see the same there; of those that come to be so, too."""
-    net, x, y = with_a_dying_unit(seed, (1, 4, 3, 1))
-    flips = integrate(net, x, y, [1.5]).flips
-    state = np.where(np.hstack(forward(net, x).pattern), ON, OFF)
-    for time in np.unique(flips.time):
-        now = flips.time == time
-        state[flips.example[now], flips.unit[now]] = flips.state[now]
-        alike = state[(state[:, :4] == OFF).all(axis=1), 4:]
-        assert (alike == alike[:1]).all()
+    path = decided(integrate, net, x, y, np.linspace(0.25, 1.5, 6))
+    flips, state, t = path.flips, np.where(np.hstack(forward(net, x).pattern), ON, OFF), 0.0
+    for time in np.union1d(flips.time, path.times):
+        flip = (t < flips.time) & (flips.time <= time) if time > 0 else flips.time == 0
+        state[flips.example[flip], flips.unit[flip]] = flips.state[flip]
+        alike = (state[:, :4] == OFF).all(axis=1)
+        assert (state[alike, 4:] == state[alike, 4:][:1]).all()
+        if time in path.times:
+            now = path.networks[path.times.tolist().index(time)]
+            force = 2 / y.size * (predict(now, x) - y) @ now.weights[2]
+            force[alike] = force[alike].sum(axis=0)
+            assert (force[state[:, 4:] == REST] >= -1e-7).all()
+        t = time
 
 
 @pytest.mark.parametrize("targets", [(1.0, -3.0), (-3.0, 1.0), (0.5, -2.0)])
@@ -432,7 +453,7 @@ def test_at_a_flip_all_is_continuous_except_the_gradient_of_the_incoming_weights
     """T23: just before and after, f, L and dL/dw_out agree; dL/dw_in jumps by the example's own
     term, delta (x, 1)."""
     net, x, y = problem(seed, (2, 8, 1))
-    flips, eps = integrate(net, x, y, [20.0]).flips, 1e-5
+    flips, eps = integrate(net, x, y, [8.0]).flips, 1e-5
     entries = list(zip(flips.example.tolist(), flips.unit.tolist(), strict=True))
     rested = {entry for entry, state in zip(entries, flips.state, strict=True) if state == REST}
     lone = [k for k, t in enumerate(flips.time) if t > 1e-3
@@ -474,25 +495,19 @@ def test_the_loss_falls_by_the_squared_speed(seed):
         assert np.isclose(losses[0] - losses[-1], fallen, rtol=2e-2)
 
 
-def test_a_fine_euler_path_flips_the_same_units_at_the_same_times():
+@pytest.mark.parametrize("seed", [22, 55])
+def test_a_fine_euler_path_flips_the_same_units_at_the_same_times(seed):
     """Where nothing rests, explicit Euler differs by the order of its step, in place and in the
     times of the flips."""
-    compared = 0
-    for seed in range(60):
-        net, x, y = problem(seed, (1, 5, 4, 1), n=4)
-        path = integrate(net, x, y, [2.0])
-        if (path.flips.state == REST).any() or len(path.flips.time) == 0:
-            continue
-        moved, flips = euler(net, x, y, 2.0, 2000)
-        assert distance(moved, path.networks[0]) < 5e-3
-        assert sorted((i, u, on) for _, i, u, on in flips) == sorted(
-            (i, u, s == ON)
-            for i, u, s in zip(path.flips.example, path.flips.unit, path.flips.state, strict=True))
-        assert np.allclose([t for t, *_ in flips], path.flips.time, atol=5e-3)
-        compared += 1
-        if compared == 2:
-            break
-    assert compared == 2
+    net, x, y = problem(seed, (1, 5, 4, 1), n=4)
+    path = integrate(net, x, y, [2.0])
+    assert len(path.flips.time) > 0 and not (path.flips.state == REST).any()
+    moved, flips = euler(net, x, y, 2.0, 2000)
+    assert distance(moved, path.networks[0]) < 5e-3
+    assert sorted((i, u, on) for _, i, u, on in flips) == sorted(
+        (i, u, s == ON)
+        for i, u, s in zip(path.flips.example, path.flips.unit, path.flips.state, strict=True))
+    assert np.allclose([t for t, *_ in flips], path.flips.time, atol=5e-3)
 
 
 def test_an_entry_rests_where_each_side_drives_it_to_the_other():

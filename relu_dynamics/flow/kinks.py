@@ -42,16 +42,17 @@ are *held*; they reach 0 in one event, and their states are decided together.  T
                 layer.  Each unit treats them as one: one state, and the sum of their dL/dh.
     a region    (x, 1) of an example is a linear combination of those of others with the same
                 pattern in the layers before, as of three inputs in a row.
-    death       (h, 1) of some examples span those of all others, so the unit is 0 at every
-                example.  Off at all of them, with velocity 0, is consistent, and 0 is the
-                shortest element of the subdifferential: the unit stays at 0.  The flow is unique
-                if the loss rises in every direction in which the unit could move; if not, the
-                unit could also leave at any later time, and the limit depends on the step sizes.
+    few units   (h, 1) of some examples span all the units that are on there, so the weights from
+                them are 0, and the unit is 0 wherever no other is on.
+    death       so it is at every example.  Off at all of them, with velocity 0, is consistent, and
+                0 is the shortest element of the subdifferential: the unit stays at 0.  The flow is
+                unique if the loss rises in every direction in which the unit could move; if not,
+                the unit could also leave at any later time, and the limit depends on the steps.
 
-Where dependent entries of a region go.  They cannot have all patterns: along three inputs in a row
-z changes its sign at most once.  faces.py finds where the flow can go on.  If all kinks are convex
-the answer is unique.  If not there may be several, and small steps take one by chance, or stay for
-a while: Undecided.
+Where dependent entries go.  They cannot have all patterns: along three inputs in a row z changes
+its sign at most once.  faces.py finds where the flow can go on.  If all kinks are convex the answer
+is unique.  If not there may be several, and small steps take one by chance, or stay for a while:
+Undecided.
 
     g         distinct inputs; copies of an input have one state, and their mean target
     state     (g, H) int, one EntryState per entry; entries are also named by their flat index
@@ -180,7 +181,7 @@ def next_piece(piece: Piece, theta: Array, ended_by: int) -> Piece:
         theta = _freed(task, theta, end, l, k, zero)
     state[together, unit] = OFF if (state[together, unit] != OFF).any() else ON
     own = np.flatnonzero(together) * state.shape[1] + unit
-    if len(_dependent(task, state, own)):
+    if len(_dependent(task, state, end, own)):
         state = _gone_on(freeze(task, _with(state, own, OFF), theta), own)
     return _settle(task, state, theta, own)
 
@@ -214,16 +215,16 @@ def freeze(task: Task, state: States, theta: Array) -> Piece:
     held = np.zeros(state.shape, np.bool_)
     for unit in np.unique(rest % state.shape[1]):
         held[:, unit] = _zero_with(task, state, start, unit, state[:, unit] == REST)
-    return Piece(task, state, theta, start, on, rest, _ways(task, state, rest), held)
+    return Piece(task, state, theta, start, on, rest, _ways(task, state, start, rest), held)
 
 
-def _ways(task: Task, state: States, rest: Indices) -> Array:
+def _ways(task: Task, state: States, current: FrozenPass, rest: Indices) -> Array:
     """(j, k): the ways of each unit's entries at rest."""
     found = [np.zeros((0, len(rest)))]
     seen = _seen(task, state).flat[rest]
     for unit in np.unique(rest % state.shape[1]):
         own = rest % state.shape[1] == unit
-        rows = _dependent(task, state, rest[own])
+        rows = _dependent(task, state, current, rest[own])
         alone = np.unique(seen[own])[:, None] == seen[own]
         of_unit = ways(rows) if len(rows) else np.concatenate([1.0 * alone, -1.0 * alone])
         found.append(np.zeros((len(of_unit), len(rest))))
@@ -251,7 +252,7 @@ def _settle(task: Task, state: States, theta: Array, tied: Indices) -> Piece:
             return piece
         first = disagree[0]
         own = tied[tied % state.shape[1] == first % state.shape[1]]
-        if len(_dependent(task, state, own)):
+        if len(_dependent(task, state, piece.start, own)):
             state = _gone_on(freeze(task, _with(state, own, OFF), theta), own)
         else:
             seen, side = _seen(task, state), ON if pull[first] > 0 else OFF
@@ -278,7 +279,8 @@ def _gone_on(piece: Piece, entries: Indices) -> States:
     """The states as the flow goes on, if these dependent entries of one unit, off in piece, are at
     their kinks.  If they do not move while they are off, they stay off.
     """
-    moves, rows = held_velocity(piece, piece.start), _dependent(piece.task, piece.state, entries)
+    moves = held_velocity(piece, piece.start)
+    rows = _dependent(piece.task, piece.state, piece.start, entries)
     falls, held = (_responses(piece, piece.start, some)[0][1:]  # -grad z
                    for some in (entries, piece.rest))
     push = -falls @ moves.velocity
@@ -295,14 +297,15 @@ def _gone_on(piece: Piece, entries: Indices) -> States:
     return _with(piece.state, entries, np.array([REST, ON, OFF])[signs[0]])  # of 0, 1, -1
 
 
-def _dependent(task: Task, state: States, entries: Indices) -> Array:
+def _dependent(task: Task, state: States, current: FrozenPass, entries: Indices) -> Array:
     """(k, d): rows of which the z at these entries of one unit are linear functions, if they are
-    linearly dependent and not only copies; otherwise no rows.  Two rows (x, 1) never are.
+    linearly dependent and not only copies; otherwise no rows.  Two rows with a 1 never are.
     """
     if len(entries) < 3:
         return np.zeros((0, 0))
     example, unit = np.divmod(entries, state.shape[1])
-    rows = _linear_in(task, state, _place(task.start, unit[0])[0])[example]
+    zero = np.isin(np.arange(len(state)), example)
+    rows = _linear_in(task, state, current, unit[0], zero)[example]
     return rows if len(thin_svd(rows, SMALL)[1]) < len(np.unique(rows, axis=0)) else rows[:0]
 
 
@@ -326,43 +329,38 @@ def _seen(task: Task, state: States) -> Indices:
     return seen * H + np.arange(H)  # type: ignore[no-any-return]
 
 
-def _linear_in(task: Task, state: States, l: int) -> Array:
-    """(g, d): rows of which the z of a unit of layer l + 1 are linear functions.
+def _linear_in(task: Task, state: States, current: FrozenPass, unit: int, zero: Bits) -> Array:
+    """(g, d): rows of which the z of a unit are linear functions as long as it is 0 at the examples
+    zero.
 
-    They are (x, 1) of the first copy, side by side for the regions: the pattern of the layers
-    before, which makes h an affine function of x.
+    They are (h, 1) in the first layer, and if its weights from all units that are on at zero are 0,
+    because the rows there span them.  If not, they are (x, 1) of the first copy, side by side for
+    the regions: the pattern of the layers before, which makes h an affine function of x.
     """
+    l, layers = _place(task.start, unit)[0], split_layers(task.start, state)
+    rows = with_ones(current.inputs[l])
     if l == 0:
-        return with_ones(task.x)
-    units = sum(len(b) for b in task.start.biases[:l])
-    first = _seen(task, state)[:, units] // state.shape[1]
-    region = np.unique(state[first, :units] == ON, axis=0, return_inverse=True)[1].ravel()
-    rows = np.zeros((len(first), region.max() + 1, task.x.shape[1] + 1))
-    rows[np.arange(len(first)), region] = with_ones(task.x)[first]
-    return rows.reshape(len(first), -1)
+        return rows
+    some = (layers[l - 1][zero] == ON).any(axis=0)
+    if len(thin_svd(rows[zero], RELIABLE)[1]) == np.count_nonzero(some) + 1:
+        return rows
+    before = np.concatenate(layers[:l], axis=1)
+    first = _seen(task, state)[:, before.shape[1]] // state.shape[1]
+    region = np.unique(before[first] == ON, axis=0, return_inverse=True)[1].ravel()
+    blocks = np.zeros((len(first), region.max() + 1, task.x.shape[1] + 1))
+    blocks[np.arange(len(first)), region] = with_ones(task.x)[first]
+    return blocks.reshape(len(first), -1)
 
 
 def _zero_with(task: Task, state: States, current: FrozenPass, unit: int, zero: Bits) -> Bits:
-    """(g,): where a unit is 0 as long as it is 0 at the examples zero.
-
-    That is where its z is a linear combination of theirs, and, if their rows (h, 1) span all the
-    units that are on there, wherever only these are on.  Directions in which the rows hardly differ
-    are not used, because they would amplify noise too much.
+    """(g,): where a unit is 0 as long as it is 0 at the examples zero: its z is a linear combination
+    of theirs.  Directions in which they hardly differ are not used: they would amplify noise.
     """
-    l = _place(task.start, unit)[0]
-    rows = _linear_in(task, state, l)
+    rows = _linear_in(task, state, current, unit, zero)
     _, sigma, V = thin_svd(rows[zero], RELIABLE)
     rounding = 16 * EPS * max(rows.shape) * sigma[0] / sigma[-1]
     left = np.linalg.norm(rows - rows @ V.T @ V, axis=1)
-    zero = zero | np.asarray(left <= rounding * np.linalg.norm(rows, axis=1))
-    if l == 0:
-        return zero
-    on = split_layers(task.start, state)[l - 1] == ON
-    some = on[zero].any(axis=0)
-    sigma = thin_svd(with_ones(current.inputs[l])[zero], RELIABLE)[1]
-    if len(sigma) < np.count_nonzero(some) + 1:
-        return zero
-    return np.asarray(zero | ~on[:, ~some].any(axis=1))
+    return np.asarray(zero | (left <= rounding * np.linalg.norm(rows, axis=1)))
 
 
 def _freed(task: Task, theta: Array, current: FrozenPass, l: int, k: int, zero: Bits) -> Array:

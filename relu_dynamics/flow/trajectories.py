@@ -35,7 +35,7 @@ from scipy.special import exprel
 
 from relu_dynamics.checks import (
     Array, Indices, Undecided, check_count, check_net, check_number, check_size, check_times,
-    one_line,
+    printed,
 )
 from relu_dynamics.flow.faces import EPS, complement, thin_svd
 from relu_dynamics.flow.kinks import (
@@ -49,6 +49,7 @@ NUDGE = 1e-13  # in the exact solution a margin is 0 up to this, relative to its
 LOOKS = 2      # evaluations of the margins per step of the integrator
 
 
+@printed
 class Flips(NamedTuple):
     """Changes of state in order of time, starting from the pattern of the first network."""
 
@@ -57,10 +58,8 @@ class Flips(NamedTuple):
     unit: Indices     # (k,) in layer order
     state: States     # (k,) the new state, a kinks.EntryState: 0 off, 1 on, 2 at rest
 
-    def __repr__(self) -> str:
-        return one_line(self)
 
-
+@printed
 class Path(NamedTuple):
     """The networks at k times, and every flip up to the last time."""
 
@@ -68,18 +67,13 @@ class Path(NamedTuple):
     networks: list[MLP]
     flips: Flips
 
-    def __repr__(self) -> str:
-        return one_line(self)
 
-
+@printed
 class OutputFlow(NamedTuple):
     """The outputs, (k, n, m[L]), and the networks at k times: the flow of one layer."""
 
     outputs: Array
     networks: list[MLP]
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 def balances(net: MLP) -> Array:

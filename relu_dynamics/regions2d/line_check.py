@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from relu_dynamics.checks import Array, Bits, Indices, one_line
+from relu_dynamics.checks import Array, Bits, Indices, printed
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import Subdivision, cross
 from relu_dynamics.mlp import MLP
@@ -17,6 +17,7 @@ LINES = 16      # at most
 ALIGNED = 1e-7  # directions and offsets of one line differ by less, the window being of size 1
 
 
+@printed
 class LineCheck(NamedTuple):
     """Walls on lines of the triangulation, compared with regions_on_encoded_segment.
 
@@ -30,9 +31,6 @@ class LineCheck(NamedTuple):
     units: Bits      # (lines,) whether they are walls of the same units, as often,
     order: Bits      # (lines,) and in the same order
     distance: float  # of a wall from its true place, at most, on lines in the same order
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 def check_lines(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation,

@@ -7,20 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import Array, Bits, Indices, as_real, check_kind, one_line, row_blocks
+from relu_dynamics.checks import Array, Bits, Indices, as_real, check_kind, printed, row_blocks
 from relu_dynamics.geometry import ROUNDINGS, cross, ranges, starts
 from relu_dynamics.regions2d.encoded import EncodedRegions
 from relu_dynamics.regions2d.regions import Regions
 
 
+@printed
 class Neighbours(NamedTuple):
     """Pairs of regions with a common side."""
 
     faces: Indices  # (k, 2) the regions to the left and to the right of the edge
     edge: Indices   # (k,) regions.edge_owner[edge] is the unit in which they differ
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 def neighbours(regions: Regions | EncodedRegions) -> Neighbours:
