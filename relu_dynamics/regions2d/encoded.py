@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Words, as_real, check_count, check_kind,
+    Array, Bits, Indices, Words, as_real, check_count, check_kind, require,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import Cycles, Subdivision, check_window
@@ -124,8 +124,8 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
 
     The encoding is interpolated on triangles, 64 legs of which go into its shortest wave.  Where
     two walls come so close to each other that this may hide or invent a region, to first order,
-    triangles are cut in four, until at most one triangle for 1000 regions is concerned; those are
-    unsettled.  With a resolution, all triangles have that many legs to the shortest wave, and all
+    triangles are cut in four, until at most one triangle for 1000 regions is concerned, or eight
+    times, or into 2^19 triangles; those that are concerned then are unsettled.  With a resolution, all triangles have that many legs to the shortest wave, and all
     that are concerned are unsettled.  An affine encoding needs no small triangles and is exact.
 
     ValueError if the encoding does not fit the net or the plane, the window takes too many
@@ -138,6 +138,10 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     EncodedRegions(2 regions, 1 units, 0 of 512 triangles unsettled)
     """
     net, given = copied(net), as_real("window", window)
+    if given.ndim == 3:
+        require(len(given) > 0 and given.shape[1:] == (2, 2) and not _overlap(given),
+                "window must be a box, a convex polygon, or one or more boxes, (w, 2, 2), that do "
+                f"not overlap. Got {given.tolist()}.")
     windows = [check_window(box) for box in (given if given.ndim == 3 else given[None])]
     check_kind("encoding", encoding, Coordinates, Sinusoids)
     most = check_count("max_regions", max_regions, 1)
@@ -190,6 +194,13 @@ def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inpu
     return _answer(net, None, mesh, found, np.inf, NONE, most)
 
 
+def _overlap(boxes: Array) -> bool:
+    """Whether some two of the boxes (w, 2, 2) have more than sides in common."""
+    low, high = boxes[:, None, :, 0], boxes[:, None, :, 1]
+    common = (np.minimum(high, high[:, 0]) > np.maximum(low, low[:, 0])).all(axis=2)
+    return bool(np.count_nonzero(common) > len(boxes))
+
+
 def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
     """In unit coordinates; infinite if the encoding is affine."""
     if isinstance(encoding, Coordinates):
@@ -230,10 +241,13 @@ def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, h
                                    window_sides(mesh))
         if not left or np.count_nonzero(close) <= few:
             break
-        which = close
+        finer, part = mesh, close
         for _ in range(2):  # twice, so that they keep their shape
-            mesh, parent = halved(mesh, which)
-            which = which[parent]
+            finer, parent = halved(finer, part)
+            part = part[parent]
+        if len(finer.triangles) > MAX_TRIANGLES:
+            break
+        mesh, which = finer, part
     if not which.all():
         found, _ = _interpolated(net, encoding, mesh, np.ones(len(which), np.bool_), most)
     return mesh, close, found
