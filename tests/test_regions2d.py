@@ -478,6 +478,8 @@ def test_equal_walls_are_cut_once():
     found = regions_in_window(net, BOX)
     assert len(found) == count_regions(net, BOX) == 2
     assert (found.pattern[0] != found.pattern[1]).all()
+    # two of the walls own no edge, but vertices lie on them
+    assert found.certificate.ok and found.certificate.off > 0.1
 
 
 def test_float32_networks_are_enumerated_in_float64_and_left_alone():
@@ -552,6 +554,17 @@ def test_a_difference_below_rounding_is_refused():
     net = MLP((W, np.array([[1.0, -1.0, 0.0]]), np.ones((1, 1))), (b, np.zeros(1), np.zeros(1)))
     with pytest.raises(ValueError, match="float64"):
         regions_in_window(net, BOX)
+
+
+def test_what_a_layer_loses_by_cancellation_counts_in_the_tolerance_of_the_next():
+    """x + 2 as 10^9 times the difference of two units that agree to 10^-9, then the wall x = 0.3:
+    misplaced by 10^-8 or so, which the wall's own sums, of size 2, do not show."""
+    net = MLP((np.array([[0.1, 0.3], [0.1 + 1e-9, 0.3]]), np.array([[-1e9, 1e9]]), np.ones((1, 1)),
+               np.ones((1, 1))), (np.full(2, 2.0), np.full(1, 2.0), np.full(1, -2.3), np.zeros(1)))
+    found = regions_in_window(net, BOX)
+    truth = sorted(float(exact_area(p)) for p in exact_regions(net, check_window(BOX)).values())
+    error = np.abs(np.sort(found.area) - truth).max()
+    assert len(found) == 2 and found.level == 0 and 1e-11 < error < 2 * found.tolerance < 1e-3
 
 
 def test_a_wall_that_float64_rounds_away_is_not_overlooked():
