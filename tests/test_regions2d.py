@@ -328,25 +328,12 @@ def test_a_sampled_point_lies_in_the_region_that_has_its_pattern(net, window, se
                 -1e-12).all()
 
 
-def by_geometry_alone(found):
-    """The same regions, of a network that has nowhere the pattern of any of them."""
-    rng, q = np.random.default_rng(0), found.pattern[0]
-    while (found.pattern == q).all(axis=1).any():
-        q = rng.random(len(q)) < 0.5
-    parts = np.split(np.where(q, 1.0, -1.0),
-                     np.cumsum([len(b) for b in found.net.biases[:-1]])[:-1])
-    return dataclasses.replace(found, net=MLP(tuple(0 * W for W in found.net.weights),
-                                              (*parts, found.net.biases[-1])))
-
-
-@given(planar_nets(width=16), st.integers(0, 2**32 - 1))
-def test_location_by_geometry_is_location_by_pattern(net, seed):
-    """A point whose pattern no region has goes to the one on its side of the nearest edge; so do
-    all, if the network is another."""
-    found = regions_in_window(net, BOX)
-    x = np.random.default_rng(seed).uniform(-1, 1, (100, 2))
-    if not len(found) == 2 ** found.pattern.shape[1]:  # else there is no such pattern
-        assert np.array_equal(locate(by_geometry_alone(found), x), locate(found, x))
+@given(planar_nets(width=16), st.sampled_from([BOX, TRIANGLE]), st.integers(0, 2**32 - 1))
+def test_few_points_are_located_as_among_many(net, window, seed):
+    found = regions_in_window(net, window)
+    x = np.random.default_rng(seed).uniform(-1.2, 1.2, (100, 2))
+    assert np.array_equal(np.concatenate([locate(found, some) for some in np.split(x, 20)]),
+                          locate(found, x))
 
 
 def test_a_point_whose_pattern_comes_after_all_others_goes_to_a_region_beside_it():
@@ -419,12 +406,11 @@ def distance_outside(corners, point):
 
 @pytest.mark.parametrize("window", [BOX, TRIANGLE])
 def test_corners_and_sides_of_the_window_lie_in_the_regions_beside_them(window):
-    """By geometry alone, as for a point whose pattern no region has."""
     found = regions_in_window(init([2, 16, 16, 1], np.random.default_rng(0)), window)
     corners = check_window(window)
     share = np.linspace(0, 1, 9)[:, None, None]
     x = ((1 - share) * corners + share * np.roll(corners, -1, axis=0)).reshape(-1, 2)
-    assert_touches(found, x, locate(by_geometry_alone(found), x))
+    assert_touches(found, x, locate(found, x))
 
 
 def test_a_point_whose_pattern_no_region_has_belongs_to_one_that_touches_it():
