@@ -323,3 +323,14 @@ def test_bad_paths_and_patterns_are_refused():
     with pytest.raises(ValueError, match="as many units"):
         births_and_deaths(np.zeros((2, 3), bool), np.zeros((2, 4), bool))
     assert not pattern(net, np.zeros((0, 1))).any()
+
+
+def test_ends_of_half_the_digits_are_taken_as_they_are_and_others_refused():
+    net = init([2, 20, 1], RNG(0))
+    a, b = (RNG(1).normal(size=(2, 2)) * 1000).astype(np.float32)
+    pieces = regions_on_segment(net, a, b)
+    points = breakpoints(pieces, a, b).points
+    assert len(points) and np.array_equal(points, breakpoints(pieces, a.astype(float), b).points)
+    for ends in ((a, a), ([], b), (a, b[:1]), ([np.nan, 0], b)):
+        with pytest.raises(ValueError):
+            breakpoints(pieces, *ends)

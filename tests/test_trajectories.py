@@ -147,7 +147,8 @@ def test_the_first_layer_alone_is_solved_exactly_from_flip_to_flip(seed):
 
 def test_the_exact_cases_are_put_to_the_test_by_flips_and_rests():
     """Of the problems above some flip on, some off, and some come to rest."""
-    kinds = [first_layer_flow(*problem(seed, (2, 9, 1 + seed % 2), n=7), [40.0]).flips.state for seed in SEEDS]
+    kinds = [first_layer_flow(*problem(seed, (2, 9, 1 + seed % 2), n=7), [40.0]).flips.state
+             for seed in SEEDS]
     assert set(np.concatenate(kinds).tolist()) == {OFF, ON, REST}
 
 
@@ -325,18 +326,13 @@ def test_behind_a_layer_that_stays_units_move_as_in_the_first_layer(seed):
     """
     net, x, y = with_a_dying_unit(seed, (1, 2, 3, 1), 8)
     alone, h = MLP(net.weights[1:], net.biases[1:]), forward(net, x).inputs[1]
-    try:
-        exact = first_layer_flow(alone, h, y, [6.0]).networks[0]
-    except Undecided as error:
-        with pytest.raises(Undecided, match=str(error)[7:40]):  # the unit has another number
-            integrate(net, x, y, [6.0], layers=[2])
-        return
-    path = integrate(net, x, y, [6.0], layers=[2]).networks[0]
+    exact = decided(first_layer_flow, alone, h, y, [6.0]).networks[0]
+    path = decided(integrate, net, x, y, [6.0], layers=[2]).networks[0]
     assert distance(MLP(path.weights[1:], path.biases[1:]), exact) < 1e-7
 
 
 @pytest.mark.parametrize("seed", [39, 161])
-def test_a_unit_that_is_0_at_as_many_inputs_as_units_are_on_there_is_0_wherever_only_these_are(seed):
+def test_a_unit_that_is_0_where_few_units_are_on_is_0_wherever_only_these_are(seed):
     """T23: its weights from them are 0 and stay so, also while the layer before moves; small steps
     agree.
     """
@@ -366,9 +362,31 @@ def test_where_dependent_inputs_leave_several_ways_the_flow_is_undecided(seed):
             flow(net, x, y, [6.0])
 
 
+@given(st.integers(0, 2**32 - 1))
+@example(0)
+@SOME
+def test_the_rest_of_a_path_is_the_path_from_there(seed):
+    """T23: also with entries at rest.  Of dead units with z = 0 rounding decides which are off."""
+    net, x, y = with_a_dying_unit(seed, (1, 2, 2, 1), 7)
+    path = decided(integrate, net, x, y, [1.5, 3.0])
+    state, middle = np.zeros((7, 4)), path.networks[0]
+    for time, i, u, new in zip(*path.flips, strict=True):
+        state[i, u] = new if time <= 1.5 else state[i, u]
+    assume((np.abs(np.hstack(forward(middle, x).preacts[:-1])) > 1e-9)[state != REST].all())
+    rest = decided(integrate, middle, x, y, [1.5])
+    assert distance(rest.networks[0], path.networks[1]) < 1e-7
+
+
+def test_a_kink_that_turns_concave_under_an_entry_at_rest_leaves_the_flow_undecided():
+    """T23: only its own residual moves the entry, so dL/dh and its hold change signs together."""
+    net, x, y = with_a_dying_unit(131, (1, 4, 3, 1))
+    with pytest.raises(Undecided, match="turns concave"):
+        integrate(net, x, y, [1.0])
+
+
 def test_a_unit_that_could_stay_at_0_or_switch_off_is_undecided():
-    """T23: it comes to 0 at all five inputs at which it has been on or at rest.  Off it falls at all
-    of them, but gates of other patterns hold it, since its kinks are convex and concave.
+    """T23: it comes to 0 at all five inputs at which it has been on or at rest.  Off it falls at
+    all of them, but gates of other patterns hold it: its kinks are convex and concave.
     """
     net, x, y = with_a_dying_unit(160, (1, 2, 3, 1), 8)
     with pytest.raises(Undecided, match="5 dependent inputs at once, and the flow can go on in 2"):
@@ -408,11 +426,12 @@ def test_the_times_asked_for_have_no_influence_on_the_path(seed):
 @given(st.integers(0, 2**32 - 1))
 @example(67)  # a copy joins others at rest, and another leaves them
 @example(131)
+@example(7181)
 @SOME
 def test_nothing_rests_on_a_concave_kink_and_what_sees_the_same_has_one_state(seed):
     """T23: where dL/dh < 0 both sides drive the entry away; here for the last hidden layer, where
-    dL/dh needs no gate.  Its units see the same wherever the layer before is off, also where it has
-    come to be so: they flip as one.
+    dL/dh needs no gate.  Its units see the same wherever no unit of the layer before is on.  Where
+    all are off, also where they have come to be so, they flip as one.
     """
     net, x, y = with_a_dying_unit(seed, (1, 4, 3, 1))
     path = decided(integrate, net, x, y, np.linspace(0.25, 1.5, 6))
@@ -420,13 +439,15 @@ def test_nothing_rests_on_a_concave_kink_and_what_sees_the_same_has_one_state(se
     for time in np.union1d(flips.time, path.times):
         flip = (t < flips.time) & (flips.time <= time) if time > 0 else flips.time == 0
         state[flips.example[flip], flips.unit[flip]] = flips.state[flip]
-        alike = (state[:, :4] == OFF).all(axis=1)
-        assert (state[alike, 4:] == state[alike, 4:][:1]).all()
+        off, alike = (state[:, :4] == OFF).all(axis=1), (state[:, :4] != ON).all(axis=1)
+        assert (state[off, 4:] == state[off, 4:][:1]).all()
         if time in path.times:
             now = path.networks[path.times.tolist().index(time)]
             force = 2 / y.size * (predict(now, x) - y) @ now.weights[2]
             force[alike] = force[alike].sum(axis=0)
-            assert (force[state[:, 4:] == REST] >= -1e-7).all()
+            rest = state[:, 4:] == REST
+            apart = (rest & ~alike[:, None]).sum(axis=0) < 2  # of three in a row one may be concave
+            assert (force[:, apart][rest[:, apart]] >= -1e-7).all()
         t = time
 
 
@@ -448,7 +469,7 @@ def test_examples_that_see_the_same_flip_as_one(targets):
 # ----------------------------------------------------------------- T23, T25: events
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:3])
 def test_at_a_flip_all_is_continuous_except_the_gradient_of_the_incoming_weights(seed):
     """T23: just before and after, f, L and dL/dw_out agree; dL/dw_in jumps by the example's own
     term, delta (x, 1)."""
@@ -603,10 +624,23 @@ def test_a_rest_ends_when_the_side_it_leaves_for_no_longer_drives_it_back(seed):
 
 
 @pytest.mark.parametrize("start", [1e-4, 0.3, 2.0])
-def test_thefirst_zero_of_a_straight_fall_is_found_however_soon(start):
+def test_the_first_zero_of_a_straight_fall_is_found_however_soon(start):
     """start - t on (0, 1]."""
     time, which = first_zero(np.array([5.0, start]), np.array([[-1.0], [-1.0]]), np.zeros(1), 1.0)
     assert (time, which) == (1.0, None) if start > 1 else (abs(time - start) < 1e-12 and which == 1)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_before_the_first_zero_of_sums_of_exponentials_there_is_none(seed):
+    """On a fine grid of times, with rates over many powers of ten."""
+    rng = RNG(seed)
+    start, amplitudes = rng.exponential(size=5) + 1e-3, rng.normal(size=(5, 4))
+    rates, span = 10.0 ** rng.uniform(-3, 2, 4), 10.0 ** rng.uniform(-2, 2)
+    time, which = first_zero(start, amplitudes, rates, span)
+    grid = np.append(np.linspace(0, time, 2000), time)[:, None]
+    values = start + -np.expm1(-rates * grid) / rates @ amplitudes.T
+    assert (values >= -1e-9).all() and 0 < time <= span
+    assert time == span if which is None else abs(values[-1, which]) < 1e-9
 
 
 # ----------------------------------------------------------------- the public door
@@ -654,7 +688,7 @@ def test_a_path_without_flips_may_be_allowed_none():
         assert len(flow(net, [[0.0], [1.0]], [[1.1], [2.1]], [1.0], max_flips=0).flips.time) == 0
 
 
-def test_thelength_left_is_bounded_by_the_root_of_loss_times_time():
+def test_the_length_left_is_bounded_by_the_root_of_loss_times_time():
     """T25 and Cauchy-Schwarz: the integral of |theta'| is at most sqrt(L time); examples that come
     twice count twice."""
     net, x, y = problem(0)

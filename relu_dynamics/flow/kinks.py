@@ -52,7 +52,8 @@ are *held*; they reach 0 in one event, and their states are decided together.  T
 Where dependent entries go.  They cannot have all patterns: along three inputs in a row z changes
 its sign at most once.  faces.py finds where the flow can go on.  If all kinks are convex the answer
 is unique.  If not there may be several, and small steps take one by chance, or stay for a while:
-Undecided.
+Undecided.  So it is where a convex kink turns concave under an entry at rest: when dL/dh and mu
+reach 0 together, as they do if only the example's own residual moves the entry.
 
     g         distinct inputs; copies of an input have one state, and their mean target
     state     (g, H) int, one EntryState per entry; entries are also named by their flat index
@@ -167,23 +168,35 @@ def next_piece(piece: Piece, theta: Array, ended_by: int) -> Piece:
     entries that reach 0 with it are exactly 0.
     """
     task, state = piece.task, piece.state.copy()
+    end = frozen_pass(task, piece.on, theta)
     if ended_by >= state.size:
-        way = piece.ways[ended_by - state.size]
-        leaving = piece.rest[way != 0]
-        state.flat[leaving] = np.where(way[way != 0] > 0, ON, OFF)
-        return _settle(task, state, theta, leaving[:0])
+        state = _left(piece, end, piece.ways[ended_by - state.size])
+        return _settle(task, state, theta, piece.rest[:0])
     example, unit = divmod(ended_by, state.shape[1])
-    end, zero = frozen_pass(task, piece.on, theta), state[:, unit] == REST
+    zero = state[:, unit] == REST
     zero[example] = True
     together = _zero_with(task, state, end, unit, zero)
     l, k = _place(task.start, unit)
     if (together & ~zero).any() and l + 1 in task.layers:
         theta = _freed(task, theta, end, l, k, zero)
-    state[together, unit] = OFF if (state[together, unit] != OFF).any() else ON
+    crosses = ON if (state[together, unit] == OFF).all() else OFF  # tried first; off if it dies
+    state[together, unit] = crosses
     own = np.flatnonzero(together) * state.shape[1] + unit
     if len(_dependent(task, state, end, own)):
         state = _gone_on(freeze(task, _with(state, own, OFF), theta), own)
     return _settle(task, state, theta, own)
+
+
+def _left(piece: Piece, end: FrozenPass, way: Array) -> States:
+    """The states when the entries of this way have left along it.
+
+    Together the way and its opposite cost sum_i dL/dh_i |z'_i|.  If that is 0, both are open.
+    """
+    force, leaving = held_velocity(piece, end).force, piece.rest[way != 0]
+    if np.abs(way) @ force[piece.rest] <= SLACK * np.abs(force).max():
+        raise Undecided(f"The kink at which unit {leaving[0] % piece.state.shape[1]} rests turns "
+                        "concave, and the flow can leave it to both sides. Ask for earlier times.")
+    return _with(piece.state, leaving, np.where(way[way != 0] > 0, ON, OFF))
 
 
 def margins(piece: Piece, thetas: Array) -> Array:
@@ -353,8 +366,10 @@ def _linear_in(task: Task, state: States, current: FrozenPass, unit: int, zero: 
 
 
 def _zero_with(task: Task, state: States, current: FrozenPass, unit: int, zero: Bits) -> Bits:
-    """(g,): where a unit is 0 as long as it is 0 at the examples zero: its z is a linear combination
-    of theirs.  Directions in which they hardly differ are not used: they would amplify noise.
+    """(g,): where a unit is 0 as long as it is 0 at the examples zero.
+
+    Its z is a linear combination of theirs there.  Directions in which those hardly differ are not
+    used: they would amplify noise.
     """
     rows = _linear_in(task, state, current, unit, zero)
     _, sigma, V = thin_svd(rows[zero], RELIABLE)

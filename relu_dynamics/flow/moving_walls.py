@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, as_real, cast, check_count, check_direction, check_function, check_kind,
+    Array, Bits, cast, check_count, check_direction, check_ends, check_function, check_kind,
     check_more_rows, check_net, check_number, check_same_shapes, check_same_units, check_units,
 )
 from relu_dynamics.mlp import MLP, Trace, joined_pattern, trace_blocks, traced_examples
@@ -93,9 +93,12 @@ def wall_velocity(
 
 
 def breakpoints(pieces: Pieces, a: ArrayLike, b: ArrayLike) -> Walls:
-    """The inner breakpoints of regions_on_segment(net, a, b)."""
+    """The inner breakpoints of regions_on_segment(net, a, b).
+
+    ValueError unless a and b are two different points.
+    """
     check_kind("pieces", pieces, Pieces)
-    a, b = as_real("a", a, (None,)), as_real("b", b, (None,))
+    a, b = check_ends(a, b, None, "the ends of the segment of pieces")
     return Walls(a + pieces.t[1:-1, None] * (b - a), pieces.owner)
 
 

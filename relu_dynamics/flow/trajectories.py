@@ -112,7 +112,8 @@ def integrate(
 
     ValueError for arguments that do not fit together, or without examples.  Undecided for more than
     max_flips flips, if the integrator fails, if no states of simultaneous ties agree with their
-    velocity, or if several do where the inputs of a tie are linearly dependent.
+    velocity, if several do where the inputs of a tie are linearly dependent, or if a kink turns
+    concave while an entry rests on it.
 
     >>> import relu_dynamics as rd
     >>> hat = rd.MLP(([[1], [1]], [[1, -2]]), ([0, -1], [0]))  # max(x, 0) - 2 max(x - 1, 0)
@@ -333,7 +334,7 @@ def _first_root(
         if values(high)[entry] > 0:
             return high
         return float(brentq(lambda time: values(time)[entry], low, high,
-                            xtol=TINY, rtol=4 * EPS))
+                            xtol=EPS * high, rtol=4 * EPS))
 
     return min((root(entry), int(entry)) for entry in crossing)
 

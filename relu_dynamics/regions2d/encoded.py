@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Words, as_real, check_count, check_kind,
+    Array, Bits, Indices, Words, as_real, check_count, check_kind, require,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import Cycles, Subdivision, check_window
@@ -124,9 +124,10 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
 
     The encoding is interpolated on triangles, 64 legs of which go into its shortest wave.  Where
     two walls come so close to each other that this may hide or invent a region, to first order,
-    triangles are cut in four, until at most one triangle for 1000 regions is concerned; those are
-    unsettled.  With a resolution, all triangles have that many legs to the shortest wave, and all
-    that are concerned are unsettled.  An affine encoding needs no small triangles and is exact.
+    triangles are cut in four, until at most one triangle for 1000 regions is concerned, or eight
+    times, or more would make over 2^19 triangles; those that are concerned then are unsettled.
+    With a resolution, all triangles have that many legs to the shortest wave, and all that are
+    concerned are unsettled.  An affine encoding needs no small triangles and is exact.
 
     ValueError if the encoding does not fit the net or the plane, the window takes too many
     triangles or more than max_regions regions, or float64 cannot tell how the walls lie.
@@ -138,17 +139,20 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     EncodedRegions(2 regions, 1 units, 0 of 512 triangles unsettled)
     """
     net, given = copied(net), as_real("window", window)
+    if given.ndim == 3:
+        require(len(given) > 0 and given.shape[1:] == (2, 2) and not _overlap(given),
+                "window must be a box, a convex polygon, or one or more boxes, (w, 2, 2), that do "
+                f"not overlap. Got {given.tolist()}.")
     windows = [check_window(box) for box in (given if given.ndim == 3 else given[None])]
     check_kind("encoding", encoding, Coordinates, Sinusoids)
     most = check_count("max_regions", max_regions, 1)
-    if encoding.columns(2) != net.weights[0].shape[1]:
-        raise ValueError(f"encoding makes {encoding.columns(2)} columns of two coordinates, but "
-                         f"the net has {net.weights[0].shape[1]} inputs.")
+    require(encoding.columns(2) == net.weights[0].shape[1],
+            f"encoding makes {encoding.columns(2)} columns of two coordinates, but the net has "
+            f"{net.weights[0].shape[1]} inputs.")
     wave = _shortest_wave(encoding)
     legs = FIRST if resolution is None else float(as_real("resolution", resolution, ()))
-    if not legs >= 1:
-        raise ValueError("resolution must be at least 1: how many legs of a triangle go into the "
-                         f"shortest wave. Got {resolution!r}.")
+    require(legs >= 1, "resolution must be at least 1: how many legs of a triangle go into the "
+                       f"shortest wave. Got {resolution!r}.")
     if not np.isfinite(wave):
         mesh = triangulate(windows, np.inf)
         every = np.ones(len(mesh.triangles), np.bool_)
@@ -156,10 +160,10 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
                        np.inf, NONE, most)
     area = sum(float(np.prod(np.ptp(corners, axis=0))) for corners in windows)
     count = 2 * area * (legs / wave) ** 2
-    if count > MAX_TRIANGLES:
-        raise ValueError(f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} "
-                         f"legs to the shortest wave, {wave:g}. Got {count:.2g}: take a smaller "
-                         "window, or a lower resolution.")
+    require(count <= MAX_TRIANGLES,
+            f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} legs to the "
+            f"shortest wave, {wave:g}. Got {count:.2g}: take a smaller window, or a lower "
+            "resolution.")
     mesh = triangulate(windows, wave / legs)
     _check_sample(net, encoding, mesh, most)
     mesh, close, found = _settled(net, encoding, mesh, HALVINGS if resolution is None else 0, most)
@@ -190,6 +194,13 @@ def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inpu
     return _answer(net, None, mesh, found, np.inf, NONE, most)
 
 
+def _overlap(boxes: Array) -> bool:
+    """Whether some two of the boxes (w, 2, 2) have more than sides in common."""
+    low, high = boxes[:, None, :, 0], boxes[:, None, :, 1]
+    common = (np.minimum(high, high[:, 0]) > np.maximum(low, low[:, 0])).all(axis=2)
+    return bool(np.count_nonzero(common) > len(boxes))
+
+
 def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
     """In unit coordinates; infinite if the encoding is affine."""
     if isinstance(encoding, Coordinates):
@@ -209,9 +220,9 @@ def _check_sample(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulati
     found, _ = _interpolated(net, encoding, mesh, which, most)
     on_sides = np.unique(found.complex.edges[found.complex.owner < 0])
     crossings = every * (len(found.complex.points) - len(on_sides))
-    if crossings > 2 * most:
-        raise ValueError(f"There are about {crossings:.1g} regions in the window, judged from a "
-                         f"part of it, more than max_regions = {most}. Take a smaller window.")
+    require(crossings <= 2 * most,
+            f"There are about {crossings:.1g} regions in the window, judged from a part of it, "
+            f"more than max_regions = {most}. Take a smaller window.")
 
 
 def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, halvings: int,
@@ -230,10 +241,13 @@ def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, h
                                    window_sides(mesh))
         if not left or np.count_nonzero(close) <= few:
             break
-        which = close
+        finer, part = mesh, close
         for _ in range(2):  # twice, so that they keep their shape
-            mesh, parent = halved(mesh, which)
-            which = which[parent]
+            finer, parent = halved(finer, part)
+            part = part[parent]
+        if len(finer.triangles) > MAX_TRIANGLES:
+            break
+        mesh, which = finer, part
     if not which.all():
         found, _ = _interpolated(net, encoding, mesh, np.ones(len(which), np.bool_), most)
     return mesh, close, found
@@ -265,9 +279,9 @@ def _answer(net: MLP, encoding: Coordinates | Sinusoids | None, mesh: Triangulat
             resolution: float, unsettled: Array, most: int) -> EncodedRegions:
     """The regions of an enumeration that started from the triangles of mesh."""
     region, sub, packed = joined(found, net)
-    if len(packed) > most:
-        raise ValueError(f"There are {len(packed)} regions in the window, more than max_regions = "
-                         f"{most}. Raise it, or take a smaller window.")
+    require(len(packed) <= most,
+            f"There are {len(packed)} regions in the window, more than max_regions = {most}. Raise "
+            "it, or take a smaller window.")
     faces = sub.face.reshape(-1, 2)
     sides = np.flatnonzero((sub.owner >= 0) | (faces < 0).any(axis=1))
     beside = np.where(faces[sides] < 0, -1, region[faces[sides]])
