@@ -605,6 +605,17 @@ def check_corners(window: ArrayLike) -> Array:
     return corners
 
 
+def check_boxes(boxes: Array) -> Array:
+    """boxes, (w, 2, 2): one or more, of which no two have more than sides in common."""
+    wanted = ("window must be a box, a convex polygon, or one or more boxes, (w, 2, 2), that do "
+              f"not overlap. Got {boxes.tolist()}.")
+    require(boxes.shape[1:] == (2, 2) and len(boxes), wanted)
+    low, high = boxes[:, None, :, 0], boxes[:, None, :, 1]
+    common = (np.minimum(high, high[:, 0]) > np.maximum(low, low[:, 0])).all(axis=2)
+    require(np.count_nonzero(common) <= len(boxes), wanted)
+    return boxes
+
+
 def check_area(area: float, extent: Array, tolerance: float) -> None:
     """Raise ValueError unless a window has an area that float64 can tell from 0."""
     require(math.isfinite(area) and abs(area) > tolerance * extent.max() ** 2 > 0,
@@ -748,6 +759,7 @@ def check_flag(name: str, value: Any, meaning: str) -> None:
 RANGES: dict[str, Callable[[Any], bool]] = {
     "positive number": lambda number: number > 0,
     "number not below 0": lambda number: number >= 0,
+    "number not below 1": lambda number: number >= 1,
     "number at least 0 and below 1": lambda number: 0 <= number < 1,
     "number between 0 and 1": lambda number: 0 < number < 1,
     "number from 1e-13 to 1": lambda number: 1e-13 <= number <= 1,

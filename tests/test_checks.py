@@ -156,6 +156,7 @@ def test_hostile_single_values_are_refused(call, words):
 
 
 SEGMENT = np.array([[0.0, 0.0], [1.0, 0.0]])
+BOXES = np.array([[[0.0, 1.0], [0.0, 1.0]], [[1.0, 2.0], [0.0, 1.0]]])  # with a side in common
 
 # Every other check: the nearest valid values, and the nearest invalid ones with words of the error.
 AT_THE_EDGE = {
@@ -202,6 +203,9 @@ AT_THE_EDGE = {
     "pairs": (checks.check_pairs, [("k", np.eye(2))], [("k", X), ("k", [1.0])], "row and one col"),
     "patch": (checks.check_patch, [(2, (4, 6)), (None, None)], [(4, (4, 6)), (2, None), (0, (4,))],
               "patch must"),
+    "boxes": (checks.check_boxes, [(BOXES,), (BOXES[:1],)],
+              [(BOXES[[0, 0]],), (BOXES * 0.75 + [[[0.25]], [[0]]],), (BOXES[:0],), (BOXES[:, :1],)],
+              "that do not overlap"),
     "pieces": (checks.check_piece_count, [(3, 3)], [(4, 3)], "more than max_regions = 3"),
     "record": (checks.check_record, [(print, [0, 4], 4), (None, None, 4)],
                [(print, [5], 4), (None, [1], 4), (3, None, 4)], "record"),

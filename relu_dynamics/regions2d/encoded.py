@@ -16,7 +16,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Words, as_real, check_count, check_kind, require,
+    Array, Bits, Indices, Words, as_real, check_at_most, check_boxes, check_columns, check_count,
+    check_kind, check_number,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import Cycles, Subdivision, check_window
@@ -28,7 +29,7 @@ from relu_dynamics.regions2d.line_check import LineCheck, check_lines
 from relu_dynamics.regions2d.margins import close_calls
 from relu_dynamics.regions2d.regions import PlanarRegions, all_faces, copied
 from relu_dynamics.regions2d.triangulation import (
-    Triangulation, areas, check_triangles, halved, triangles_start, triangulate, window_sides,
+    Triangulation, areas, given_triangles, halved, triangles_start, triangulate, window_sides,
 )
 
 FIRST = 64.0     # legs of the first triangles that go into the shortest wave
@@ -39,6 +40,7 @@ MAX_REGIONS = 2**18
 MAX_TRIANGLES = 2**19
 SAMPLE = 512     # triangles that are looked at first
 NONE = np.zeros((0, 3, 2))
+TOO_MANY = "take a smaller window, or raise max_regions if there is memory for them"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,20 +141,13 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     EncodedRegions(2 regions, 1 units, 0 of 512 triangles unsettled)
     """
     net, given = copied(net), as_real("window", window)
-    if given.ndim == 3:
-        require(len(given) > 0 and given.shape[1:] == (2, 2) and not _overlap(given),
-                "window must be a box, a convex polygon, or one or more boxes, (w, 2, 2), that do "
-                f"not overlap. Got {given.tolist()}.")
-    windows = [check_window(box) for box in (given if given.ndim == 3 else given[None])]
+    windows = [check_window(one) for one in (check_boxes(given) if given.ndim == 3 else [given])]
     check_kind("encoding", encoding, Coordinates, Sinusoids)
     most = check_count("max_regions", max_regions, 1)
-    require(encoding.columns(2) == net.weights[0].shape[1],
-            f"encoding makes {encoding.columns(2)} columns of two coordinates, but the net has "
-            f"{net.weights[0].shape[1]} inputs.")
+    check_columns(net, encoding.columns(2), 2)
     wave = _shortest_wave(encoding)
-    legs = FIRST if resolution is None else float(as_real("resolution", resolution, ()))
-    require(legs >= 1, "resolution must be at least 1: how many legs of a triangle go into the "
-                       f"shortest wave. Got {resolution!r}.")
+    legs = FIRST if resolution is None else check_number(
+        "resolution", resolution, "number not below 1")  # legs of a triangle in the shortest wave
     if not np.isfinite(wave):
         mesh = triangulate(windows, np.inf)
         every = np.ones(len(mesh.triangles), np.bool_)
@@ -160,12 +155,11 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
                        np.inf, NONE, most)
     area = sum(float(np.prod(np.ptp(corners, axis=0))) for corners in windows)
     count = 2 * area * (legs / wave) ** 2
-    require(count <= MAX_TRIANGLES,
-            f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} legs to the "
-            f"shortest wave, {wave:g}. Got {count:.2g}: take a smaller window, or a lower "
-            "resolution.")
+    check_at_most(f"triangles with {legs:g} legs to the shortest wave, {wave:g},", count,
+                  MAX_TRIANGLES, "take a smaller window, or a lower resolution")
     mesh = triangulate(windows, wave / legs)
-    _check_sample(net, encoding, mesh, most)
+    if (count := _guess(net, encoding, mesh, most)) > 2 * most:
+        check_at_most("regions, as judged from a part of the window,", count, most, TOO_MANY)
     mesh, close, found = _settled(net, encoding, mesh, HALVINGS if resolution is None else 0, most)
     return _answer(net, encoding, mesh, found, legs, mesh.points[mesh.triangles[close]], most)
 
@@ -185,20 +179,13 @@ def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inpu
     [0.25, 0.75]
     """
     net, most = copied(net), check_count("max_regions", max_regions, 1)
-    mesh = check_triangles(points, triangles)
+    mesh = given_triangles(points, triangles)
     values = as_real("inputs", inputs, (len(mesh.points), net.weights[0].shape[1]),
                      "one row per point, one column per input of the net").astype(np.float64)
     every = np.ones(len(mesh.triangles), np.bool_)
     start = triangles_start(mesh, every, lambda used: values[used])
     found = all_faces(net, start, _limit(most, mesh))
     return _answer(net, None, mesh, found, np.inf, NONE, most)
-
-
-def _overlap(boxes: Array) -> bool:
-    """Whether some two of the boxes (w, 2, 2) have more than sides in common."""
-    low, high = boxes[:, None, :, 0], boxes[:, None, :, 1]
-    common = (np.minimum(high, high[:, 0]) > np.maximum(low, low[:, 0])).all(axis=2)
-    return bool(np.count_nonzero(common) > len(boxes))
 
 
 def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
@@ -209,20 +196,16 @@ def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
     return 1 / highest if highest else np.inf
 
 
-def _check_sample(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, most: int,
-                  ) -> None:
-    """ValueError if some triangles say that there are far too many regions: about one for each
-    crossing of walls (T45)."""
+def _guess(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, most: int) -> int:
+    """About how many regions there are, one for each crossing of walls (T45), from some triangles;
+    0 if there are few triangles."""
     every = len(mesh.triangles) // SAMPLE
     if every < 4:
-        return
+        return 0
     which = np.arange(len(mesh.triangles)) % every == 0
     found, _ = _interpolated(net, encoding, mesh, which, most)
     on_sides = np.unique(found.complex.edges[found.complex.owner < 0])
-    crossings = every * (len(found.complex.points) - len(on_sides))
-    require(crossings <= 2 * most,
-            f"There are about {crossings:.1g} regions in the window, judged from a part of it, "
-            f"more than max_regions = {most}. Take a smaller window.")
+    return every * (len(found.complex.points) - len(on_sides))
 
 
 def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, halvings: int,
@@ -279,9 +262,7 @@ def _answer(net: MLP, encoding: Coordinates | Sinusoids | None, mesh: Triangulat
             resolution: float, unsettled: Array, most: int) -> EncodedRegions:
     """The regions of an enumeration that started from the triangles of mesh."""
     region, sub, packed = joined(found, net)
-    require(len(packed) <= most,
-            f"There are {len(packed)} regions in the window, more than max_regions = {most}. Raise "
-            "it, or take a smaller window.")
+    check_at_most("regions in the window", len(packed), most, TOO_MANY)
     faces = sub.face.reshape(-1, 2)
     sides = np.flatnonzero((sub.owner >= 0) | (faces < 0).any(axis=1))
     beside = np.where(faces[sides] < 0, -1, region[faces[sides]])

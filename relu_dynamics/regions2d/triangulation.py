@@ -132,7 +132,7 @@ def triangles_start(mesh: Triangulation, which: Bits, inputs: Callable[[Indices]
     return Start(sub, cycles, values, points[triangles], values[triangles])
 
 
-def check_triangles(points: ArrayLike, triangles: ArrayLike) -> Triangulation:
+def given_triangles(points: ArrayLike, triangles: ArrayLike) -> Triangulation:
     """points (v, 2) and triangles (t, 3), clockwise ones turned round, as a triangulation.
 
     ValueError if a triangle has no area, or two lie on the same side of one of their edges.
