@@ -534,6 +534,13 @@ def check_bits(name: str, q: ArrayLike) -> Bits:
     return bits
 
 
+def check_unit_columns(name: str, values: Any, units: int) -> None:
+    """Raise ValueError unless values is an array (n, units)."""
+    shape = values.shape if isinstance(values, np.ndarray) else f"a {type(values).__name__}"
+    require(isinstance(shape, tuple) and len(shape) == 2 and shape[1] == units,
+            f"{name} must be an array (n, {units}): one column per hidden unit. Got {shape}.")
+
+
 def check_words(words: Any, units: int) -> None:
     """Raise ValueError unless words, (n, w) uint64, or their octets, may hold so many units."""
     packed = getattr(words, "dtype", None) in (np.uint64, np.uint8) and np.ndim(words) == 2

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, cast, check_choice, check_gated_rows, check_kind, check_layers,
     check_more_rows, check_net, check_net_and_rows, check_rng, check_subspace, check_targets,
-    check_trace, check_widths, common_dtype, one_line, printed, row_blocks,
+    check_trace, check_unit_columns, check_widths, common_dtype, one_line, printed, row_blocks,
 )
 
 T = TypeVar("T", bound=np.generic)
@@ -277,11 +277,13 @@ def restrict(net: MLP, origin: ArrayLike, axes: ArrayLike) -> MLP:
 
 def hidden_units(net: MLP) -> int:
     """H = m[1] + ... + m[L-1]."""
+    check_kind("net", net, MLP)
     return sum(len(b) for b in net.biases[:-1])
 
 
 def split_layers(net: MLP, q: NDArray[T]) -> list[NDArray[T]]:
-    """q, (n, H), as one view (n, m[l]) per hidden layer."""
+    """q, an array (n, H) of any kind, as one view (n, m[l]) per hidden layer."""
+    check_unit_columns("q", q, hidden_units(net))
     ends = np.cumsum([len(b) for b in net.biases[:-1]])
     return np.split(q, ends[:-1], axis=1) if len(ends) else []
 

@@ -235,7 +235,8 @@ def test_time_to_half_is_the_first_crossing_and_nan_without_a_target():
             "paper must be True or False",
         ),
         (lambda rng: local_pairs((8,), 0, patches=1, side=2, pairs=1), "numpy.random.Generator"),
-        (lambda rng: global_pairs((8, 6), rng, pairs=1, gap=5), "gap must be at most 4: it must leave samples"),
+        (lambda rng: global_pairs((8, 6), rng, pairs=1, gap=5),
+         "gap must be at most 4: it must leave samples"),
         (lambda rng: global_pairs((8, 6), 0, pairs=1, gap=2), "numpy.random.Generator"),
         (lambda rng: global_pairs((8, 6), rng, pairs=1, gap=-1), "gap must be"),
         (

@@ -419,3 +419,13 @@ def test_what_is_of_another_kind_is_refused_by_name(call_with, odd):
     """Not by the TypeError or OverflowError of whatever comes upon it first."""
     with pytest.raises(ValueError, match="must|expected"):
         call_with(odd)
+
+
+@pytest.mark.parametrize("call", [
+    lambda: rd.hidden_units(X), lambda: rd.hidden_units(None), lambda: rd.split_layers(X, X),
+    lambda: rd.split_layers(PLANE, X), lambda: rd.split_layers(PLANE, [[True] * 9]),
+    lambda: rd.split_layers(PLANE, np.ones(9)),
+])
+def test_units_are_counted_and_split_by_layer_of_networks_alone(call):
+    with pytest.raises(ValueError, match="net must be MLP|one column per hidden unit"):
+        call()
