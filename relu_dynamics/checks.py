@@ -102,36 +102,42 @@ def as_real(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = 
     the range from least to most, in the error message.  An array that already has the right dtype
     is not copied.
     """
-    def refused(got: str) -> ValueError:
-        wanted = "" if shape is None else f" of shape {_show(shape)}"
-        says = f": {meaning}" if meaning else ""
-        return ValueError(f"{name} must be an array of finite real numbers{wanted}{says}. {got}")
-
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise refused(f"It could not be read as an array: {error}") from error
-    if array.dtype.kind not in "biuf":
-        raise refused(f"Got dtype {array.dtype}.")
+        got = f"It could not be read as an array: {error}"
+        raise _refused(name, shape, meaning, got) from error
+    masked = array is not value and isinstance(value, np.ma.MaskedArray)  # the mask would be lost
+    if array.dtype.kind not in "biuf" or masked:
+        got = f"Got dtype {array.dtype}, type {type(value).__name__}."
+        raise _refused(name, shape, meaning, got)
     if shape is not None and not _fits(array.shape, shape):
         axes = {"column": ("[:, None]", (*array.shape, 1)), "row": ("[None, :]", (1, *array.shape))}
         hints = [f" A single {axis} needs an axis of its own: {name}{how}."
                  for axis, (how, longer) in axes.items() if _fits(longer, shape)]
-        raise refused(f"Got shape {array.shape}.{''.join(hints[:1])}")
+        raise _refused(name, shape, meaning, f"Got shape {array.shape}.{''.join(hints[:1])}")
     if array.dtype not in LARGEST:
         with np.errstate(over="ignore"):  # a longdouble may become infinite: an error below
             array = array.astype(np.float64)
     largest = LARGEST[array.dtype]
     # one fast pass; only if it fails can an entry be too large
-    if (least, most) != (-math.inf, math.inf) or not np.vdot(array, array) <= largest**2:
+    if least > -math.inf or most < math.inf or not np.vdot(array, array) <= largest**2:
         low, high = max(least, -largest), min(most, largest)
         outside = np.argwhere(~((array >= low) & (array <= high)))
         if len(outside):
             at = tuple(outside[0].tolist())
             too_large = least <= array[at] <= most and np.isfinite(array[at])
             limit = f" {array.dtype} is safe up to {largest:g}; rescale it." if too_large else ""
-            raise refused(f"Got {array[at]} at index {at}.{limit}")
+            raise _refused(name, shape, meaning, f"Got {array[at]} at index {at}.{limit}")
     return array
+
+
+def _refused(
+    name: str, shape: tuple[int | None, ...] | None, meaning: str, got: str
+) -> ValueError:
+    wanted = "" if shape is None else f" of shape {_show(shape)}"
+    says = f": {meaning}" if meaning else ""
+    return ValueError(f"{name} must be an array of finite real numbers{wanted}{says}. {got}")
 
 
 def _fits(got: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
@@ -214,6 +220,13 @@ def check_size(name: str, shape: tuple[int, ...], repair: str) -> None:
     require((entries := math.prod(shape)) <= MAX_ENTRIES,
             f"{name} would have shape {shape}, {entries} numbers, more than the {MAX_ENTRIES} "
             f"allowed. {repair}")
+
+
+def check_shape(what: str, repair: str, **sizes: int) -> tuple[int, ...]:
+    """The sizes, whole numbers from 1, as the shape of an array that fits into memory."""
+    shape = tuple(check_count(name, size, 1) for name, size in sizes.items())
+    check_size(what, shape, repair)
+    return shape
 
 
 def _show(shape: tuple[int | None, ...]) -> str:
@@ -320,8 +333,10 @@ def check_same_shapes(net: MLP, other: MLP, name: str) -> MLP:
     return other
 
 
-def check_targets(net: MLP, x: Array, y: ArrayLike) -> Array:
-    """y as (n, m[L]): one target per row of x."""
+def check_targets(net: MLP, x: Array, y: ArrayLike, *, some: bool = False) -> Array:
+    """y as (n, m[L]): one target per row of x, and at least one if some."""
+    require(len(x) or not some, "x must have at least one row: the mean loss of no examples has no "
+            f"meaning. Got shape {x.shape}.")
     y = as_real("y", y, (len(x), net.weights[-1].shape[0]),
                 "one target per row of x, one column per output")
     return y.astype(x.dtype, copy=False)
@@ -338,8 +353,8 @@ def _has_lists(value: Any, *fields: str) -> bool:
     return named and all(isinstance(parts, (tuple, list)) for parts in value)
 
 
-def check_trace(net: MLP, trace: Any) -> None:
-    """Raise ValueError unless trace has the shapes that forward(net, x) returns.
+def check_trace(net: MLP, trace: Any) -> MLP:
+    """net; ValueError unless trace has the shapes that forward(net, x) returns.
 
     The numbers in trace are not recomputed.
     """
@@ -354,6 +369,17 @@ def check_trace(net: MLP, trace: Any) -> None:
                          f"shapes {wanted}, patterns of bools. Got {got}.")
     x = np.asarray(trace.inputs[0])
     _check_growth(net, x, np.concatenate([np.zeros((len(x), 0), np.bool_), *trace.pattern], axis=1))
+    return net
+
+
+def check_subspace(net: MLP, origin: ArrayLike, axes: ArrayLike) -> tuple[MLP, Array, Array]:
+    """check_net(net), a point of its input space, (m[0],), and directions, (k, m[0]), k >= 1."""
+    net = check_net(net)
+    d = net.weights[0].shape[1]
+    origin = as_real("origin", origin, (d,), "a point of the input space")
+    axes = as_real("axes", axes, (None, d), "one direction of the input space per row")
+    check_some("axes", axes, "a subspace needs a direction")
+    return net, origin, axes
 
 
 def check_no_biases(name: str, net: MLP) -> None:
@@ -508,6 +534,15 @@ def check_bits(name: str, q: ArrayLike) -> Bits:
     return bits
 
 
+def check_words(words: Any, units: int) -> None:
+    """Raise ValueError unless words, (n, w) uint64, or their octets, may hold so many units."""
+    packed = getattr(words, "dtype", None) in (np.uint64, np.uint8) and np.ndim(words) == 2
+    require(packed, "words must be what pack returns, (n, ceil(units / 64)) of uint64. Got "
+            f"{type(words).__name__}.")
+    most = 8 * words.dtype.itemsize * words.shape[1]
+    check_count("units", units, 0, most, "words has no more bits per row")
+
+
 def check_same_units(*patterns: tuple[str, ArrayLike]) -> tuple[Bits, Bits]:
     """Two named patterns, (n, H) and (n2, H) bool, of the same units."""
     (name, q), (name2, q2) = ((name, check_bits(name, q)) for name, q in patterns)
@@ -570,6 +605,17 @@ def check_corners(window: ArrayLike) -> Array:
     return corners
 
 
+def check_boxes(boxes: Array) -> Array:
+    """boxes, (w, 2, 2): one or more, of which no two have more than sides in common."""
+    wanted = ("window must be a box, a convex polygon, or one or more boxes, (w, 2, 2), that do "
+              f"not overlap. Got {boxes.tolist()}.")
+    require(boxes.shape[1:] == (2, 2) and len(boxes), wanted)
+    low, high = boxes[:, None, :, 0], boxes[:, None, :, 1]
+    common = (np.minimum(high, high[:, 0]) > np.maximum(low, low[:, 0])).all(axis=2)
+    require(np.count_nonzero(common) <= len(boxes), wanted)
+    return boxes
+
+
 def check_area(area: float, extent: Array, tolerance: float) -> None:
     """Raise ValueError unless a window has an area that float64 can tell from 0."""
     require(math.isfinite(area) and abs(area) > tolerance * extent.max() ** 2 > 0,
@@ -627,6 +673,7 @@ def check_records(epochs: ArrayLike, errors: ArrayLike) -> tuple[Array, Array]:
     require(table.ndim == 2 and len(table) == len(epochs) > 0, f"errors must be ({len(epochs)}, "
             f"k): one row per epoch, at least one. Got shape {table.shape}.")
     require((np.diff(epochs) > 0).all(), "epochs must increase.")
+    require(not np.isinf(table).any(), "errors must be finite, or NaN where there is none.")
     return epochs, table
 
 
@@ -712,6 +759,7 @@ def check_flag(name: str, value: Any, meaning: str) -> None:
 RANGES: dict[str, Callable[[Any], bool]] = {
     "positive number": lambda number: number > 0,
     "number not below 0": lambda number: number >= 0,
+    "number not below 1": lambda number: number >= 1,
     "number at least 0 and below 1": lambda number: 0 <= number < 1,
     "number between 0 and 1": lambda number: 0 < number < 1,
     "number from 1e-13 to 1": lambda number: 1e-13 <= number <= 1,
@@ -749,8 +797,7 @@ def check_examples(
 ) -> tuple[MLP, Array, Array, Bits]:
     """net in float64; x and y in dtype, row-major; a copy of the gates, (n, 0) if not imposed."""
     net, x, gates = check_gated_rows(net, x, pattern, float64=True)
-    y = check_targets(net, x, y)
-    check_some("x", x, "a mean over no examples is no loss")
+    y = check_targets(net, x, y, some=True)
     gates = np.zeros((len(x), 0), np.bool_) if gates is None else gates.copy()
     return net, check_rounded("x", x, dtype), check_rounded("y", y, dtype), gates
 

@@ -204,9 +204,7 @@ def by_unit(spectrum: WallSpectrum, units: int) -> Array:
     """
     check_kind("spectrum", spectrum, WallSpectrum)
     units = check_count("units", units, int(spectrum.unit.max(initial=-1)) + 1)
-    total = np.zeros((units, len(spectrum.rates)))
-    np.add.at(total, spectrum.unit, spectrum.parts)
-    return total
+    return np.asarray(_at_places(spectrum.unit, units).T @ spectrum.parts)
 
 
 class _Line(NamedTuple):
@@ -267,7 +265,7 @@ def _meetings(line: _Line, n: int) -> Array:
     for e, h in zip(line.jumps, line.inputs, strict=True):
         walls = np.flatnonzero(e.any(axis=1))  # those of earlier layers have no part in this one
         before = _at_places(line.place[walls], n)
-        for rows, products in kernel_rows([e[walls]], [h[walls]]):
+        for rows, products in kernel_rows(([e[walls, None]], [h[walls]])):
             sums[walls[rows]] += products @ before[rows.start :]
             places, which = np.unique(line.place[walls[rows]], return_inverse=True)
             below = products[:, len(products) :].T @ np.eye(len(places))[which]
@@ -276,7 +274,7 @@ def _meetings(line: _Line, n: int) -> Array:
 
 
 def _at_places(place: Indices, n: int) -> csr_array:
-    """(w, n): 1 where wall w is before a sample."""
+    """(w, n): 1 at the place of every wall, such as the sample after it."""
     return csr_array((np.ones(len(place)), place, np.arange(len(place) + 1)), (len(place), n))
 
 

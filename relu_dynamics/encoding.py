@@ -43,7 +43,7 @@ from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
     MAX_ENTRIES, Array, Indices, check_count, check_increasing, check_kind, check_number,
-    check_order, check_rng, check_size, check_vectors, require,
+    check_order, check_rng, check_shape, check_size, check_vectors, require,
 )
 
 MAX_LEVELS = 52  # for larger l, 2^l x has no fractional bits if x is a float64 near 1
@@ -176,8 +176,7 @@ def gaussian_features(count: int, d: int, sigma: float,
     """
     check_rng(rng)
     sigma = check_number("sigma", sigma, "positive number")
-    shape = check_count("count", count, 1), check_count("d", d, 1)
-    check_size("the frequencies", shape, "Draw fewer waves.")
+    shape = check_shape("the frequencies", "Draw fewer waves.", count=count, d=d)
     return FourierFeatures(sigma * rng.standard_normal(shape))
 
 

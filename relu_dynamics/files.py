@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from relu_dynamics.checks import (
-    MAX_PARAMETERS, Array, as_real, check_alternation, check_kind, check_layers, check_same_outputs,
-    check_torch_chain, check_torch_model, check_torch_part, explained, require,
+    MAX_PARAMETERS, Array, as_real, check_alternation, check_at_most, check_kind, check_layers,
+    check_same_outputs, check_torch_chain, check_torch_model, check_torch_part, explained, require,
 )
 from relu_dynamics.mlp import MLP, forward
 
@@ -68,8 +68,7 @@ def load(path: str | os.PathLike[str]) -> MLP:
     with open(path, "rb") as stream, explained(f"{os.fspath(path)!r} is not a saved network, an "
                                                ".npz with arrays W0, b0, W1, b1, ..."):
         numbers = _numbers(stream)
-        require(numbers <= MAX_PARAMETERS, f"it holds {numbers} numbers, more than the "
-                f"{MAX_PARAMETERS} allowed (2 GiB)")
+        check_at_most("its size in numbers", numbers, MAX_PARAMETERS, "that is 2 GiB")
         with np.load(stream, allow_pickle=False) as file:
             parts = {key: file[key] for key in file.files}
         layers = range(max(1, len(parts) // 2))
@@ -141,9 +140,10 @@ def _of_state(state: Mapping[str, Any]) -> MLP:
 def _copy(name: str, tensor: Any, axes: int) -> Array:
     """A copy in main memory, in float32 if the tensor is float32, else in float64."""
     if hasattr(tensor, "detach"):
-        tensor = tensor.detach().cpu()
-        # NumPy has no bfloat16
-        tensor = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
+        with explained(f"model must hold its numbers. Copying those of {name!r} failed"):
+            tensor = tensor.detach().cpu()
+            # NumPy has no bfloat16
+            tensor = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
     return np.array(as_real(name, tensor, (None,) * axes, "part of a Linear layer"))
 
 

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
     Array, Indices, check_count, check_flag, check_index_pairs, check_kind, check_records,
-    check_rng, check_samples, check_size, check_some, printed, row_blocks,
+    check_rng, check_samples, check_shape, check_some, printed, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Trace, inputs_of, row_count, rows_or_trace, some_rows, split_layers,
@@ -58,16 +58,15 @@ def local_pairs(
     shape = check_samples(shape, least=2)
     check_rng(rng)
     check_flag("paper", paper, "the paper's own sampling")
-    patches, pairs = check_count("patches", patches, 1), check_count("pairs", pairs, 1)
-    check_size("the pairs", (patches, pairs), "Draw fewer pairs.")
+    drawn = check_shape("the pairs", "Draw fewer pairs.", patches=patches, pairs=pairs)
     side = check_count("side", side, 2, min(shape), "the signal has no more samples per axis")
-    corners = [rng.integers(0, n - side + 1, (patches, 1)) for n in shape]
+    corners = [rng.integers(0, n - side + 1, (drawn[0], 1)) for n in shape]
     size = side ** len(shape)
     if paper:
-        first, second = rng.integers(0, size - 1, (2, patches, pairs))
+        first, second = rng.integers(0, size - 1, (2, *drawn))
     else:
-        first = rng.integers(0, size, (patches, pairs))
-        second = (first + rng.integers(1, size, (patches, pairs))) % size
+        first = rng.integers(0, size, drawn)
+        second = (first + rng.integers(1, size, drawn)) % size
 
     def rows(inside: NDArray[np.int64]) -> Indices:
         offsets = np.unravel_index(inside, (side,) * len(shape))

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, as_real, cast, check_choice, check_gated_rows, check_kind, check_layers,
-    check_more_rows, check_net, check_net_and_rows, check_rng, check_some, check_targets,
+    check_more_rows, check_net, check_net_and_rows, check_rng, check_subspace, check_targets,
     check_trace, check_widths, common_dtype, one_line, printed, row_blocks,
 )
 
@@ -167,8 +167,7 @@ def backward(net: MLP, trace: Trace, df: ArrayLike) -> Gradient:
     >>> rd.backward(hat, trace, [[1.0]]).x.tolist()  # the slope right of the peak
     [[-1.0]]
     """
-    net = check_layers(net)
-    check_trace(net, trace)
+    net = check_trace(check_layers(net), trace)
     n = len(trace.inputs[0])
     g = as_real("df", df, (n, len(net.biases[-1])), "one row per sample, one column per output")
     return pull_back(net, trace, g.astype(common_dtype(*net.weights, *trace.inputs), copy=False))
@@ -214,8 +213,7 @@ def rows_or_trace(
     """net and x, checked, for computing in blocks: rows stay rows, and a Trace stays a Trace."""
     if not isinstance(x, Trace):
         return check_net_and_rows(net, x, name, float64=float64)
-    net = check_layers(net)
-    check_trace(net, x)
+    net = check_trace(check_layers(net), x)
     return (cast(net, np.dtype(np.float64)), _in_float64(net, x)) if float64 else (net, x)
 
 
@@ -229,9 +227,7 @@ def _in_float64(net: MLP, trace: Trace) -> Trace:
 def traced_examples(net: MLP, x: ArrayLike | Trace, y: ArrayLike) -> tuple[MLP, Trace, Array]:
     """(net, trace, y) in float64, with targets y, (n, m[L]); ValueError without examples."""
     net, trace = traced(net, x)
-    y = check_targets(net, trace.inputs[0], y)
-    check_some("x", trace.inputs[0], "the mean loss of no examples has no meaning")
-    return net, trace, y
+    return net, trace, check_targets(net, trace.inputs[0], y, some=True)
 
 
 def trace_of(net: MLP, x: Array | Trace) -> Trace:
@@ -270,14 +266,10 @@ def restrict(net: MLP, origin: ArrayLike, axes: ArrayLike) -> MLP:
     origin is (m[0],), axes is (k, m[0]), and the result has k inputs: the walls of
     a slice through a high-dimensional input space are the walls of this network.
     """
-    net = check_net(net)
-    W, b = net.weights[0], net.biases[0]
-    d = W.shape[1]
-    origin = as_real("origin", origin, (d,), "a point of the input space")
-    axes = as_real("axes", axes, (None, d), "one direction of the input space per row")
-    check_some("axes", axes, "a subspace needs a direction")
-    first = np.asarray(W, np.float64)
-    return check_net(MLP((first @ axes.T, *net.weights[1:]), (first @ origin + b, *net.biases[1:])))
+    net, origin, axes = check_subspace(net, origin, axes)
+    first = np.asarray(net.weights[0], np.float64)
+    weights, biases = first @ axes.T, first @ origin + net.biases[0]
+    return check_net(MLP((weights, *net.weights[1:]), (biases, *net.biases[1:])))
 
 
 # ------------------------------------ hidden units and parameters side by side

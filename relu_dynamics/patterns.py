@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relu_dynamics.checks import (
     Array, Bits, Indices, Words, check_bits, check_net_and_pattern, check_same_units, check_size,
-    check_some, row_blocks,
+    check_some, check_words, row_blocks,
 )
 from relu_dynamics.mlp import MLP, Trace, hidden_units, joined_pattern, rows_or_trace, split_layers
 
@@ -158,6 +158,7 @@ def pack(q: ArrayLike) -> Words:
 
 def unpack(words: Words, units: int) -> Bits:
     """q, (n, units) bool, from words = pack(q)."""
+    check_words(words, units)
     if units == 0:
         return np.zeros((len(words), 0), np.bool_)
     octets = np.ascontiguousarray(words).view(np.uint8)

@@ -37,7 +37,7 @@ from relu_dynamics.checks import (
 from relu_dynamics.mlp import MLP, Trace, traced
 from relu_dynamics.patterns import pack, unpack
 from relu_dynamics.signals import grid_bands
-from relu_dynamics.tangent import output_sensitivities, upper_rows
+from relu_dynamics.tangent import Factors, output_sensitivities, upper_rows
 
 BLOCK_ENTRIES = 2**21  # of one block of the kernel
 BLOCK_ROWS = 128       # of one block of the kernel: of a symmetric one half is enough
@@ -64,9 +64,9 @@ def intrinsic_rates(
     n = len(trace.inputs[0])
     shape = check_grid(grid, n)
     D, h = output_sensitivities(net, trace)
-    joint = [part.reshape(n, -1) for part in D]  # inner products of these sum over the outputs
+    joint = [part.reshape(n, 1, -1) for part in D]  # inner products of these sum over the outputs
     total = np.zeros(shape)
-    for rows, upper in kernel_rows(joint, h):
+    for rows, upper in kernel_rows((joint, h)):
         pairs = np.zeros((len(upper), n))
         pairs[:, rows.start :] = upper
         pairs[:, rows.stop :] *= 2  # j, i as well, whose displacement is the negative one
@@ -76,13 +76,13 @@ def intrinsic_rates(
     return band_means(rates) if bands else rates
 
 
-def kernel_rows(D: list[Array], h: list[Array]) -> Iterator[tuple[slice, Array]]:
-    """The upper half of K_ij = sum_l (D_i.D_j)(h_i.h_j + 1), rows and K[rows, rows.start:] (T6).
+def kernel_rows(factors: Factors) -> Iterator[tuple[slice, Array]]:
+    """The upper half of the inner products of one gradient per row: rows and K[rows, rows.start:].
 
-    D[l] and h[l] are (n, m[l]); K is symmetric.
+    The factors are (n, 1, m[l]) and (n, m[l-1]); K is symmetric.
     """
-    size = min(BLOCK_ROWS, max(1, BLOCK_ENTRIES // max(1, len(h[0]))))
-    return upper_rows(([part[:, None] for part in D], h), size)
+    n = len(factors[1][0])
+    return upper_rows(factors, min(BLOCK_ROWS, max(1, BLOCK_ENTRIES // max(1, n))))
 
 
 def mean_by_displacement(pairs: ArrayLike, grid: tuple[int, ...]) -> Array:

@@ -196,10 +196,12 @@ def _chain_rates(split: _Split, zeros: _Zeros, rate: Array, bits: Bits, W: Array
     One matrix product gives the first part of each old piece.  From there a unit that switches
     on or off adds or subtracts its own slope times its column of W, without a matrix product.
     """
+    if len(split.inside) == 0:
+        return np.asarray(W @ (rate * bits.T))
     place, unit = split.place[split.inside], zeros.unit[split.inside]
-    steps = np.zeros((len(W), len(place) + 1))
-    steps[:, 1:] = W.take(unit, axis=1)
-    steps[:, 1:] *= np.where(bits[place, unit], 1, -1) * rate[unit, split.parent[place]]
+    switched = np.where(bits[place, unit], 1.0, -1.0) * rate[unit, split.parent[place]]
+    steps = W.take(np.append(0, unit), axis=1)
+    steps *= np.append(0.0, switched)  # 0 before the first
     np.cumsum(steps, axis=1, out=steps)
     taken = np.searchsorted(place, np.arange(len(bits)), side="right")  # before each piece
     first = np.searchsorted(split.parent, np.arange(rate.shape[1]))

@@ -57,8 +57,7 @@ def radial_bands(cycles: ArrayLike) -> Indices:
     """(K,): |cycles| rounded to a whole number, for frequencies cycles, (K, d), up to 2^52."""
     cycles = as_real("cycles", cycles, (None, None), "one frequency per row").astype(np.float64)
     radius = np.sqrt((cycles**2).sum(axis=1))
-    check_at_most("the size of cycles", radius.max(initial=0), 2**52,
-                  "larger float64 have no fractional part to round")
+    check_at_most("the size of cycles", radius.max(initial=0), 2**52, "larger floats are whole")
     return np.asarray(np.rint(radius).astype(np.intp))
 
 
@@ -163,8 +162,7 @@ def _sample(name: str) -> str:
 
 def _overlaps(old: int, new: int) -> Array:
     """(new, old): the share of each new interval that each old one covers; rows sum to 1."""
-    check_size("the overlaps of old and new samples", (new, old),
-               "Average in two steps, or parts of the signal.")
+    check_size("the overlaps of samples", (new, old), "Average in two steps, or by parts.")
     edges = np.arange(new + 1) * old / new
     low = np.maximum(edges[:-1, None], np.arange(old))
     high = np.minimum(edges[1:, None], np.arange(1, old + 1))

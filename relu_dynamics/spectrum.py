@@ -23,7 +23,7 @@ In 2-D frequencies are grouped into the same radial bands.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -34,12 +34,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import spherical_jn
 
 from relu_dynamics.checks import (
-    Array, as_real, check_coefficients, check_fields, check_patch, check_samples, row_blocks,
+    Array, Indices, as_real, check_coefficients, check_fields, check_patch, check_samples,
+    row_blocks,
 )
 from relu_dynamics.geometry import cross
 from relu_dynamics.regions1d import Pieces
 from relu_dynamics.regions2d.regions import Regions
-from relu_dynamics.signals import radial_bands
+from relu_dynamics.signals import grid_bands, radial_bands
 
 Complex = NDArray[np.complex128]
 
@@ -258,8 +259,7 @@ def frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...]) -> Array
     """
     shape = check_samples(shape)
     f, y = _check_signals(f, y, shape)
-    cycles = np.meshgrid(*(scipy.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij")
-    return np.asarray(_relative(scipy.fft.fftn, f[None], y[None], cycles)[0])
+    return np.asarray(_relative(scipy.fft.fftn, f[None], y[None], grid_bands(shape))[0])
 
 
 def patch_frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...], patch: int) -> Array:
@@ -272,9 +272,9 @@ def patch_frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...], pa
     shape = check_samples(shape)
     f, y = _check_signals(f, y, shape)
     check_patch(patch, shape)
-    cycles = np.meshgrid(*(np.arange(patch) for _ in shape), indexing="ij")
+    cycles = np.indices((patch,) * len(shape)).reshape(len(shape), -1).T
     f, y = _cut_into_patches(f, patch), _cut_into_patches(y, patch)
-    return _relative(scipy.fft.dctn, f, y, cycles)
+    return _relative(scipy.fft.dctn, f, y, radial_bands(cycles))
 
 
 def _cut_into_patches(signal: Array, patch: int) -> Array:
@@ -287,10 +287,9 @@ def _cut_into_patches(signal: Array, patch: int) -> Array:
 
 
 def _relative(
-    transform: Callable[..., NDArray[Any]], f: Array, y: Array, cycles: Sequence[NDArray[Any]]
+    transform: Callable[..., NDArray[Any]], f: Array, y: Array, band: Indices
 ) -> Array:
-    """(p, bands): the ratios of root energies of f - y and y, (p, *shape, m), in radial bands."""
-    band = radial_bands(np.stack([k.ravel() for k in cycles], axis=1))
+    """(p, bands): the ratios of root energies of f - y and y, (p, *shape, m), in their bands."""
     axes = tuple(range(1, y.ndim - 1))
     energies = (np.abs(transform(s, axes=axes, norm="ortho")) ** 2 for s in (f - y, y))
     residual, target = (

@@ -203,10 +203,14 @@ def gradient_confusion(net: MLP, x: ArrayLike | Trace, y: ArrayLike, *, rows: in
     net, trace = traced(net, x)
     y = check_targets(net, trace.inputs[0], y)
     check_size("the confusion matrix", (len(y), len(y)), FEWER)
-    cosines = gram(unit_gradients(net, trace, y), check_count("rows", rows, 1))
-    np.clip(cosines, -1, 1, out=cosines)
-    itself = np.diagonal(cosines)
-    cosines.flat[:: len(y) + 1] = itself / itself  # NaN stays NaN
+    count = check_count("rows", rows, 1)
+    cosines = gram(loss_directions(net, trace, y), count)
+    lengths = np.sqrt(np.diagonal(cosines))
+    lengths[lengths == 0] = np.nan
+    for block in row_blocks(len(y), count):
+        cosines[block] /= lengths[block, None] * lengths
+    cosines.clip(-1, 1, out=cosines)
+    cosines.flat[:: len(y) + 1] = lengths / lengths  # the diagonal
     return cosines
 
 
@@ -220,12 +224,14 @@ def confusion_of_pairs(
     net, x = rows_or_trace(net, x, float64=True)
     y = check_targets(net, inputs_of(x), y)
     rows, i, j = check_index_pairs(i, j, len(y))
-    factors = unit_gradients(net, trace_of(net, some_rows(x, rows)), y[rows])
-    cosines = np.zeros(len(i))
+    factors = loss_directions(net, trace_of(net, some_rows(x, rows)), y[rows])
+    lengths = np.sqrt(_matched(factors, factors))
+    lengths[lengths == 0] = np.nan
+    cosines = np.empty(len(i))
     for pairs in row_blocks(len(i), 128):
-        here, there = factors_at(factors, i[pairs]), factors_at(factors, j[pairs])
-        for delta, h, delta2, h2 in zip(*here, *there, strict=True):
-            cosines[pairs] += np.vecdot(delta, delta2)[:, 0] * (np.vecdot(h, h2) + 1)
+        here, there = i[pairs], j[pairs]
+        products = _matched(factors_at(factors, here), factors_at(factors, there))
+        cosines[pairs] = products / (lengths[here] * lengths[there])
     return np.clip(cosines, -1, 1)
 
 
@@ -247,16 +253,14 @@ def output_sensitivities(net: MLP, trace: Trace) -> Factors:
     return pulled_back(net, trace, np.broadcast_to(np.eye(m), (n, m, m)))
 
 
-def unit_gradients(net: MLP, trace: Trace, y: Array) -> Factors:
-    """The loss gradients divided by their lengths, as delta (n, 1, m[l]) and h; NaN for 0."""
+def loss_directions(net: MLP, trace: Trace, y: Array) -> Factors:
+    """The loss gradients up to positive factors, as delta, (n, 1, m[l]), and h.
+
+    They are those of residuals whose largest entry is scaled to 1, or of 0, so no square overflows.
+    """
     r = trace.preacts[-1] - y
     size = np.abs(r).max(axis=1, keepdims=True)
-    df = r / np.where(size > 0, size, 1.0)  # so no square overflows, and |df| is 0 or at least 1
-    deltas, inputs = pulled_back(net, trace, df[:, None])
-    squares = sum(np.vecdot(delta, delta) * (np.vecdot(h, h) + 1)[:, None]
-                  for delta, h in zip(deltas, inputs, strict=True))
-    lengths = np.sqrt(np.where(squares == 0, np.nan, squares))[..., None]
-    return [delta / lengths for delta in deltas], inputs
+    return pulled_back(net, trace, (r / np.where(size > 0, size, 1.0))[:, None])
 
 
 def factors_at(factors: Factors, rows: slice | Indices) -> Factors:
@@ -299,6 +303,14 @@ def upper_rows(factors: Factors, size: int) -> Iterator[tuple[slice, Array]]:
     for rows in row_blocks(n, size):
         right = factors_at(factors, slice(rows.start, n))
         yield rows, coupling(factors_at(factors, rows), right)[:, 0, 0]
+
+
+def _matched(left: Factors, right: Factors) -> Array:
+    """(n,): the inner products of one gradient per row with another per row."""
+    total = np.zeros(len(left[0][0]))
+    for delta, h, delta2, h2 in zip(*left, *right, strict=True):
+        total += np.vecdot(delta, delta2)[:, 0] * (np.vecdot(h, h2) + 1)
+    return total
 
 
 def _outer_products(D: Array, E: Array) -> Array:

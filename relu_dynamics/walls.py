@@ -70,7 +70,7 @@ def distance_to_wall(net: MLP, x: ArrayLike | Trace) -> Array:
     >>> rd.distance_to_wall(hat, [[0.25], [3.0]]).tolist()
     [0.25, 2.0]
     """
-    return _nearest(net, x, _to_walls)
+    return _nearest(net, x, _of_gradients)
 
 
 def wall_distances(net: MLP, x: ArrayLike | Trace) -> Array:
@@ -79,7 +79,7 @@ def wall_distances(net: MLP, x: ArrayLike | Trace) -> Array:
     inf for a unit without a wall.  The row minimum is distance_to_wall; a hyperplane
     with a larger entry may lie outside the cell.
     """
-    return _every(net, x, _to_walls)
+    return _every(net, x, _of_gradients)
 
 
 def surrogate_distance(net: MLP, x: ArrayLike | Trace) -> Array:
@@ -91,7 +91,7 @@ def surrogate_distance(net: MLP, x: ArrayLike | Trace) -> Array:
     in x's cell, which have no wall there.  Rows of zero weights have no hyperplane and are
     left out.
     """
-    return _nearest(net, x, _to_own_hyperplanes)
+    return _nearest(net, x, _of_weights)
 
 
 def surrogate_distances(net: MLP, x: ArrayLike | Trace) -> Array:
@@ -99,23 +99,26 @@ def surrogate_distances(net: MLP, x: ArrayLike | Trace) -> Array:
 
     For a unit of layer l at most prod_{j<l} |W[j]|_2 times the distance to its wall (T36).
     """
-    return _every(net, x, _to_own_hyperplanes)
+    return _every(net, x, _of_weights)
 
 
-def _to_walls(net: MLP, trace: Trace) -> Iterator[Array]:
-    """|z| / |grad z|, (n, m[l]), for each hidden layer."""
+Norms = Callable[[MLP, Trace], Iterator[Array]]
+
+
+def _of_gradients(net: MLP, trace: Trace) -> Iterator[Array]:
+    """|grad z|, (n, m[l]), for each hidden layer."""
     n, d = trace.inputs[0].shape
     J: Array = np.broadcast_to(np.eye(d), (n, d, d))  # J[i, :, u]: the gradient of h_u at x_i
-    for W, z, q in zip(net.weights[:-1], trace.preacts[:-1], trace.pattern, strict=True):
+    for W, q in zip(net.weights[:-1], trace.pattern, strict=True):
         J = rows_times(J, W.T)
-        yield _ratio(z, lengths(J.swapaxes(1, 2)))
+        yield lengths(J.swapaxes(1, 2))
         J *= q[:, None, :]
 
 
-def _to_own_hyperplanes(net: MLP, trace: Trace) -> Iterator[Array]:
-    """|z| / |w|, (n, m[l]), for each hidden layer."""
-    for W, z in zip(net.weights[:-1], trace.preacts[:-1], strict=True):
-        yield _ratio(z, np.broadcast_to(lengths(W), z.shape))
+def _of_weights(net: MLP, trace: Trace) -> Iterator[Array]:
+    """|w|, (n, m[l]), for each hidden layer."""
+    return (np.broadcast_to(lengths(W), z.shape)
+            for W, z in zip(net.weights[:-1], trace.preacts[:-1], strict=True))
 
 
 def lengths(v: Array) -> Array:
@@ -128,37 +131,31 @@ def lengths(v: Array) -> Array:
     return np.asarray(length)
 
 
-def _ratio(z: Array, norm: Array) -> Array:
-    return np.asarray(np.divide(np.abs(z), norm, out=np.full(z.shape, np.inf), where=norm > 0))
-
-
-Distances = Callable[[MLP, Trace], Iterator[Array]]
-
-
-def _nearest(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
-    """(n,): the minimum over all hidden units of the distances that layers yields."""
+def _nearest(net: MLP, x: ArrayLike | Trace, norms: Norms) -> Array:
+    """(n,): the minimum over all hidden units of |z| / norm."""
     net, x = rows_or_trace(net, x, float64=True)
-    nearest = [part.min(axis=1, initial=np.inf) for part in _side_by_side(net, x, layers)]
-    return np.concatenate([np.zeros(0), *nearest])
+    return np.concatenate([part.min(axis=1, initial=np.inf) for part in _blocks(net, x, norms)])
 
 
-def _every(net: MLP, x: ArrayLike | Trace, layers: Distances) -> Array:
-    """(n, H): the distances that layers yields, side by side."""
+def _every(net: MLP, x: ArrayLike | Trace, norms: Norms) -> Array:
+    """(n, H): |z| / norm for every hidden unit."""
     net, x = rows_or_trace(net, x, float64=True)
     check_size("distances", (row_count(x), hidden_units(net)), "Pass fewer rows at a time.")
-    return np.concatenate([np.zeros((0, hidden_units(net))), *_side_by_side(net, x, layers)])
+    return np.concatenate([*_blocks(net, x, norms)])
 
 
-def _side_by_side(net: MLP, x: Array | Trace, layers: Distances) -> Iterator[Array]:
-    """The distances of a block of rows, (rows, H), at a time."""
-    for _, trace in trace_blocks(net, x, _block_rows(net)):
-        yield np.concatenate([trace.preacts[-1][:, :0], *layers(net, trace)], axis=1)
+def _blocks(net: MLP, x: Array | Trace, norms: Norms) -> Iterator[Array]:
+    """|z| / norm, inf for a norm of 0, of a block of rows, (rows, H), at a time; of no rows first.
 
-
-def _block_rows(net: MLP) -> int:
-    """Rows per block: (rows, m[0], widest layer) has about BLOCK_ENTRIES entries."""
-    d: int = net.weights[0].shape[1]
-    return max(1, BLOCK_ENTRIES // ((max(len(b) for b in net.biases) + d) * d))
+    (rows, m[0], widest layer) has about BLOCK_ENTRIES entries.
+    """
+    d = net.weights[0].shape[1]
+    yield np.zeros((0, hidden_units(net)))
+    entries = (max(len(b) for b in net.biases) + d) * d
+    for _, trace in trace_blocks(net, x, max(1, BLOCK_ENTRIES // entries)):
+        z, norm = (np.concatenate([trace.preacts[-1][:, :0], *parts], axis=1)
+                   for parts in (trace.preacts[:-1], norms(net, trace)))
+        yield np.divide(np.abs(z), norm, out=np.full(z.shape, np.inf), where=norm > 0)
 
 
 # -------------------------------------------------------------- inscribed balls

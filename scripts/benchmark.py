@@ -30,7 +30,7 @@ from relu_dynamics.mlp import MLP, backward, flatten, forward, init, predict
 from relu_dynamics.patterns import pack, pattern, unique_words
 from relu_dynamics.regions1d import regions_on_encoded_segment, regions_on_segment
 from relu_dynamics.signals import grid
-from relu_dynamics.tangent import example_gradients, gradient_confusion, unit_gradients
+from relu_dynamics.tangent import example_gradients, gradient_confusion, loss_directions
 from relu_dynamics.training import adam, train
 from scripts import benchmark_dynamics, benchmark_regions
 from scripts.benchmark_regions import Asked, Burst, importable, ratio, take_turns
@@ -184,7 +184,7 @@ def pair_by_two_passes(net: MLP, x: Array, y: Array, i: int, j: int) -> float:
 
 def gram_products(net: MLP, x: Array, y: Array, rows: int = 512) -> Burst:
     """The matrix products of the Gram matrix's upper triangle, and nothing else."""
-    deltas, inputs = unit_gradients(net, forward(net, x), y)
+    deltas, inputs = loss_directions(net, forward(net, x), y)
     factors = [*(delta[:, 0] for delta in deltas), *inputs]
     room = np.empty(rows * len(x))
 

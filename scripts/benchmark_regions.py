@@ -39,7 +39,7 @@ SLOW = 30_000  # from this number of regions on, regioncam runs once, alone
 QUICK = ("[16]2", "[32]3", "[64]3", "[128]2")
 BOX = ((-1.0, 1.0), (-1.0, 1.0))
 STEPS = ("_signs", "_cut_edges", "_find_chords", "_crossing_pairs", "_cut_chords", "_scan", "lift",
-         "_place", "_link", "_trace", "_face_bits", "refine", "checked_areas")
+         "_place", "_link", "_trace", "_face_bits", "_refined", "checked_areas")
 MUST = {"[16]2": (0.3, None), "[32]3": (1, None), "[64]3": (4, 3), "[128]3": (10, 3),
         "[256]2": (None, 5), "[256]3": (15, 5), "[512]2": (18, 5)}  # complex, with maps
 

@@ -8,6 +8,7 @@ valid argument.
 import numpy as np
 import pytest
 
+import relu_dynamics as rd
 from relu_dynamics import checks
 from relu_dynamics.checks import (
     MAX_ENTRIES, as_real, check_bits, check_count, check_dtype, check_flag, check_indices,
@@ -35,6 +36,7 @@ ARRAYS = {
     "ragged": [[1.0], [1.0, 2.0]], "an axis too many": X[None], "an axis too few": X[0],
     "a word": "x",
     "dates": X.astype(int).astype("datetime64[D]"), "huge": 10**400, "object": object(), "dict": {},
+    "masked": np.ma.masked_greater(X, 1), "nothing masked": np.ma.array(X),
 }
 
 
@@ -154,6 +156,7 @@ def test_hostile_single_values_are_refused(call, words):
 
 
 SEGMENT = np.array([[0.0, 0.0], [1.0, 0.0]])
+BOXES = np.array([[[0.0, 1.0], [0.0, 1.0]], [[1.0, 2.0], [0.0, 1.0]]])  # with a side in common
 
 # Every other check: the nearest valid values, and the nearest invalid ones with words of the error.
 AT_THE_EDGE = {
@@ -200,11 +203,15 @@ AT_THE_EDGE = {
     "pairs": (checks.check_pairs, [("k", np.eye(2))], [("k", X), ("k", [1.0])], "row and one col"),
     "patch": (checks.check_patch, [(2, (4, 6)), (None, None)], [(4, (4, 6)), (2, None), (0, (4,))],
               "patch must"),
+    "boxes": (checks.check_boxes, [(BOXES,), (BOXES[:1],)],
+              [(BOXES[[0, 0]],), (BOXES * 0.75 + [[[0.25]], [[0]]],), (BOXES[:0],), (BOXES[:, :1],)],
+              "that do not overlap"),
     "pieces": (checks.check_piece_count, [(3, 3)], [(4, 3)], "more than max_regions = 3"),
     "record": (checks.check_record, [(print, [0, 4], 4), (None, None, 4)],
                [(print, [5], 4), (None, [1], 4), (3, None, 4)], "record"),
     "records": (checks.check_records, [([0, 1], [[1], [np.nan]])],
-                [([0, 0], [[1], [1]]), ([0], [[1], [1]]), ([], []), ([0], [["a"]])],
+                [([0, 0], [[1], [1]]), ([0], [[1], [1]]), ([], []), ([0], [["a"]]),
+                 ([0], [[np.inf]])],
                 "epochs must|errors must"),
     "same outputs": (checks.check_same_outputs, [(X, X + 1, 1.0)],
                      [(X, X + 1, 0.9), (X, X[:5], 1.0)], "evaluation mode"),
@@ -226,6 +233,9 @@ AT_THE_EDGE = {
     "visible": (checks.check_visible, [(np.array([0.0, 1.0]), 1.0)], [(np.array([0.5]), 1.0)],
                 "so small"),
     "waves": (checks.check_wave_count, [(3.0, 3)], [(3.1, 3)], "longer than 3"),
+    "words": (checks.check_words, [(rd.pack(X > 0), 2), (rd.pack(X > 0), 64)],
+              [(rd.pack(X > 0), 65), (rd.pack(X > 0), -1), (X > 0, 2), ([[1]], 2),
+               (np.zeros(2, np.uint64), 2)], "words must be|units must be"),
     "weights": (checks.check_weights, [(np.zeros(6), X), (None, X)],
                 [(-np.ones(6), X), (np.ones(5), X)], "weights must"),
     "widths": (checks.check_widths, [([1, 0, 1],), ([2**14 - 1, 2**14],)],

@@ -606,6 +606,7 @@ def test_the_frozen_part_is_a_polynomial_that_starts_with_the_flow(net, seed):
         (dict(grid=(5,)), "as many samples"),
         (dict(grid="6"), "grid must be"),
         (dict(grid=(2, 3, 1)), "grid must be"),
+        (dict(outputs="yes"), "outputs must be True or False"),
         (dict(patch=2), "divide every axis of the grid"),
         (dict(grid=(6,), patch=4), "must divide"),
         (dict(grid=(6,), patch=0), "patch"),

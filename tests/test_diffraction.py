@@ -139,28 +139,28 @@ def test_T54_behind_an_encoding_and_for_several_outputs(outputs):
 
 
 @given(curves(), st.integers(2, 12))
-def test_T55_rates_are_those_of_the_differences_between_neighbours(curve, n):
-    """K_kk = |F (J_(i+1) - J_i)|^2 / (4 sin^2(pi k/n)), exactly."""
+def test_T55_rates_are_of_differences_and_the_walls_part_of_jumps(curve, n):
+    """K_kk = |F (J_(i+1) - J_i)|^2 / (4 sin^2(pi k/n)), exactly; with the jumps in each interval,
+    and from the end to the start, in place of the differences, the walls' part.  That is a sum over
+    walls, hence over units and layers, and the ends; interior is the rest.
+    """
     J = jacobian(curve.net, forward(curve.net, curve.inputs(np.arange(n) / n)))[:, 0]
     k = np.arange(1, n)
-    expected = power(np.roll(J, -1, axis=0) - J, (n,))[1:] / (4 * np.sin(np.pi * k / n) ** 2)
-    actual = wall_spectrum(curve.net, curve.a, curve.b, n, k, curve.encoding).rates
-    assert_allclose(actual, expected, rtol=0, atol=1e-12 * max(1, (J**2).sum()))
-
-
-@given(curves(), st.integers(2, 12))
-def test_T55_walls_part_is_the_structure_factor_of_the_jumps(curve, n):
-    """|F e|^2 / (4 sin^2), e the jumps in each interval and from the end to the start; interior is
-    the rest.
-    """
-    assume(samples_are_apart_from_walls(curve, n))
-    e, k = interval_sums(curve, n), np.arange(1, n)
-    expected = power(e, (n,))[1:] / (4 * np.sin(np.pi * k / n) ** 2)
-    actual = wall_spectrum(curve.net, curve.a, curve.b, n, k, curve.encoding)
-    scale = max(1, *(n * (row**2).sum() for row in e))
-    assert_allclose(actual.walls, expected, rtol=0, atol=1e-12 * scale)
-    assert_array_equal(actual.interior, actual.rates - actual.walls)
-    assert (actual.walls >= -1e-12 * scale).all()  # a structure factor is a square
+    sines = 4 * np.sin(np.pi * k / n) ** 2
+    spectrum = wall_spectrum(curve.net, curve.a, curve.b, n, k, curve.encoding)
+    assert_allclose(spectrum.rates, power(np.roll(J, -1, axis=0) - J, (n,))[1:] / sines, rtol=0,
+                    atol=1e-12 * max(1, (J**2).sum()))
+    assert_array_equal(spectrum.interior, spectrum.rates - spectrum.walls)
+    if samples_are_apart_from_walls(curve, n):
+        e = interval_sums(curve, n)
+        scale = max(1, *(n * (row**2).sum() for row in e))
+        assert_allclose(spectrum.walls, power(e, (n,))[1:] / sines, rtol=0, atol=1e-12 * scale)
+        assert (spectrum.walls >= -1e-12 * scale).all()  # a structure factor is a square
+    units = by_unit(spectrum, sum(len(b) for b in curve.net.biases[:-1]))
+    layers = [part.sum(axis=1) for part in split_layers(curve.net, units.T)]
+    scale = max(1.0, np.abs(spectrum.parts).sum())
+    for total in (spectrum.parts.sum(axis=0), units.sum(axis=0), sum(layers, np.zeros(n - 1))):
+        assert_allclose(total + spectrum.ends, spectrum.walls, rtol=0, atol=1e-12 * scale)
 
 
 @given(curves(), st.integers(1, 8))
@@ -196,19 +196,6 @@ def test_T55_the_cosine_transform_has_no_jump_at_the_ends(curve, n):
     expected = [(scipy.fft.dct(v, axis=0, norm="ortho") ** 2).sum(axis=1)[1:] for v in (J, steps)]
     scale = max(1, (J**2).sum(), (steps**2).sum(), *(n * (row**2).sum() for row in e))
     assert_allclose(actual, expected, rtol=0, atol=1e-12 * scale)
-
-
-@given(curves(), st.integers(2, 12))
-def test_parts_of_walls_units_and_layers_add_up(curve, n):
-    """A frequency's walls' part is a sum over walls, hence over units and layers, and the ends."""
-    spectrum = wall_spectrum(curve.net, curve.a, curve.b, n, [1], curve.encoding)
-    H = sum(len(b) for b in curve.net.biases[:-1])
-    units = by_unit(spectrum, H)
-    scale = max(1.0, np.abs(spectrum.parts).sum())
-    for total in (spectrum.parts.sum(axis=0), units.sum(axis=0),
-                  sum((part.sum(axis=1) for part in split_layers(curve.net, units.T)),
-                      np.zeros(1))):
-        assert_allclose(total + spectrum.ends, spectrum.walls, rtol=0, atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize(("direction", "first"), [(1.0, 3), (-1.0, 2)])

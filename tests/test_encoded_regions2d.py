@@ -495,6 +495,27 @@ def test_several_windows_have_the_regions_that_they_have_one_by_one(resolution):
         regions_in_encoded_window(net, encoding, np.array(windows)[None])
 
 
+@pytest.mark.parametrize("windows", [
+    [[(0, 1), (0, 1)], [(0.5, 1.5), (0, 1)]], [[(0, 1), (0, 1)]] * 2, np.zeros((0, 2, 2)),
+    [[(0, 3), (0, 1)], [(4, 5), (0, 1)], [(1, 2), (0.25, 0.5)]],
+    [[(0, 0), (1, 0), (0, 1)], [(2, 0), (3, 0), (2, 1)]]])
+def test_several_windows_are_boxes_that_do_not_overlap(windows):
+    """Or regions would count twice."""
+    with pytest.raises(ValueError, match="window must be .* that do not overlap"):
+        regions_in_encoded_window(RING, PositionalEncoding(1), windows)
+
+
+def test_walls_are_crossed_where_they_are_whatever_the_precision_of_the_ends():
+    """float32 values are float64 values, and what is computed from them is in float64."""
+    found = regions_in_encoded_window(RING, PositionalEncoding(1), BOX, resolution=16)
+    ends = np.array([(-0.9, 0.1), (0.8, 0.3)], np.float32)
+    t, unit = crossed_walls(found, *ends)
+    assert len(t) == len(unit) == 2 and t.dtype == np.float64
+    np.testing.assert_array_equal(t, crossed_walls(found, *ends.astype(np.float64))[0])
+    with pytest.raises(ValueError, match="must differ"):
+        crossed_walls(found, ends[0], ends[0])
+
+
 def test_points_on_walls_go_to_a_region_beside_them():
     found = regions_in_encoded_window(encoded_net(2, [8, 8], 1), PositionalEncoding(2), UNIT,
                                       resolution=16)
@@ -566,8 +587,8 @@ def test_a_network_without_hidden_units_has_one_region_under_an_encoding():
                                                                "resolution must"),
     (dict(resolution=np.nan), "resolution must"), (dict(max_regions=0), "max_regions must"),
     (dict(window=((0, 1e5), (0, 1e5))),
-     "window must not take more"), (dict(window=((0, 0), (0, 1))), "window must"),
-    (dict(max_regions=3), "more than max_regions = 3"),
+     "triangles with .* must be at most"), (dict(window=((0, 0), (0, 1))), "window must"),
+    (dict(max_regions=3), "must be at most 3"),
 ])
 def test_what_does_not_fit_is_refused_with_words(change, words):
     arguments = {"net": encoded_net(1, [6], 0), "encoding": PositionalEncoding(1), "window": UNIT,
@@ -581,7 +602,7 @@ def test_too_many_regions_are_refused_before_they_are_found():
     counted."""
     arguments = encoded_net(2, [24, 24], 0), PositionalEncoding(2), UNIT
     found = len(regions_in_encoded_window(*arguments, resolution=8))
-    with pytest.raises(ValueError, match="about .* judged from a part"):
+    with pytest.raises(ValueError, match="as judged from a part"):
         regions_in_encoded_window(*arguments, resolution=48, max_regions=found // 3)
     with pytest.raises(ValueError, match="max_regions = 20 allows"):
         regions_in_encoded_window(*arguments, resolution=8, max_regions=20)
@@ -589,7 +610,7 @@ def test_too_many_regions_are_refused_before_they_are_found():
 
 def test_a_whole_image_is_refused_at_once():
     """Millions of regions, after half a second."""
-    with pytest.raises(ValueError, match="regions in the window, judged from a part"):
+    with pytest.raises(ValueError, match="regions, as judged from a part"):
         regions_in_encoded_window(encoded_net(6, [64, 64, 64], 0), PositionalEncoding(6), UNIT,
                                   resolution=24)
 

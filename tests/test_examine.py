@@ -84,6 +84,15 @@ def test_one_coordinate_gets_its_pieces_along_the_segment(files):
     assert np.all(numbers["rates"]["rates"] > 0)
 
 
+def test_the_page_says_why_a_window_was_made_smaller(files, tmp_path):
+    save(tmp_path / "waves.npz", init([16, 4, 1], np.random.default_rng(0)))
+    whole = examined(files, "plane.npz")["regions"]
+    small = examined(files, "plane.npz", "--regions", "5")["regions"]
+    wide = examined(tmp_path, "waves.npz", "--encoding", "L=4")["regions"]
+    assert whole["problem"] == "" and whole["window"] == whole["asked"]
+    assert "max_regions = 5" in small["problem"] and "shortest wave" in wide["problem"]
+
+
 def test_a_window_of_too_many_regions_is_made_smaller_about_its_centre(files):
     most = 5
     numbers = examined(files, "plane.npz", "--regions", str(most))["regions"]
@@ -97,7 +106,8 @@ def test_a_window_of_too_many_regions_is_made_smaller_about_its_centre(files):
 def test_the_exact_spectrum_is_that_of_dense_samples_at_low_frequencies(files, name):
     """A sum over samples tends to the integral over pieces."""
     subject = examine.subject_of(examine.command_line().parse_args([str(files / f"{name}.npz")]))
-    exact = examination.exact_energy(*examination.enumerated(subject, 10_000))
+    part, regions, _ = examination.enumerated(subject, 10_000)
+    exact = examination.exact_energy(part, regions)
     np.testing.assert_allclose(exact[:3], examination.sampled_energy(subject)[:3], rtol=0.05)
 
 

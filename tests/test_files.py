@@ -159,7 +159,7 @@ def test_too_many_parameters_are_refused_by_the_headers_before_they_are_read(tmp
         for name in ("W0", "b0"):
             archive.writestr(f"{name}.npy", header.getvalue())
     with pytest.raises(ValueError,
-                       match="is not a saved network.* more than the 268435456 allowed"):
+                       match="is not a saved network.* must be at most 268435456"):
         load(tmp_path / "net.npz")
 
 
@@ -313,6 +313,18 @@ def test_a_model_that_applies_relu_in_its_forward_method_is_told_by_its_outputs(
 def test_what_is_not_linear_and_relu_in_turn_is_refused_in_words(model, message):
     with pytest.raises(ValueError, match=message):
         from_torch(model)
+
+
+def test_a_model_without_numbers_is_refused():
+    """As PyTorch's "meta" device has them."""
+    class Nowhere(Tensor):
+        def cpu(self):
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+
+        detach = cpu
+
+    with pytest.raises(ValueError, match="model must hold its numbers. .*'0.weight' failed"):
+        from_torch({"0.weight": Nowhere(np.ones((1, 1)))})
 
 
 def test_numbers_without_a_numpy_type_are_widened():

@@ -217,7 +217,7 @@ def test_T46_a_layer_that_no_output_sees_has_no_curvature(way, monkeypatch):
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_T46_descent_on_one_layer_is_stable_below_two_over_the_curvature_and_not_above(layer, seed):
     """T46: under an imposed pattern (T40): just below every step lowers the loss, just above it
     grows without end.
@@ -228,7 +228,7 @@ def test_T46_descent_on_one_layer_is_stable_below_two_over_the_curvature_and_not
 
     def losses(step):
         moved, found = net, []
-        for _ in range(400):
+        for _ in range(200):
             now = run(moved, trace.inputs[0], q)
             r = now.preacts[-1] - y
             found.append(np.mean(r**2))

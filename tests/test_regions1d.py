@@ -166,7 +166,7 @@ def test_nearly_coincident_walls_hide_no_piece_wider_than_the_tolerance(family):
     """Every degenerate family, perturbed by 1e-16 to 1e-7, along segments through lattice points
     and in general position.
     """
-    for k in range(10):
+    for k in range(6):
         rng = np.random.default_rng([k, FAMILIES.index(family)])
         _, net = draw_near_degenerate(rng, family)
         a, b = (
@@ -211,6 +211,33 @@ def test_a_wall_left_to_a_breakpoint_beside_it_counts_in_the_tolerance():
     net = hidden(([[1], [1]], [0, -0.5]), ([[1, 0]], [-0.5 - 1.4e-14]))
     pieces = regions_on_segment(net, [0.0], [1.0])
     assert len(pieces.t) == 3 and pieces.tolerance >= 1.4e-14
+
+
+def test_a_unit_whose_inputs_are_all_off_is_off_for_certain():
+    """max(t - 5, 0) is 0 on the segment, and without a bias so is what it feeds."""
+    net = hidden(([[1], [1]], [-5, 1]), ([[1, 0]], [0]))
+    assert regions_on_segment(net, [0.0], [1.0]).tolerance < 1e-12
+
+
+def test_a_unit_fed_by_one_other_is_off_where_that_is_off():
+    """Wherever the other's wall is, and however that rounds: exactly 0, so nothing is uncertain."""
+    for wall, slope in np.random.default_rng(0).uniform(size=(60, 2)):
+        net = hidden(([[1], [slope]], [-0.5, -wall * slope]), ([[0, 1]], [-0.3 * wall * slope]),
+                     ([[1]], [0]))
+        pieces = regions_on_segment(net, [0.0], [1.5])
+        assert_array_equal(pieces.pattern[:, 2], pieces.pattern[:, 3])
+        assert pieces.tolerance < 1e-11 / slope
+
+
+def test_walls_of_one_layer_that_nearly_coincide_make_one_breakpoint():
+    """4e-15 apart, in a plain segment and in one of encoded inputs: all three switch there."""
+    net = hidden(([[1], [1], [-1]], [-0.5, -0.5 - 4e-15, 0.5]))
+    pieces = regions_on_segment(net, [0.0], [1.0])
+    assert pieces.t.tolist() == [0, 0.5, 1] and pieces.owner.tolist() == [0]
+    assert pieces.pattern.tolist() == [[False, False, True], [True, True, False]]
+    net = hidden(([[1, 0], [1, 0], [-1, 0]], [0, 2e-14, 0]))  # sin 2 pi t, and 3e-15 after
+    pieces = regions_on_encoded_segment(net, FourierFeatures([[1.0]]), [0.25], [0.75])
+    assert len(pieces) == 2 and pieces.pattern[0].tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize("x", [0.0, 10.0, -7.0])
@@ -610,6 +637,17 @@ def test_a_multiple_zero_is_one_uncertified_interval(start, sines, cosines, c, p
     assert (found.uncertified[0, 0] <= found.t[1:-1]).all() and (
         found.t[1:-1] <= found.uncertified[0, 1]
     ).all()
+
+
+@pytest.mark.parametrize("periods", [7, 129, 513])
+def test_where_fast_waves_nearly_cancel_the_rounding_of_t_counts(periods):
+    """sin(3 x)/3 - sin(5 x)/5 is as x^3 at every half period, both ends included, where places are
+    rounded to more than the wave is high; and it has four more zeros in a period.
+    """
+    net = hidden(([[1 / 3, 0, -1 / 5, 0]], [0]))
+    encoding = FourierFeatures([[3.0 * periods], [5.0 * periods]])
+    found = regions_on_encoded_segment(net, encoding, [0.0], [1.0])
+    assert len(found) == 6 * periods and len(found.uncertified) == 2 * periods + 1
 
 
 @given(st.integers(1, 3), st.sampled_from([0.0, 1.0, 1e3, 1e8]), st.floats(0, 10), seeds)

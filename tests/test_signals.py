@@ -207,7 +207,7 @@ def test_one_sample_is_a_signal_and_one_pixel_an_image():
         (lambda: area_average(np.ones(8), (4,)), r"shape must be .*signal\[\.\.\., None\]"),
         (lambda: area_average(np.ones((8, 8)), (4, 4)), r"shape must be .*signal\[\.\.\., None\]"),
         (lambda: area_average(np.zeros((2**17, 1)), (2**16,)),
-         "the overlaps of old and new samples would have shape"),
+         "the overlaps of samples would have shape"),
         (lambda: tones(np.zeros(2**16), np.ones(2**15), np.ones(2**15)),
          "the tones would have shape"),
     ],

@@ -157,7 +157,7 @@ def test_many_rows_are_computed_in_blocks_without_a_seam(entries, monkeypatch):
     rng = np.random.default_rng(0)
     net = MLP(tuple(rng.integers(-2, 3, s) / 2 for s in ((32, 2), (32, 32), (1, 32))),
               tuple(rng.integers(-2, 3, s) / 2 for s in (32, 32, 1)))
-    x = rng.integers(-8, 9, (100, 2)) / 4
+    x = rng.integers(-8, 9, (30, 2)) / 4
     for distance in (distance_to_wall, surrogate_distance, wall_distances, surrogate_distances):
         single = np.concatenate([distance(net, point[None]) for point in x])
         monkeypatch.setattr(walls, "BLOCK_ENTRIES", entries)

@@ -43,8 +43,8 @@ import scipy.fft
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, cast, check_grid, check_more_rows, check_net, check_patch,
-    check_same_shapes, check_size, check_weights, printed, row_blocks,
+    Array, Bits, Indices, as_real, cast, check_flag, check_grid, check_more_rows, check_net,
+    check_patch, check_same_shapes, check_size, check_weights, printed, row_blocks,
 )
 from relu_dynamics.mlp import (
     MLP, Gradient, Trace, hidden_units, joined_pattern, pull_back, run, traced, traced_examples,
@@ -149,6 +149,7 @@ def decompose(
     check_size("all pairs of examples", 2 * (len(y),), "Pass fewer, for example every k-th sample.")
     shape = None if grid is None else check_grid(grid, len(y))
     patches = _patches(shape, check_patch(patch, shape))
+    check_flag("outputs", outputs, "split the rates of the outputs too")
     if outputs:
         check_size("the output splits", (hidden_units(net) + 7, *y.shape), "Do without outputs.")
     return _decomposed(net, trace, y, check_weights(weights, y), shape, patches, outputs)

@@ -6,10 +6,9 @@ per activation pattern.  In reading order:
     regions         regions_in_window, count_regions, and their answer: Regions
     enumeration     where an enumeration begins, and what it hands over
     bits            words of 64 activation bits
-    layers          the complex, refined by one hidden layer after the other; its invariant
+    layers          the complex, refined by one hidden layer after the other, in seven steps
     meet            steps 1 to 4 of a layer: what its walls cut, and in which order
     lift            step 5: the pre-activations of the next layer at all vertices
-    refine          steps 6 and 7: the complex that the walls make
     unit_by_unit    the same, one wall at a time, where walls meet, touch or coincide
     affine          the affine map of every region
     encoded         regions_in_encoded_window, regions_on_triangles: EncodedRegions

@@ -16,7 +16,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, Words, as_real, check_count, check_kind,
+    Array, Bits, Indices, Words, as_real, check_at_most, check_boxes, check_columns, check_count,
+    check_kind, check_number,
 )
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import Cycles, Subdivision, check_window
@@ -28,7 +29,7 @@ from relu_dynamics.regions2d.line_check import LineCheck, check_lines
 from relu_dynamics.regions2d.margins import close_calls
 from relu_dynamics.regions2d.regions import PlanarRegions, all_faces, copied
 from relu_dynamics.regions2d.triangulation import (
-    Triangulation, areas, check_triangles, halved, triangles_start, triangulate, window_sides,
+    Triangulation, areas, given_triangles, halved, triangles_start, triangulate, window_sides,
 )
 
 FIRST = 64.0     # legs of the first triangles that go into the shortest wave
@@ -39,6 +40,7 @@ MAX_REGIONS = 2**18
 MAX_TRIANGLES = 2**19
 SAMPLE = 512     # triangles that are looked at first
 NONE = np.zeros((0, 3, 2))
+TOO_MANY = "take a smaller window, or raise max_regions if there is memory for them"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,9 +126,10 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
 
     The encoding is interpolated on triangles, 64 legs of which go into its shortest wave.  Where
     two walls come so close to each other that this may hide or invent a region, to first order,
-    triangles are cut in four, until at most one triangle for 1000 regions is concerned; those are
-    unsettled.  With a resolution, all triangles have that many legs to the shortest wave, and all
-    that are concerned are unsettled.  An affine encoding needs no small triangles and is exact.
+    triangles are cut in four, until at most one triangle for 1000 regions is concerned, or eight
+    times, or more would make over 2^19 triangles; those that are concerned then are unsettled.
+    With a resolution, all triangles have that many legs to the shortest wave, and all that are
+    concerned are unsettled.  An affine encoding needs no small triangles and is exact.
 
     ValueError if the encoding does not fit the net or the plane, the window takes too many
     triangles or more than max_regions regions, or float64 cannot tell how the walls lie.
@@ -138,17 +141,13 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
     EncodedRegions(2 regions, 1 units, 0 of 512 triangles unsettled)
     """
     net, given = copied(net), as_real("window", window)
-    windows = [check_window(box) for box in (given if given.ndim == 3 else given[None])]
+    windows = [check_window(one) for one in (check_boxes(given) if given.ndim == 3 else [given])]
     check_kind("encoding", encoding, Coordinates, Sinusoids)
     most = check_count("max_regions", max_regions, 1)
-    if encoding.columns(2) != net.weights[0].shape[1]:
-        raise ValueError(f"encoding makes {encoding.columns(2)} columns of two coordinates, but "
-                         f"the net has {net.weights[0].shape[1]} inputs.")
+    check_columns(net, encoding.columns(2), 2)
     wave = _shortest_wave(encoding)
-    legs = FIRST if resolution is None else float(as_real("resolution", resolution, ()))
-    if not legs >= 1:
-        raise ValueError("resolution must be at least 1: how many legs of a triangle go into the "
-                         f"shortest wave. Got {resolution!r}.")
+    legs = FIRST if resolution is None else check_number(
+        "resolution", resolution, "number not below 1")  # legs of a triangle in the shortest wave
     if not np.isfinite(wave):
         mesh = triangulate(windows, np.inf)
         every = np.ones(len(mesh.triangles), np.bool_)
@@ -156,12 +155,11 @@ def regions_in_encoded_window(net: MLP, encoding: Coordinates | Sinusoids, windo
                        np.inf, NONE, most)
     area = sum(float(np.prod(np.ptp(corners, axis=0))) for corners in windows)
     count = 2 * area * (legs / wave) ** 2
-    if count > MAX_TRIANGLES:
-        raise ValueError(f"window must not take more than {MAX_TRIANGLES} triangles with {legs:g} "
-                         f"legs to the shortest wave, {wave:g}. Got {count:.2g}: take a smaller "
-                         "window, or a lower resolution.")
+    check_at_most(f"triangles with {legs:g} legs to the shortest wave, {wave:g},", count,
+                  MAX_TRIANGLES, "take a smaller window, or a lower resolution")
     mesh = triangulate(windows, wave / legs)
-    _check_sample(net, encoding, mesh, most)
+    if (count := _guess(net, encoding, mesh, most)) > 2 * most:
+        check_at_most("regions, as judged from a part of the window,", count, most, TOO_MANY)
     mesh, close, found = _settled(net, encoding, mesh, HALVINGS if resolution is None else 0, most)
     return _answer(net, encoding, mesh, found, legs, mesh.points[mesh.triangles[close]], most)
 
@@ -181,7 +179,7 @@ def regions_on_triangles(net: MLP, points: ArrayLike, triangles: ArrayLike, inpu
     [0.25, 0.75]
     """
     net, most = copied(net), check_count("max_regions", max_regions, 1)
-    mesh = check_triangles(points, triangles)
+    mesh = given_triangles(points, triangles)
     values = as_real("inputs", inputs, (len(mesh.points), net.weights[0].shape[1]),
                      "one row per point, one column per input of the net").astype(np.float64)
     every = np.ones(len(mesh.triangles), np.bool_)
@@ -198,20 +196,16 @@ def _shortest_wave(encoding: Coordinates | Sinusoids) -> float:
     return 1 / highest if highest else np.inf
 
 
-def _check_sample(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, most: int,
-                  ) -> None:
-    """ValueError if some triangles say that there are far too many regions: about one for each
-    crossing of walls (T45)."""
+def _guess(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, most: int) -> int:
+    """About how many regions there are, one for each crossing of walls (T45), from some triangles;
+    0 if there are few triangles."""
     every = len(mesh.triangles) // SAMPLE
     if every < 4:
-        return
+        return 0
     which = np.arange(len(mesh.triangles)) % every == 0
     found, _ = _interpolated(net, encoding, mesh, which, most)
     on_sides = np.unique(found.complex.edges[found.complex.owner < 0])
-    crossings = every * (len(found.complex.points) - len(on_sides))
-    if crossings > 2 * most:
-        raise ValueError(f"There are about {crossings:.1g} regions in the window, judged from a "
-                         f"part of it, more than max_regions = {most}. Take a smaller window.")
+    return every * (len(found.complex.points) - len(on_sides))
 
 
 def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, halvings: int,
@@ -230,10 +224,13 @@ def _settled(net: MLP, encoding: Coordinates | Sinusoids, mesh: Triangulation, h
                                    window_sides(mesh))
         if not left or np.count_nonzero(close) <= few:
             break
-        which = close
+        finer, part = mesh, close
         for _ in range(2):  # twice, so that they keep their shape
-            mesh, parent = halved(mesh, which)
-            which = which[parent]
+            finer, parent = halved(finer, part)
+            part = part[parent]
+        if len(finer.triangles) > MAX_TRIANGLES:
+            break
+        mesh, which = finer, part
     if not which.all():
         found, _ = _interpolated(net, encoding, mesh, np.ones(len(which), np.bool_), most)
     return mesh, close, found
@@ -265,9 +262,7 @@ def _answer(net: MLP, encoding: Coordinates | Sinusoids | None, mesh: Triangulat
             resolution: float, unsettled: Array, most: int) -> EncodedRegions:
     """The regions of an enumeration that started from the triangles of mesh."""
     region, sub, packed = joined(found, net)
-    if len(packed) > most:
-        raise ValueError(f"There are {len(packed)} regions in the window, more than max_regions = "
-                         f"{most}. Raise it, or take a smaller window.")
+    check_at_most("regions in the window", len(packed), most, TOO_MANY)
     faces = sub.face.reshape(-1, 2)
     sides = np.flatnonzero((sub.owner >= 0) | (faces < 0).any(axis=1))
     beside = np.where(faces[sides] < 0, -1, region[faces[sides]])

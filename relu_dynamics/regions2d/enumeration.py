@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from relu_dynamics.checks import Array, Bits, Indices, Words
+from relu_dynamics.checks import Array, Bits, Indices, Words, require
 from relu_dynamics.geometry import (
     ROUNDINGS, Cycles, Subdivision, cross, face_areas, walk, window_subdivision,
 )
@@ -26,8 +26,7 @@ class Limit(NamedTuple):
 
 def guard(faces: int, limit: Limit) -> None:
     """ValueError if there are more faces than allowed."""
-    if faces > limit.faces:
-        raise ValueError(limit.words)
+    require(faces <= limit.faces, limit.words)
 
 
 class Start(NamedTuple):

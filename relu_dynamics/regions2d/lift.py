@@ -52,16 +52,11 @@ def _anchors(layer: Layer, every: int) -> Bits:
 
 
 def _at_cuts(Z: Array, layer: Layer, cut: Indices) -> Array:
-    """z at cuts of edges, from z at the old vertices, or of chords, from z at cuts of edges.
-
-    It is 0 exactly for the units whose walls these are: chords end at cuts by their own unit.
-    """
+    """z at cuts of edges, from z at the old vertices, or of chords, from z at cuts of edges."""
     on_edges = bool((cut < layer.edge_cuts).all())
     ends = layer.ends.take(layer.cuts.carrier.take(cut), axis=0).T
     u, v = (Z.take(end, axis=0) if on_edges else _at_cuts(Z, layer, end - len(Z)) for end in ends)
-    z = u + layer.cuts.t.take(cut)[:, None] * (v - u)
-    z[np.arange(len(cut)), layer.cuts.unit.take(cut)] = 0
-    return np.asarray(z)
+    return np.asarray(u + layer.cuts.t.take(cut)[:, None] * (v - u))
 
 
 def _between_anchors(layer: Layer, cut: Indices, units: int, width: int) -> csr_array:

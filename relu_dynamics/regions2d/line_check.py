@@ -87,7 +87,7 @@ def _long_lines(mesh: Triangulation) -> list[Indices]:
     order = np.lexsort((low, line))
     gap = (np.diff(line[order]) > 0) | (low[order[1:]] - high[order[:-1]] > ALIGNED)
     lines = np.split(order, 1 + np.flatnonzero(gap))
-    long = np.array([(high - low)[edges].sum() for edges in lines])
+    long = np.bincount(np.cumsum(np.insert(gap, 0, 0)), (high - low)[order])
     some = np.flatnonzero(long >= long.max() / 2)
     chosen = np.unique(np.linspace(0, len(some) - 1, LINES).astype(np.intp))
     return [inside[lines[k]] for k in some[chosen]]

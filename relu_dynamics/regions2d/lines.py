@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import Array, Indices, as_real, check_count, check_kind, check_rng
+from relu_dynamics.checks import Array, Indices, check_count, check_ends, check_kind, check_rng
 from relu_dynamics.encoding import Coordinates, Sinusoids
 from relu_dynamics.geometry import check_window
 from relu_dynamics.mlp import MLP
@@ -60,7 +60,7 @@ def crossed_walls(regions: Regions | EncodedRegions, a: ArrayLike, b: ArrayLike,
                   ) -> tuple[Array, Indices]:
     """Where the segment from a to b crosses walls, t in (0, 1) increasing, and their units."""
     check_kind("regions", regions, Regions, EncodedRegions)
-    a, b = (as_real(name, end, (2,), "a point of the plane") for name, end in (("a", a), ("b", b)))
+    a, b = check_ends(a, b, 2, "a point of the plane")
     return walls_across(regions.vertices, regions.edges, regions.edge_owner, a, b)
 
 

@@ -12,6 +12,8 @@ from relu_dynamics.geometry import ROUNDINGS, cross, ranges, starts
 from relu_dynamics.regions2d.encoded import EncodedRegions
 from relu_dynamics.regions2d.regions import Regions
 
+FEW = 16  # points that need no grid
+
 
 @printed
 class Neighbours(NamedTuple):
@@ -64,7 +66,11 @@ def _outside(polygons: Array, points: Array) -> Bits:
 
 def _face(vertices: Array, edges: Indices, beside: Indices, points: Array) -> Indices:
     """The convex face of each point: the one on its side of the nearest edge, among the edges of
-    all faces whose boxes meet its bin of a grid; -1 where there is none."""
+    all faces whose boxes meet its bin of a grid; -1 where there is none.  For few points, among
+    all edges."""
+    if len(points) <= FEW:
+        point, edge = np.divmod(np.arange(len(points) * len(edges)), len(edges))
+        return _beside(vertices[edges], beside, points, point, edge)
     slack = ROUNDINGS * np.abs(vertices).max()
     half = np.argsort(beside.ravel(), kind="stable")
     half = half[np.count_nonzero(beside < 0) :]  # the half-edges of face 0, of face 1, ...

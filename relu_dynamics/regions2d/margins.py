@@ -87,7 +87,7 @@ def _walls_at_vertices(edges: Indices, owner: Indices, n: int) -> tuple[Indices,
 
 def _near(net: MLP, start: Start, found: Found, errors: Array, triangle: Indices, on_side: Bits,
           first: Indices, second: Indices) -> tuple[Indices, Indices]:
-    """Vertices, and units whose |z| is as small there as said above, without its own walls'.
+    """Vertices, and units whose |z| is as small there as said above, but not 0 as on their walls.
 
     Sides 0, 1 and 2 of a triangle are numbered after the hidden units, as walls that stay.
     """
@@ -113,7 +113,6 @@ def _near(net: MLP, start: Start, found: Found, errors: Array, triangle: Indices
         row, unit = np.divmod(some, len(least))
         few, again = np.unique(row, return_inverse=True)
         near = np.abs(preactivations(net, h[few])[again, unit]) > least[unit]
-        near &= (u[row] != unit) & (v[row] != unit)
         vertices.append(at[row[near]])
         units.append(unit[near])
     return np.concatenate(vertices), np.concatenate(units)

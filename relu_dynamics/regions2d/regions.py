@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import Array, Bits, Indices, Words, check_count, check_net, row_blocks
+from relu_dynamics.checks import (
+    Array, Bits, Indices, Words, check_count, check_net, require, row_blocks,
+)
 from relu_dynamics.geometry import TOLERANCE, check_window
 from relu_dynamics.mlp import MLP, hidden_units
 from relu_dynamics.regions2d.affine import affine_maps
@@ -131,10 +133,10 @@ def regions_in_window(net: MLP, window: ArrayLike, *, max_regions: int = MAX_REG
     (Regions(4 regions, 2 units, certificate ok), [2.0, 1.0, 2.0, 1.0])
     """
     net, corners = copied(net), check_window(window)
-    if net.weights[0].shape[1] != 2:
-        raise ValueError("net must have two inputs; restrict(net, origin, axes) takes a plane out "
-                         "of a larger input space, and regions_on_segment has one input enough. "
-                         f"Got {net.weights[0].shape[1]} inputs.")
+    require(net.weights[0].shape[1] == 2,
+            "net must have two inputs; restrict(net, origin, axes) takes a plane out of a larger "
+            "input space, and regions_on_segment has one input enough. "
+            f"Got {net.weights[0].shape[1]} inputs.")
     most = check_count("max_regions", max_regions, 1)
     limit = Limit(most, f"There are more than max_regions = {most} linear regions in the window. "
                   "Raise max_regions if there is memory for them, or take a smaller window.")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relu_dynamics.checks import Array, Bits, Indices, as_real, check_indices
+from relu_dynamics.checks import Array, Bits, Indices, as_real, check_indices, require
 from relu_dynamics.geometry import SWEEP, Cycles, Subdivision, cross, starts
 from relu_dynamics.regions2d.enumeration import Start
 
@@ -132,7 +132,7 @@ def triangles_start(mesh: Triangulation, which: Bits, inputs: Callable[[Indices]
     return Start(sub, cycles, values, points[triangles], values[triangles])
 
 
-def check_triangles(points: ArrayLike, triangles: ArrayLike) -> Triangulation:
+def given_triangles(points: ArrayLike, triangles: ArrayLike) -> Triangulation:
     """points (v, 2) and triangles (t, 3), clockwise ones turned round, as a triangulation.
 
     ValueError if a triangle has no area, or two lie on the same side of one of their edges.
@@ -140,20 +140,19 @@ def check_triangles(points: ArrayLike, triangles: ArrayLike) -> Triangulation:
     points = as_real("points", points, (None, 2), "one point of the plane per row")
     points = points.astype(np.float64)
     rows = np.asarray(triangles)
-    if rows.ndim != 2 or rows.shape[1] != 3 or not len(rows):
-        raise ValueError("triangles must be (t, 3): three indices of points per row, and at least "
-                         f"one row. Got shape {rows.shape}.")
+    require(rows.ndim == 2 and rows.shape[1] == 3 and len(rows),
+            "triangles must be (t, 3): three indices of points per row, and at least one row. "
+            f"Got shape {rows.shape}.")
     corners = check_indices("triangles", rows.ravel(), len(points)).reshape(-1, 3)
     a, b, c = (points[corners[:, k]] for k in range(3))
     turn = cross(b - a, c - a)
     flat = np.abs(turn) <= 1e-12 * np.maximum(np.abs(b - a), np.abs(c - a)).max(axis=1) ** 2
-    if flat.any():
-        raise ValueError("triangles must have areas that float64 can tell from 0. "
-                         f"Got {points[corners[flat][0]].tolist()}.")
+    require(not flat.any(), "triangles must have areas that float64 can tell from 0. "
+                            f"Got {points[corners[flat][:1]].tolist()}.")
     corners = np.where((turn < 0)[:, None], corners[:, [0, 2, 1]], corners)
     ends = np.stack([corners, np.roll(corners, -1, axis=1)], axis=2).reshape(-1, 2)
     unique, count = np.unique(ends, axis=0, return_counts=True)
-    if (count > 1).any():
-        raise ValueError("triangles must not lie on the same side of a common edge. Two do at the "
-                         f"edge of points {unique[count > 1][0].tolist()}.")
+    require((count == 1).all(),
+            "triangles must not lie on the same side of a common edge. Two do at the edges of "
+            f"points {unique[count > 1].tolist()}.")
     return triangulation(points, corners)

@@ -76,9 +76,9 @@ class Section(NamedTuple):
 
 def sections(subject: Subject, most: int) -> Iterator[Section]:
     """All sections, in order."""
-    part, regions = enumerated(subject, most)
+    part, regions, problem = enumerated(subject, most)
     yield picture_section(subject)
-    yield regions_section(part, regions)
+    yield regions_section(part, regions, problem)
     yield walls_section(part, regions)
     yield units_section(subject)
     yield norms_section(part, regions)
@@ -93,18 +93,18 @@ def sections(subject: Subject, most: int) -> Iterator[Section]:
 # ------------------------------------------------------------------ the regions
 
 
-def enumerated(subject: Subject, most: int) -> tuple[Subject, Any]:
-    """The regions or pieces of the window, which is made smaller around its centre until they are
-    at most `most`."""
-    error: ValueError | None = None
+def enumerated(subject: Subject, most: int) -> tuple[Subject, Any, str]:
+    """The regions or pieces of the window, at most `most`.  Where that fails, the window is made
+    smaller around its centre; then also why it failed for the whole window."""
+    problems: list[str] = []
     for _ in range(SHRINKINGS):
         try:
-            return subject, _regions(subject, most)
-        except ValueError as too_many:
-            error = too_many
+            return subject, _regions(subject, most), "".join(problems[:1])
+        except ValueError as error:
+            problems.append(str(error).rstrip("."))
             middle, half = subject.window.mean(axis=1), np.ptp(subject.window, axis=1) / 4
             subject = subject._replace(window=np.stack([middle - half, middle + half], axis=1))
-    raise ValueError(f"no window is small enough: {error}")
+    raise ValueError(f"no window is small enough: {problems[-1]}")
 
 
 def _regions(subject: Subject, most: int) -> Regions | EncodedRegions | Pieces | EncodedPieces:
@@ -117,7 +117,7 @@ def _regions(subject: Subject, most: int) -> Regions | EncodedRegions | Pieces |
         return regions_in_window(subject.flat, subject.window, max_regions=most)
     # a wider window takes too many triangles
     if np.ptp(subject.window, axis=1).max() > shortest_wave(subject.encoding):
-        raise ValueError("the window is wider than the encoding's shortest wave")
+        raise ValueError("it is wider than the encoding's shortest wave, and would take too long")
     return regions_in_encoded_window(subject.net, subject.encoding, subject.window,
                                      max_regions=most)
 
@@ -127,22 +127,22 @@ def shortest_wave(feed: Encoding) -> float:
     return 1 / np.hypot(*feed.frequencies_in(2).T).max()
 
 
-def regions_section(subject: Subject, regions: Any) -> Section:
-    """The number of regions, and their sizes."""
+def regions_section(subject: Subject, regions: Any, problem: str) -> Section:
+    """The number of regions, and their sizes; problem says why the window is not the one asked."""
     size = np.sort(regions.area if len(subject.window) == 2 else np.diff(regions.t))[::-1]
     half = int(np.searchsorted(np.cumsum(size), size.sum() / 2)) + 1
     whole = np.array_equal(subject.window, subject.asked)
     small = ("" if whole else
-             f" The requested window, {spelled(subject.asked)}, has too many regions to show; this "
-             "is a smaller part of it around its centre.")
+             f" This is a smaller part of the requested window, {spelled(subject.asked)}, around "
+             f"its centre. The whole could not be enumerated: {problem}.")
     exact = unsure(regions)
     text = (f"Inside a region the same units are on, so the network is one simple formula there: "
             f"{'affine' if subject.flat is not None else 'a sum of waves'}. The window is "
             f"{spelled(subject.window)}.{small} {exact} Half of it belongs to the "
             f"{half} largest.")
     numbers = {"window": subject.window.tolist(), "asked": subject.asked.tolist(),
-               "regions": len(regions), "half_of_window_in": half, "median_size": np.median(size),
-               "largest_size": size[0], "certainty": exact}
+               "problem": problem, "regions": len(regions), "half_of_window_in": half,
+               "median_size": np.median(size), "largest_size": size[0], "certainty": exact}
 
     def sizes(ax: Axes) -> None:
         ax.plot(np.arange(1, len(size) + 1), np.cumsum(size) / size.sum(), color=ONE)
@@ -169,8 +169,10 @@ def unsure(regions: Any) -> str:
                                              f" down to widths of {regions.tolerance:.1g}.")
     if isinstance(regions, EncodedRegions):
         triangles = count(len(regions.triangulation.triangles), "triangle")
-        return (f"{len(regions.unsettled)} of {triangles} are "
-                "not settled; the other regions do not change on a finer mesh.")
+        return (f"The walls are curves, found on {triangles}, and the regions in "
+                f"{regions.certified_share:.0%} of the window are certified to be those of the "
+                f"network; {len(regions.unsettled)} triangles, where walls come too close, are not "
+                "settled.")
     if isinstance(regions, EncodedPieces):
         return f"The enumeration is exact but for {len(regions.uncertified)} uncertified intervals."
     return "The enumeration is exact."
