@@ -83,16 +83,22 @@ def all_faces(rows: Array) -> Signs:
     return faces
 
 
+def patterns(rows: Array) -> Signs:
+    """(s, k): the faces without zeros."""
+    faces = all_faces(rows)
+    whole: Signs = faces[(faces != 0).all(axis=1)]
+    return whole
+
+
 def continuations(rows: Array, push: Array, gram: Array, force: Array) -> Signs:
     """(s, k): the faces in which the flow can go on, for rows (k, d), push (k,) and force (k,).
 
     Undecided if there are too many faces to look at.
     """
-    faces, found = all_faces(rows), []
-    patterns = faces[(faces != 0).all(axis=1)]
-    for face in faces:
+    found, every = [], patterns(rows)
+    for face in all_faces(rows):
         zero = face == 0
-        around = patterns[(patterns == face)[:, ~zero].all(axis=1)]
+        around = every[(every == face)[:, ~zero].all(axis=1)]
         rates = push - np.where(around > 0, force, 0) @ gram  # z' of each
         hold = np.linalg.lstsq(gram[np.ix_(zero, zero)], rates[0, zero])[0]
         kept = rates[0] - hold @ gram[zero]

@@ -52,8 +52,9 @@ are *held*; they reach 0 in one event, and their states are decided together.  T
 Where dependent entries go.  They cannot have all patterns: along three inputs in a row z changes
 its sign at most once.  faces.py finds where the flow can go on.  If all kinks are convex the answer
 is unique.  If not there may be several, and small steps take one by chance, or stay for a while:
-Undecided.  So it is where a convex kink turns concave under an entry at rest: when dL/dh and mu
-reach 0 together, as they do if only the example's own residual moves the entry.
+Undecided.  So it is where entries at rest could leave but need not, because a kink of theirs is
+concave; and where a convex kink turns concave under an entry at rest: when dL/dh and mu reach 0
+together, as they do if only the example's own residual moves the entry.
 
     g         distinct inputs; copies of an input have one state, and their mean target
     state     (g, H) int, one EntryState per entry; entries are also named by their flat index
@@ -75,7 +76,7 @@ from relu_dynamics.checks import (
     check_targets,
 )
 from relu_dynamics.flow.faces import (
-    EPS, RELIABLE, SMALL, complement, continuations, thin_svd, ways,
+    EPS, RELIABLE, SMALL, complement, continuations, patterns, thin_svd, ways,
 )
 from relu_dynamics.mlp import MLP, run, split_layers
 
@@ -190,12 +191,20 @@ def next_piece(piece: Piece, theta: Array, ended_by: int) -> Piece:
 def _left(piece: Piece, end: FrozenPass, way: Array) -> States:
     """The states when the entries of this way have left along it.
 
-    Together the way and its opposite cost sum_i dL/dh_i |z'_i|.  If that is 0, both are open.
+    Together the way and its opposite cost sum_i dL/dh_i |z'_i|.  If that is 0, both are open.  If
+    kinks of a row are concave, a pattern q other than that of the way may have a larger
+    sum_i q_i dL/dh_i z'_i; then the holds can still come from patterns, and the entries can stay.
     """
-    force, leaving = held_velocity(piece, end).force, piece.rest[way != 0]
-    if np.abs(way) @ force[piece.rest] <= SLACK * np.abs(force).max():
-        raise Undecided(f"The kink at which unit {leaving[0] % piece.state.shape[1]} rests turns "
-                        "concave, and the flow can leave it to both sides. Ask for earlier times.")
+    leaving = piece.rest[way != 0]
+    unit = leaving[0] % piece.state.shape[1]
+    own = piece.rest % piece.state.shape[1] == unit
+    force = held_velocity(piece, end).force
+    slack, gains = SLACK * np.abs(force).max(), force[piece.rest] * way
+    rows = _dependent(piece.task, piece.state, piece.start, piece.rest[own])
+    most = ((patterns(rows) > 0) @ gains[own]).max() if len(rows) else -np.inf
+    if force[piece.rest] @ np.abs(way) <= slack or most > gains[way > 0].sum() + slack:
+        raise Undecided(f"The kink at which unit {unit} rests turns concave, and the flow can go "
+                        "on in several ways. Ask for earlier times.")
     return _with(piece.state, leaving, np.where(way[way != 0] > 0, ON, OFF))
 
 
