@@ -378,15 +378,28 @@ def test_a_rest_with_a_concave_kink_that_could_end_or_go_on_is_undecided(problem
 @example(0)
 @SOME
 def test_the_rest_of_a_path_is_the_path_from_there(seed):
-    """T23: also with entries at rest.  Of dead units with z = 0 rounding decides which are off."""
+    """T23: also with entries at rest, and with units that have died, at z = 0."""
     net, x, y = with_a_dying_unit(seed, (1, 2, 2, 1), 7)
     path = decided(integrate, net, x, y, [1.5, 3.0])
-    state, middle = np.zeros((7, 4)), path.networks[0]
+    state, middle = np.where(np.hstack(forward(net, x).pattern), ON, OFF), path.networks[0]
     for time, i, u, new in zip(*path.flips, strict=True):
         state[i, u] = new if time <= 1.5 else state[i, u]
-    assume((np.abs(np.hstack(forward(middle, x).preacts[:-1])) > 1e-9)[state != REST].all())
+    z, dead = np.hstack(forward(middle, x).preacts[:-1]), (state == OFF).all(axis=0)
+    assert (z[:, dead] <= 0).all()
+    assume((np.abs(z) > 1e-9)[:, ~dead][state[:, ~dead] != REST].all())
     rest = decided(integrate, middle, x, y, [1.5])
     assert distance(rest.networks[0], path.networks[1]) < 1e-7
+
+
+@pytest.mark.parametrize("seed", [104, 145, 146])
+def test_a_unit_that_has_died_is_off_in_the_networks_that_follow(seed):
+    """T23: not on by the rounding of its last zero, or it would move when the flow goes on."""
+    net, x, y = with_a_dying_unit(seed, (2, 4, 1), 6)
+    path = integrate(net, x, y, [1.5])
+    state = np.where(np.hstack(forward(net, x).pattern), ON, OFF)
+    state[path.flips.example, path.flips.unit] = path.flips.state  # in order of time: the last
+    dead = (state == OFF).all(axis=0)
+    assert dead.any() and (forward(path.networks[0], x).preacts[0][:, dead] <= 0).all()
 
 
 def test_a_kink_that_turns_concave_under_an_entry_at_rest_leaves_the_flow_undecided():

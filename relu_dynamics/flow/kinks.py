@@ -185,7 +185,10 @@ def next_piece(piece: Piece, theta: Array, ended_by: int) -> Piece:
     own = np.flatnonzero(together) * state.shape[1] + unit
     if len(_dependent(task, state, end, own)):
         state = _gone_on(freeze(task, _with(state, own, OFF), theta), own)
-    return _settle(task, state, theta, own)
+    piece = _settle(task, state, theta, own)
+    if (piece.state[:, unit] == OFF).all() and l + 1 in task.layers:
+        piece = freeze(task, piece.state, _lowered(piece, l, k))
+    return piece
 
 
 def _left(piece: Piece, end: FrozenPass, way: Array) -> States:
@@ -395,6 +398,18 @@ def _freed(task: Task, theta: Array, current: FrozenPass, l: int, k: int, zero: 
     net = as_net(theta, task.start)  # views
     row = N @ (N.T @ np.append(net.weights[l][k], net.biases[l][k]))
     net.weights[l][k], net.biases[l][k] = row[:-1], row[-1]
+    return theta
+
+
+def _lowered(piece: Piece, l: int, k: int) -> Array:
+    """theta with the bias of unit k of layer l + 1, which has died, lowered by noise.
+
+    Then z < 0: the unit is off in the network too, and the flow from there is the rest of this one.
+    """
+    theta, h = piece.theta.copy(), with_ones(piece.start.inputs[l])
+    net = as_net(theta, piece.task.start)  # views
+    row = np.append(net.weights[l][k], net.biases[l][k])
+    net.biases[l][k] -= max(0.0, float((h @ row + 16 * EPS * np.abs(h) @ np.abs(row)).max()))
     return theta
 
 
