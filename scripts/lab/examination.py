@@ -138,8 +138,8 @@ def regions_section(subject: Subject, regions: Any, problem: str) -> Section:
     exact = unsure(regions)
     text = (f"Inside a region the same units are on, so the network is one simple formula there: "
             f"{'affine' if subject.flat is not None else 'a sum of waves'}. The window is "
-            f"{spelled(subject.window)}.{small} {exact} Half of it belongs to the "
-            f"{half} largest.")
+            f"{spelled(subject.window)}.{small} {exact} Half of the window belongs "
+            f"to the {half} largest.")
     numbers = {"window": subject.window.tolist(), "asked": subject.asked.tolist(),
                "problem": problem, "regions": len(regions), "half_of_window_in": half,
                "median_size": np.median(size), "largest_size": size[0], "certainty": exact}
@@ -169,10 +169,11 @@ def unsure(regions: Any) -> str:
                                              f" down to widths of {regions.tolerance:.1g}.")
     if isinstance(regions, EncodedRegions):
         triangles = count(len(regions.triangulation.triangles), "triangle")
+        close = (f" In {count(len(regions.unsettled), 'triangle')} walls come too close to settle "
+                 "them." if len(regions.unsettled) else "")
         return (f"The walls are curves, found on {triangles}, and the regions in "
                 f"{regions.certified_share:.0%} of the window are certified to be those of the "
-                f"network; {len(regions.unsettled)} triangles, where walls come too close, are not "
-                "settled.")
+                f"network.{close}")
     if isinstance(regions, EncodedPieces):
         return f"The enumeration is exact but for {len(regions.uncertified)} uncertified intervals."
     return "The enumeration is exact."
