@@ -105,8 +105,11 @@ def torch_curvature(net: MLP, x: Any, y: Any, steps: int = 20) -> list[float]:
 
 
 def trajectories(quick: bool) -> Iterator[str | Asked]:
-    """Gradient flow of a small network to late times, through every kink."""
-    rng = np.random.default_rng(0)
+    """Gradient flow of a small network to late times, through every kink.
+
+    Of the networks of seeds 0 to 7 this is one of five whose flow is unique until then.
+    """
+    rng = np.random.default_rng(2)
     net, x, y = init([2, 8, 1], rng), rng.normal(size=(10, 2)), rng.normal(size=(10, 1))
     for until, most in ((30, None), (1000, 20)):
         if until > 30 and quick:

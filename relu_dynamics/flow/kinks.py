@@ -54,7 +54,8 @@ its sign at most once.  faces.py finds where the flow can go on.  If all kinks a
 is unique.  If not there may be several, and small steps take one by chance, or stay for a while:
 Undecided.  So it is where entries at rest could leave but need not, because a kink of theirs is
 concave; and where a convex kink turns concave under an entry at rest: when dL/dh and mu reach 0
-together, as they do if only the example's own residual moves the entry.
+together, as they do if only the example's own residual moves the entry, or the weights out of the
+unit reach 0.
 
     g         distinct inputs; copies of an input have one state, and their mean target
     state     (g, H) int, one EntryState per entry; entries are also named by their flat index
