@@ -102,7 +102,7 @@ def integrate(
 
     This is the flow of Clarke and Filippov, which slides along convex kinks: L' = -|theta'|^2
     (T25), f and L are continuous (T23) and balances are conserved (T24), up to the tolerances
-    rtol and atol of the integrator (with those given here to 1e-10 until time 1000, in four
+    rtol and atol of the integrator (with those given here to 3e-10 until time 1000, in five
     networks of widths [2, 8, 1] with 10 examples).  Margins are evaluated twice per step, so a
     shorter change of sign can be missed.  Where curvature would limit explicit steps they are
     implicit, so late times need few steps, and p^2 numbers of memory for p parameters.  Only the
