@@ -397,12 +397,13 @@ def check_depth(net: MLP, layers: int | None) -> int:
 
 
 def check_cycles(k: ArrayLike, n: int) -> Indices:
-    """Whole numbers of cycles, none a multiple of n: a constant sees no jump."""
+    """Whole numbers of cycles, none a multiple of n: a constant sees no jump.  Modulo 4 n: waves of
+    k cycles, and of k half cycles, are then the same on n samples."""
     cycles = np.asarray(k)
     require(cycles.ndim == 1 and cycles.dtype.kind in "iu" and bool((cycles % n).all()),
             f"k must be whole numbers of cycles, (K,), none of them a multiple of n = {n}. "
             f"Got {k!r}.")
-    return cycles.astype(np.intp)
+    return (cycles % (4 * n)).astype(np.intp)
 
 
 def check_coefficients(value: ArrayLike, rows: int) -> Array:

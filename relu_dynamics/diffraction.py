@@ -27,6 +27,7 @@ No gradient is formed.  That of z_u is d_l (x) (h_(l-1), 1) in layer l, d_l = dz
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -35,13 +36,13 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from relu_dynamics.checks import (
-    Array, Bits, Indices, as_real, check_count, check_cycles, check_direction, check_kind,
-    check_net, check_size, check_units, row_blocks,
+    Array, Bits, Indices, as_real, check_columns, check_count, check_cycles, check_direction,
+    check_fields, check_flag, check_kind, check_net, check_size, check_units, row_blocks,
 )
-from relu_dynamics.encoding import Coordinates, Encoding
+from relu_dynamics.encoding import Coordinates, Encoding, Sinusoids
 from relu_dynamics.mlp import MLP, Trace, hidden_units, joined_pattern, run, traced
 from relu_dynamics.rates import (
-    BLOCK_ENTRIES, BLOCK_ROWS, all_frequencies, band_means, intrinsic_rates, kernel_rows,
+    BANDS, BLOCK_ENTRIES, BLOCK_ROWS, all_frequencies, band_means, intrinsic_rates, kernel_rows,
     summed_by_displacement,
 )
 from relu_dynamics.regions1d import EncodedPieces, regions_on_encoded_segment
@@ -119,6 +120,7 @@ def wall_jumps(
     points = as_real("points", walls.points, (None, None), "one point on a wall per row")
     points = points.astype(np.float64, copy=False)
     encoding = AS_THEY_ARE if encoding is None else encoding
+    check_fields("encoding", encoding, "an encoding", "columns", "jacobian")
     net, trace = traced(net, encoding(points), "points")
     w, units = len(points), check_units(net, walls.units, len(points))
     check_size("the Gram matrix", (w, w), "Pass fewer walls.")
@@ -308,6 +310,9 @@ def plane_wall_spectrum(
     n = check_count("n", n, 2)
     check_size("the kernel of the samples", (n * n, n * n), "Take fewer samples.")
     encoding = AS_THEY_ARE if encoding is None else encoding
+    check_kind("encoding", encoding, Coordinates, Sinusoids)
+    check_flag("bands", bands, BANDS)
+    check_columns(net, encoding.columns(2), 2)
     samples, k = run(net, encoding(grid((n, n), "half-open"))), np.arange(n)
     (rows, across), (columns, along) = (_by_rows(net, n, encoding, axis) for axis in (0, 1))
     size, sines = np.minimum(k, n - k), 4 * np.sin(np.pi * k / n) ** 2
@@ -341,8 +346,10 @@ def _power(e: Array, h: Array, place: Indices, n: int) -> Array:
     e, h = e[walls], np.column_stack([h, np.ones(len(h))])[walls]
     half = np.zeros((n, n // 2 + 1))
     for some in row_blocks(e.shape[1], max(1, BLOCK_ENTRIES // ((n * n + len(e)) * h.shape[1]))):
-        J = before @ (e[:, some, None] * h[:, None, :]).reshape(len(e), -1)
-        F = scipy.fft.rfftn(J.reshape(n, n, -1), axes=(0, 1), norm="ortho", overwrite_x=True)
+        terms = e[:, some, None] * h[:, None, :]
+        J = before @ terms.reshape(len(e), math.prod(terms.shape[1:]))
+        J = J.reshape(n, n, J.shape[1])
+        F = scipy.fft.rfftn(J, axes=(0, 1), norm="ortho", overwrite_x=True)
         both = F.view(np.float64)  # real and imaginary parts
         half += np.vecdot(both, both)
     return all_frequencies(half, (n, n))

@@ -22,6 +22,7 @@ coordinates and 4 x 128 units: 7008 rows.)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -130,8 +131,8 @@ def kernel_spectrum(net: MLP, x: ArrayLike | Trace, k: int) -> KernelSpectrum:
     """The k largest eigenvalues of the tangent kernel of the rows of x, and their vectors.
 
     Lanczos' method on products: K is not formed.  Memory O(k n m[L] + p), and up to 1 GiB for
-    D and h, which all products share.  |K v - value v| is at most 1e-8 of the value, so the
-    relative error of the value is at most 1e-10.
+    D and h, which all products share.  |K v - value v| is at most 1e-8 of the largest value;
+    values much smaller than that have fewer right digits.
     ValueError for k above n m[L]; Undecided if the method does not converge.
 
     >>> import relu_dynamics as rd
@@ -268,7 +269,7 @@ def _rotated_jacobians(net: MLP, samples: Array, q: Bits) -> list[_LayerJacobian
 
 def _rotated(a: Array) -> Array:
     """a V, V orthogonal, without the columns that add only rounding to a V V^T a^T = a a^T."""
-    flat = a.reshape(-1, a.shape[-1])
+    flat = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
     square, V = np.linalg.eigh(flat.T @ flat)
     rotated: Array = flat @ V[:, square >= 1e-15 * square.max(initial=0)]
     return rotated.reshape(*a.shape[:-1], rotated.shape[1])

@@ -32,7 +32,8 @@ import scipy.fft
 from numpy.typing import ArrayLike
 
 from relu_dynamics.checks import (
-    Array, Bits, Words, as_real, check_bits, check_grid, check_pairs, check_samples, row_blocks,
+    Array, Bits, Words, as_real, check_bits, check_count, check_flag, check_grid, check_pairs,
+    check_samples, row_blocks,
 )
 from relu_dynamics.mlp import MLP, Trace, traced
 from relu_dynamics.patterns import pack, unpack
@@ -41,6 +42,7 @@ from relu_dynamics.tangent import Factors, output_sensitivities, upper_rows
 
 BLOCK_ENTRIES = 2**21  # of one block of the kernel
 BLOCK_ROWS = 128       # of one block of the kernel: of a symmetric one half is enough
+BANDS = "means over the bands, or every frequency"
 
 
 # ------------------------------------------------------------------- the kernel
@@ -61,6 +63,7 @@ def intrinsic_rates(
     [14.625, 7.625]
     """
     net, trace = traced(net, x)
+    check_flag("bands", bands, BANDS)
     n = len(trace.inputs[0])
     shape = check_grid(grid, n)
     D, h = output_sensitivities(net, trace)
@@ -129,11 +132,13 @@ def pattern_spectrum(
     """
     packed = isinstance(q, np.ndarray) and q.dtype == np.uint64 and q.ndim == 2
     q = q if packed else check_bits("q", q)
+    check_flag("bands", bands, BANDS)
     shape = check_grid(grid, len(q))
     counts = np.ones(q.shape[1] * (64 if packed else 1))  # padding bits are 0, and add nothing
     if weights is not None:
         given = as_real("weights", weights, (None if packed else len(counts),), "one per unit")
-        counts[: len(given)] = given[: len(counts)]
+        check_count("the number of weights", len(given), len(counts) - 63 * packed, len(counts))
+        counts[: len(given)] = given
     octets: Any = (q if packed else pack(q)).view(np.uint8)
     half = np.zeros((*shape[:-1], shape[-1] // 2 + 1))  # the frequencies that rfftn returns
     for units in row_blocks(len(counts), 16):  # two octets

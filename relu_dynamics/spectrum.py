@@ -34,8 +34,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import spherical_jn
 
 from relu_dynamics.checks import (
-    Array, Indices, as_real, check_coefficients, check_fields, check_patch, check_samples,
-    row_blocks,
+    Array, Indices, as_real, check_coefficients, check_count, check_fields, check_patch,
+    check_samples, check_size, row_blocks,
 )
 from relu_dynamics.geometry import cross
 from relu_dynamics.regions1d import Pieces
@@ -238,8 +238,9 @@ def band_energy(coefficients: ArrayLike, cycles: ArrayLike) -> Array:
     """
     cycles = as_real("cycles", cycles, (None, None), "one frequency per row")
     values = check_coefficients(coefficients, len(cycles))
-    return np.asarray(np.bincount(radial_bands(cycles), (np.abs(values) ** 2).sum(axis=1)),
-                      np.float64)
+    band = radial_bands(cycles)
+    check_size("the energies", (int(band.max(initial=0)) + 1,), "Use lower frequencies.")
+    return np.asarray(np.bincount(band, (np.abs(values) ** 2).sum(axis=1)), np.float64)
 
 
 # ------------------------------------------------------- the error of a fit
@@ -271,7 +272,7 @@ def patch_frequency_error(f: ArrayLike, y: ArrayLike, shape: tuple[int, ...], pa
     """
     shape = check_samples(shape)
     f, y = _check_signals(f, y, shape)
-    check_patch(patch, shape)
+    check_patch(check_count("patch", patch, 1), shape)
     cycles = np.indices((patch,) * len(shape)).reshape(len(shape), -1).T
     f, y = _cut_into_patches(f, patch), _cut_into_patches(y, patch)
     return _relative(scipy.fft.dctn, f, y, radial_bands(cycles))

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from relu_dynamics import (
     MLP, Coordinates, PositionalEncoding, Walls, adam, by_unit, decompose, diffraction, forward,
     grid, init, intrinsic_rates, plane_wall_spectrum, rates, regions_on_encoded_segment,
-    regions_on_segment, split_layers, train, wall_jumps, wall_spectrum,
+    regions_on_segment, restrict, split_layers, train, wall_jumps, wall_spectrum,
 )
 from relu_dynamics.testing import exact_nets, gaussian_nets, halves
 from tests.test_rates import close, jacobian, power
@@ -365,3 +365,33 @@ def test_T55_the_flow_of_every_frequency_splits_into_walls_interior_and_coupling
     each = -4 * met / (4 * np.sin(np.pi * k / n) ** 2)
     expected = np.bincount(np.minimum(k, n - k), each, n // 2 + 1)
     assert_allclose(walls, expected, rtol=0, atol=1e-12 * max(scale, np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("net, silent", [
+    (MLP(([[1.0, 0.0]], [[1.0]]), ([-5.0], [0.0])), True),                    # a layer that is off
+    (MLP((np.zeros((0, 2)), np.zeros((1, 0))), (np.zeros(0), [1.0])), True),  # of no units
+    (MLP(([[1.0, 1.0]], [[0.0]]), ([-0.5], [0.0])), False)])                  # that none sees
+def test_layers_without_jumps_add_nothing_to_the_plane(net, silent):
+    """In the last, h of the output layer still jumps from the end of a row to its start."""
+    walls = plane_wall_spectrum(net, 4, bands=False).walls[1:, 1:]
+    assert np.isfinite(walls).all() and (walls == 0).all() == silent
+
+
+@given(st.lists(st.integers(1, 63), min_size=1, max_size=4), st.integers(0, 2**52))
+def test_T55_cycles_are_those_of_the_samples_however_many(k, turns):
+    """k and k + 4 n turns are one wave on n samples, and half waves too."""
+    net = MLP(([[1.0], [1.0]], [[1.0, -2.0]]), ([0.0, -1.0], [0.0]))
+    few, many = (wall_spectrum(net, [-1.0], [3.0], 64, cycles)
+                 for cycles in (np.array(k), np.array(k) + 256 * turns))
+    assert_array_equal(few.cosine, many.cosine)
+    assert_array_equal(few.walls, many.walls)
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda net: wall_jumps(net, Walls([[0.0, 0.0]], [0]), "x"), "encoding must be"),
+    (lambda net: plane_wall_spectrum(net, 4, "x"), "encoding must be"),
+    (lambda net: plane_wall_spectrum(restrict(net, [0, 0], [[1, 0]]), 4), "columns"),
+    (lambda net: plane_wall_spectrum(net, 4, bands="x"), "bands must be")])
+def test_what_is_no_encoding_of_the_plane_is_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call(MLP(([[1.0, 0.0]], [[1.0]]), ([-5.0], [0.0])))

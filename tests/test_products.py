@@ -262,3 +262,11 @@ def test_bad_input_gives_one_clear_error(call, message):
     net = MLP((np.eye(2), np.ones((1, 2))), (np.zeros(2), np.zeros(1)))
     with pytest.raises(ValueError, match=message):
         call(net, np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("widths", [(1, 0, 1), (2, 3, 0, 2)])
+def test_layers_of_no_units_leave_the_output_biases(widths):
+    """f is constant: every eigenvalue comes from the biases of the outputs, one each."""
+    net, x = init(widths, np.random.default_rng(0)), np.zeros((3, widths[0]))
+    assert_allclose(kernel_spectrum(net, x, widths[-1]).values, 3)
+    assert_allclose(kernel_moments(net, x).mean, 1)

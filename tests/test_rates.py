@@ -281,3 +281,13 @@ def test_a_kernel_that_is_the_same_everywhere_moves_the_mean_alone_to_the_bit(gr
     x = RNG(0).uniform(size=(n, len(grid)))
     rates = intrinsic_rates(dead, x, grid, bands=False).ravel()
     assert rates[0] == n and not rates[1:].any()
+
+
+@pytest.mark.parametrize("count", [0, 3, 64, 129, 500])
+def test_packed_patterns_have_one_weight_per_unit(count):
+    """Of 70 units: the two words say that there are from 65 to 128."""
+    q = np.random.default_rng(0).random((8, 70)) < 0.5
+    with pytest.raises(ValueError, match="number of weights"):
+        pattern_spectrum(pack(q), (8,), weights=np.ones(count))
+    with pytest.raises(ValueError, match="bands must be"):
+        pattern_spectrum(q, (8,), bands="x")

@@ -541,3 +541,10 @@ def test_half_cycles_of_a_patch_are_cosines_at_half_sample_points():
 def test_bad_input_gives_one_clear_error(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.ones((6, 1)))
+
+
+def test_bands_that_fit_no_memory_and_patches_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="lower frequencies"):
+        band_energy([[1.0]], [[1e12]])
+    with pytest.raises(ValueError, match="patch must be"):
+        patch_frequency_error(np.ones((8, 1)), np.ones((8, 1)), (8,), None)
